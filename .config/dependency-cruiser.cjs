@@ -1,0 +1,49 @@
+// The directions of DESIGN.md, enforced: apps -> consul | etcd -> discovery, and inside discovery
+// registry <- catalog <- balancing <- calling <- http, with registration and health on registry.
+
+/** A layer may import only itself and what `allowed` names. */
+const layer = (name, allowed) => ({
+  name: `discovery-${name}-direction`,
+  severity: 'error',
+  from: { path: `^libs/discovery/src/${name}/` },
+  to: {
+    path: '^libs/discovery/src/',
+    pathNot: `^libs/discovery/src/(${[name, ...allowed].join('|')})/`,
+  },
+});
+const foundation = ['registry', 'configuration', 'timing'];
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'discovery-knows-no-registry',
+      severity: 'error',
+      from: { path: '^libs/discovery/' },
+      to: { path: '^(libs/(?!discovery/)|apps/)' },
+    },
+    { name: 'libs-know-no-app', severity: 'error', from: { path: '^libs/' }, to: { path: '^(apps|test)/', pathNot: '\\.spec\\.ts$' } },
+    {
+      name: 'packages-are-entered-by-their-index',
+      severity: 'error',
+      from: { path: '^(libs|apps)/([^/]+)/' },
+      to: { path: '^libs/[^/]+/(src|dist)/', pathNot: ['^$1/$2/', '/index\\.(ts|js|d\\.ts)$'] },
+    },
+    layer('configuration', ['registry']),
+    layer('timing', []),
+    layer('registry', ['timing']),
+    layer('catalog', foundation),
+    layer('balancing', [...foundation, 'catalog']),
+    layer('calling', [...foundation, 'catalog', 'balancing']),
+    layer('http', [...foundation, 'catalog', 'balancing', 'calling']),
+    layer('health', foundation),
+    layer('registration', [...foundation, 'health']),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|node_modules)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'] },
+  },
+};

@@ -1,0 +1,48 @@
+import { findConsul } from '../test/support/dist/index.js';
+
+// Workers inherit the environment, so what is found here is what every suite uses.
+const consul = findConsul();
+if (consul) process.env.CONSUL_BIN = consul;
+else if (process.env.CI) throw new Error('CI needs a real Consul: run .ci/install-consul, or set CONSUL_BIN');
+
+const common = {
+  rootDir: '..',
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: {
+    '^@rookery/test-support$': '<rootDir>/test/support/src/index.ts',
+    '^@rookery/(inventory|storefront)$': '<rootDir>/apps/$1/src/app.module.ts',
+    '^@rookery/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2023',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
+        module: { type: 'es6' },
+      },
+    ],
+  },
+};
+
+export default {
+  rootDir: '..',
+  projects: [
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps}/*/src/**/*.spec.ts'] },
+    {
+      ...common,
+      displayName: 'e2e',
+      testMatch: ['<rootDir>/test/**/*.e2e-spec.ts'],
+      // Suites named *.consul.e2e-spec.ts need the real binary; the reporter names those left out.
+      testPathIgnorePatterns: ['/node_modules/', ...(consul ? [] : ['\\.consul\\.e2e-spec\\.ts$'])],
+    },
+  ],
+  testTimeout: 60_000,
+  maxWorkers: 2,
+  reporters: ['default', '<rootDir>/test/support/dist/left-out.reporter.js'],
+};

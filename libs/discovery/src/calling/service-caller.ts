@@ -1,0 +1,149 @@
+import { type LoadBalancer } from '../balancing/load-balancer.js';
+import type { ServiceCatalog } from '../catalog/service-catalog.js';
+import { usableInstances, type ServiceSnapshot } from '../catalog/service-snapshot.js';
+import { toMilliseconds } from '../configuration/duration.js';
+import { DiscoveryError, reasonOf } from '../registry/discovery-error.js';
+import { hostAndPort, type ServiceInstance } from '../registry/service-instance.js';
+import type { ServiceQuery } from '../registry/service-query.js';
+import { abortReason, type Clock } from '../timing/clock.js';
+import { CallError } from './call-error.js';
+import type { AttemptRecord, CallOptions, CallReport } from './call-options.js';
+import { isNotSent } from './not-sent.js';
+
+/** One try on one instance. It must end when the signal aborts; if it does not, the call goes on without it. */
+export type Attempt<T> = (instance: ServiceInstance, signal: AbortSignal) => Promise<T>;
+
+export interface CallResult<T> {
+  readonly value: T;
+  readonly call: CallReport;
+}
+
+export interface CallerOptions {
+  readonly clock: Clock;
+  /** One balancer for each service. */
+  readonly createBalancer: () => LoadBalancer;
+}
+
+const CALL_TIMEOUT_MS = 10_000;
+const ATTEMPT_TIMEOUT_MS = 5_000;
+
+/** Carries a call to an instance, whatever the transport. What was not sent goes to the next instance. */
+export class ServiceCaller {
+  readonly #catalog: ServiceCatalog;
+  readonly #options: CallerOptions;
+  readonly #balancers = new Map<string, LoadBalancer>();
+
+  constructor(catalog: ServiceCatalog, options: CallerOptions) {
+    this.#catalog = catalog;
+    this.#options = options;
+  }
+
+  /**
+   * @throws CallError `RK_CALL_FAILED` when the last attempt failed, `RK_CALL_TIMEOUT` past the deadline
+   * @throws DiscoveryError `RK_NO_INSTANCES` when no instance may be used
+   */
+  async call<T>(service: string, attempt: Attempt<T>, options: CallOptions = {}): Promise<CallResult<T>> {
+    const { clock } = this.#options;
+    const callTimeout = toMilliseconds(options.timeout ?? CALL_TIMEOUT_MS, 'call.timeout');
+    const attemptTimeout = toMilliseconds(options.attemptTimeout ?? ATTEMPT_TIMEOUT_MS, 'call.attemptTimeout');
+    const deadline = clock.now() + callTimeout;
+    const attempts: AttemptRecord[] = [];
+    const tried = new Set<string>();
+    const call: CallReport = { service, attempts };
+
+    for (;;) {
+      const snapshot = await this.#catalog.snapshot(service, options.query);
+      options.signal?.throwIfAborted();
+      const instance = this.#balancer(service).pick(usableInstances(snapshot, options.query), { tried });
+      if (!instance) {
+        const none = noInstances(snapshot, options.query);
+        throw attempts.length > 0 ? new CallError('RK_CALL_FAILED', call, none) : none;
+      }
+      tried.add(instance.id);
+
+      const startedAt = clock.now();
+      const record = (reason: string | undefined): void => {
+        attempts.push({
+          instance: instance.id,
+          address: hostAndPort(instance),
+          durationMs: clock.now() - startedAt,
+          reason,
+        });
+      };
+      try {
+        const limit = Math.min(attemptTimeout, deadline - startedAt);
+        const value = await this.#attempt(attempt, instance, limit, options.signal);
+        record(undefined);
+        return { value, call };
+      } catch (error) {
+        if (options.signal?.aborted) throw abortReason(options.signal);
+        record(reasonOf(error));
+        const late = clock.now() >= deadline;
+        const left = usableInstances(snapshot, options.query).some(({ id }) => !tried.has(id));
+        if (!late && left && isNotSent(error) && options.repeatable !== false) continue;
+        throw new CallError(error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED', call, error);
+      }
+    }
+  }
+
+  /** The instance that the next call would go to. */
+  async choose(service: string, query: ServiceQuery = {}): Promise<ServiceInstance> {
+    const snapshot = await this.#catalog.snapshot(service, query);
+    const instance = this.#balancer(service).pick(usableInstances(snapshot, query), { tried: new Set() });
+    if (!instance) throw noInstances(snapshot, query);
+    return instance;
+  }
+
+  #balancer(service: string): LoadBalancer {
+    let balancer = this.#balancers.get(service);
+    if (!balancer) {
+      balancer = this.#options.createBalancer();
+      this.#balancers.set(service, balancer);
+    }
+    return balancer;
+  }
+
+  #attempt<T>(
+    attempt: Attempt<T>,
+    instance: ServiceInstance,
+    limitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const aborting = new AbortController();
+    return new Promise<T>((resolve, reject) => {
+      const end = (error: Error): void => {
+        aborting.abort(error);
+        reject(error);
+      };
+      const onAbort = (): void => {
+        if (signal) end(abortReason(signal));
+      };
+      const cancel = this.#options.clock.after(limitMs, () => end(new AttemptTimeout(limitMs)));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      // The arrow turns an attempt that throws at once into one that rejects.
+      (async () => attempt(instance, aborting.signal))()
+        .then(resolve, reject)
+        .finally(() => {
+          cancel();
+          signal?.removeEventListener('abort', onAbort);
+        });
+    });
+  }
+}
+
+class AttemptTimeout extends Error {
+  constructor(limitMs: number) {
+    super(`no answer in ${Math.round(limitMs)} ms`);
+  }
+}
+
+function noInstances({ service, instances }: ServiceSnapshot, query: ServiceQuery = {}): DiscoveryError {
+  const asked = Object.entries(query).filter(([, value]) => value !== undefined);
+  const where = asked.length > 0 ? ` for ${JSON.stringify(Object.fromEntries(asked))}` : '';
+  const counts = new Map<string, number>();
+  for (const { status } of instances) counts.set(status, (counts.get(status) ?? 0) + 1);
+  const known = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
+  return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${where}`, {
+    hint: known ? `The registry knows of ${known}` : 'The registry knows of none: is it running and registered?',
+  });
+}

@@ -1,0 +1,52 @@
+import { Observable } from 'rxjs';
+import { queryKey, type ServiceQuery } from '../registry/service-query.js';
+import type { ServiceRegistry } from '../registry/service-registry.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
+import { ServiceWatcher, type WatcherOptions } from './service-watcher.js';
+
+export interface CatalogOptions extends WatcherOptions {
+  /** How long the very first use of a service may wait for its list, in milliseconds. */
+  readonly firstListTimeout: number;
+}
+
+/** The local picture of all services in use: one watcher for each distinct query, started by its first use. */
+export class ServiceCatalog {
+  readonly #registry: ServiceRegistry;
+  readonly #options: CatalogOptions;
+  readonly #watchers = new Map<string, ServiceWatcher>();
+
+  constructor(registry: ServiceRegistry, options: CatalogOptions) {
+    this.#registry = registry;
+    this.#options = options;
+  }
+
+  /** From memory when there is a list, however old; else the first list, or the reason why there is none. */
+  async snapshot(service: string, query: ServiceQuery = {}): Promise<ServiceSnapshot> {
+    const watcher = this.#watcher(service, query);
+    return watcher.snapshot ?? watcher.first(this.#options.firstListTimeout);
+  }
+
+  /** The present snapshot at once, then each new one. The watch starts with the first subscription. */
+  watch(service: string, query: ServiceQuery = {}): Observable<ServiceSnapshot> {
+    return new Observable((subscriber) => this.#watcher(service, query).snapshots$.subscribe(subscriber));
+  }
+
+  async services(signal: AbortSignal): Promise<string[]> {
+    return Object.keys(await this.#registry.services(signal)).sort();
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers.values()) watcher.stop();
+    this.#watchers.clear();
+  }
+
+  #watcher(service: string, query: ServiceQuery): ServiceWatcher {
+    const key = queryKey(service, query);
+    let watcher = this.#watchers.get(key);
+    if (!watcher) {
+      watcher = new ServiceWatcher(this.#registry, service, query, this.#options);
+      this.#watchers.set(key, watcher);
+    }
+    return watcher;
+  }
+}

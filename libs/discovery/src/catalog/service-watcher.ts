@@ -1,0 +1,136 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { LoggerService } from '@nestjs/common';
+import { ReplaySubject, type Observable } from 'rxjs';
+import { DiscoveryError, reasonOf } from '../registry/discovery-error.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
+import type { ServiceQuery } from '../registry/service-query.js';
+import type { ServiceRegistry } from '../registry/service-registry.js';
+import { backoffPause } from '../timing/backoff.js';
+import { bounded } from '../timing/bounded.js';
+import { pause, type Clock, type Random } from '../timing/clock.js';
+import { createSnapshot, type ServiceSnapshot } from './service-snapshot.js';
+
+export interface WatcherOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: LoggerService;
+}
+
+const BACKOFF = { base: 250, cap: 30_000 };
+/** Consul's own advice for blocking queries: a rate limit on the client's side, since a busy service answers at once. */
+const SHORTEST_ROUND_MS = 100;
+
+/** Keeps one snapshot current for as long as it runs. On an error the last one stays, and the registry is asked anew. */
+export class ServiceWatcher {
+  readonly #stopping = new AbortController();
+  readonly #snapshots = new ReplaySubject<ServiceSnapshot>(1);
+  readonly #registry: ServiceRegistry;
+  readonly #service: string;
+  readonly #query: ServiceQuery;
+  readonly #options: WatcherOptions;
+  #snapshot: ServiceSnapshot | undefined;
+  #failures = 0;
+  #lastError: unknown;
+  #waiting: { resolve: () => void }[] = [];
+
+  constructor(registry: ServiceRegistry, service: string, query: ServiceQuery, options: WatcherOptions) {
+    this.#registry = registry;
+    this.#service = service;
+    this.#query = query;
+    this.#options = options;
+    void this.#run(this.#stopping.signal);
+  }
+
+  get snapshot(): ServiceSnapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** The snapshot now, if there is one, and every later one; completes when the watcher stops. */
+  get snapshots$(): Observable<ServiceSnapshot> {
+    return this.#snapshots;
+  }
+
+  /**
+   * The first snapshot. Waits only for the first answer, be it a list or an error: while the registry is away, callers
+   * are told so at once.
+   *
+   * @throws DiscoveryError `RK_REGISTRY_UNREACHABLE` when there has never been a list
+   */
+  async first(timeoutMs: number): Promise<ServiceSnapshot> {
+    if (!this.#snapshot && this.#failures === 0) {
+      const answered = new Promise<void>((resolve) => this.#waiting.push({ resolve }));
+      await bounded(this.#options.clock, timeoutMs, answered, () => this.#noList(`no answer in ${timeoutMs} ms`));
+    }
+    if (this.#snapshot) return this.#snapshot;
+    throw this.#noList(reasonOf(this.#lastError));
+  }
+
+  stop(): void {
+    this.#stopping.abort(new DiscoveryError('RK_REGISTRY_UNREACHABLE', 'discovery has been shut down'));
+    this.#snapshots.complete();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    while (!signal.aborted) {
+      try {
+        for await (const instances of this.#registry.watch(this.#service, this.#query, signal)) {
+          this.#accept(instances);
+          await pause(clock, SHORTEST_ROUND_MS, signal);
+        }
+        this.#failed(new Error('the watch ended'));
+      } catch (error) {
+        if (isAborted(signal)) break;
+        this.#failed(error);
+      }
+      await pause(clock, backoffPause(this.#failures, BACKOFF, random), signal).catch(() => undefined);
+    }
+    this.#answer(); // whoever still waits for a first list is told that none will come
+  }
+
+  #accept(instances: readonly ServiceInstance[]): void {
+    if (this.#failures > 0) {
+      this.#options.logger.log(`${this.#registry.description} answers again: "${this.#service}" is current`);
+    }
+    this.#failures = 0;
+    const previous = this.#snapshot;
+    if (!previous || !isDeepStrictEqual(previous.instances, instances)) {
+      const version = (previous?.version ?? 0) + 1;
+      this.#snapshot = createSnapshot(this.#service, instances, version, Date.now());
+      this.#snapshots.next(this.#snapshot);
+    }
+    this.#answer();
+  }
+
+  #failed(error: unknown): void {
+    this.#failures++;
+    this.#lastError = error;
+    if (this.#failures === 1) {
+      const kept = this.#snapshot ? `its last ${this.#snapshot.instances.length} instances stay in use` : 'no list yet';
+      this.#options.logger.warn(`cannot watch "${this.#service}", ${kept}, trying again: ${reasonOf(error)}`);
+    }
+    this.#answer();
+  }
+
+  #answer(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { resolve } of waiting) resolve();
+  }
+
+  #noList(reason: string): DiscoveryError {
+    return new DiscoveryError(
+      'RK_REGISTRY_UNREACHABLE',
+      `no list of "${this.#service}" yet from ${this.#registry.description}: ${reason}`,
+      {
+        hint: 'Calls work again as soon as the registry answers once; it is asked in the background',
+        cause: this.#lastError,
+      },
+    );
+  }
+}
+
+/** A function, so that the compiler does not carry an earlier reading of `aborted` over an await. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { DiscoveryError } from '../registry/discovery-error.js';
+import { type Duration, DURATION_CURE, parseDuration } from './duration.js';
+
+/** A mistake in the options: which field, what stood there, and how to cure it. */
+export interface OptionMistake {
+  readonly field: string;
+  /** As it may be shown; left out for a secret and where nothing was given. */
+  readonly value?: string;
+  readonly cure: string;
+}
+
+const SECRET = /token|secret|password|passphrase|auth|key$|pem$|pfx$/i;
+const LONGEST_VALUE = 80;
+
+/** Checks options against a schema and returns every mistake, never just the first. */
+export function findMistakes(schema: z.ZodType, options: unknown): OptionMistake[] {
+  const result = schema.safeParse(options);
+  return result.success ? [] : result.error.issues.flatMap((issue) => mistakesOf(issue, schema, options));
+}
+
+/**
+ * One error for all mistakes, a line each.
+ *
+ * @example
+ * ```text
+ * ConsulModule: 2 options are wrong
+ *   - service.port = 70000: must be a whole number from 1 to 65535; leave it out to use the port the app listens on
+ *   - service.check.intervall: unknown option; known here: type, path, interval, timeout
+ * ```
+ */
+export function configInvalid(where: string, mistakes: readonly OptionMistake[]): DiscoveryError {
+  const lines = mistakes.map(
+    ({ field, value, cure }) => `  - ${field}${value === undefined ? '' : ` = ${value}`}: ${cure}`,
+  );
+  const count = mistakes.length === 1 ? '1 option is wrong' : `${mistakes.length} options are wrong`;
+  return new DiscoveryError('RK_CONFIG_INVALID', `${where}: ${count}\n${lines.join('\n')}`);
+}
+
+/** A duration of an option, checked; `min` and `max` are milliseconds. */
+export function durationSchema(min = 1, max = 24 * 3_600_000): z.ZodType<Duration> {
+  return z.custom<Duration>(
+    (value) => {
+      const milliseconds =
+        typeof value === 'number' || typeof value === 'string' ? parseDuration(value) : undefined;
+      return milliseconds !== undefined && milliseconds >= min && milliseconds <= max;
+    },
+    { error: `must be a duration from ${min} ms to ${max} ms. ${DURATION_CURE}` },
+  );
+}
+
+/** A whole number within bounds; `cure` completes the sentence. */
+export function wholeNumber(min: number, max: number, cure = 'leave it out for the default'): z.ZodNumber {
+  const error = `must be a whole number from ${min} to ${max}; ${cure}`;
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** Text that is not blank. */
+export function text(cure: string): z.ZodString {
+  return z.string({ error: cure }).refine((value) => value.trim() !== '', { error: cure });
+}
+
+function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown): OptionMistake[] {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(schema, path);
+    const cure = `unknown option; ${known.length > 0 ? `known here: ${known.join(', ')}` : 'remove it'}`;
+    return issue.keys.map((key) => ({ field: [...path, key].join('.'), cure }));
+  }
+  const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], options);
+  const field = path.join('.') || 'options';
+  const shown = showValue(path, value);
+  return [{ field, ...(shown === undefined ? {} : { value: shown }), cure: issue.message }];
+}
+
+function showValue(path: readonly string[], value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (path.some((key) => SECRET.test(key))) return '(not shown)';
+  const shown = typeof value === 'function' ? 'a function' : (safeJson(value) ?? String(value));
+  return shown.length > LONGEST_VALUE ? `${shown.slice(0, LONGEST_VALUE)}…` : shown;
+}
+
+/** An object is named only by its keys: a value deep inside it might be a secret. */
+function safeJson(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  return Array.isArray(value) ? `an array of ${value.length}` : `{ ${Object.keys(value).join(', ')} }`;
+}
+
+function knownKeys(schema: z.ZodType, path: readonly string[]): string[] {
+  let at: unknown = schema;
+  for (const key of [...path, undefined]) {
+    while (at instanceof z.ZodOptional) at = at.unwrap();
+    if (!(at instanceof z.ZodObject)) return [];
+    if (key === undefined) return Object.keys(at.shape);
+    at = (at.shape as Record<string, unknown>)[key];
+  }
+  return [];
+}

@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import type { CallOptions } from './calling/call-options.js';
+import { ServiceCaller, type Attempt } from './calling/service-caller.js';
+import { ServiceCatalog } from './catalog/service-catalog.js';
+import { usableInstances, type ServiceSnapshot } from './catalog/service-snapshot.js';
+import type { ServiceInstance } from './registry/service-instance.js';
+import type { ServiceQuery } from './registry/service-query.js';
+
+const SERVICES_TIMEOUT_MS = 5_000;
+
+/**
+ * What the registry knows, from memory. The first use of a service starts a watch on it; from then on every answer
+ * comes from the local snapshot, and stays available when the registry does not.
+ *
+ * @example
+ * ```ts
+ * constructor(private readonly discovery: DiscoveryService) {}
+ *
+ * const instances = await this.discovery.getInstances('inventory', { tags: ['v1'] });
+ * this.discovery.watch('inventory').subscribe(({ passing }) => console.log(passing.length));
+ * ```
+ */
+@Injectable()
+export class DiscoveryService {
+  readonly #catalog: ServiceCatalog;
+  readonly #caller: ServiceCaller;
+
+  constructor(catalog: ServiceCatalog, caller: ServiceCaller) {
+    this.#catalog = catalog;
+    this.#caller = caller;
+  }
+
+  /**
+   * The instances that may be used now: status *passing*, with `includeWarning` also *warning*.
+   *
+   * @throws DiscoveryError `RK_REGISTRY_UNREACHABLE` when the registry has never answered for this service
+   */
+  async getInstances(service: string, query: ServiceQuery = {}): Promise<readonly ServiceInstance[]> {
+    return usableInstances(await this.#catalog.snapshot(service, query), query);
+  }
+
+  /** The names of all services, sorted; this one is asked of the registry each time. Deadline: 5 s. */
+  async getServices(): Promise<string[]> {
+    return this.#catalog.services(AbortSignal.timeout(SERVICES_TIMEOUT_MS));
+  }
+
+  /** The present snapshot as soon as there is one, then each change; it never errors, and completes on shutdown. */
+  watch(service: string, query: ServiceQuery = {}): Observable<ServiceSnapshot> {
+    return this.#catalog.watch(service, query);
+  }
+
+  /**
+   * The instance that the balancer would send the next call to.
+   *
+   * @throws DiscoveryError `RK_NO_INSTANCES`, or `RK_REGISTRY_UNREACHABLE` when there has never been a list
+   */
+  async choose(service: string, query: ServiceQuery = {}): Promise<ServiceInstance> {
+    return this.#caller.choose(service, query);
+  }
+
+  /**
+   * Makes a call over any transport: `attempt` is given an instance and a signal that ends with its deadline, and runs
+   * again on another instance when its error shows that nothing was sent.
+   *
+   * @throws CallError `RK_CALL_FAILED` or `RK_CALL_TIMEOUT`, with every attempt
+   */
+  async call<T>(service: string, attempt: Attempt<T>, options: CallOptions = {}): Promise<T> {
+    return (await this.#caller.call(service, attempt, options)).value;
+  }
+}

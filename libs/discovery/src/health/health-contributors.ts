@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService as ProviderScanner, MetadataScanner, Reflector } from '@nestjs/core';
+import type { HealthIndicatorResult } from '@nestjs/terminus';
+import {
+  HEALTH_CONTRIBUTOR,
+  type HealthContributorOptions,
+  type HealthGroup,
+} from './health-contributor.decorator.js';
+
+export interface Contributor {
+  /** `Class.method`, to name it when it has no result of its own. */
+  readonly name: string;
+  readonly groups: readonly HealthGroup[];
+  run(): HealthIndicatorResult | PromiseLike<HealthIndicatorResult>;
+}
+
+/** Finds the `@HealthContributor()` methods of all modules. */
+@Injectable()
+export class HealthContributors {
+  #found: readonly Contributor[] | undefined;
+
+  constructor(
+    private readonly providers: ProviderScanner,
+    private readonly methods: MetadataScanner,
+    private readonly reflector: Reflector,
+  ) {}
+
+  of(group: HealthGroup | undefined): readonly Contributor[] {
+    this.#found ??= this.#scan();
+    return group ? this.#found.filter(({ groups }) => groups.includes(group)) : this.#found;
+  }
+
+  #scan(): Contributor[] {
+    const wrappers = [...this.providers.getProviders(), ...this.providers.getControllers()];
+    return wrappers.flatMap((wrapper) => {
+      const instance: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
+      if (typeof instance !== 'object' || instance === null) return [];
+      const prototype = Object.getPrototypeOf(instance) as Record<string, unknown> | null;
+      if (!prototype) return [];
+      return this.methods.getAllMethodNames(prototype).flatMap((method) => {
+        const found = this.#contributor(instance as Record<string, unknown>, prototype, method);
+        return found ? [found] : [];
+      });
+    });
+  }
+
+  #contributor(
+    instance: Record<string, unknown>,
+    prototype: Record<string, unknown>,
+    method: string,
+  ): Contributor | undefined {
+    const run = prototype[method];
+    if (typeof run !== 'function') return undefined;
+    const options = this.reflector.get<Required<HealthContributorOptions> | undefined>(HEALTH_CONTRIBUTOR, run);
+    return (
+      options && {
+        name: `${instance.constructor.name}.${method}`,
+        groups: options.groups,
+        run: () => (run as Contributor['run']).call(instance),
+      }
+    );
+  }
+}

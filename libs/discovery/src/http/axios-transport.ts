@@ -1,0 +1,61 @@
+import { Readable } from 'node:stream';
+import axios, { type InternalAxiosRequestConfig } from 'axios';
+import { originOf } from '../registry/service-instance.js';
+import type { Transport } from './transport-request.js';
+
+/** Options that only axios's own transport knows; a request that has one of them is carried by it. */
+const AXIOS_ONLY = [
+  'httpAgent',
+  'httpsAgent',
+  'socketPath',
+  'transport',
+  'proxy',
+  'beforeRedirect',
+  'onUploadProgress',
+  'onDownloadProgress',
+  'maxRate',
+  'lookup',
+  'insecureHTTPParser',
+] as const;
+const RESPONSE_TYPES: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  'json',
+  'text',
+  'arraybuffer',
+  'stream',
+]);
+
+export function needsAxiosTransport(config: InternalAxiosRequestConfig): boolean {
+  return (
+    AXIOS_ONLY.some((option) => config[option as keyof InternalAxiosRequestConfig]) ||
+    !RESPONSE_TYPES.has(config.responseType) ||
+    !isPlainBody(config.data) ||
+    // We ask for no compression; who asks for it gets axios's decoders.
+    config.headers.has('accept-encoding')
+  );
+}
+
+function isPlainBody(data: unknown): boolean {
+  return (
+    data === undefined ||
+    data === null ||
+    typeof data === 'string' ||
+    ArrayBuffer.isView(data) ||
+    data instanceof ArrayBuffer ||
+    data instanceof Readable
+  );
+}
+
+export const sendOverAxios: Transport = async ({ config, instance, path, signal }) => {
+  const send = axios.getAdapter('http');
+  return send({
+    ...config,
+    baseURL: '',
+    url: originOf(instance) + path,
+    params: undefined,
+    signal,
+    // A proxy of the environment is for the world outside, not for the next instance.
+    proxy: config.proxy ?? false,
+    validateStatus: null,
+  });
+};

@@ -1,0 +1,123 @@
+import { Readable } from 'node:stream';
+import axios, { AxiosError, CanceledError, type AxiosAdapter, type InternalAxiosRequestConfig } from 'axios';
+import { CallError } from '../calling/call-error.js';
+import type { CallOptions } from '../calling/call-options.js';
+import type { ServiceCaller } from '../calling/service-caller.js';
+import { DiscoveryError } from '../registry/discovery-error.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
+import type { HttpConnections } from './http-connections.js';
+import { sendOverUndici } from './undici-transport.js';
+import { needsAxiosTransport, sendOverAxios } from './axios-transport.js';
+import type { ServiceClientOptions } from './service-client.options.js';
+
+/** The part of axios that carries a request: here to an instance that the caller picks, instead of to a host. */
+export function createBalancedAdapter(
+  service: string,
+  defaults: ServiceClientOptions,
+  caller: ServiceCaller,
+  connections: HttpConnections,
+): AxiosAdapter {
+  return async (config) => {
+    const path = relativePath(service, config);
+    const send = needsAxiosTransport(config) ? sendOverAxios : sendOverUndici;
+    const cancellation = watchCancellation(config);
+    try {
+      const { value: response, call } = await caller.call(
+        service,
+        (instance: ServiceInstance, signal: AbortSignal) =>
+          send({ config, instance, path, signal, connections }),
+        callOptions(config, defaults, cancellation.signal),
+      );
+      return validated(Object.assign(response, { call }));
+    } catch (error) {
+      if (cancellation.signal.aborted) throw new CanceledError(undefined, config);
+      throw asAxiosError(error, config);
+    } finally {
+      cancellation.release();
+    }
+  };
+}
+
+function callOptions(
+  config: InternalAxiosRequestConfig,
+  defaults: ServiceClientOptions,
+  signal: AbortSignal,
+): CallOptions {
+  const options: CallOptions = {
+    ...defaults,
+    ...config.call,
+    signal,
+    repeatable: !(config.data instanceof Readable),
+  };
+  // axios's own timeout means the whole request, and 0 means none.
+  if (config.timeout && options.timeout === undefined) options.timeout = config.timeout;
+  if (config.timeout && options.attemptTimeout === undefined) options.attemptTimeout = config.timeout;
+  return options;
+}
+
+/** Path and query of the request. A host in the URL would go round the balancer, so it is refused. */
+function relativePath(service: string, config: InternalAxiosRequestConfig): string {
+  const url = `${config.baseURL ?? ''}${config.url ?? ''}`;
+  if (/^([a-z][a-z\d+.-]*:)?\/\//i.test(config.url ?? '') || /^([a-z][a-z\d+.-]*:)?\/\//i.test(url)) {
+    const cause = new DiscoveryError('RK_INVALID_ARGUMENT', `"${url}" is not relative to the service "${service}"`, {
+      hint: 'Give a path such as /books; for other hosts inject HttpService without @ServiceClient',
+    });
+    throw AxiosError.from(cause, AxiosError.ERR_INVALID_URL, config);
+  }
+  // getUri joins baseURL, url and params as axios does, with the user's serializer.
+  const path = axios.getUri({ ...config, baseURL: config.baseURL ?? '', url: config.url ?? '' });
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+function validated<T extends Awaited<ReturnType<AxiosAdapter>>>(response: T): T {
+  const { config, status, call } = response;
+  if (!config.validateStatus || config.validateStatus(status)) return response;
+  const code = status >= 500 ? AxiosError.ERR_BAD_RESPONSE : AxiosError.ERR_BAD_REQUEST;
+  const message = `Request failed with status code ${status}`;
+  const error = new AxiosError(message, code, config, response.request, response);
+  if (call) error.call = call;
+  throw error;
+}
+
+function asAxiosError(error: unknown, config: InternalAxiosRequestConfig): AxiosError {
+  if (error instanceof AxiosError) return error;
+  if (error instanceof CallError && error.cause instanceof AxiosError) {
+    error.cause.call = error.call;
+    return error.cause;
+  }
+  const known = error instanceof Error ? error : new Error(String(error));
+  const wrapped = new AxiosError(known.message, axiosCode(known, config), config);
+  wrapped.cause = known;
+  if (known instanceof CallError) wrapped.call = known.call;
+  return wrapped;
+}
+
+function axiosCode(error: Error, config: InternalAxiosRequestConfig): string {
+  if (error instanceof DiscoveryError && error.code === 'RK_CALL_TIMEOUT') {
+    return config.transitional?.clarifyTimeoutError ? AxiosError.ETIMEDOUT : AxiosError.ECONNABORTED;
+  }
+  const cause = error instanceof CallError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  if (cause?.code === 'UND_ERR_SOCKET') return 'ECONNRESET';
+  if (cause?.code === 'UND_ERR_CONNECT_TIMEOUT') return AxiosError.ETIMEDOUT;
+  if (cause?.code) return cause.code;
+  return error instanceof DiscoveryError ? error.code : AxiosError.ERR_NETWORK;
+}
+
+/** One signal for both ways in which axios is cancelled: `signal`, and the `cancelToken` of HttpService. */
+function watchCancellation(config: InternalAxiosRequestConfig): { signal: AbortSignal; release: () => void } {
+  const aborting = new AbortController();
+  const abort = (): void => aborting.abort();
+  const token = config.cancelToken as
+    | { reason?: unknown; subscribe?: (f: () => void) => void; unsubscribe?: (f: () => void) => void }
+    | undefined;
+  if (config.signal?.aborted || token?.reason) abort();
+  config.signal?.addEventListener?.('abort', abort);
+  token?.subscribe?.(abort);
+  return {
+    signal: aborting.signal,
+    release: () => {
+      config.signal?.removeEventListener?.('abort', abort);
+      token?.unsubscribe?.(abort);
+    },
+  };
+}

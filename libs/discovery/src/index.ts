@@ -1,0 +1,58 @@
+export { DiscoveryModule } from './discovery.module.js';
+export type { DiscoveryModuleAsyncOptions, DiscoveryModuleOptions } from './discovery.module.js';
+export { discoveryOptionsShape } from './discovery-options.js';
+export type {
+  CatalogUseOptions,
+  DiscoveryOptions,
+  HealthOptions,
+  ShutdownOptions,
+} from './discovery-options.js';
+export { DiscoveryService } from './discovery.service.js';
+
+export { DiscoveryError, reasonOf } from './registry/discovery-error.js';
+export type { DiscoveryErrorCode, DiscoveryErrorDetails } from './registry/discovery-error.js';
+export { freezeInstance, hostAndPort, originOf } from './registry/service-instance.js';
+export type { InstanceStatus, ServiceInstance } from './registry/service-instance.js';
+export { matchesLabels } from './registry/service-query.js';
+export type { ServiceQuery } from './registry/service-query.js';
+export type {
+  HttpCheck,
+  RegistrationCheck,
+  ServiceRegistration,
+  TcpCheck,
+} from './registry/service-registration.js';
+export { ServiceRegistry } from './registry/service-registry.js';
+export { InMemoryRegistry } from './registry/in-memory-registry.js';
+
+export { formatDuration, parseDuration, toMilliseconds } from './configuration/duration.js';
+export type { Duration } from './configuration/duration.js';
+export { configInvalid, durationSchema, findMistakes, text, wholeNumber } from './configuration/validate-options.js';
+export type { OptionMistake } from './configuration/validate-options.js';
+
+export { abortReason, pause, systemClock } from './timing/clock.js';
+export type { Clock, Random } from './timing/clock.js';
+
+export type { ServiceSnapshot } from './catalog/service-snapshot.js';
+export { CallError } from './calling/call-error.js';
+export type { AttemptRecord, CallOptions, CallReport } from './calling/call-options.js';
+export type { Attempt } from './calling/service-caller.js';
+export { isNotSent } from './calling/not-sent.js';
+
+export { HealthContributor } from './health/health-contributor.decorator.js';
+export type { HealthContributorOptions, HealthGroup } from './health/health-contributor.decorator.js';
+export { HealthService } from './health/health.service.js';
+
+export { ServiceClient } from './http/service-client.decorator.js';
+export type { ServiceClientDecorator } from './http/service-client.decorator.js';
+export { ServiceClientFactory } from './http/service-client.factory.js';
+export type { ServiceClientOptions } from './http/service-client.options.js';
+export { getServiceClientToken } from './http/service-client.token.js';
+
+export { RegistrationService } from './registration/registration.service.js';
+export type { RegistrationStatus } from './registration/registration-status.js';
+export type {
+  CheckOptions,
+  HttpCheckOptions,
+  ServiceOptions,
+  TcpCheckOptions,
+} from './registration/registration-options.js';

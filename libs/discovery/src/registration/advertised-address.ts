@@ -1,0 +1,60 @@
+import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+
+export interface AddressFacts {
+  /** The user's choice. */
+  readonly option: string | undefined;
+  /** The address the app's server is bound to; undefined or a wildcard when it is bound to all. */
+  readonly bound: string | undefined;
+  /** Undefined: the registry is reached over a local socket file. */
+  readonly registryHost: string | undefined;
+  readonly registryKnowsNodeAddress: boolean;
+  /** Address of the interface that routes to the registry, if there is one. */
+  readonly towardsRegistry: string | undefined;
+}
+
+export interface AdvertisedAddress {
+  /** Undefined: leave it to the registry, which fills in its node's address. */
+  readonly address: string | undefined;
+  /** How the registry's agent reaches us, for its checks. */
+  readonly checkHost: string;
+}
+
+/**
+ * Where others are told to find us. With the agent on this very host, its advertised address is ours as well, and it
+ * is the only one that is known to be right: a loopback address would send other hosts to themselves.
+ */
+export function chooseAddress(facts: AddressFacts): AdvertisedAddress {
+  const bound = facts.bound !== undefined && !isWildcard(facts.bound) ? facts.bound : undefined;
+  if (facts.option !== undefined) return { address: facts.option, checkHost: bound ?? facts.option };
+  if (bound !== undefined) return { address: bound, checkHost: bound };
+  const agentIsHere = facts.registryHost === undefined || isLoopback(facts.registryHost);
+  if (agentIsHere && facts.registryKnowsNodeAddress) return { address: undefined, checkHost: '127.0.0.1' };
+  const address = facts.towardsRegistry ?? '127.0.0.1';
+  return { address, checkHost: address };
+}
+
+/** The local address from which a packet to this host would leave; no packet is sent. */
+export async function addressTowards(host: string): Promise<string | undefined> {
+  const target = isIP(host) ? host : (await lookup(host).catch(() => undefined))?.address;
+  if (target === undefined) return undefined;
+  const socket = createSocket(isIP(target) === 6 ? 'udp6' : 'udp4');
+  try {
+    return await new Promise<string | undefined>((resolve) => {
+      socket.once('error', () => resolve(undefined));
+      // Connecting a UDP socket asks the kernel for a route, and nothing else. The port is never used.
+      socket.connect(9, target, () => resolve(socket.address().address));
+    });
+  } finally {
+    socket.close();
+  }
+}
+
+function isWildcard(address: string): boolean {
+  return address === '::' || address === '0.0.0.0' || address === '';
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
+}

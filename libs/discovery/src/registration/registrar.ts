@@ -1,0 +1,149 @@
+import type { LoggerService } from '@nestjs/common';
+import { BehaviorSubject } from 'rxjs';
+import { DiscoveryError, reasonOf } from '../registry/discovery-error.js';
+import type { ServiceRegistration } from '../registry/service-registration.js';
+import type { ServiceRegistry } from '../registry/service-registry.js';
+import { backoffPause } from '../timing/backoff.js';
+import { abortable, bounded } from '../timing/bounded.js';
+import { pause, type Clock, type Random } from '../timing/clock.js';
+import type { RegistrationStatus } from './registration-status.js';
+
+export interface RegistrarOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: LoggerService;
+  /** The app's own opinion: undefined when it is ready, else why not. Asked before every registration. */
+  readonly notReady: () => Promise<string | undefined>;
+  /** How long leaving may take, in milliseconds. */
+  readonly deregisterTimeout: number;
+}
+
+const BACKOFF = { base: 500, cap: 30_000 };
+const READINESS_INTERVAL_MS = 1_000;
+/** Least time between two registrations, so that another writer who undoes us does not make a hot loop. */
+const REPAIR_INTERVAL_MS = 500;
+
+/** Keeps one instance in the registry for as long as it runs: puts it there, watches it, and puts it back. */
+export class Registrar {
+  readonly status$ = new BehaviorSubject<RegistrationStatus>({ state: 'idle', id: undefined, reason: undefined });
+  readonly #registry: ServiceRegistry;
+  readonly #describe: (status: ServiceRegistration['status']) => ServiceRegistration;
+  readonly #options: RegistrarOptions;
+  readonly #id: string;
+  #running: AbortController | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #mayBeThere = false;
+  #leaving: Promise<void> | undefined;
+
+  constructor(
+    registry: ServiceRegistry,
+    describe: (status: ServiceRegistration['status']) => ServiceRegistration,
+    options: RegistrarOptions,
+  ) {
+    this.#registry = registry;
+    this.#describe = describe;
+    this.#options = options;
+    this.#id = describe('passing').id;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#leaving = undefined;
+    this.#running = new AbortController();
+    this.#ended = this.#run(this.#running.signal);
+  }
+
+  /** Leaves the registry, once however often it is called; bounded by `deregisterTimeout`, and never rejects. */
+  async stop(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
+    const { clock, deregisterTimeout, logger } = this.#options;
+    this.#running?.abort(new Error('the app is shutting down'));
+    await this.#ended;
+    this.#running = undefined;
+    if (this.#mayBeThere) {
+      const aborting = new AbortController();
+      const tooLate = (): Error => new Error(`no answer in ${deregisterTimeout} ms`);
+      try {
+        const leaving = this.#registry.deregister(this.#id, aborting.signal);
+        await bounded(clock, deregisterTimeout, leaving, tooLate);
+        this.#mayBeThere = false;
+        logger.log(`"${this.#id}" is deregistered from ${this.#registry.description}`);
+      } catch (error) {
+        aborting.abort(error);
+        logger.warn(
+          `"${this.#id}" could not be deregistered from ${this.#registry.description}: ${reasonOf(error)}. ` +
+            'Its check will take it out of use there',
+        );
+      }
+    }
+    this.#tell('deregistered');
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, random, logger } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const status = await this.#readiness(signal);
+        this.#mayBeThere = true; // even when it fails: the request may have arrived
+        await this.#registry.register(this.#describe(status), signal);
+        if (this.status$.value.state !== 'registered') {
+          logger.log(`"${this.#id}" is registered with ${this.#registry.description}`);
+        }
+        this.#tell('registered');
+        for await (const present of this.#registry.watchRegistration(this.#id, signal)) {
+          failures = 0;
+          if (present) continue;
+          logger.warn(`"${this.#id}" is gone from ${this.#registry.description}: registering it again`);
+          break;
+        }
+        await pause(clock, REPAIR_INTERVAL_MS * random(), signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        if (failures === 1) logger.warn(this.#explain(error));
+        this.#tell(this.status$.value.state === 'idle' ? 'waiting' : 'unreachable', reasonOf(error));
+        await pause(clock, backoffPause(failures, BACKOFF, random), signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Never registers for the first time while not ready; one that is known already comes back as it is. */
+  async #readiness(signal: AbortSignal): Promise<ServiceRegistration['status']> {
+    for (let told: string | undefined; ; ) {
+      const reason = await abortable(this.#options.notReady(), signal);
+      if (reason === undefined) return 'passing';
+      if (this.#mayBeThere) return 'critical';
+      if (reason !== told) this.#options.logger.warn(`not registered yet, the app is not ready: ${reason}`);
+      told = reason;
+      this.#tell('waiting', reason);
+      await pause(this.#options.clock, READINESS_INTERVAL_MS, signal);
+    }
+  }
+
+  #explain(error: unknown): string {
+    const retried = error instanceof DiscoveryError && !RETRY_IS_HOPEFUL.has(error.code);
+    return (
+      `cannot keep "${this.#id}" registered: ${reasonOf(error)}. ` +
+      (retried ? 'Trying again all the same' : 'The app goes on; trying again in the background')
+    );
+  }
+
+  #tell(state: RegistrationStatus['state'], reason?: string): void {
+    const last = this.status$.value;
+    if (last.state === state && last.reason === reason) return;
+    this.status$.next({ state, id: this.#id, reason });
+  }
+}
+
+const RETRY_IS_HOPEFUL: ReadonlySet<string> = new Set([
+  'RK_REGISTRY_UNREACHABLE',
+  'RK_REGISTRY_TIMEOUT',
+  'RK_REGISTRY_NO_LEADER',
+  'RK_REGISTRY_LIMITED',
+  'RK_REGISTRY_FAILED',
+]);

@@ -1,0 +1,80 @@
+/**
+ * The stable codes of every error that Rookery raises. Match on these, never on a message.
+ *
+ * | code | meaning | retry? |
+ * |---|---|---|
+ * | `RK_CONFIG_INVALID` | an option, an environment variable or a file they name is wrong | no |
+ * | `RK_INVALID_ARGUMENT` | a method was called with an argument the registry could not take | no |
+ * | `RK_NO_INSTANCES` | the service has no instance that may be used | later |
+ * | `RK_CALL_FAILED` | every attempt of a call failed | by its cause |
+ * | `RK_CALL_TIMEOUT` | the whole call ran past its deadline | by its meaning |
+ * | `RK_REGISTRY_UNREACHABLE` | the registry refused, reset or never took the connection | yes |
+ * | `RK_REGISTRY_TIMEOUT` | the registry took the request and did not answer in time | yes |
+ * | `RK_REGISTRY_NO_LEADER` | the registry's servers have no leader, or cannot be reached by its agent | yes |
+ * | `RK_REGISTRY_LIMITED` | the registry limits our rate or our connections | after a pause |
+ * | `RK_REGISTRY_FAILED` | any other 5xx of the registry | yes |
+ * | `RK_REGISTRY_REFUSED` | the registry calls the request wrong (400, 405, 413) | no |
+ * | `RK_REGISTRY_BAD_ANSWER` | the registry's answer is not what its API promises | yes |
+ * | `RK_ACL_DENIED` | the token is missing, unknown or may not do this | with another token |
+ * | `RK_NOT_FOUND` | the thing asked for does not exist | no |
+ * | `RK_CONFLICT` | a transaction was rolled back | after reading again |
+ */
+export type DiscoveryErrorCode =
+  | 'RK_CONFIG_INVALID'
+  | 'RK_INVALID_ARGUMENT'
+  | 'RK_NO_INSTANCES'
+  | 'RK_CALL_FAILED'
+  | 'RK_CALL_TIMEOUT'
+  | 'RK_REGISTRY_UNREACHABLE'
+  | 'RK_REGISTRY_TIMEOUT'
+  | 'RK_REGISTRY_NO_LEADER'
+  | 'RK_REGISTRY_LIMITED'
+  | 'RK_REGISTRY_FAILED'
+  | 'RK_REGISTRY_REFUSED'
+  | 'RK_REGISTRY_BAD_ANSWER'
+  | 'RK_ACL_DENIED'
+  | 'RK_NOT_FOUND'
+  | 'RK_CONFLICT';
+
+export interface DiscoveryErrorDetails {
+  /** What the reader can do about it; one sentence, appended to the message. */
+  hint?: string;
+  cause?: unknown;
+}
+
+/**
+ * The base of every error of Rookery: the message says what was tried, where, and why it failed, then what to do.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await discovery.choose('inventory');
+ * } catch (error) {
+ *   if (error instanceof DiscoveryError && error.code === 'RK_NO_INSTANCES') return cachedBooks;
+ *   throw error;
+ * }
+ * ```
+ */
+export class DiscoveryError extends Error {
+  readonly code: DiscoveryErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: DiscoveryErrorCode, message: string, details: DiscoveryErrorDetails = {}) {
+    super(
+      details.hint ? `${message}. ${details.hint}` : message,
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = details.hint;
+  }
+}
+
+/** The short reason of anything thrown, for one line of a log; an AggregateError of Node's dialler has an empty message. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.message) return error.message;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  return code ?? error.name;
+}

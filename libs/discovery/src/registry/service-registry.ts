@@ -1,0 +1,46 @@
+import type { ServiceInstance } from './service-instance.js';
+import type { ServiceQuery } from './service-query.js';
+import type { ServiceRegistration } from './service-registration.js';
+
+/**
+ * The port to a registry. An adapter moves data and reports errors; everything that makes this safe (backoff, one loop
+ * per query, suppression of equal lists, repair of a lost registration) is written once, in the core, above it.
+ *
+ * Every method rejects with a `DiscoveryError`, ends when its signal aborts, and has a deadline of its own.
+ */
+export abstract class ServiceRegistry {
+  /** For messages: the kind of registry and where it is, such as `Consul at http://127.0.0.1:8500`. */
+  abstract readonly description: string;
+
+  /** The host we would dial, to find the interface that routes to it. Undefined: a local socket file. */
+  abstract readonly host: string | undefined;
+
+  /** True when an instance registered without an address is given its node's. */
+  abstract readonly knowsNodeAddress: boolean;
+
+  /** Idempotent: registering what is there already changes nothing. */
+  abstract register(registration: ServiceRegistration, signal: AbortSignal): Promise<void>;
+
+  /** Idempotent: an id that is not registered is no error. */
+  abstract deregister(id: string, signal: AbortSignal): Promise<void>;
+
+  /** Yields whether the id is registered: at once, and again after every change. Throws on any error. */
+  abstract watchRegistration(id: string, signal: AbortSignal): AsyncIterable<boolean>;
+
+  /**
+   * Yields the complete list of a service's instances, whatever their status: at once, and again after every change
+   * (the same list twice is allowed). Throws on any error; the caller then starts a new iterator, so an adapter never
+   * carries a position over an error.
+   */
+  abstract watch(
+    service: string,
+    query: ServiceQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly ServiceInstance[]>;
+
+  /** Names of all services and their tags. */
+  abstract services(signal: AbortSignal): Promise<Readonly<Record<string, readonly string[]>>>;
+
+  /** Releases every socket and timer. */
+  abstract close(): Promise<void>;
+}

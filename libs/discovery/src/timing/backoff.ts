@@ -1,0 +1,18 @@
+import type { Random } from './clock.js';
+
+export interface BackoffOptions {
+  /** Longest first pause, in milliseconds. */
+  readonly base: number;
+  /** Longest pause of all, in milliseconds. */
+  readonly cap: number;
+}
+
+/**
+ * The pause before attempt `failures + 1`: exponential with *full jitter*, so that clients that failed together do not
+ * come back together. Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ * Never below a tenth of its ceiling: a pause of zero would make a hot loop of an instantly failing registry.
+ */
+export function backoffPause(failures: number, { base, cap }: BackoffOptions, random: Random): number {
+  const ceiling = Math.min(cap, base * 2 ** Math.min(Math.max(failures - 1, 0), 30));
+  return ceiling * (0.1 + 0.9 * random());
+}

@@ -1,0 +1,24 @@
+import { abortReason, type Clock } from './clock.js';
+
+/** Settles as `work` does, or rejects with `onTimeout()` after so many milliseconds; the work itself is not stopped. */
+export function bounded<T>(
+  clock: Clock,
+  milliseconds: number,
+  work: Promise<T>,
+  onTimeout: () => Error,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(milliseconds, () => reject(onTimeout()));
+    work.then(resolve, reject).finally(cancel);
+  });
+}
+
+/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts; the work itself is not stopped. */
+export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortReason(signal));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

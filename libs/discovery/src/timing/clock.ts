@@ -1,0 +1,42 @@
+/** Time, passed in wherever something waits, so that tests need no sleeping. */
+export interface Clock {
+  /** Milliseconds of a clock that never jumps; only differences mean anything. */
+  now(): number;
+  /** Calls back once after so many milliseconds, unless the function that it returns was called before. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after: (milliseconds, callback) => {
+    const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after so many milliseconds; rejects with the signal's reason when it aborts first. */
+export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(abortReason(signal));
+      return;
+    }
+    const onAbort = (): void => {
+      cancel();
+      reject(abortReason(signal));
+    };
+    const cancel = clock.after(milliseconds, () => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** Why a signal aborted, always as an Error. */
+export function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('aborted', { cause: signal.reason });
+}
+
+/** Uniform in [0, 1), as `Math.random`. */
+export type Random = () => number;
