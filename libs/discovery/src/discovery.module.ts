@@ -54,16 +54,12 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
   ) {}
 
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
+    // A module instance of our own: Consul asks every few seconds, and a failing check is not worth a line each time.
+    const terminus = TerminusModule.forRoot({ logger: false });
     return {
       module: DiscoveryModule,
       global: true,
-      imports: [
-        ...(options.imports ?? []),
-        ProviderScannerModule,
-        ServiceClientsModule,
-        // A module instance of our own: Consul asks every few seconds, and a failing check is not worth a line each time.
-        TerminusModule.forRoot({ logger: false }),
-      ],
+      imports: [...(options.imports ?? []), ProviderScannerModule, ServiceClientsModule, terminus],
       providers: [
         {
           provide: DISCOVERY_MODULE_OPTIONS,
@@ -72,7 +68,14 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
         },
         ...coreProviders,
       ],
-      exports: [ServiceRegistry, DiscoveryService, RegistrationService, HealthService, ServiceClientFactory],
+      exports: [
+        ServiceRegistry,
+        DiscoveryService,
+        RegistrationService,
+        HealthService,
+        ServiceClientFactory,
+        terminus, // for HealthIndicatorService, which every health contributor needs
+      ],
     };
   }
 

@@ -18,7 +18,7 @@ export interface ServiceOptions {
   /** The instance speaks TLS. Default: whether the app's own server does. */
   secure?: boolean;
   tags?: readonly string[];
-  /** At most 64 entries; numbers and booleans are written as text. */
+  /** At most 63 entries; numbers and booleans are written as text. */
   meta?: Readonly<Record<string, string | number | boolean>>;
   /** Share of traffic while *passing* and while *warning*, 1 to 65535 each (warning also 0). Default: 1 and 1. */
   weights?: { passing: number; warning?: number };
@@ -80,7 +80,7 @@ const check = z.discriminatedUnion(
   { error: "must be a check such as { type: 'http', interval: '10s' }; types: http, https, tcp" },
 );
 
-const MOST_META = 64;
+const MOST_META = 63; // Consul takes 64; one is kept to mark an instance that speaks TLS
 const LONGEST_META_KEY = 128;
 const LONGEST_META_VALUE = 512; // bytes
 const metaKey = z.string().superRefine((key, context) => {

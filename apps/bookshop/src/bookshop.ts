@@ -1,0 +1,45 @@
+import { fileURLToPath } from 'node:url';
+import { AppProcess, freePorts } from '@rookery/test-support';
+
+const mainOf = (app: string): string => fileURLToPath(new URL(`../../${app}/dist/main.js`, import.meta.url));
+
+/** The sample apps as processes of their own, on one Consul. */
+export class Bookshop {
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #running = new Set<AppProcess>();
+
+  constructor(consulUrl: string) {
+    this.#environment = { CONSUL_HTTP_ADDR: consulUrl };
+  }
+
+  async startInventory(): Promise<AppProcess> {
+    return this.#start('inventory');
+  }
+
+  async startStorefront(): Promise<AppProcess> {
+    return this.#start('storefront');
+  }
+
+  /** SIGTERM: it deregisters, and ends. */
+  async stop(app: AppProcess): Promise<void> {
+    this.#running.delete(app);
+    await app.stop();
+  }
+
+  /** SIGKILL. */
+  async kill(app: AppProcess): Promise<void> {
+    this.#running.delete(app);
+    await app.kill();
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#running].map((app) => this.stop(app)));
+  }
+
+  async #start(name: string): Promise<AppProcess> {
+    const [port = 0] = await freePorts(1);
+    const app = await AppProcess.start({ main: mainOf(name), port, environment: this.#environment });
+    this.#running.add(app);
+    return app;
+  }
+}

@@ -1,0 +1,59 @@
+// `npm start`: Consul, three inventory instances and a storefront, until Ctrl-C.
+import { once } from 'node:events';
+import { Bookshop } from './bookshop.js';
+import { findOrStartConsul } from './find-or-start-consul.js';
+
+const INVENTORIES = 3;
+
+async function run(): Promise<void> {
+  const ended = Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)));
+  process.stdout.write('Starting the bookshop…\n');
+  const consul = await findOrStartConsul();
+  const bookshop = new Bookshop(consul.url);
+  try {
+    const inventories = await Promise.all(Array.from({ length: INVENTORIES }, () => bookshop.startInventory()));
+    const storefront = await bookshop.startStorefront();
+    process.stdout.write(
+      screen(
+        consul.url,
+        consul.description,
+        inventories.map(({ url }) => url),
+        storefront.url,
+      ),
+    );
+    await ended;
+    process.stdout.write('\nEnding: each app leaves the registry first…\n');
+  } finally {
+    await bookshop.stopAll();
+    await consul.stop();
+  }
+  process.stdout.write('Nothing is left running.\n');
+}
+
+function screen(
+  consulUrl: string,
+  consul: string,
+  inventories: readonly string[],
+  storefront: string,
+): string {
+  return `
+  Consul       ${consul}
+${inventories.map((url, index) => `  inventory ${index + 1}  ${url}`).join('\n')}
+  storefront   ${storefront}
+
+  Open         ${storefront}/books?search=dune
+               ${storefront}/books/42          one book; "answeredBy" changes with every call
+               ${storefront}/instances         what the storefront knows of inventory
+               ${consulUrl}/ui                  what Consul knows
+
+  Try          kill an inventory process, and go on calling the storefront
+               curl ${inventories[0] ?? ''}/health
+
+  Ctrl-C ends all of it.
+`;
+}
+
+run().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { ConsulModule } from '@rookery/consul';
+import { BooksController } from './books.controller.js';
+import { Books } from './books.js';
+
+@Module({
+  imports: [
+    ConsulModule.forRoot({
+      service: {
+        name: 'inventory',
+        tags: ['v1'],
+        meta: { version: '1.0.0' },
+        // The default is every 10 s; a bookshop on one machine can afford to look every second.
+        check: { type: 'http', interval: '1s', timeout: '1s' },
+      },
+    }),
+  ],
+  controllers: [BooksController],
+  providers: [Books],
+})
+export class AppModule {}

@@ -1,0 +1,110 @@
+import { DiscoveryError } from '@rookery/discovery';
+import { answerOf, type ConsulAnswer } from '../consul-answer.js';
+import type { ConsulRequester } from '../consul-requester.js';
+import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
+import { kvPath } from './kv-key.js';
+import type { KvEntry } from './types.js';
+
+export interface KvPutOptions extends ConsulRequestOptions {
+  /** Write only if the key's `modifyIndex` is still this; 0: only if there is no such key. */
+  cas?: number;
+  flags?: number;
+  /** Take the key as a lock for this session. */
+  acquire?: string;
+  /** Give the lock of this session back. */
+  release?: string;
+}
+
+interface RawEntry {
+  Key: string;
+  Value: string | null;
+  Flags: number;
+  CreateIndex: number;
+  ModifyIndex: number;
+  LockIndex: number;
+  Session?: string;
+}
+
+const LARGEST_VALUE_BYTES = 524_288;
+
+/** `/v1/kv`: the key-value store. */
+export class KvApi {
+  readonly #requester: ConsulRequester;
+
+  constructor(requester: ConsulRequester) {
+    this.#requester = requester;
+  }
+
+  /** `body` is undefined when there is no such key; the index is there all the same, to block on. */
+  async get(key: string, options?: ConsulReadOptions): Promise<ConsulAnswer<KvEntry | undefined>> {
+    const { body, ...rest } = await this.#entries(key, options, {});
+    return { ...rest, body: body[0] };
+  }
+
+  /** Every key that begins with the prefix. It is plain text: end it with `/`, or `app` also finds `app2`. */
+  async list(prefix: string, options?: ConsulReadOptions): Promise<ConsulAnswer<KvEntry[]>> {
+    return this.#entries(prefix, options, { recurse: '' });
+  }
+
+  /** Names only. With `separator: '/'` what is below a folder is folded into its name. */
+  async keys(
+    prefix: string,
+    options: ConsulReadOptions & { separator?: string } = {},
+  ): Promise<ConsulAnswer<string[]>> {
+    const parts = { query: { keys: '', separator: options.separator }, accept: [404] };
+    const answer = await this.#requester.raw('GET', kvPath(prefix), options, parts);
+    const names = answer.status === 404 ? [] : (JSON.parse(answer.body.toString('utf8')) as string[]);
+    return answerOf(names, answer.headers);
+  }
+
+  /**
+   * @returns false when `cas`, `acquire` or `release` did not apply, so that nothing was written
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that Consul would change, or a value above 512 KiB
+   */
+  async put(key: string, value: string | Uint8Array, options: KvPutOptions = {}): Promise<boolean> {
+    if (Buffer.byteLength(value) > LARGEST_VALUE_BYTES) {
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `value of ${key}: ${Buffer.byteLength(value)} bytes`, {
+        hint: `Consul takes at most ${LARGEST_VALUE_BYTES}`,
+      });
+    }
+    const { cas, flags, acquire, release } = options;
+    const { body } = await this.#requester.json<boolean>('PUT', kvPath(key), options, {
+      bytes: value,
+      query: { cas, flags, acquire, release },
+    });
+    return body;
+  }
+
+  /** @returns false when `cas` did not apply; a key that is not there is no error */
+  async delete(key: string, options: ConsulRequestOptions & { cas?: number } = {}): Promise<boolean> {
+    const query = { cas: options.cas };
+    return (await this.#requester.json<boolean>('DELETE', kvPath(key), options, { query })).body;
+  }
+
+  /** Deletes every key that begins with the prefix. */
+  async deleteTree(prefix: string, options?: ConsulRequestOptions): Promise<void> {
+    await this.#requester.nothing('DELETE', kvPath(prefix), options, { query: { recurse: '' } });
+  }
+
+  async #entries(
+    key: string,
+    options: ConsulReadOptions | undefined,
+    query: Record<string, string>,
+  ): Promise<ConsulAnswer<KvEntry[]>> {
+    const answer = await this.#requester.raw('GET', kvPath(key), options, { query, accept: [404] });
+    const raw = answer.status === 404 ? [] : (JSON.parse(answer.body.toString('utf8')) as RawEntry[]);
+    return answerOf(raw.map(decode), answer.headers);
+  }
+}
+
+function decode(raw: RawEntry): KvEntry {
+  return {
+    key: raw.Key,
+    value: Buffer.from(raw.Value ?? '', 'base64'),
+    flags: raw.Flags,
+    createIndex: raw.CreateIndex,
+    modifyIndex: raw.ModifyIndex,
+    lockIndex: raw.LockIndex,
+    session: raw.Session,
+  };
+}

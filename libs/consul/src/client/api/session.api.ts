@@ -1,0 +1,40 @@
+import type { ConsulAnswer } from '../consul-answer.js';
+import { segment, type ConsulRequester } from '../consul-requester.js';
+import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
+import type { Session, SessionDefinition } from './types.js';
+
+/** `/v1/session`: what locks are held by. */
+export class SessionApi {
+  readonly #requester: ConsulRequester;
+
+  constructor(requester: ConsulRequester) {
+    this.#requester = requester;
+  }
+
+  /** @returns the new session's id */
+  async create(definition: SessionDefinition = {}, options?: ConsulRequestOptions): Promise<string> {
+    const parts = { body: definition };
+    return (await this.#requester.json<{ ID: string }>('PUT', '/v1/session/create', options, parts)).body.ID;
+  }
+
+  /** @throws ConsulError `RK_NOT_FOUND` when the session is gone */
+  async renew(id: string, options?: ConsulRequestOptions): Promise<Session | undefined> {
+    const path = `/v1/session/renew/${segment(id, 'id')}`;
+    return (await this.#requester.json<Session[]>('PUT', path, options, { lane: 'heartbeat' })).body[0];
+  }
+
+  async destroy(id: string, options?: ConsulRequestOptions): Promise<void> {
+    await this.#requester.nothing('PUT', `/v1/session/destroy/${segment(id, 'id')}`, options);
+  }
+
+  /** `body` is undefined when the session is gone. */
+  async info(id: string, options?: ConsulReadOptions): Promise<ConsulAnswer<Session | undefined>> {
+    const path = `/v1/session/info/${segment(id, 'id')}`;
+    const { body, ...rest } = await this.#requester.json<Session[] | null>('GET', path, options);
+    return { ...rest, body: body?.[0] };
+  }
+
+  async list(options?: ConsulReadOptions): Promise<ConsulAnswer<Session[]>> {
+    return this.#requester.json('GET', '/v1/session/list', options);
+  }
+}

@@ -1,0 +1,35 @@
+import { DiscoveryError } from '@rookery/discovery';
+import type { ConsulRequester } from '../consul-requester.js';
+import type { ConsulRequestOptions } from '../request-options.js';
+import type { TxnOperation, TxnOutcome, TxnResult } from './types.js';
+
+const MOST_OPERATIONS = 64;
+
+/** `/v1/txn`: several operations on the key-value store, all or none. */
+export class TxnApi {
+  readonly #requester: ConsulRequester;
+
+  constructor(requester: ConsulRequester) {
+    this.#requester = requester;
+  }
+
+  /**
+   * A transaction that is rolled back is an outcome, not an error.
+   *
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for more than 64 operations
+   */
+  async commit(operations: readonly TxnOperation[], options?: ConsulRequestOptions): Promise<TxnOutcome> {
+    if (operations.length > MOST_OPERATIONS) {
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `operations: ${operations.length}`, {
+        hint: `A transaction of Consul has at most ${MOST_OPERATIONS}; split it`,
+      });
+    }
+    const parts = { body: operations, accept: [409] };
+    const answer = await this.#requester.raw('PUT', '/v1/txn', options, parts);
+    const body = JSON.parse(answer.body.toString('utf8')) as {
+      Results: TxnResult[] | null;
+      Errors: TxnOutcome['errors'] | null;
+    };
+    return { committed: answer.status !== 409, results: body.Results ?? [], errors: body.Errors ?? [] };
+  }
+}

@@ -1,0 +1,77 @@
+import { Injectable } from '@nestjs/common';
+import { configInvalid } from '@rookery/discovery';
+import { resolveAgent, type AgentOptions, type ResolvedAgent } from './agent-options.js';
+import { AgentApi } from './api/agent.api.js';
+import { CatalogApi } from './api/catalog.api.js';
+import { HealthApi } from './api/health.api.js';
+import { KvApi } from './api/kv.api.js';
+import { QueryApi } from './api/query.api.js';
+import { SessionApi } from './api/session.api.js';
+import { StatusApi } from './api/status.api.js';
+import { TxnApi } from './api/txn.api.js';
+import { ConsulRequester } from './consul-requester.js';
+import { ConsulTransport } from './consul-transport.js';
+
+/**
+ * Consul's HTTP API, typed. Each call has a deadline, takes a signal, and fails with a `ConsulError` that says whether
+ * trying again is of use. With `ConsulModule` imported it is injectable.
+ *
+ * @example
+ * ```ts
+ * const { body, index } = await consul.kv.get('config/limit');
+ * const changed = await consul.kv.get('config/limit', { index, wait: '30s' }); // blocks until it changes
+ * ```
+ */
+@Injectable()
+export class ConsulClient {
+  readonly agent: AgentApi;
+  readonly catalog: CatalogApi;
+  readonly health: HealthApi;
+  readonly kv: KvApi;
+  readonly query: QueryApi;
+  readonly session: SessionApi;
+  readonly status: StatusApi;
+  readonly txn: TxnApi;
+  readonly #transport: ConsulTransport;
+  readonly #host: string | undefined;
+
+  constructor(agent: ResolvedAgent) {
+    this.#transport = new ConsulTransport(agent);
+    this.#host = agent.address.host;
+    const requester = new ConsulRequester(this.#transport, agent);
+    this.agent = new AgentApi(requester);
+    this.catalog = new CatalogApi(requester);
+    this.health = new HealthApi(requester);
+    this.kv = new KvApi(requester);
+    this.query = new QueryApi(requester);
+    this.session = new SessionApi(requester);
+    this.status = new StatusApi(requester);
+    this.txn = new TxnApi(requester);
+  }
+
+  /**
+   * A client outside of Nest, for a script or a test; `close()` it.
+   *
+   * @throws DiscoveryError `RK_CONFIG_INVALID` with every mistake in the options and in the environment
+   */
+  static create(options: AgentOptions = {}, environment: NodeJS.ProcessEnv = process.env): ConsulClient {
+    const { agent, mistakes } = resolveAgent(options, environment);
+    if (!agent) throw configInvalid('ConsulClient', mistakes);
+    return new ConsulClient(agent);
+  }
+
+  /** Where the agent is: `http://127.0.0.1:8500` or `unix:///run/consul.sock`. */
+  get url(): string {
+    return this.#transport.url;
+  }
+
+  /** Undefined when the agent is reached over a socket file. */
+  get host(): string | undefined {
+    return this.#host;
+  }
+
+  /** Ends every request and closes every connection. */
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+}

@@ -1,0 +1,170 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { abortReason, DiscoveryError, reasonOf, systemClock, type Clock } from '@rookery/discovery';
+import { Pool } from 'undici';
+import type { ResolvedAgent } from './agent-options.js';
+import { errorOfAnswer } from './classify-answer.js';
+import { ConsulError } from './consul-error.js';
+
+/** Requests of one purpose share connections, so that two hundred watches never keep a heartbeat waiting. */
+export type Lane = 'watch' | 'heartbeat' | 'plain';
+
+/** The agent allows 200 connections for each client address, those of all processes of a host together. */
+const CONNECTIONS: Readonly<Record<Lane, number>> = { watch: 64, heartbeat: 2, plain: 16 };
+const CONNECT_TIMEOUT_MS = 2_000;
+const LARGEST_ANSWER_BYTES = 64 * 1024 * 1024;
+
+export interface TransportCall {
+  readonly method: 'GET' | 'PUT' | 'DELETE' | 'POST';
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly body: string | Uint8Array | undefined;
+  readonly lane: Lane;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Overrides the client's own token. */
+  readonly token: string | undefined;
+  /** Statuses that are answers, not errors, besides 2xx. */
+  readonly accept: readonly number[];
+}
+
+export interface TransportAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Carries requests to one agent: connections, deadline, token. It knows nothing of what they mean. */
+export class ConsulTransport {
+  readonly #agent: ResolvedAgent;
+  readonly #clock: Clock;
+  readonly #pools = new Map<Lane, Pool>();
+  #closed = false;
+
+  constructor(agent: ResolvedAgent, clock: Clock = systemClock) {
+    this.#agent = agent;
+    this.#clock = clock;
+  }
+
+  /** For messages; holds no secret. */
+  get url(): string {
+    const { origin, socketPath } = this.#agent.address;
+    return socketPath === undefined ? origin : `unix://${socketPath}`;
+  }
+
+  async send(call: TransportCall): Promise<TransportAnswer> {
+    const request = `${call.method} ${this.url}${call.path}`;
+    let answer = await this.#exchange(call, request);
+    // A token that is refused may have been rotated: fetch it again, and try once more if there is another one.
+    const rotates = answer.status === 403 && call.token === undefined;
+    if (rotates && (await this.#agent.token.refused())) answer = await this.#exchange(call, request);
+    if ((answer.status >= 200 && answer.status < 300) || call.accept.includes(answer.status)) return answer;
+    const retryAfter = answer.headers['retry-after'];
+    throw errorOfAnswer(request, answer.status, answer.body.toString('utf8'), retryAfter);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+    this.#pools.clear();
+  }
+
+  async #exchange(call: TransportCall, request: string): Promise<TransportAnswer> {
+    const aborting = new AbortController();
+    const late = new ConsulError('RK_REGISTRY_TIMEOUT', `${request}: no answer in ${call.deadlineMs} ms`, {
+      retryable: true,
+      hint: 'The agent took the connection and is silent: it is overloaded, frozen, or cut off from its servers',
+    });
+    const cancel = this.#clock.after(call.deadlineMs, () => aborting.abort(late));
+    const onAbort = (): void => {
+      if (call.signal) aborting.abort(abortReason(call.signal));
+    };
+    if (call.signal?.aborted) onAbort();
+    call.signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await this.#sendOnce(call, aborting.signal);
+    } catch (error) {
+      if (aborting.signal.aborted) throw abortReason(aborting.signal);
+      if (isStaleSocket(error) && call.method === 'GET') {
+        return await this.#sendOnce(call, aborting.signal).catch((again: unknown) => {
+          throw this.#unreachable(request, again, aborting.signal);
+        });
+      }
+      throw this.#unreachable(request, error, aborting.signal);
+    } finally {
+      cancel();
+      call.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #sendOnce(call: TransportCall, signal: AbortSignal): Promise<TransportAnswer> {
+    if (this.#closed) {
+      throw new DiscoveryError('RK_REGISTRY_UNREACHABLE', 'the Consul client is closed', {
+        hint: 'It was used after app.close()',
+      });
+    }
+    const query = call.query.toString();
+    const answer = await this.#pool(call.lane).request({
+      method: call.method,
+      path: query ? `${call.path}?${query}` : call.path,
+      headers: await this.#headers(call),
+      body: call.body ?? null,
+      signal,
+      // Ours is the only deadline: undici's default of 5 minutes would end a long blocking query.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) chunks.push(chunk);
+    return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks) };
+  }
+
+  async #headers(call: TransportCall): Promise<Record<string, string>> {
+    const token = call.token ?? (await this.#agent.token.current())?.reveal();
+    const headers: Record<string, string> = {};
+    if (token) headers['x-consul-token'] = token;
+    if (this.#agent.auth) {
+      headers['authorization'] = `Basic ${Buffer.from(this.#agent.auth.reveal()).toString('base64')}`;
+    }
+    return headers;
+  }
+
+  #pool(lane: Lane): Pool {
+    let pool = this.#pools.get(lane);
+    if (!pool) {
+      const { address, tls } = this.#agent;
+      pool = new Pool(address.origin, {
+        connections: CONNECTIONS[lane],
+        pipelining: 1,
+        maxResponseSize: LARGEST_ANSWER_BYTES,
+        connect: {
+          timeout: CONNECT_TIMEOUT_MS,
+          keepAlive: true,
+          rejectUnauthorized: tls.verify,
+          ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
+          ...(tls.ca ? { ca: tls.ca } : {}),
+          ...(tls.cert ? { cert: tls.cert } : {}),
+          ...(tls.key ? { key: tls.key.reveal() } : {}),
+          ...(tls.serverName ? { servername: tls.serverName } : {}),
+        },
+      });
+      this.#pools.set(lane, pool);
+    }
+    return pool;
+  }
+
+  #unreachable(request: string, error: unknown, signal: AbortSignal): Error {
+    if (signal.aborted) return abortReason(signal);
+    if (error instanceof DiscoveryError) return error;
+    return new ConsulError('RK_REGISTRY_UNREACHABLE', `${request}: ${reasonOf(error)}`, {
+      retryable: true,
+      cause: error,
+      hint: `Is a Consul agent listening at ${this.url}? See agent.url or CONSUL_HTTP_ADDR`,
+    });
+  }
+}
+
+/** The peer closed a kept-alive connection just as we used it: the pool has others, or opens one. */
+function isStaleSocket(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+}

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '@rookery/discovery';
+import { ConsulError } from './consul-error.js';
+import { Secret } from './secret.js';
+
+/** Where the ACL token comes from. */
+export interface TokenSource {
+  /** Undefined: none, the agent's anonymous token applies. */
+  current(): Promise<Secret | undefined>;
+  /** Told that Consul refused the current one; resolves to true when there is now another. */
+  refused(): Promise<boolean>;
+}
+
+/** Given by the application, for tokens of a vault or of a login: called once, and again when Consul refuses its token. */
+export type TokenProvider = () => string | Promise<string>;
+
+export function fixedToken(value: string | undefined): TokenSource {
+  const secret = value ? new Secret(value) : undefined;
+  return { current: async () => secret, refused: async () => false };
+}
+
+/** A file is read again after so long, so that a rotated token is in use within this time. */
+const FILE_MAX_AGE_MS = 5_000;
+
+export function tokenFile(path: string, clock: Clock): TokenSource {
+  return cachedToken(
+    async () => (await readFile(path, 'utf8')).trim(),
+    `the token file ${path} cannot be read`,
+    clock,
+    FILE_MAX_AGE_MS,
+  );
+}
+
+export function providedToken(provide: TokenProvider, clock: Clock): TokenSource {
+  return cachedToken(async () => provide(), 'the tokenProvider failed', clock, Infinity);
+}
+
+function cachedToken(
+  load: () => Promise<string>,
+  failure: string,
+  clock: Clock,
+  maxAgeMs: number,
+): TokenSource {
+  let secret: Secret | undefined;
+  let loadedAt = -Infinity;
+  let loading: Promise<void> | undefined;
+
+  const reload = (): Promise<void> => {
+    loading ??= load()
+      .then(
+        (value) => {
+          secret = value ? new Secret(value) : undefined;
+          loadedAt = clock.now();
+        },
+        (error: unknown) => {
+          // The old token stays: it may well be valid still.
+          loadedAt = clock.now();
+          if (!secret) throw new ConsulError('RK_ACL_DENIED', failure, { cause: error, retryable: true });
+        },
+      )
+      .finally(() => (loading = undefined));
+    return loading;
+  };
+
+  return {
+    current: async () => {
+      if (!secret || clock.now() - loadedAt > maxAgeMs) await reload();
+      return secret;
+    },
+    refused: async () => {
+      const before = secret?.reveal();
+      await reload();
+      return secret?.reveal() !== before;
+    },
+  };
+}

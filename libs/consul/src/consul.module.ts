@@ -1,0 +1,108 @@
+import { Global, Module, type DynamicModule, type FactoryProvider, type Provider, type Type } from '@nestjs/common';
+import { configInvalid, DiscoveryModule, type DiscoveryModuleOptions } from '@rookery/discovery';
+import { ConsulClient } from './client/consul-client.js';
+import {
+  resolveConsulOptions,
+  type ConsulModuleAsyncOptions,
+  type ConsulModuleOptions,
+  type ConsulOptionsFactory,
+  type ResolvedConsulOptions,
+} from './consul-module-options.js';
+import { ConsulRegistry } from './registry/consul.registry.js';
+
+const CONSUL_OPTIONS = Symbol('rookery:consul-options');
+
+/** The adapter: a client, and the registry on it. Global, so that `ConsulClient` can be injected anywhere. */
+@Global()
+@Module({})
+class ConsulRegistryModule {}
+
+/**
+ * Registers this app with Consul, mounts its health endpoints, and provides `DiscoveryService`, `RegistrationService`,
+ * `ConsulClient` and every `@ServiceClient`. Import it once, in the root module.
+ *
+ * @example
+ * ```ts
+ * @Module({ imports: [ConsulModule.forRoot({ service: { name: 'inventory' } })] })
+ * export class AppModule {}
+ * ```
+ */
+@Module({})
+export class ConsulModule {
+  /**
+   * @throws DiscoveryError `RK_CONFIG_INVALID` when the app is created, with every wrong option, its value and its cure
+   */
+  static forRoot(options: ConsulModuleOptions = {}): DynamicModule {
+    // In a closure, not as a value: nobody who prints the module's metadata prints the token.
+    return assemble([{ provide: CONSUL_OPTIONS, useFactory: () => resolveConsulOptions(options) }]);
+  }
+
+  /**
+   * Options that other providers know.
+   *
+   * @example
+   * ```ts
+   * ConsulModule.forRootAsync({
+   *   inject: [ConfigService],
+   *   useFactory: (config: ConfigService) => ({ service: { name: config.getOrThrow('SERVICE_NAME') } }),
+   * });
+   * ```
+   */
+  static forRootAsync(options: ConsulModuleAsyncOptions): DynamicModule {
+    return assemble(asyncProviders(options), options.imports);
+  }
+}
+
+function assemble(optionProviders: Provider[], imports: DynamicModule['imports'] = []): DynamicModule {
+  const registryModule: DynamicModule = {
+    module: ConsulRegistryModule,
+    imports,
+    providers: [
+      ...optionProviders,
+      {
+        provide: ConsulClient,
+        useFactory: ({ resolvedAgent }: ResolvedConsulOptions) => new ConsulClient(resolvedAgent),
+        inject: [CONSUL_OPTIONS],
+      },
+      {
+        provide: ConsulRegistry,
+        useFactory: (client: ConsulClient) => new ConsulRegistry(client),
+        inject: [ConsulClient],
+      },
+    ],
+    exports: [CONSUL_OPTIONS, ConsulClient, ConsulRegistry],
+  };
+  const discovery = DiscoveryModule.forRootAsync({
+    imports: [registryModule],
+    inject: [CONSUL_OPTIONS, ConsulRegistry],
+    useFactory: (
+      { resolvedAgent: _, ...options }: ResolvedConsulOptions,
+      registry: ConsulRegistry,
+    ): DiscoveryModuleOptions => ({ ...options, registry }),
+  });
+  return { module: ConsulModule, imports: [registryModule, discovery], exports: [registryModule, discovery] };
+}
+
+function asyncProviders({ inject, useFactory, useClass, useExisting }: ConsulModuleAsyncOptions): Provider[] {
+  const given = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
+  if (given.length !== 1) {
+    throw configInvalid('ConsulModule.forRootAsync', [
+      { field: 'useFactory, useClass, useExisting', value: `${given.length} of them`, cure: 'give exactly one' },
+    ]);
+  }
+  if (useFactory) {
+    const create = useFactory as (...args: unknown[]) => ConsulModuleOptions | Promise<ConsulModuleOptions>;
+    const resolve: FactoryProvider['useFactory'] = async (...args: unknown[]) =>
+      resolveConsulOptions(await create(...args));
+    return [{ provide: CONSUL_OPTIONS, useFactory: resolve, inject: inject ?? [] }];
+  }
+  const factory = (useClass ?? useExisting) as Type<ConsulOptionsFactory>;
+  return [
+    ...(useClass ? [useClass] : []),
+    {
+      provide: CONSUL_OPTIONS,
+      useFactory: async (source: ConsulOptionsFactory) => resolveConsulOptions(await source.createConsulOptions()),
+      inject: [factory],
+    },
+  ];
+}

@@ -1,0 +1,46 @@
+// The one `export *` that we allow: users install and import this package only.
+export * from '@rookery/discovery';
+
+export { ConsulModule } from './consul.module.js';
+export type {
+  ConsulModuleAsyncOptions,
+  ConsulModuleOptions,
+  ConsulOptionsFactory,
+} from './consul-module-options.js';
+
+export { ConsulClient } from './client/consul-client.js';
+export { ConsulError } from './client/consul-error.js';
+export { nextIndex } from './client/consul-answer.js';
+export type { ConsulAnswer } from './client/consul-answer.js';
+export type { AgentOptions, AgentTlsOptions } from './client/agent-options.js';
+export type { TokenProvider } from './client/token-source.js';
+export type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from './client/request-options.js';
+export type { AgentApi, AgentChecksApi } from './client/api/agent.api.js';
+export type { CatalogApi } from './client/api/catalog.api.js';
+export type { HealthApi, HealthServiceOptions } from './client/api/health.api.js';
+export type { KvApi, KvPutOptions } from './client/api/kv.api.js';
+export type { QueryApi } from './client/api/query.api.js';
+export type { SessionApi } from './client/api/session.api.js';
+export type { StatusApi } from './client/api/status.api.js';
+export type { TxnApi } from './client/api/txn.api.js';
+export type {
+  AgentSelf,
+  AgentService,
+  CatalogDeregistration,
+  CatalogNode,
+  CatalogService,
+  CheckDefinition,
+  CheckStatus,
+  HealthCheck,
+  KvEntry,
+  PreparedQueryResult,
+  ServiceDefinition,
+  ServiceEntry,
+  Session,
+  SessionDefinition,
+  TxnOperation,
+  TxnOutcome,
+  TxnResult,
+} from './client/api/types.js';
+
+export { ConsulRegistry } from './registry/consul.registry.js';

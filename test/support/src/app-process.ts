@@ -1,0 +1,75 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { endWithUs, exited } from './child-processes.js';
+import { eventually } from './eventually.js';
+
+export interface AppProcessOptions {
+  /** Compiled main file. */
+  readonly main: string;
+  readonly port: number;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const EXIT_WITH_PARENT = fileURLToPath(new URL('./exit-with-parent.js', import.meta.url));
+
+/** A Nest app in a process of its own. */
+export class AppProcess {
+  readonly port: number;
+  readonly #process: ChildProcess;
+  #output = '';
+
+  /** Starts it and waits until its port answers. */
+  static async start(options: AppProcessOptions): Promise<AppProcess> {
+    const app = new AppProcess(options);
+    await Promise.race([
+      eventually(async () => (await fetch(`${app.url}/health/live`)).ok, { within: 30_000 }),
+      exited(app.#process).then((end) => {
+        throw new Error(`${options.main} ended (${JSON.stringify(end)}):\n${app.output.slice(-2_000)}`);
+      }),
+    ]);
+    return app;
+  }
+
+  private constructor({ main, port, environment }: AppProcessOptions) {
+    this.port = port;
+    this.#process = spawn(process.execPath, ['--import', EXIT_WITH_PARENT, main], {
+      // A group of its own, so that Ctrl-C is ours to hand on in order; the IPC channel tells it when we are gone.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, PORT: String(port), NO_COLOR: '1', ...environment },
+    });
+    const keep = (chunk: Buffer): void => {
+      this.#output = (this.#output + chunk.toString()).slice(-100_000);
+    };
+    this.#process.stdout?.on('data', keep);
+    this.#process.stderr?.on('data', keep);
+    endWithUs(this.#process);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** The last 100 kB that it wrote. */
+  get output(): string {
+    return this.#output;
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await exited(this.#process);
+  }
+
+  /** SIGTERM, and SIGKILL when it has not ended within so many milliseconds. */
+  async stop(withinMs = 15_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    this.#process.kill('SIGTERM');
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), withinMs);
+    const end = await exited(this.#process);
+    clearTimeout(timer);
+    return end;
+  }
+}

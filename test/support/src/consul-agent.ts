@@ -1,0 +1,231 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { endWithUs, exited } from './child-processes.js';
+import { eventually } from './eventually.js';
+import { findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
+import { freePorts } from './free-ports.js';
+
+export interface ConsulAgentOptions {
+  /** `dev`: a server in memory. Default: `dev`. */
+  mode?: 'dev' | 'server' | 'client';
+  /** Default: the mode and the port. */
+  node?: string;
+  datacenter?: string;
+  /** How many servers elect a leader; for mode `server`. Default: 1. */
+  expect?: number;
+  /** Agents of the same datacenter to join. */
+  join?: readonly ConsulAgent[];
+  /** Servers of other datacenters to join. */
+  joinWan?: readonly ConsulAgent[];
+  /** Turns ACLs on, default deny, with this UUID as the management token. */
+  token?: string;
+  /** More of the agent's JSON configuration. */
+  config?: Record<string, unknown>;
+}
+
+export interface AgentPorts {
+  readonly http: number;
+  readonly dns: number;
+  readonly server: number;
+  readonly serf_lan: number;
+  readonly serf_wan: number;
+}
+
+const READY_WITHIN_MS = 60_000;
+const TRIES = 4;
+
+/** A real Consul agent on loopback. Its ports, node id and data stay the same over `restart()`. */
+export class ConsulAgent {
+  readonly node: string;
+  readonly nodeId = randomUUID();
+  readonly ports: AgentPorts;
+  readonly #options: ConsulAgentOptions;
+  readonly #home: string;
+  #process: ChildProcess;
+
+  /** Starts an agent and waits until it is usable: a leader is known, and this node passes in the catalog. */
+  static async start(options: ConsulAgentOptions = {}): Promise<ConsulAgent> {
+    const agent = await ConsulAgent.launch(options);
+    await agent.ready();
+    return agent;
+  }
+
+  /** Starts an agent and waits only until its HTTP port answers; the members of a cluster elect a leader together. */
+  static async launch(options: ConsulAgentOptions = {}): Promise<ConsulAgent> {
+    for (let tries = 1; ; tries++) {
+      const [http = 0, dns = 0, server = 0, serf_lan = 0, serf_wan = 0] = await freePorts(5);
+      const agent = new ConsulAgent(options, { http, dns, server, serf_lan, serf_wan });
+      try {
+        await agent.up();
+        return agent;
+      } catch (error) {
+        await agent.stop();
+        const portTaken = /address already in use/.test(String(error));
+        if (!portTaken || tries === TRIES) throw error;
+      }
+    }
+  }
+
+  private constructor(options: ConsulAgentOptions, ports: AgentPorts) {
+    this.#options = options;
+    this.ports = ports;
+    this.node = options.node ?? `${options.mode ?? 'dev'}-${ports.http}`;
+    this.#home = mkdtempSync(join(tmpdir(), 'rookery-consul-'));
+    this.#process = this.#spawn();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.ports.http}`;
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get log(): string {
+    return readFileSync(join(this.#home, 'agent.log'), 'utf8');
+  }
+
+  /** SIGKILL: no goodbye. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await exited(this.#process);
+  }
+
+  /** SIGSTOP: it takes connections and never answers. */
+  pause(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process.kill('SIGCONT');
+  }
+
+  /** Starts again on the same ports after `kill()`; a dev agent has forgotten everything in any case. */
+  async restart({ keepData = true }: { keepData?: boolean } = {}): Promise<void> {
+    await this.kill();
+    if (!keepData) rmSync(this.#dataDirectory, { recursive: true, force: true });
+    this.#process = this.#spawn();
+    await this.ready();
+  }
+
+  /** Ends it and removes its files. */
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  /** HTTP answers, and it is this agent's: on a clash of ports it would be a stranger's. */
+  async up(): Promise<void> {
+    await this.#until(async () => {
+      const { body } = await this.request('GET', '/v1/agent/self');
+      return (body as { Config?: { NodeID?: string } }).Config?.NodeID === this.nodeId;
+    });
+  }
+
+  async ready(): Promise<void> {
+    await this.up();
+    await this.#until(async () => {
+      const leader = await this.request('GET', '/v1/status/leader');
+      if (!leader.body) return false;
+      const node = await this.request('GET', `/v1/health/node/${this.node}`);
+      const checks = node.body as { CheckID: string; Status: string }[];
+      const passing = checks.some(({ CheckID, Status }) => CheckID === 'serfHealth' && Status === 'passing');
+      return passing && node.headers.get('x-consul-knownleader') === 'true';
+    });
+  }
+
+  /** A bare request, to look at Consul without the client under test. */
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; headers: Headers; text: string; body: unknown }> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { ...(this.#options.token ? { 'x-consul-token': this.#options.token } : {}), ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      signal: AbortSignal.timeout(5_000),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: parse(text) };
+  }
+
+  get #dataDirectory(): string {
+    return join(this.#home, 'data');
+  }
+
+  async #until(check: () => Promise<boolean>): Promise<void> {
+    const child = this.#process;
+    await Promise.race([
+      eventually(check, { within: READY_WITHIN_MS, every: 15 }),
+      exited(child).then((end) => {
+        throw new Error(`consul ${this.node} ended (${JSON.stringify(end)}):\n${this.log.slice(-2_000)}`);
+      }),
+    ]);
+  }
+
+  #spawn(): ChildProcess {
+    const binary = findConsul();
+    if (!binary) throw new Error(`no consul: ${HOW_TO_GET_CONSUL}`);
+    const mode = this.#options.mode ?? 'dev';
+    const file = join(this.#home, 'config.json');
+    writeFileSync(file, JSON.stringify(this.#configuration(mode)));
+    const log = openSync(join(this.#home, 'agent.log'), 'a');
+    const child = spawn(
+      binary,
+      [
+        'agent',
+        ...(mode === 'dev' ? ['-dev'] : [`-data-dir=${this.#dataDirectory}`]),
+        `-config-file=${file}`,
+      ],
+      // Detached: Ctrl-C in a terminal reaches the whole group, and the apps must be able to deregister first.
+      { stdio: ['ignore', log, log], detached: true, env: { PATH: process.env['PATH'] } },
+    );
+    closeSync(log);
+    endWithUs(child);
+    return child;
+  }
+
+  #configuration(mode: 'dev' | 'server' | 'client'): Record<string, unknown> {
+    const { datacenter, expect, join: peers, joinWan, token, config } = this.#options;
+    const wan = (agents: readonly ConsulAgent[]): string[] => agents.map(({ ports }) => `127.0.0.1:${ports.serf_wan}`);
+    const lan = (agents: readonly ConsulAgent[]): string[] => agents.map(({ ports }) => `127.0.0.1:${ports.serf_lan}`);
+    return {
+      node_name: this.node,
+      node_id: this.nodeId,
+      datacenter: datacenter ?? 'dc1',
+      bind_addr: '127.0.0.1',
+      advertise_addr: '127.0.0.1',
+      client_addr: '127.0.0.1',
+      ports: { ...this.ports, grpc: -1, https: -1 },
+      disable_update_check: true,
+      disable_host_node_id: true,
+      // The default elects five times slower, and notices a dead agent ten times later.
+      ...(mode === 'server'
+        ? { server: true, bootstrap_expect: expect ?? 1, performance: { raft_multiplier: 1 } }
+        : {}),
+      ...(mode === 'dev' ? {} : { gossip_lan: FAST_GOSSIP }),
+      ...(peers?.length ? { retry_join: lan(peers), retry_interval: '200ms' } : {}),
+      ...(joinWan?.length ? { retry_join_wan: wan(joinWan), retry_interval_wan: '200ms' } : {}),
+      ...(token
+        ? { acl: { enabled: true, default_policy: 'deny', tokens: { master: token, agent: token } } }
+        : {}),
+      ...config,
+    };
+  }
+}
+
+const FAST_GOSSIP = { probe_interval: '100ms', probe_timeout: '100ms', suspicion_mult: 3, gossip_interval: '100ms' };
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

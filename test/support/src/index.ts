@@ -1,0 +1,10 @@
+export { AppProcess } from './app-process.js';
+export type { AppProcessOptions } from './app-process.js';
+export { ConsulAgent } from './consul-agent.js';
+export type { ConsulAgentOptions } from './consul-agent.js';
+export { startCluster, startTwoDatacenters } from './consul-cluster.js';
+export type { ConsulCluster } from './consul-cluster.js';
+export { eventually } from './eventually.js';
+export type { EventuallyOptions } from './eventually.js';
+export { consulVersion, findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
+export { freePorts } from './free-ports.js';

@@ -1,0 +1,20 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
+
+const TESTS = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A jest reporter: says at the end which suites did not run because there is no real Consul. */
+export default class LeftOutReporter {
+  onRunComplete(): void {
+    if (findConsul()) return;
+    const left = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.consul.e2e-spec.ts'))
+      .sort();
+    process.stderr.write(
+      `\nLEFT OUT, for want of a real Consul, ${left.length} suites:\n` +
+        left.map((name) => `  test/${name}\n`).join('') +
+        `To run them: ${HOW_TO_GET_CONSUL}\n`,
+    );
+  }
+}
