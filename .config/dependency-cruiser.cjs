@@ -11,7 +11,7 @@ const layer = (name, allowed) => ({
     pathNot: `^libs/discovery/src/(${[name, ...allowed].join('|')})/`,
   },
 });
-const foundation = ['registry', 'configuration', 'timing'];
+const foundation = ['errors', 'registry', 'configuration', 'timing'];
 
 module.exports = {
   forbidden: [
@@ -22,16 +22,22 @@ module.exports = {
       from: { path: '^libs/discovery/' },
       to: { path: '^(libs/(?!discovery/)|apps/)' },
     },
-    { name: 'libs-know-no-app', severity: 'error', from: { path: '^libs/' }, to: { path: '^(apps|test)/', pathNot: '\\.spec\\.ts$' } },
+    {
+      name: 'libs-know-no-app',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^(apps|test)/', pathNot: '\\.spec\\.ts$' },
+    },
     {
       name: 'packages-are-entered-by-their-index',
       severity: 'error',
       from: { path: '^(libs|apps)/([^/]+)/' },
       to: { path: '^libs/[^/]+/(src|dist)/', pathNot: ['^$1/$2/', '/index\\.(ts|js|d\\.ts)$'] },
     },
-    layer('configuration', ['registry']),
-    layer('timing', []),
-    layer('registry', ['timing']),
+    layer('errors', []),
+    layer('configuration', ['errors']),
+    layer('timing', ['errors']),
+    layer('registry', ['errors']),
     layer('catalog', foundation),
     layer('balancing', [...foundation, 'catalog']),
     layer('calling', [...foundation, 'catalog', 'balancing']),

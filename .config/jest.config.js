@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { findConsul } from '../test/support/dist/index.js';
 
 // Workers inherit the environment, so what is found here is what every suite uses.
@@ -5,8 +6,10 @@ const consul = findConsul();
 if (consul) process.env.CONSUL_BIN = consul;
 else if (process.env.CI) throw new Error('CI needs a real Consul: run .ci/install-consul, or set CONSUL_BIN');
 
+const rootDir = fileURLToPath(new URL('..', import.meta.url));
+
 const common = {
-  rootDir: '..',
+  rootDir,
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
@@ -31,7 +34,7 @@ const common = {
 };
 
 export default {
-  rootDir: '..',
+  rootDir,
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps}/*/src/**/*.spec.ts'] },
     {

@@ -12,11 +12,15 @@ const USUAL_ADDRESS = 'http://127.0.0.1:8500';
 
 /** A running Consul if there is one, else one of our own in dev mode. */
 export async function findOrStartConsul(): Promise<UsedConsul> {
-  const named = process.env['CONSUL_HTTP_ADDR'];
+  const named = process.env.CONSUL_HTTP_ADDR;
   const running = named ?? ((await answers(USUAL_ADDRESS)) ? USUAL_ADDRESS : undefined);
   if (running === undefined) return startConsul();
   const why = named === undefined ? 'was running already' : 'named by CONSUL_HTTP_ADDR';
-  return { url: running, description: `${running} (${why}; it is left as it is)`, stop: async () => undefined };
+  return {
+    url: running,
+    description: `${running} (${why}; it is left as it is)`,
+    stop: async () => undefined,
+  };
 }
 
 /** One of our own, in memory, on free ports. */

@@ -11,7 +11,9 @@ async function run(): Promise<void> {
   const consul = await findOrStartConsul();
   const bookshop = new Bookshop(consul.url);
   try {
-    const inventories = await Promise.all(Array.from({ length: INVENTORIES }, () => bookshop.startInventory()));
+    const inventories = await Promise.all(
+      Array.from({ length: INVENTORIES }, () => bookshop.startInventory()),
+    );
     const storefront = await bookshop.startStorefront();
     process.stdout.write(
       screen(

@@ -51,7 +51,10 @@ async function answer<T>(call: Observable<AxiosResponse<T>>): Promise<AxiosRespo
     return await firstValueFrom(call);
   } catch (error) {
     if (isAxiosError(error)) {
-      throw new HttpException((error.response?.data as object | undefined) ?? error.message, error.response?.status ?? 503);
+      throw new HttpException(
+        (error.response?.data as object | undefined) ?? error.message,
+        error.response?.status ?? 503,
+      );
     }
     throw error;
   }

@@ -1,5 +1,10 @@
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
-import { configInvalid, discoveryOptionsShape, findMistakes, type DiscoveryOptions } from '@rookery/discovery';
+import {
+  configInvalid,
+  discoveryOptionsShape,
+  findMistakes,
+  type DiscoveryOptions,
+} from '@rookery/discovery';
 import { z } from 'zod';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './client/agent-options.js';
 
@@ -31,7 +36,9 @@ export interface ResolvedConsulOptions extends DiscoveryOptions {
 const schema = z.strictObject(
   {
     // Checked with the environment, by resolveAgent.
-    agent: z.looseObject({}, { error: "must be an object such as { url: 'http://127.0.0.1:8500' }" }).optional(),
+    agent: z
+      .looseObject({}, { error: "must be an object such as { url: 'http://127.0.0.1:8500' }" })
+      .optional(),
     ...discoveryOptionsShape,
   },
   { error: 'must be an object; {} takes every default' },
@@ -43,7 +50,8 @@ export function resolveConsulOptions(
   environment: NodeJS.ProcessEnv = process.env,
 ): ResolvedConsulOptions {
   const mistakes = findMistakes(schema, options);
-  const isObject = typeof options === 'object' && !mistakes.some(({ field }) => field === 'agent' || field === 'options');
+  const isObject =
+    typeof options === 'object' && !mistakes.some(({ field }) => field === 'agent' || field === 'options');
   const resolution = isObject ? resolveAgent(options.agent, environment) : undefined;
   mistakes.push(...(resolution?.mistakes ?? []));
   if (mistakes.length > 0 || !resolution?.agent) throw configInvalid('ConsulModule', mistakes);

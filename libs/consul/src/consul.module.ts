@@ -1,4 +1,4 @@
-import { Global, Module, type DynamicModule, type FactoryProvider, type Provider, type Type } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { configInvalid, DiscoveryModule, type DiscoveryModuleOptions } from '@rookery/discovery';
 import { ConsulClient } from './client/consul-client.js';
 import {
@@ -85,9 +85,14 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
 
 function asyncProviders({ inject, useFactory, useClass, useExisting }: ConsulModuleAsyncOptions): Provider[] {
   const given = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
-  if (given.length !== 1) {
+  const factory = useClass ?? useExisting;
+  if (given.length !== 1 || (!useFactory && !factory)) {
     throw configInvalid('ConsulModule.forRootAsync', [
-      { field: 'useFactory, useClass, useExisting', value: `${given.length} of them`, cure: 'give exactly one' },
+      {
+        field: 'useFactory, useClass, useExisting',
+        value: `${given.length} of them`,
+        cure: 'give exactly one',
+      },
     ]);
   }
   if (useFactory) {
@@ -96,13 +101,13 @@ function asyncProviders({ inject, useFactory, useClass, useExisting }: ConsulMod
       resolveConsulOptions(await create(...args));
     return [{ provide: CONSUL_OPTIONS, useFactory: resolve, inject: inject ?? [] }];
   }
-  const factory = (useClass ?? useExisting) as Type<ConsulOptionsFactory>;
   return [
     ...(useClass ? [useClass] : []),
     {
       provide: CONSUL_OPTIONS,
-      useFactory: async (source: ConsulOptionsFactory) => resolveConsulOptions(await source.createConsulOptions()),
-      inject: [factory],
+      useFactory: async (source: ConsulOptionsFactory) =>
+        resolveConsulOptions(await source.createConsulOptions()),
+      inject: factory ? [factory] : [],
     },
   ];
 }

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import {
   Inject,
   Logger,
@@ -9,7 +10,11 @@ import {
   type OnApplicationShutdown,
   type Provider,
 } from '@nestjs/common';
-import { DiscoveryModule as ProviderScannerModule, HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
+import {
+  DiscoveryModule as ProviderScannerModule,
+  HttpAdapterHost,
+  type AbstractHttpAdapter,
+} from '@nestjs/core';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { RoundRobinBalancer } from './balancing/round-robin.balancer.js';
 import { ServiceCaller } from './calling/service-caller.js';
@@ -150,7 +155,7 @@ const coreProviders: Provider[] = [
     provide: RegistrationService,
     useFactory: (
       { registry, service, health, shutdown }: DiscoveryModuleOptions,
-      host: HttpAdapterHost,
+      host: HttpAdapterHost<AbstractHttpAdapter<Server>>,
       healthService: HealthService,
     ) =>
       new RegistrationService(registry, host, healthService, {

@@ -9,8 +9,9 @@ export type {
 } from './discovery-options.js';
 export { DiscoveryService } from './discovery.service.js';
 
-export { DiscoveryError, reasonOf } from './registry/discovery-error.js';
-export type { DiscoveryErrorCode, DiscoveryErrorDetails } from './registry/discovery-error.js';
+export { DiscoveryError } from './errors/discovery-error.js';
+export { reasonOf } from './errors/reason-of.js';
+export type { DiscoveryErrorCode, DiscoveryErrorDetails } from './errors/discovery-error.js';
 export { freezeInstance, hostAndPort, originOf } from './registry/service-instance.js';
 export type { InstanceStatus, ServiceInstance } from './registry/service-instance.js';
 export { matchesLabels } from './registry/service-query.js';
@@ -26,7 +27,13 @@ export { InMemoryRegistry } from './registry/in-memory-registry.js';
 
 export { formatDuration, parseDuration, toMilliseconds } from './configuration/duration.js';
 export type { Duration } from './configuration/duration.js';
-export { configInvalid, durationSchema, findMistakes, text, wholeNumber } from './configuration/validate-options.js';
+export {
+  configInvalid,
+  durationSchema,
+  findMistakes,
+  text,
+  wholeNumber,
+} from './configuration/validate-options.js';
 export type { OptionMistake } from './configuration/validate-options.js';
 
 export { abortReason, pause, systemClock } from './timing/clock.js';

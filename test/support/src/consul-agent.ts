@@ -63,7 +63,7 @@ export class ConsulAgent {
         return agent;
       } catch (error) {
         await agent.stop();
-        const portTaken = /address already in use/.test(String(error));
+        const portTaken = String(error).includes('address already in use');
         if (!portTaken || tries === TRIES) throw error;
       }
     }
@@ -184,7 +184,7 @@ export class ConsulAgent {
         `-config-file=${file}`,
       ],
       // Detached: Ctrl-C in a terminal reaches the whole group, and the apps must be able to deregister first.
-      { stdio: ['ignore', log, log], detached: true, env: { PATH: process.env['PATH'] } },
+      { stdio: ['ignore', log, log], detached: true, env: { PATH: process.env.PATH } },
     );
     closeSync(log);
     endWithUs(child);
@@ -193,8 +193,10 @@ export class ConsulAgent {
 
   #configuration(mode: 'dev' | 'server' | 'client'): Record<string, unknown> {
     const { datacenter, expect, join: peers, joinWan, token, config } = this.#options;
-    const wan = (agents: readonly ConsulAgent[]): string[] => agents.map(({ ports }) => `127.0.0.1:${ports.serf_wan}`);
-    const lan = (agents: readonly ConsulAgent[]): string[] => agents.map(({ ports }) => `127.0.0.1:${ports.serf_lan}`);
+    const wan = (agents: readonly ConsulAgent[]): string[] =>
+      agents.map(({ ports }) => `127.0.0.1:${ports.serf_wan}`);
+    const lan = (agents: readonly ConsulAgent[]): string[] =>
+      agents.map(({ ports }) => `127.0.0.1:${ports.serf_lan}`);
     return {
       node_name: this.node,
       node_id: this.nodeId,
@@ -220,7 +222,12 @@ export class ConsulAgent {
   }
 }
 
-const FAST_GOSSIP = { probe_interval: '100ms', probe_timeout: '100ms', suspicion_mult: 3, gossip_interval: '100ms' };
+const FAST_GOSSIP = {
+  probe_interval: '100ms',
+  probe_timeout: '100ms',
+  suspicion_mult: 3,
+  gossip_interval: '100ms',
+};
 
 function parse(text: string): unknown {
   try {

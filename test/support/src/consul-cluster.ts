@@ -13,7 +13,10 @@ export async function startCluster({
   servers = 3,
   clients = 2,
   ...options
-}: { servers?: number; clients?: number } & Omit<ConsulAgentOptions, 'mode' | 'expect' | 'join' | 'node'> = {}): Promise<ConsulCluster> {
+}: { servers?: number; clients?: number } & Omit<
+  ConsulAgentOptions,
+  'mode' | 'expect' | 'join' | 'node'
+> = {}): Promise<ConsulCluster> {
   const all: ConsulAgent[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(all.map((agent) => agent.stop()));
@@ -29,11 +32,20 @@ export async function startCluster({
     await stop();
     throw error;
   }
-  return { servers: all.slice(0, servers), clients: all.slice(servers), leader: () => findLeader(all, servers), stop };
+  return {
+    servers: all.slice(0, servers),
+    clients: all.slice(servers),
+    leader: () => findLeader(all, servers),
+    stop,
+  };
 }
 
 /** Two dev agents, `dc1` and `dc2`, joined over the WAN. */
-export async function startTwoDatacenters(): Promise<{ dc1: ConsulAgent; dc2: ConsulAgent; stop(): Promise<void> }> {
+export async function startTwoDatacenters(): Promise<{
+  dc1: ConsulAgent;
+  dc2: ConsulAgent;
+  stop(): Promise<void>;
+}> {
   const dc1 = await ConsulAgent.start({ datacenter: 'dc1' });
   const dc2 = await ConsulAgent.start({ datacenter: 'dc2', joinWan: [dc1] });
   return {

@@ -24,5 +24,7 @@ export async function eventually<T>(
     }
     await sleep(every);
   }
-  throw new Error(`not within ${within} ms: ${last instanceof Error ? last.message : String(last)}`, { cause: last });
+  throw new Error(`not within ${within} ms: ${last instanceof Error ? last.message : String(last)}`, {
+    cause: last,
+  });
 }

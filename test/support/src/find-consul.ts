@@ -8,9 +8,9 @@ const CACHED = fileURLToPath(new URL('../../../.cache/consul/usr/bin/consul', im
 
 /** The real binary: `CONSUL_BIN`, else `consul` on `PATH`, else the one of .ci/install-consul; undefined: none. */
 export function findConsul(environment: NodeJS.ProcessEnv = process.env): string | undefined {
-  const named = environment['CONSUL_BIN'];
+  const named = environment.CONSUL_BIN;
   if (named) return named;
-  const onPath = (environment['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'consul'));
+  const onPath = (environment.PATH ?? '').split(delimiter).map((folder) => join(folder, 'consul'));
   return [...onPath, CACHED].find(isExecutable);
 }
 

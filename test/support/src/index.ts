@@ -8,3 +8,5 @@ export { eventually } from './eventually.js';
 export type { EventuallyOptions } from './eventually.js';
 export { consulVersion, findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
 export { freePorts } from './free-ports.js';
+export { FakeClock, settle } from './fake-clock.js';
+export { RecordingLogger } from './recording-logger.js';

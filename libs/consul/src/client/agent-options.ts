@@ -12,7 +12,13 @@ import {
 import { z } from 'zod';
 import { ADDRESS_CURE, parseAgentAddress, type AgentAddress } from './agent-address.js';
 import { Secret } from './secret.js';
-import { fixedToken, providedToken, tokenFile, type TokenProvider, type TokenSource } from './token-source.js';
+import {
+  fixedToken,
+  providedToken,
+  tokenFile,
+  type TokenProvider,
+  type TokenSource,
+} from './token-source.js';
 
 /** How to reach the Consul agent. What is left out comes from the environment of the `consul` CLI, then the default. */
 export interface AgentOptions {
@@ -110,7 +116,10 @@ export interface Resolution {
 }
 
 /** Merges options and environment, reads the files they name, and reports every mistake at once. */
-export function resolveAgent(options: AgentOptions = {}, environment: NodeJS.ProcessEnv = process.env): Resolution {
+export function resolveAgent(
+  options: AgentOptions = {},
+  environment: NodeJS.ProcessEnv = process.env,
+): Resolution {
   const mistakes = findMistakes(agentOptionsSchema, options).map((mistake) => ({
     ...mistake,
     field: `agent.${mistake.field}`,
@@ -157,7 +166,7 @@ class Settings {
       // The text may hold a password, so it is not shown.
       this.mistakes.push({ field: setting?.field ?? 'agent.url', cure: ADDRESS_CURE });
     }
-    const auth = address?.auth ?? this.environment['CONSUL_HTTP_AUTH'];
+    const auth = address?.auth ?? this.environment.CONSUL_HTTP_AUTH;
     return {
       address: address ?? { origin: '', host: undefined, socketPath: undefined, auth: undefined },
       auth: auth ? new Secret(auth) : undefined,
@@ -166,14 +175,16 @@ class Settings {
 
   token(): TokenSource {
     const { options, environment } = this;
-    const given = (['token', 'tokenFile', 'tokenProvider'] as const).filter((key) => options[key] !== undefined);
+    const given = (['token', 'tokenFile', 'tokenProvider'] as const).filter(
+      (key) => options[key] !== undefined,
+    );
     if (given.length > 1) {
       this.mistakes.push({ field: `agent.${given.join(', agent.')}`, cure: 'give one of them only' });
     }
     if (options.tokenProvider) return providedToken(options.tokenProvider, systemClock);
     if (options.token) return fixedToken(options.token);
     const path = this.text(options.tokenFile, 'CONSUL_HTTP_TOKEN_FILE', 'agent.tokenFile');
-    if (!path) return fixedToken(environment['CONSUL_HTTP_TOKEN']);
+    if (!path) return fixedToken(environment.CONSUL_HTTP_TOKEN);
     this.check(path, 'a readable file that holds the token', () => accessSync(path.value, constants.R_OK));
     return tokenFile(path.value, systemClock);
   }
@@ -194,7 +205,10 @@ class Settings {
     const cert = read(tls.certFile, 'CONSUL_CLIENT_CERT', 'certFile');
     const key = read(tls.keyFile, 'CONSUL_CLIENT_KEY', 'keyFile');
     if ((cert === undefined) !== (key === undefined)) {
-      this.mistakes.push({ field: 'agent.tls', cure: 'a client certificate needs both certFile and keyFile' });
+      this.mistakes.push({
+        field: 'agent.tls',
+        cure: 'a client certificate needs both certFile and keyFile',
+      });
     }
     const ca = [...(caFile === undefined ? [] : [caFile]), ...(folder ?? [])];
     return {

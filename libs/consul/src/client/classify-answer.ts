@@ -33,17 +33,19 @@ export function errorOfAnswer(
 function classify(status: number, text: string): Verdict {
   if (status === 401 || status === 403 || /ACL not found|Permission denied/i.test(text)) return DENIED;
   if (status === 409) return { code: 'RK_CONFLICT', retryable: false };
-  if (status === 404 || (status === 500 && UNKNOWN.test(text))) return { code: 'RK_NOT_FOUND', retryable: false };
+  if (status === 404 || (status === 500 && UNKNOWN.test(text)))
+    return { code: 'RK_NOT_FOUND', retryable: false };
   if (status === 429 || status === 503) return LIMITED;
-  if (status === 500 && /Failed to create boolean expression/.test(text)) return BAD_FILTER;
-  if (status === 500 && /No path to datacenter/.test(text)) return NO_DATACENTER;
+  if (status === 500 && text.includes('Failed to create boolean expression')) return BAD_FILTER;
+  if (status === 500 && text.includes('No path to datacenter')) return NO_DATACENTER;
   if (status === 500 && NO_LEADER_TEXT.test(text)) return NO_LEADER;
   if (status >= 500) return { code: 'RK_REGISTRY_FAILED', retryable: true };
   return { code: 'RK_REGISTRY_REFUSED', retryable: false };
 }
 
 // What an agent says of a thing that it lost or never had (1.8 says it with 500, newer versions with 404).
-const UNKNOWN = /does not have associated TTL|Unknown check|Unknown service|No service registered|invalid session/i;
+const UNKNOWN =
+  /does not have associated TTL|Unknown check|Unknown service|No service registered|invalid session/i;
 const NO_LEADER_TEXT = /No cluster leader|No known Consul servers|rpc error|stream closed/;
 
 const DENIED: Verdict = {

@@ -40,7 +40,8 @@ export class ConsulRequester {
     parts: RequestParts = {},
   ): Promise<ConsulAnswer<T>> {
     const answer = await this.raw(method, path, options, parts);
-    return answerOf(parseJson<T>(answer, `${method} ${path}`), answer.headers);
+    // The type is Consul's promise; what a decision rests on is checked where it is used.
+    return answerOf(parseJson(answer, `${method} ${path}`) as T, answer.headers);
   }
 
   /** A request whose answer's body says nothing. */
@@ -104,16 +105,17 @@ export class ConsulRequester {
     set('hash', parts.hash);
     set('filter', options.filter);
     if (waitMs !== undefined) set('wait', formatDuration(waitMs));
-    if (options.consistency !== undefined && options.consistency !== 'default') query.set(options.consistency, '');
+    if (options.consistency !== undefined && options.consistency !== 'default')
+      query.set(options.consistency, '');
     return query;
   }
 }
 
-function parseJson<T>(answer: TransportAnswer, request: string): T {
+/** @throws ConsulError `RK_REGISTRY_BAD_ANSWER` when it is not JSON */
+export function parseJson(answer: TransportAnswer, request: string): unknown {
   const text = answer.body.toString('utf8');
   try {
-    // The type is Consul's promise; what a decision rests on is checked where it is used.
-    return JSON.parse(text) as T;
+    return JSON.parse(text);
   } catch (error) {
     throw new ConsulError('RK_REGISTRY_BAD_ANSWER', `${request} → ${answer.status}, but ${reasonOf(error)}`, {
       status: answer.status,
@@ -126,7 +128,11 @@ function parseJson<T>(answer: TransportAnswer, request: string): T {
 /** One segment of a path. */
 export function segment(value: string, field: string): string {
   if (value !== '' && value !== '.' && value !== '..') return encodeURIComponent(value);
-  throw new DiscoveryError('RK_INVALID_ARGUMENT', `${field}: ${JSON.stringify(value)} cannot be part of a path`, {
-    hint: 'It must not be empty, "." or ".."',
-  });
+  throw new DiscoveryError(
+    'RK_INVALID_ARGUMENT',
+    `${field}: ${JSON.stringify(value)} cannot be part of a path`,
+    {
+      hint: 'It must not be empty, "." or ".."',
+    },
+  );
 }

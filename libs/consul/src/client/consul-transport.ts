@@ -123,7 +123,7 @@ export class ConsulTransport {
     const headers: Record<string, string> = {};
     if (token) headers['x-consul-token'] = token;
     if (this.#agent.auth) {
-      headers['authorization'] = `Basic ${Buffer.from(this.#agent.auth.reveal()).toString('base64')}`;
+      headers.authorization = `Basic ${Buffer.from(this.#agent.auth.reveal()).toString('base64')}`;
     }
     return headers;
   }

@@ -29,7 +29,10 @@ export class ConsulRegistry extends ServiceRegistry {
   }
 
   override async register(registration: ServiceRegistration, signal: AbortSignal): Promise<void> {
-    await this.#client.agent.register(toServiceDefinition(registration), { signal, replaceExistingChecks: true });
+    await this.#client.agent.register(toServiceDefinition(registration), {
+      signal,
+      replaceExistingChecks: true,
+    });
   }
 
   override async deregister(id: string, signal: AbortSignal): Promise<void> {
@@ -38,8 +41,12 @@ export class ConsulRegistry extends ServiceRegistry {
 
   /** By the agent's own record of it: it answers as long as the agent lives, with or without servers. */
   override async *watchRegistration(id: string, signal: AbortSignal): AsyncGenerator<boolean> {
-    for (let hash: string | undefined; ; ) {
-      const answer = await this.#client.agent.service(id, { signal, wait: OWN_WAIT, ...(hash ? { hash } : {}) });
+    for (let hash: string | undefined; ;) {
+      const answer = await this.#client.agent.service(id, {
+        signal,
+        wait: OWN_WAIT,
+        ...(hash ? { hash } : {}),
+      });
       yield answer !== undefined;
       hash = answer?.contentHash;
     }
@@ -50,7 +57,7 @@ export class ConsulRegistry extends ServiceRegistry {
     query: ServiceQuery,
     signal: AbortSignal,
   ): AsyncGenerator<readonly ServiceInstance[]> {
-    for (let index: string | undefined; ; ) {
+    for (let index: string | undefined; ;) {
       const answer = await this.#client.health.service(service, {
         signal,
         wait: WAIT,

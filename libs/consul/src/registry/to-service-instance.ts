@@ -50,8 +50,12 @@ function assertEntry(entry: Partial<ServiceEntry> | null): asserts entry is Serv
     typeof service.Port === 'number' &&
     Array.isArray(entry.Checks);
   if (whole) return;
-  throw new ConsulError('RK_REGISTRY_BAD_ANSWER', 'an instance of /v1/health/service lacks its node, id or port', {
-    retryable: true,
-    hint: 'Something between us and Consul may be rewriting its answers',
-  });
+  throw new ConsulError(
+    'RK_REGISTRY_BAD_ANSWER',
+    'an instance of /v1/health/service lacks its node, id or port',
+    {
+      retryable: true,
+      hint: 'Something between us and Consul may be rewriting its answers',
+    },
+  );
 }

@@ -1,4 +1,5 @@
-import { DiscoveryError, type DiscoveryErrorCode, reasonOf } from '../registry/discovery-error.js';
+import { DiscoveryError, type DiscoveryErrorCode } from '../errors/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
 import type { AttemptRecord, CallReport } from './call-options.js';
 
 /** A call that failed, with every attempt of it. `cause` is what the last attempt threw. */

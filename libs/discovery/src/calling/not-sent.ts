@@ -1,3 +1,5 @@
+import { errorsWithin, isError } from '../errors/reason-of.js';
+
 /** Codes of the dialler and of name resolution: the connection never stood, so no byte of the request left. */
 const DIAL_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -16,12 +18,12 @@ const HANDSHAKE_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABL
  * instance. A reset is not in this class: the peer may have read the request.
  */
 export function isNotSent(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
+  for (let at = error; isError(at); at = at.cause) {
     const { code, syscall } = at as NodeJS.ErrnoException;
     if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
     if (code !== undefined && (DIAL_CODES.has(code) || HANDSHAKE_CODE.test(code))) return true;
-    // Node dials all addresses of a name and reports the failures together.
-    if (at instanceof AggregateError && at.errors.length > 0 && at.errors.every(isNotSent)) return true;
+    const within = errorsWithin(at);
+    if (within.length > 0 && within.every(isNotSent)) return true;
   }
   return false;
 }

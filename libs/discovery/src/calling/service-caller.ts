@@ -2,7 +2,8 @@ import { type LoadBalancer } from '../balancing/load-balancer.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { usableInstances, type ServiceSnapshot } from '../catalog/service-snapshot.js';
 import { toMilliseconds } from '../configuration/duration.js';
-import { DiscoveryError, reasonOf } from '../registry/discovery-error.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
 import { hostAndPort, type ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 import { abortReason, type Clock } from '../timing/clock.js';
@@ -45,7 +46,10 @@ export class ServiceCaller {
   async call<T>(service: string, attempt: Attempt<T>, options: CallOptions = {}): Promise<CallResult<T>> {
     const { clock } = this.#options;
     const callTimeout = toMilliseconds(options.timeout ?? CALL_TIMEOUT_MS, 'call.timeout');
-    const attemptTimeout = toMilliseconds(options.attemptTimeout ?? ATTEMPT_TIMEOUT_MS, 'call.attemptTimeout');
+    const attemptTimeout = toMilliseconds(
+      options.attemptTimeout ?? ATTEMPT_TIMEOUT_MS,
+      'call.attemptTimeout',
+    );
     const deadline = clock.now() + callTimeout;
     const attempts: AttemptRecord[] = [];
     const tried = new Set<string>();
@@ -81,7 +85,11 @@ export class ServiceCaller {
         const late = clock.now() >= deadline;
         const left = usableInstances(snapshot, options.query).some(({ id }) => !tried.has(id));
         if (!late && left && isNotSent(error) && options.repeatable !== false) continue;
-        throw new CallError(error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED', call, error);
+        throw new CallError(
+          error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED',
+          call,
+          error,
+        );
       }
     }
   }
@@ -111,22 +119,23 @@ export class ServiceCaller {
   ): Promise<T> {
     const aborting = new AbortController();
     return new Promise<T>((resolve, reject) => {
-      const end = (error: Error): void => {
+      const release = (): void => {
+        cancel();
+        signal?.removeEventListener('abort', onAbort);
+      };
+      // Does not wait for the attempt: one that ignores its signal must not hold up the call.
+      const giveUp = (error: Error): void => {
+        release();
         aborting.abort(error);
         reject(error);
       };
       const onAbort = (): void => {
-        if (signal) end(abortReason(signal));
+        if (signal) giveUp(abortReason(signal));
       };
-      const cancel = this.#options.clock.after(limitMs, () => end(new AttemptTimeout(limitMs)));
+      const cancel = this.#options.clock.after(limitMs, () => giveUp(new AttemptTimeout(limitMs)));
       signal?.addEventListener('abort', onAbort, { once: true });
       // The arrow turns an attempt that throws at once into one that rejects.
-      (async () => attempt(instance, aborting.signal))()
-        .then(resolve, reject)
-        .finally(() => {
-          cancel();
-          signal?.removeEventListener('abort', onAbort);
-        });
+      (async () => attempt(instance, aborting.signal))().then(resolve, reject).finally(release);
     });
   }
 }
@@ -144,6 +153,8 @@ function noInstances({ service, instances }: ServiceSnapshot, query: ServiceQuer
   for (const { status } of instances) counts.set(status, (counts.get(status) ?? 0) + 1);
   const known = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
   return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${where}`, {
-    hint: known ? `The registry knows of ${known}` : 'The registry knows of none: is it running and registered?',
+    hint: known
+      ? `The registry knows of ${known}`
+      : 'The registry knows of none: is it running and registered?',
   });
 }

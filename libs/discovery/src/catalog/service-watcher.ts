@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import { ReplaySubject, type Observable } from 'rxjs';
-import { DiscoveryError, reasonOf } from '../registry/discovery-error.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { backoffPause } from '../timing/backoff.js';
 import { bounded } from '../timing/bounded.js';
-import { pause, type Clock, type Random } from '../timing/clock.js';
+import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
 import { createSnapshot, type ServiceSnapshot } from './service-snapshot.js';
 
 export interface WatcherOptions {
@@ -59,7 +60,9 @@ export class ServiceWatcher {
   async first(timeoutMs: number): Promise<ServiceSnapshot> {
     if (!this.#snapshot && this.#failures === 0) {
       const answered = new Promise<void>((resolve) => this.#waiting.push({ resolve }));
-      await bounded(this.#options.clock, timeoutMs, answered, () => this.#noList(`no answer in ${timeoutMs} ms`));
+      await bounded(this.#options.clock, timeoutMs, answered, () =>
+        this.#noList(`no answer in ${timeoutMs} ms`),
+      );
     }
     if (this.#snapshot) return this.#snapshot;
     throw this.#noList(reasonOf(this.#lastError));
@@ -106,7 +109,9 @@ export class ServiceWatcher {
     this.#failures++;
     this.#lastError = error;
     if (this.#failures === 1) {
-      const kept = this.#snapshot ? `its last ${this.#snapshot.instances.length} instances stay in use` : 'no list yet';
+      const kept = this.#snapshot
+        ? `its last ${this.#snapshot.instances.length} instances stay in use`
+        : 'no list yet';
       this.#options.logger.warn(`cannot watch "${this.#service}", ${kept}, trying again: ${reasonOf(error)}`);
     }
     this.#answer();
@@ -128,9 +133,4 @@ export class ServiceWatcher {
       },
     );
   }
-}
-
-/** A function, so that the compiler does not carry an earlier reading of `aborted` over an await. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -1,4 +1,4 @@
-import { DiscoveryError } from '../registry/discovery-error.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
 
 /** Milliseconds, or a string as Consul writes durations: `'500ms'`, `'10s'`, `'1m'`, `'1h30m'`. */
 export type Duration = number | string;

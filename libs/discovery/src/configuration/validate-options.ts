@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DiscoveryError } from '../registry/discovery-error.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
 import { type Duration, DURATION_CURE, parseDuration } from './duration.js';
 
 /** A mistake in the options: which field, what stood there, and how to cure it. */
@@ -67,7 +67,10 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown
     const cure = `unknown option; ${known.length > 0 ? `known here: ${known.join(', ')}` : 'remove it'}`;
     return issue.keys.map((key) => ({ field: [...path, key].join('.'), cure }));
   }
-  const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], options);
+  const value = path.reduce<unknown>(
+    (at, key) => (at as Record<string, unknown> | undefined)?.[key],
+    options,
+  );
   const field = path.join('.') || 'options';
   const shown = showValue(path, value);
   return [{ field, ...(shown === undefined ? {} : { value: shown }), cure: issue.message }];
@@ -76,7 +79,7 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown
 function showValue(path: readonly string[], value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (path.some((key) => SECRET.test(key))) return '(not shown)';
-  const shown = typeof value === 'function' ? 'a function' : (safeJson(value) ?? String(value));
+  const shown = safeJson(value) ?? typeof value;
   return shown.length > LONGEST_VALUE ? `${shown.slice(0, LONGEST_VALUE)}…` : shown;
 }
 

@@ -51,7 +51,10 @@ export class HealthContributors {
   ): Contributor | undefined {
     const run = prototype[method];
     if (typeof run !== 'function') return undefined;
-    const options = this.reflector.get<Required<HealthContributorOptions> | undefined>(HEALTH_CONTRIBUTOR, run);
+    const options = this.reflector.get<Required<HealthContributorOptions> | undefined>(
+      HEALTH_CONTRIBUTOR,
+      run,
+    );
     return (
       options && {
         name: `${instance.constructor.name}.${method}`,

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import type { HealthService } from './health.service.js';
 
-const CONSUL_AGENT = /^Consul Health Check/;
+const CONSUL_AGENT = 'Consul Health Check';
 
 /**
  * Mounts `<path>`, `<path>/live` and `<path>/ready`.
@@ -29,6 +29,6 @@ export function mountHealthRoutes(adapter: AbstractHttpAdapter, path: string, he
 /** Consul reads 429 as *warning*; to everybody else a degraded app is one that answers. */
 export function httpStatus({ status }: HealthCheckResult, userAgent = ''): number {
   if (status === 'ok') return 200;
-  if (status === 'degraded') return CONSUL_AGENT.test(userAgent) ? 429 : 200;
+  if (status === 'degraded') return userAgent.startsWith(CONSUL_AGENT) ? 429 : 200;
   return 503;
 }

@@ -1,6 +1,6 @@
 import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
-import { reasonOf } from '../registry/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
 import { bounded } from '../timing/bounded.js';
 import { type Clock } from '../timing/clock.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
@@ -14,7 +14,12 @@ export class HealthService {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
 
-  constructor(terminus: HealthCheckService, contributors: HealthContributors, clock: Clock, timeoutMs: number) {
+  constructor(
+    terminus: HealthCheckService,
+    contributors: HealthContributors,
+    clock: Clock,
+    timeoutMs: number,
+  ) {
     this.#terminus = terminus;
     this.#contributors = contributors;
     this.#clock = clock;
@@ -34,12 +39,12 @@ export class HealthService {
   }
 
   /** A contributor that throws or hangs is down by its name, and does not hide the others' results. */
-  async #run({ name, run }: Contributor): Promise<HealthIndicatorResult> {
+  async #run(contributor: Contributor): Promise<HealthIndicatorResult> {
     const tooLate = (): Error => new Error(`no result in ${this.#timeoutMs} ms`);
     try {
-      return await bounded(this.#clock, this.#timeoutMs, (async () => run())(), tooLate);
+      return await bounded(this.#clock, this.#timeoutMs, (async () => contributor.run())(), tooLate);
     } catch (error) {
-      return { [name]: { status: 'down', message: reasonOf(error) } };
+      return { [contributor.name]: { status: 'down', message: reasonOf(error) } };
     }
   }
 }

@@ -3,7 +3,8 @@ import axios, { AxiosError, CanceledError, type AxiosAdapter, type InternalAxios
 import { CallError } from '../calling/call-error.js';
 import type { CallOptions } from '../calling/call-options.js';
 import type { ServiceCaller } from '../calling/service-caller.js';
-import { DiscoveryError } from '../registry/discovery-error.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { isError } from '../errors/reason-of.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { HttpConnections } from './http-connections.js';
 import { sendOverUndici } from './undici-transport.js';
@@ -59,9 +60,13 @@ function callOptions(
 function relativePath(service: string, config: InternalAxiosRequestConfig): string {
   const url = `${config.baseURL ?? ''}${config.url ?? ''}`;
   if (/^([a-z][a-z\d+.-]*:)?\/\//i.test(config.url ?? '') || /^([a-z][a-z\d+.-]*:)?\/\//i.test(url)) {
-    const cause = new DiscoveryError('RK_INVALID_ARGUMENT', `"${url}" is not relative to the service "${service}"`, {
-      hint: 'Give a path such as /books; for other hosts inject HttpService without @ServiceClient',
-    });
+    const cause = new DiscoveryError(
+      'RK_INVALID_ARGUMENT',
+      `"${url}" is not relative to the service "${service}"`,
+      {
+        hint: 'Give a path such as /books; for other hosts inject HttpService without @ServiceClient',
+      },
+    );
     throw AxiosError.from(cause, AxiosError.ERR_INVALID_URL, config);
   }
   // getUri joins baseURL, url and params as axios does, with the user's serializer.
@@ -85,7 +90,7 @@ function asAxiosError(error: unknown, config: InternalAxiosRequestConfig): Axios
     error.cause.call = error.call;
     return error.cause;
   }
-  const known = error instanceof Error ? error : new Error(String(error));
+  const known = isError(error) ? error : new Error(String(error));
   const wrapped = new AxiosError(known.message, axiosCode(known, config), config);
   wrapped.cause = known;
   if (known instanceof CallError) wrapped.call = known.call;

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { DiscoveryError } from '../registry/discovery-error.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 import { getServiceClientToken } from './service-client.token.js';
 import { declareServiceClient } from './service-clients.module.js';
@@ -30,9 +30,13 @@ export type ServiceClientDecorator = (
  */
 export function ServiceClient(service: string, options: ServiceClientOptions = {}): ServiceClientDecorator {
   if (typeof service !== 'string' || service.trim() === '') {
-    throw new DiscoveryError('RK_CONFIG_INVALID', `@ServiceClient: ${JSON.stringify(service)} is no service name`, {
-      hint: "Name the service as it is registered, such as @ServiceClient('inventory')",
-    });
+    throw new DiscoveryError(
+      'RK_CONFIG_INVALID',
+      `@ServiceClient: ${JSON.stringify(service)} is no service name`,
+      {
+        hint: "Name the service as it is registered, such as @ServiceClient('inventory')",
+      },
+    );
   }
   const token = getServiceClientToken(service, options);
   return (target, propertyKey, parameterIndex) => {

@@ -6,7 +6,7 @@ import type { Transport } from './transport-request.js';
 
 export const sendOverUndici: Transport = async ({ config, instance, path, signal, connections }) => {
   const origin = originOf(instance);
-  const method = (config.method ?? 'get').toUpperCase() as Dispatcher.HttpMethod;
+  const method = (config.method ?? 'get').toUpperCase();
   const answer = await request(origin + path, {
     method,
     headers: requestHeaders(config),
@@ -29,13 +29,15 @@ export const sendOverUndici: Transport = async ({ config, instance, path, signal
 
 function requestHeaders(config: InternalAxiosRequestConfig): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(config.headers.toJSON() as Record<string, string | string[] | null>)) {
+  for (const [name, value] of Object.entries(
+    config.headers.toJSON() as Record<string, string | string[] | null>,
+  )) {
     if (value !== null) headers[name.toLowerCase()] = value;
   }
   delete headers['content-length']; // undici counts the body itself and refuses a wrong number
   if (config.auth) {
     const { username, password } = config.auth;
-    headers['authorization'] = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+    headers.authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   }
   return headers;
 }
@@ -52,11 +54,7 @@ function requestBody(config: InternalAxiosRequestConfig): string | Buffer | Uint
   const limit = config.maxBodyLength ?? -1;
   const size = typeof body === 'string' || Buffer.isBuffer(body) ? Buffer.byteLength(body) : 0;
   if (limit >= 0 && size > limit) {
-    throw new AxiosError(
-      'Request body larger than maxBodyLength limit',
-      AxiosError.ERR_BAD_REQUEST,
-      config,
-    );
+    throw new AxiosError('Request body larger than maxBodyLength limit', AxiosError.ERR_BAD_REQUEST, config);
   }
   return body;
 }
@@ -72,11 +70,7 @@ async function responseData(
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (limit >= 0 && size > limit) {
-      throw new AxiosError(
-        `maxContentLength size of ${limit} exceeded`,
-        AxiosError.ERR_BAD_RESPONSE,
-        config,
-      );
+      throw new AxiosError(`maxContentLength size of ${limit} exceeded`, AxiosError.ERR_BAD_RESPONSE, config);
     }
     chunks.push(chunk);
   }

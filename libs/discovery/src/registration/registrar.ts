@@ -1,11 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
 import { BehaviorSubject } from 'rxjs';
-import { DiscoveryError, reasonOf } from '../registry/discovery-error.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { backoffPause } from '../timing/backoff.js';
 import { abortable, bounded } from '../timing/bounded.js';
-import { pause, type Clock, type Random } from '../timing/clock.js';
+import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
 import type { RegistrationStatus } from './registration-status.js';
 
 export interface RegistrarOptions {
@@ -25,7 +26,11 @@ const REPAIR_INTERVAL_MS = 500;
 
 /** Keeps one instance in the registry for as long as it runs: puts it there, watches it, and puts it back. */
 export class Registrar {
-  readonly status$ = new BehaviorSubject<RegistrationStatus>({ state: 'idle', id: undefined, reason: undefined });
+  readonly status$ = new BehaviorSubject<RegistrationStatus>({
+    state: 'idle',
+    id: undefined,
+    reason: undefined,
+  });
   readonly #registry: ServiceRegistry;
   readonly #describe: (status: ServiceRegistration['status']) => ServiceRegistration;
   readonly #options: RegistrarOptions;
@@ -103,7 +108,7 @@ export class Registrar {
         }
         await pause(clock, REPAIR_INTERVAL_MS * random(), signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (isAborted(signal)) return;
         failures++;
         if (failures === 1) logger.warn(this.#explain(error));
         this.#tell(this.status$.value.state === 'idle' ? 'waiting' : 'unreachable', reasonOf(error));
@@ -114,7 +119,7 @@ export class Registrar {
 
   /** Never registers for the first time while not ready; one that is known already comes back as it is. */
   async #readiness(signal: AbortSignal): Promise<ServiceRegistration['status']> {
-    for (let told: string | undefined; ; ) {
+    for (let told: string | undefined; ;) {
       const reason = await abortable(this.#options.notReady(), signal);
       if (reason === undefined) return 'passing';
       if (this.#mayBeThere) return 'critical';

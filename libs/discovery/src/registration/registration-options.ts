@@ -65,7 +65,10 @@ const check = z.discriminatedUnion(
   [
     z.strictObject({
       type: z.enum(['http', 'https']),
-      path: z.string().regex(/^\//, { error: "must be a path that begins with '/', such as '/health'" }).optional(),
+      path: z
+        .string()
+        .regex(/^\//, { error: "must be a path that begins with '/', such as '/health'" })
+        .optional(),
       method: text("must be an HTTP method such as 'GET'").optional(),
       headers: z
         .record(z.string(), z.string({ error: 'must be text; write several values with commas' }), {
@@ -102,7 +105,9 @@ export const serviceOptionsSchema = z.strictObject(
       .refine((value) => !/^(0\.0\.0\.0|\[?::\]?)$/.test(value), {
         error: 'is no address that others can reach; give the one they use, or leave it out to have it found',
       })
-      .refine((value) => !/[\s/]/.test(value), { error: 'must be a host name or an IP address, without http://' })
+      .refine((value) => !/[\s/]/.test(value), {
+        error: 'must be a host name or an IP address, without http://',
+      })
       .optional(),
     secure: z.boolean({ error: 'must be true or false' }).optional(),
     tags: z
@@ -110,7 +115,9 @@ export const serviceOptionsSchema = z.strictObject(
       .optional(),
     meta: z
       .record(metaKey, metaValue, { error: "must be an object, such as { version: '1.2.0' }" })
-      .refine((meta) => Object.keys(meta).length <= MOST_META, { error: `must have at most ${MOST_META} entries` })
+      .refine((meta) => Object.keys(meta).length <= MOST_META, {
+        error: `must have at most ${MOST_META} entries`,
+      })
       .optional(),
     weights: z
       .strictObject(

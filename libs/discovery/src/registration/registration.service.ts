@@ -11,7 +11,7 @@ import {
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { BehaviorSubject, type Observable, type Subscription } from 'rxjs';
 import type { HealthService } from '../health/health.service.js';
-import { reasonOf } from '../registry/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import type { Clock, Random } from '../timing/clock.js';
 import { addressTowards, chooseAddress } from './advertised-address.js';
@@ -44,7 +44,11 @@ export interface RegistrationOptions {
 @Injectable()
 export class RegistrationService implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   readonly #logger = new Logger(RegistrationService.name);
-  readonly #status = new BehaviorSubject<RegistrationStatus>({ state: 'idle', id: undefined, reason: undefined });
+  readonly #status = new BehaviorSubject<RegistrationStatus>({
+    state: 'idle',
+    id: undefined,
+    reason: undefined,
+  });
   readonly #subscriptions: Subscription[] = [];
   readonly #registry: ServiceRegistry;
   readonly #host: HttpAdapterHost<AbstractHttpAdapter<Server>>;
@@ -168,6 +172,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     const { status, details } = await this.#health.check();
     if (status === 'ok' || status === 'degraded') return undefined;
     const down = Object.entries(details).filter(([, detail]) => detail.status === 'down');
-    return down.map(([name, { message }]) => `${name} is down${message ? ` (${String(message)})` : ''}`).join(', ');
+    return down
+      .map(([name, { message }]) => `${name} is down${message ? ` (${String(message)})` : ''}`)
+      .join(', ');
   }
 }

@@ -1,5 +1,5 @@
 import { EventEmitter, on } from 'node:events';
-import { DiscoveryError } from './discovery-error.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
 import { freezeInstance, type InstanceStatus, type ServiceInstance } from './service-instance.js';
 import { matchesLabels, type ServiceQuery } from './service-query.js';
 import type { ServiceRegistration } from './service-registration.js';
@@ -95,7 +95,11 @@ export class InMemoryRegistry extends ServiceRegistry {
     return this.#watched(() => this.#instances.has(id), signal);
   }
 
-  override watch(service: string, query: ServiceQuery, signal: AbortSignal): AsyncIterable<ServiceInstance[]> {
+  override watch(
+    service: string,
+    query: ServiceQuery,
+    signal: AbortSignal,
+  ): AsyncIterable<ServiceInstance[]> {
     this.requests.watch++;
     return this.#watched(
       () => [...this.#instances.values()].filter((i) => i.service === service && matchesLabels(i, query)),
@@ -120,11 +124,15 @@ export class InMemoryRegistry extends ServiceRegistry {
   async *#watched<T>(read: () => T, signal: AbortSignal): AsyncGenerator<T> {
     // Listening begins before the first read, so that no change falls between the two.
     const changes = on(this.#changes, 'change', { signal });
-    this.#check();
-    yield read();
-    for await (const _ of changes) {
+    try {
       this.#check();
       yield read();
+      for await (const _ of changes) {
+        this.#check();
+        yield read();
+      }
+    } finally {
+      await changes.return?.();
     }
   }
 

@@ -34,7 +34,10 @@ export function isUsable(instance: ServiceInstance, query: ServiceQuery = {}): b
 }
 
 /** Whether an instance has the tags and the meta that a query asks for. */
-export function matchesLabels(instance: Pick<ServiceInstance, 'tags' | 'meta'>, query: ServiceQuery): boolean {
+export function matchesLabels(
+  instance: Pick<ServiceInstance, 'tags' | 'meta'>,
+  query: ServiceQuery,
+): boolean {
   const tagged = (query.tags ?? []).every((tag) => instance.tags.includes(tag));
   return tagged && Object.entries(query.meta ?? {}).every(([key, value]) => instance.meta[key] === value);
 }

@@ -1,3 +1,5 @@
+import { isError } from '../errors/reason-of.js';
+
 /** Time, passed in wherever something waits, so that tests need no sleeping. */
 export interface Clock {
   /** Milliseconds of a clock that never jumps; only differences mean anything. */
@@ -35,7 +37,12 @@ export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): 
 
 /** Why a signal aborted, always as an Error. */
 export function abortReason(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new Error('aborted', { cause: signal.reason });
+  return isError(signal.reason) ? signal.reason : new Error('aborted', { cause: signal.reason });
+}
+
+/** A function, so that the compiler does not carry an earlier reading of `aborted` over an await. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** Uniform in [0, 1), as `Math.random`. */

@@ -58,9 +58,11 @@ export class AgentApi {
   }
 
   /** Takes a service out of use, or back, without deregistering it. */
-  async maintenance(id: string, on: boolean, reason = '', options?: ConsulRequestOptions): Promise<void> {
+  async maintenance(id: string, on: boolean, reason?: string, options?: ConsulRequestOptions): Promise<void> {
     const path = `/v1/agent/service/maintenance/${segment(id, 'id')}`;
-    await this.#requester.nothing('PUT', path, options, { query: { enable: on, reason: reason || undefined } });
+    await this.#requester.nothing('PUT', path, options, {
+      query: { enable: on, reason },
+    });
   }
 }
 
@@ -106,7 +108,7 @@ export class AgentChecksApi {
 
   async #beat(verb: string, id: string, note?: string, options?: ConsulRequestOptions): Promise<void> {
     await this.#requester.nothing('PUT', `/v1/agent/check/${verb}/${segment(id, 'id')}`, options, {
-      query: { note: note || undefined },
+      query: { note },
       lane: 'heartbeat',
     });
   }

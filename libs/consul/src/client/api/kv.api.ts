@@ -1,6 +1,6 @@
 import { DiscoveryError } from '@rookery/discovery';
 import { answerOf, type ConsulAnswer } from '../consul-answer.js';
-import type { ConsulRequester } from '../consul-requester.js';
+import { parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
 import { kvPath } from './kv-key.js';
 import type { KvEntry } from './types.js';
@@ -53,7 +53,7 @@ export class KvApi {
   ): Promise<ConsulAnswer<string[]>> {
     const parts = { query: { keys: '', separator: options.separator }, accept: [404] };
     const answer = await this.#requester.raw('GET', kvPath(prefix), options, parts);
-    const names = answer.status === 404 ? [] : (JSON.parse(answer.body.toString('utf8')) as string[]);
+    const names = answer.status === 404 ? [] : (parseJson(answer, `GET keys of ${prefix}`) as string[]);
     return answerOf(names, answer.headers);
   }
 
@@ -92,7 +92,7 @@ export class KvApi {
     query: Record<string, string>,
   ): Promise<ConsulAnswer<KvEntry[]>> {
     const answer = await this.#requester.raw('GET', kvPath(key), options, { query, accept: [404] });
-    const raw = answer.status === 404 ? [] : (JSON.parse(answer.body.toString('utf8')) as RawEntry[]);
+    const raw = answer.status === 404 ? [] : (parseJson(answer, `GET key ${key}`) as RawEntry[]);
     return answerOf(raw.map(decode), answer.headers);
   }
 }

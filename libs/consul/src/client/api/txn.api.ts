@@ -1,5 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
-import type { ConsulRequester } from '../consul-requester.js';
+import { parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulRequestOptions } from '../request-options.js';
 import type { TxnOperation, TxnOutcome, TxnResult } from './types.js';
 
@@ -26,7 +26,7 @@ export class TxnApi {
     }
     const parts = { body: operations, accept: [409] };
     const answer = await this.#requester.raw('PUT', '/v1/txn', options, parts);
-    const body = JSON.parse(answer.body.toString('utf8')) as {
+    const body = parseJson(answer, 'PUT /v1/txn') as {
       Results: TxnResult[] | null;
       Errors: TxnOutcome['errors'] | null;
     };

@@ -69,12 +69,3 @@ export class DiscoveryError extends Error {
     this.hint = details.hint;
   }
 }
-
-/** The short reason of anything thrown, for one line of a log; an AggregateError of Node's dialler has an empty message. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.message) return error.message;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  return code ?? error.name;
-}

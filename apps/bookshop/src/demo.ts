@@ -1,0 +1,119 @@
+// `npm run demo`: what happens to calls while instances and Consul come and go. Exits 1 if an act failed.
+import { eventually, type AppProcess } from '@rookery/test-support';
+import { Bookshop } from './bookshop.js';
+import { startConsul } from './find-or-start-consul.js';
+import { IN_FLIGHT_AT_MOST, underLoad, type LoadResult } from './load.js';
+
+interface ActResult extends LoadResult {
+  readonly name: string;
+  /** More failures than this, and the act failed. */
+  readonly allowed: number;
+  readonly seenAfterMs: number | undefined;
+  readonly problem: string | undefined;
+}
+
+const SEEN_WITHIN_MS = 30_000;
+
+async function run(): Promise<boolean> {
+  const consul = await startConsul();
+  const bookshop = new Bookshop(consul.url);
+  const results: ActResult[] = [];
+  try {
+    process.stdout.write(`Consul: ${consul.description}\n`);
+    const inventories = await Promise.all([1, 2, 3].map(() => bookshop.startInventory()));
+    const storefront = await bookshop.startStorefront();
+    const [first, second] = inventories as [AppProcess, AppProcess];
+    const ports = new Set(inventories.map(({ port }) => port));
+
+    const act = async (name: string, allowed: number, change: () => Promise<void>): Promise<void> => {
+      process.stdout.write(`${name}…\n`);
+      let seenAfterMs: number | undefined;
+      let problem: string | undefined;
+      const load = await underLoad(storefront.url, async () => {
+        try {
+          await change();
+          const changedAt = performance.now();
+          await eventually(() => seesExactly(storefront, ports), { within: SEEN_WITHIN_MS });
+          seenAfterMs = performance.now() - changedAt;
+        } catch (error) {
+          problem = error instanceof Error ? error.message : String(error);
+        }
+      });
+      results.push({ ...load, name, allowed, seenAfterMs, problem });
+    };
+
+    await act('three instances take calls', 0, async () => undefined);
+    await act('one instance is killed (SIGKILL)', IN_FLIGHT_AT_MOST, async () => {
+      ports.delete(first.port);
+      await bookshop.kill(first);
+    });
+    await act('another instance starts', 0, async () => {
+      ports.add((await bookshop.startInventory()).port);
+    });
+    await act('one instance stops (SIGTERM)', IN_FLIGHT_AT_MOST, async () => {
+      ports.delete(second.port);
+      await bookshop.stop(second);
+    });
+    await act('Consul is killed', 0, () => consul.agent.kill());
+    // An empty list is believed at once today, so calls fail until the apps have registered again.
+    await act('Consul comes back, empty', Infinity, async () => {
+      await consul.agent.restart({ keepData: false });
+      await eventually(() => registered(consul.url, ports), { within: SEEN_WITHIN_MS });
+    });
+    await act('and calls go on', 0, async () => undefined);
+  } finally {
+    await bookshop.stopAll();
+    await consul.stop();
+  }
+  process.stdout.write(table(results));
+  return results.every(passed);
+}
+
+async function seesExactly(storefront: AppProcess, ports: ReadonlySet<number>): Promise<boolean> {
+  const response = await fetch(`${storefront.url}/instances`);
+  const seen = (await response.json()) as { port: number }[];
+  return seen.length === ports.size && seen.every(({ port }) => ports.has(port));
+}
+
+async function registered(consulUrl: string, ports: ReadonlySet<number>): Promise<boolean> {
+  const response = await fetch(`${consulUrl}/v1/health/service/inventory?passing`);
+  return ((await response.json()) as unknown[]).length === ports.size;
+}
+
+function passed({ calls, failed, allowed, problem }: ActResult): boolean {
+  return calls > 0 && failed <= allowed && problem === undefined;
+}
+
+function table(results: readonly ActResult[]): string {
+  const rows = [
+    ['act', 'calls', 'failed', 'allowed', 'instances', 'new state seen after', ''],
+    ...results.map((result) => [
+      result.name,
+      String(result.calls),
+      String(result.failed),
+      Number.isFinite(result.allowed) ? String(result.allowed) : 'any',
+      String(result.answeredBy.size),
+      result.seenAfterMs === undefined ? 'never' : `${Math.round(result.seenAfterMs)} ms`,
+      passed(result) ? 'ok' : `FAILED ${result.problem ?? result.firstFailure ?? ''}`,
+    ]),
+  ];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return `\n${lines.join('\n')}\n
+What may fail today: a request that was under way on an instance that went away. What was not sent goes to the next
+instance; retries of what was sent, ejection and draining are still to come. And the calls between Consul's return and
+that of the apps: an empty list is not doubted yet.\n`;
+}
+
+run().then(
+  (ok) => (process.exitCode = ok ? 0 : 1),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);

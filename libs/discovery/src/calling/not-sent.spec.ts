@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { Agent, request } from 'undici';
+import { isNotSent } from './not-sent.js';
+
+const withCode = (code: string, extra: object = {}): Error => Object.assign(new Error(code), { code }, extra);
+
+describe('isNotSent', () => {
+  it.each([
+    withCode('ECONNREFUSED'),
+    withCode('ENOTFOUND', { syscall: 'getaddrinfo' }),
+    withCode('ETIMEDOUT', { syscall: 'connect' }),
+    withCode('UND_ERR_CONNECT_TIMEOUT'),
+    withCode('ERR_TLS_CERT_ALTNAME_INVALID'),
+    withCode('DEPTH_ZERO_SELF_SIGNED_CERT'),
+    new Error('fetch failed', { cause: withCode('ECONNREFUSED') }),
+    new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]),
+  ])('%s was not sent', (error) => {
+    expect(isNotSent(error)).toBe(true);
+  });
+
+  it.each([
+    withCode('ECONNRESET'),
+    withCode('EPIPE'),
+    withCode('ETIMEDOUT'),
+    withCode('UND_ERR_SOCKET'),
+    withCode('UND_ERR_HEADERS_TIMEOUT'),
+    new AggregateError([withCode('ECONNREFUSED'), withCode('ECONNRESET')]),
+    new Error('anything else'),
+    'no error at all',
+  ])('%s may have been sent', (error) => {
+    expect(isNotSent(error)).toBe(false);
+  });
+
+  it('knows what undici throws for a closed port and for a reset', async () => {
+    const server = createServer((socket) => socket.once('data', () => socket.resetAndDestroy())).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const dispatcher = new Agent();
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const failure = (): Promise<unknown> => request(url, { dispatcher }).catch((error: unknown) => error);
+    expect(isNotSent(await failure())).toBe(false);
+    await once(server.close(), 'close');
+    expect(isNotSent(await failure())).toBe(true);
+    await dispatcher.close();
+  });
+});

@@ -1,0 +1,20 @@
+import { isNativeError } from 'node:util/types';
+
+/** Also true for errors of another realm (a worker, a vm context, Node's core under jest), which `instanceof` misses. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || isNativeError(value);
+}
+
+/** The errors of an AggregateError: Node's dialler tries all addresses of a name, and reports the failures together. */
+export function errorsWithin(error: Error): readonly unknown[] {
+  const { errors } = error as Partial<AggregateError>;
+  return Array.isArray(errors) ? errors : [];
+}
+
+/** The short reason of anything thrown, for one line of a log. */
+export function reasonOf(error: unknown): string {
+  if (!isError(error)) return String(error);
+  if (error.message) return error.message;
+  const [first] = errorsWithin(error);
+  return first === undefined ? ((error as NodeJS.ErrnoException).code ?? error.name) : reasonOf(first);
+}
