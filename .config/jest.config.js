@@ -14,7 +14,6 @@ const common = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^@rookery/test-support$': '<rootDir>/test/support/src/index.ts',
-    '^@rookery/(inventory|storefront)$': '<rootDir>/apps/$1/src/app.module.ts',
     '^@rookery/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
@@ -45,6 +44,8 @@ export default {
       testPathIgnorePatterns: ['/node_modules/', ...(consul ? [] : ['\\.consul\\.e2e-spec\\.ts$'])],
     },
   ],
+  globalSetup: '<rootDir>/test/support/dist/jest-global-setup.js',
+  globalTeardown: '<rootDir>/test/support/dist/jest-global-teardown.js',
   testTimeout: 60_000,
   maxWorkers: 2,
   reporters: ['default', '<rootDir>/test/support/dist/left-out.reporter.js'],

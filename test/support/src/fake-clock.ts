@@ -25,7 +25,9 @@ export class FakeClock {
 
   /** Milliseconds until the next timer; undefined when there is none. */
   get next(): number | undefined {
-    return this.#timers.size === 0 ? undefined : Math.min(...[...this.#timers].map(({ at }) => at)) - this.#now;
+    return this.#timers.size === 0
+      ? undefined
+      : Math.min(...[...this.#timers].map(({ at }) => at)) - this.#now;
   }
 
   /** Lets time pass; what waits runs in its order, and everything that follows from it settles in between. */

@@ -34,7 +34,10 @@ describe('isNotSent', () => {
   });
 
   it('knows what undici throws for a closed port and for a reset', async () => {
-    const server = createServer((socket) => socket.once('data', () => socket.resetAndDestroy())).listen(0, '127.0.0.1');
+    const server = createServer((socket) => socket.once('data', () => socket.resetAndDestroy())).listen(
+      0,
+      '127.0.0.1',
+    );
     await once(server, 'listening');
     const dispatcher = new Agent();
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

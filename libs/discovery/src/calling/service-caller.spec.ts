@@ -122,7 +122,8 @@ describe('ServiceCaller', () => {
   });
 
   it('says what the registry knows when no instance may be used', async () => {
-    for (const port of [1, 2, 3]) registry.setStatus(`inventory-${port}`, port === 3 ? 'warning' : 'critical');
+    for (const port of [1, 2, 3])
+      registry.setStatus(`inventory-${port}`, port === 3 ? 'warning' : 'critical');
     await expect(caller.call('inventory', async () => 1)).rejects.toThrow(
       /no usable instance of "inventory"\. The registry knows of 2 critical, 1 warning/,
     );

@@ -1,10 +1,16 @@
+import type { LoggerService } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { queryKey, type ServiceQuery } from '../registry/service-query.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
+import type { Clock, Random } from '../timing/clock.js';
+import { OutageLog } from './outage-log.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { ServiceWatcher, type WatcherOptions } from './service-watcher.js';
 
-export interface CatalogOptions extends WatcherOptions {
+export interface CatalogOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: LoggerService;
   /** How long the very first use of a service may wait for its list, in milliseconds. */
   readonly firstListTimeout: number;
 }
@@ -13,11 +19,14 @@ export interface CatalogOptions extends WatcherOptions {
 export class ServiceCatalog {
   readonly #registry: ServiceRegistry;
   readonly #options: CatalogOptions;
+  readonly #watcherOptions: WatcherOptions;
   readonly #watchers = new Map<string, ServiceWatcher>();
 
   constructor(registry: ServiceRegistry, options: CatalogOptions) {
     this.#registry = registry;
     this.#options = options;
+    const { clock, random, logger } = options;
+    this.#watcherOptions = { clock, random, outages: new OutageLog(logger, registry.description) };
   }
 
   /** From memory when there is a list, however old; else the first list, or the reason why there is none. */
@@ -44,7 +53,7 @@ export class ServiceCatalog {
     const key = queryKey(service, query);
     let watcher = this.#watchers.get(key);
     if (!watcher) {
-      watcher = new ServiceWatcher(this.#registry, service, query, this.#options);
+      watcher = new ServiceWatcher(this.#registry, service, query, this.#watcherOptions);
       this.#watchers.set(key, watcher);
     }
     return watcher;

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { InMemoryRegistry } from '../registry/in-memory-registry.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
+import { OutageLog } from './outage-log.js';
 import { ServiceWatcher } from './service-watcher.js';
 
 describe('ServiceWatcher', () => {
@@ -10,7 +11,12 @@ describe('ServiceWatcher', () => {
   const registry = new InMemoryRegistry();
   let watcher: ServiceWatcher;
   const watch = (): ServiceWatcher =>
-    (watcher = new ServiceWatcher(registry, 'inventory', {}, { clock, random: () => 1, logger }));
+    (watcher = new ServiceWatcher(
+      registry,
+      'inventory',
+      {},
+      { clock, random: () => 1, outages: new OutageLog(logger, registry.description) },
+    ));
 
   afterEach(async () => {
     watcher.stop();
@@ -55,7 +61,9 @@ describe('ServiceWatcher', () => {
     // 250, 500, 1000, ... 30 000 ms: 60 s hold 8 tries, not hundreds.
     expect(registry.requests.watch - asked).toBeGreaterThanOrEqual(7);
     expect(registry.requests.watch - asked).toBeLessThanOrEqual(9);
-    expect(logger.matching(/warn cannot watch "inventory", its last 1 instances stay in use/)).toHaveLength(1);
+    expect(
+      logger.matching(/warn cannot watch "inventory", its last list stays in use \(1 instances\)/),
+    ).toHaveLength(1);
     registry.recover();
     registry.put({ service: 'inventory', port: 2 });
     await clock.advance(30_000);
@@ -67,7 +75,9 @@ describe('ServiceWatcher', () => {
     registry.fail();
     const first = watch().first(5_000);
     await expect(first).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
-    await expect(watcher.first(5_000)).rejects.toThrow(/no list of "inventory" yet from the in-memory registry/);
+    await expect(watcher.first(5_000)).rejects.toThrow(
+      /no list of "inventory" yet from the in-memory registry/,
+    );
     expect(clock.now()).toBeLessThan(100_000);
   });
 

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { LoggerService } from '@nestjs/common';
 import { ReplaySubject, type Observable } from 'rxjs';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
@@ -9,12 +8,13 @@ import type { ServiceRegistry } from '../registry/service-registry.js';
 import { backoffPause } from '../timing/backoff.js';
 import { bounded } from '../timing/bounded.js';
 import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
+import type { OutageLog } from './outage-log.js';
 import { createSnapshot, type ServiceSnapshot } from './service-snapshot.js';
 
 export interface WatcherOptions {
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: LoggerService;
+  readonly outages: OutageLog;
 }
 
 const BACKOFF = { base: 250, cap: 30_000 };
@@ -88,13 +88,12 @@ export class ServiceWatcher {
       }
       await pause(clock, backoffPause(this.#failures, BACKOFF, random), signal).catch(() => undefined);
     }
+    this.#options.outages.recovered(this);
     this.#answer(); // whoever still waits for a first list is told that none will come
   }
 
   #accept(instances: readonly ServiceInstance[]): void {
-    if (this.#failures > 0) {
-      this.#options.logger.log(`${this.#registry.description} answers again: "${this.#service}" is current`);
-    }
+    if (this.#failures > 0) this.#options.outages.recovered(this);
     this.#failures = 0;
     const previous = this.#snapshot;
     if (!previous || !isDeepStrictEqual(previous.instances, instances)) {
@@ -108,12 +107,10 @@ export class ServiceWatcher {
   #failed(error: unknown): void {
     this.#failures++;
     this.#lastError = error;
-    if (this.#failures === 1) {
-      const kept = this.#snapshot
-        ? `its last ${this.#snapshot.instances.length} instances stay in use`
-        : 'no list yet';
-      this.#options.logger.warn(`cannot watch "${this.#service}", ${kept}, trying again: ${reasonOf(error)}`);
-    }
+    const count = this.#snapshot?.instances.length;
+    const kept = count === undefined ? 'no list yet' : `its last list stays in use (${count} instances)`;
+    const message = `cannot watch "${this.#service}", ${kept}, trying again: ${reasonOf(error)}`;
+    this.#options.outages.failed(this, error, message);
     this.#answer();
   }
 

@@ -11,6 +11,7 @@ export interface OptionMistake {
 }
 
 const SECRET = /token|secret|password|passphrase|auth|key$|pem$|pfx$/i;
+const URL_CREDENTIALS = /\/\/[^/@\s]*@/g;
 const LONGEST_VALUE = 80;
 
 /** Checks options against a schema and returns every mistake, never just the first. */
@@ -62,6 +63,17 @@ export function text(cure: string): z.ZodString {
 
 function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown): OptionMistake[] {
   const path = issue.path.map(String);
+  if (issue.code === 'invalid_union') {
+    // Of several shapes, the one that the value has: its mistakes lie deeper than "not of this kind".
+    const meant = issue.errors.find(
+      (issues) => issues.length > 0 && issues.every(({ path: at }) => at.length > 0),
+    );
+    const inner = (meant ?? []).map((found) => ({ ...found, path: [...issue.path, ...found.path] }));
+    if (inner.length > 0) return inner.flatMap((found) => mistakesOf(found, schema, options));
+  }
+  if (issue.code === 'invalid_key') {
+    return [{ field: path.join('.'), cure: issue.issues.map(({ message }) => message).join('; ') }];
+  }
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, path);
     const cure = `unknown option; ${known.length > 0 ? `known here: ${known.join(', ')}` : 'remove it'}`;
@@ -79,7 +91,7 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown
 function showValue(path: readonly string[], value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (path.some((key) => SECRET.test(key))) return '(not shown)';
-  const shown = safeJson(value) ?? typeof value;
+  const shown = (safeJson(value) ?? typeof value).replace(URL_CREDENTIALS, '//(not shown)@');
   return shown.length > LONGEST_VALUE ? `${shown.slice(0, LONGEST_VALUE)}…` : shown;
 }
 

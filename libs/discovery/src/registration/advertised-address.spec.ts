@@ -24,7 +24,10 @@ describe('chooseAddress', () => {
   });
 
   it('takes the one address that the server is bound to', () => {
-    expect(chooseAddress({ ...facts, bound: '10.0.0.7' })).toEqual({ address: '10.0.0.7', checkHost: '10.0.0.7' });
+    expect(chooseAddress({ ...facts, bound: '10.0.0.7' })).toEqual({
+      address: '10.0.0.7',
+      checkHost: '10.0.0.7',
+    });
   });
 
   it("takes the user's choice before all, but is checked where it listens", () => {

@@ -40,7 +40,11 @@ describe('describeRegistration', () => {
   });
 
   it('writes numbers and booleans of the meta as text', () => {
-    const { meta } = describeRegistration({ name: 'a', meta: { n: 1, b: true, t: 'x' } }, listening, 'passing');
+    const { meta } = describeRegistration(
+      { name: 'a', meta: { n: 1, b: true, t: 'x' } },
+      listening,
+      'passing',
+    );
     expect(meta).toEqual({ n: '1', b: 'true', t: 'x' });
   });
 

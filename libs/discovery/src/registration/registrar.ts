@@ -131,11 +131,11 @@ export class Registrar {
   }
 
   #explain(error: unknown): string {
-    const retried = error instanceof DiscoveryError && !RETRY_IS_HOPEFUL.has(error.code);
-    return (
-      `cannot keep "${this.#id}" registered: ${reasonOf(error)}. ` +
-      (retried ? 'Trying again all the same' : 'The app goes on; trying again in the background')
-    );
+    const hopeful = !(error instanceof DiscoveryError) || RETRY_IS_HOPEFUL.has(error.code);
+    const outlook = hopeful
+      ? 'trying again in the background'
+      : 'somebody has to mend this; trying again all the same';
+    return `cannot keep "${this.#id}" registered, ${outlook}: ${reasonOf(error)}`;
   }
 
   #tell(state: RegistrationStatus['state'], reason?: string): void {

@@ -14,7 +14,7 @@ import type { HealthService } from '../health/health.service.js';
 import { reasonOf } from '../errors/reason-of.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import type { Clock, Random } from '../timing/clock.js';
-import { addressTowards, chooseAddress } from './advertised-address.js';
+import { addressTowards, chooseAddress, isLoopback } from './advertised-address.js';
 import { describeRegistration, type Listening } from './describe-registration.js';
 import { Registrar } from './registrar.js';
 import type { ServiceOptions } from './registration-options.js';
@@ -159,6 +159,12 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       registryKnowsNodeAddress: this.#registry.knowsNodeAddress,
       towardsRegistry: registryHost === undefined ? undefined : await addressTowards(registryHost),
     });
+    if (isLoopback(bound.address) && service.address === undefined) {
+      this.#logger.warn(
+        `"${service.name}" listens on ${bound.address} only, which no other host can reach. ` +
+          "Listen on all interfaces, app.listen(port, '0.0.0.0'), or set service.address",
+      );
+    }
     return {
       ...advertised,
       port: bound.port,

@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { resolveAgent, type AgentOptions } from './agent-options.js';
+
+describe('resolveAgent', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'rookery-agent-'));
+    writeFileSync(join(folder, 'token'), ' from-file \n');
+    writeFileSync(join(folder, 'ca.pem'), 'CA');
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const mistakes = (options: AgentOptions, environment: NodeJS.ProcessEnv = {}): string[] =>
+    resolveAgent(options, environment).mistakes.map(
+      ({ field, value, cure }) => `${field} = ${value ?? ''}: ${cure}`,
+    );
+
+  it('needs nothing', async () => {
+    const { agent } = resolveAgent({}, {});
+    expect(agent).toMatchObject({ address: { origin: 'http://127.0.0.1:8500' }, timeoutMs: 5_000 });
+    expect(await agent?.token.current()).toBeUndefined();
+  });
+
+  it("reads the consul CLI's variables", async () => {
+    const { agent } = resolveAgent(
+      {},
+      {
+        CONSUL_HTTP_ADDR: 'consul:8501',
+        CONSUL_HTTP_SSL: 'true',
+        CONSUL_HTTP_SSL_VERIFY: 'false',
+        CONSUL_HTTP_TOKEN: 'from-environment',
+        CONSUL_HTTP_AUTH: 'me:secret',
+        CONSUL_CACERT: join(folder, 'ca.pem'),
+        CONSUL_TLS_SERVER_NAME: 'server.dc1.consul',
+        CONSUL_NAMESPACE: 'team',
+        CONSUL_PARTITION: 'part',
+      },
+    );
+    expect(agent).toMatchObject({
+      address: { origin: 'https://consul:8501' },
+      tls: { verify: false, ca: ['CA'], serverName: 'server.dc1.consul' },
+      namespace: 'team',
+      partition: 'part',
+    });
+    expect(agent?.auth?.reveal()).toBe('me:secret');
+    expect((await agent?.token.current())?.reveal()).toBe('from-environment');
+  });
+
+  it('prefers options to the environment, and a token file to a token of the environment', async () => {
+    const environment = { CONSUL_HTTP_ADDR: 'elsewhere:1', CONSUL_HTTP_TOKEN: 'from-environment' };
+    const { agent } = resolveAgent({ url: 'here:2', tokenFile: join(folder, 'token') }, environment);
+    expect(agent?.address.origin).toBe('http://here:2');
+    expect((await agent?.token.current())?.reveal()).toBe('from-file');
+  });
+
+  it('names every mistake with its field, its value and its cure', () => {
+    expect(
+      mistakes({
+        url: 'ftp://x',
+        timeout: 'soon',
+        tls: { verify: 'no' as unknown as boolean },
+        datacenter: '',
+      }),
+    ).toEqual([
+      expect.stringMatching(/^agent\.url = "ftp:\/\/x": must be an agent's address such as/),
+      expect.stringMatching(/^agent\.datacenter = "": must be a datacenter's name/),
+      expect.stringMatching(/^agent\.tls\.verify = "no": must be true or false/),
+      expect.stringMatching(/^agent\.timeout = "soon": must be a duration/),
+    ]);
+    expect(mistakes({ tokne: 'x' } as AgentOptions)[0]).toMatch(
+      /^agent\.tokne = : unknown option; known here: url, token/,
+    );
+  });
+
+  it('names a file that is not there, whether an option or a variable names it', () => {
+    expect(mistakes({ tokenFile: '/no/such/token' })).toEqual([
+      'agent.tokenFile = "/no/such/token": must be a readable file that holds the token, but it does not exist',
+    ]);
+    expect(mistakes({}, { CONSUL_CACERT: '/no/such/ca.pem', CONSUL_HTTP_SSL: 'yes please' })).toEqual([
+      expect.stringMatching(/^CONSUL_HTTP_SSL = "yes please": must be 'true' or 'false'/),
+      expect.stringMatching(/^CONSUL_CACERT = "\/no\/such\/ca\.pem": must be a readable PEM file/),
+    ]);
+    expect(mistakes({ tls: { certFile: join(folder, 'ca.pem') } })[0]).toMatch(
+      /needs both certFile and keyFile/,
+    );
+  });
+
+  it('refuses two tokens, and shows neither', () => {
+    const found = mistakes({ token: 'hush-hush', tokenFile: join(folder, 'token') });
+    expect(found).toEqual(['agent.token, agent.tokenFile = : give one of them only']);
+  });
+
+  it('never shows an address that may hold a password', () => {
+    expect(mistakes({}, { CONSUL_HTTP_ADDR: 'http://me:hush-hush@host:99999' }).join()).not.toContain(
+      'hush-hush',
+    );
+    expect(mistakes({ url: 'http://me:hush-hush@host:99999' }).join()).not.toContain('hush-hush');
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, it } from '@jest/globals';
+import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
+import { toServiceInstance, worstStatus } from './to-service-instance.js';
+
+const check = (CheckID: string, Status: HealthCheck['Status']): HealthCheck => ({
+  CheckID,
+  Status,
+  Node: 'n1',
+  Name: CheckID,
+  Notes: '',
+  Output: '',
+  ServiceID: '',
+  ServiceName: '',
+  ServiceTags: [],
+});
+const entry = (service: Partial<ServiceEntry['Service']> = {}, checks: HealthCheck[] = []): ServiceEntry => ({
+  Node: {
+    ID: 'x',
+    Node: 'n1',
+    Address: '10.0.0.1',
+    Datacenter: 'dc1',
+    TaggedAddresses: null,
+    Meta: { zone: 'z1' },
+  },
+  Service: {
+    ID: 'web1',
+    Service: 'web',
+    Tags: ['a'],
+    Meta: { version: '1' },
+    Port: 80,
+    Address: '10.0.0.2',
+    Weights: { Passing: 10, Warning: 2 },
+    EnableTagOverride: false,
+    ...service,
+  },
+  Checks: checks,
+});
+
+describe('toServiceInstance', () => {
+  it('takes what the core knows', () => {
+    expect(toServiceInstance(entry())).toEqual({
+      id: 'web1',
+      service: 'web',
+      address: '10.0.0.2',
+      port: 80,
+      secure: false,
+      tags: ['a'],
+      meta: { version: '1' },
+      status: 'passing',
+      weight: 10,
+      zone: 'z1',
+      node: 'n1',
+      datacenter: 'dc1',
+    });
+  });
+
+  it("takes the node's address when the service has none", () => {
+    expect(toServiceInstance(entry({ Address: '' })).address).toBe('10.0.0.1');
+  });
+
+  it('reads null for no tags and no meta, and zone and TLS from the meta', () => {
+    expect(toServiceInstance(entry({ Tags: null, Meta: null }))).toMatchObject({ tags: [], meta: {} });
+    const secure = toServiceInstance(entry({ Meta: { secure: 'true', zone: 'z2' } }));
+    expect(secure).toMatchObject({ secure: true, zone: 'z2' });
+  });
+
+  it('weighs a warning instance by its warning weight', () => {
+    expect(toServiceInstance(entry({}, [check('c', 'warning')]))).toMatchObject({
+      status: 'warning',
+      weight: 2,
+    });
+  });
+
+  it.each([null, {}, { Node: {} }, { ...entry(), Service: { ID: 'x' } }, { ...entry(), Checks: null }])(
+    'refuses %p',
+    (wrong) => {
+      expect(() => toServiceInstance(wrong as ServiceEntry)).toThrow(
+        expect.objectContaining({ code: 'RK_REGISTRY_BAD_ANSWER' }),
+      );
+    },
+  );
+});
+
+describe('worstStatus', () => {
+  it.each([
+    [[], 'passing'],
+    [['passing', 'passing'], 'passing'],
+    [['passing', 'warning'], 'warning'],
+    [['critical', 'warning'], 'critical'],
+  ] as [HealthCheck['Status'][], string][])('of %p is %p', (statuses, expected) => {
+    expect(worstStatus(statuses.map((status, n) => check(`c${n}`, status)))).toBe(expected);
+  });
+
+  it('is maintenance whatever else, of the service or of its node', () => {
+    expect(worstStatus([check('a', 'critical'), check('_service_maintenance:web1', 'critical')])).toBe(
+      'maintenance',
+    );
+    expect(worstStatus([check('_node_maintenance', 'critical')])).toBe('maintenance');
+  });
+});

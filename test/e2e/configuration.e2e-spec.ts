@@ -1,0 +1,146 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConsulModule, DiscoveryError, type ConsulModuleOptions } from '@rookery/consul';
+import { createApp, rootModule } from './test-app.js';
+
+/** The message of the error with which the app does not start. */
+async function mistakesOf(options: unknown): Promise<string> {
+  const module = ConsulModule.forRoot(options as ConsulModuleOptions);
+  const failure: unknown = await createApp(rootModule([module])).then(
+    async ({ app }) => app.close(),
+    (error: unknown) => error,
+  );
+  if (!(failure instanceof DiscoveryError)) throw new Error(`no DiscoveryError, but ${String(failure)}`);
+  expect(failure.code).toBe('RK_CONFIG_INVALID');
+  return failure.message;
+}
+
+const service = (rest: object): object => ({ service: { name: 'books', ...rest } });
+const check = (rest: object): object => service({ check: { type: 'http', interval: '10s', ...rest } });
+
+describe('wrong options', () => {
+  it('are told all at once, each with its field, its value and its cure', async () => {
+    const message = await mistakesOf({
+      agent: { url: 'ftp://consul', tokenFile: 7 },
+      service: { name: '', port: 70_000, check: { type: 'http' }, colour: 'red' },
+      shutdown: { deregisterTimeout: 'soon' },
+    });
+    expect(message.split('\n')).toEqual([
+      'ConsulModule: 7 options are wrong',
+      expect.stringMatching(/^ {2}- service\.name = "": must be the service's name, such as 'inventory'$/),
+      '  - service.port = 70000: must be a whole number from 1 to 65535; leave it out to use the port the app listens on',
+      expect.stringMatching(
+        /^ {2}- service\.check\.interval: must be a duration from 1000 ms to \d+ ms\. Use milliseconds/,
+      ),
+      expect.stringMatching(/^ {2}- service\.colour: unknown option; known here: name, id, port/),
+      expect.stringMatching(/^ {2}- shutdown\.deregisterTimeout = "soon": must be a duration/),
+      expect.stringMatching(/^ {2}- agent\.url = "ftp:\/\/consul": must be an agent's address/),
+      expect.stringMatching(/^ {2}- agent\.tokenFile = \(not shown\): must be the path of a file/),
+    ]);
+  });
+
+  it.each([
+    ['options', 'text', /^ {2}- options = "text": must be an object/m],
+    ['an unknown section', { servce: {} }, /servce: unknown option; known here: agent, service, health/],
+    ['a section of the wrong kind', { agent: 'localhost' }, /agent = "localhost": must be an object/],
+    [
+      'a token file that is not there',
+      { agent: { tokenFile: '/no/such' } },
+      /agent\.tokenFile.*does not exist/,
+    ],
+    ['a name that is no text', { service: { name: 7 } }, /service\.name = 7: must be the service's name/],
+    ['a blank name', { service: { name: ' ' } }, /service\.name = " "/],
+    ['port 0', service({ port: 0 }), /service\.port = 0: must be a whole number from 1 to 65535/],
+    ['half a port', service({ port: 80.5 }), /service\.port = 80\.5/],
+    ['a port as text', service({ port: '80' }), /service\.port = "80"/],
+    [
+      'an address of all interfaces',
+      service({ address: '0.0.0.0' }),
+      /service\.address = "0\.0\.0\.0": is no address/,
+    ],
+    ['the same in IPv6', service({ address: '[::]' }), /service\.address = "\[::\]": is no address/],
+    [
+      'a URL as the address',
+      service({ address: 'http://me' }),
+      /service\.address = "http:\/\/me": .*without http/,
+    ],
+    ['a tag that is no text', service({ tags: [1] }), /service\.tags\.0 = 1: must be text/],
+    ['tags that are no array', service({ tags: 'v1' }), /service\.tags = "v1": must be an array of texts/],
+    ['64 meta entries', service({ meta: many(64) }), /service\.meta = \{ .*: must have at most 63 entries/],
+    ['a long meta key', service({ meta: { ['k'.repeat(129)]: '' } }), /a key must be at most 128 characters/],
+    [
+      'a long meta value',
+      service({ meta: { k: 'ü'.repeat(257) } }),
+      /service\.meta\.k = .*at most 512 bytes/,
+    ],
+    [
+      'a meta key with a dot',
+      service({ meta: { 'a.b': '' } }),
+      /a key may have letters, digits, - and _ only/,
+    ],
+    ['an empty meta key', service({ meta: { '': '' } }), /a key must not be empty/],
+    ['a reserved meta key', service({ meta: { 'consul-x': '' } }), /"consul-" are reserved by Consul/],
+    [
+      'a meta value that is an object',
+      service({ meta: { k: {} } }),
+      /service\.meta\.k = .*must be text, a number/,
+    ],
+    [
+      'a passing weight of 0',
+      service({ weights: { passing: 0 } }),
+      /service\.weights\.passing = 0: .* 1 to 65535/,
+    ],
+    ['a weight too large', service({ weights: { passing: 1, warning: 65_536 } }), /weights\.warning = 65536/],
+    [
+      'a check of no known type',
+      service({ check: { type: 'htpp' } }),
+      /service\.check.*types: http, https, tcp/,
+    ],
+    ['no check', service({ check: [] }), /service\.check.*must have at least one check/],
+    ['an interval without a unit', check({ interval: '90' }), /check\.interval = "90": must be a duration/],
+    ['an interval in days', check({ interval: '1d' }), /check\.interval = "1d"/],
+    [
+      'an interval of 0',
+      check({ interval: '0s' }),
+      /check\.interval = "0s": must be a duration from 1000 ms/,
+    ],
+    ['an interval that Consul would raise', check({ interval: 1 }), /check\.interval = 1: .* from 1000 ms/],
+    [
+      'a reaper that Consul would delay',
+      check({ deregisterCriticalServiceAfter: '1s' }),
+      /After = "1s": .* from 60000 ms/,
+    ],
+    ['a path without a slash', check({ path: 'health' }), /check\.path = "health": must be a path/],
+    ['headers of numbers', check({ headers: { 'X-A': 1 } }), /check\.headers\.X-A = 1: must be text/],
+    [
+      'an option of another check',
+      service({ check: { type: 'tcp', interval: 1e4, path: '/' } }),
+      /check\.path: unknown/,
+    ],
+    [
+      'a check in a list',
+      service({ check: [{ type: 'tcp' }] }),
+      /service\.check\.0\.interval: must be a duration/,
+    ],
+    [
+      'a health path with a slash at its end',
+      { health: { path: '/health/' } },
+      /health\.path = "\/health\/"/,
+    ],
+  ])('%s', async (_, options, expected) => {
+    expect(await mistakesOf(options)).toMatch(expected);
+  });
+
+  it('of forRootAsync are told the same way', async () => {
+    expect(() => ConsulModule.forRootAsync({})).toThrow(
+      /useFactory, useClass, useExisting = 0 of them: give exactly one/,
+    );
+    const module = ConsulModule.forRootAsync({ useFactory: () => ({ service: { name: '' } }) });
+    await expect(createApp(rootModule([module]))).rejects.toThrow(
+      /service\.name = "": must be the service's name/,
+    );
+  });
+});
+
+function many(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 'v']));
+}

@@ -1,0 +1,109 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsulModule, DiscoveryService, type ServiceSnapshot } from '@rookery/consul';
+import { ConsulAgent, eventually } from '@rookery/test-support';
+import { rootModule, startApp, type TestApp } from './test-app.js';
+
+describe('DiscoveryService with a real Consul', () => {
+  let consul: ConsulAgent;
+  let watching: TestApp;
+  let discovery: DiscoveryService;
+  const register = (id: string, more: object = {}): Promise<unknown> =>
+    consul.request('PUT', '/v1/agent/service/register', { ID: id, Name: 'stock', Port: 4000, ...more });
+  const ids = async (query = {}): Promise<string[]> =>
+    (await discovery.getInstances('stock', query)).map(({ id }) => id).sort();
+
+  beforeAll(async () => {
+    consul = await ConsulAgent.start();
+    watching = await startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url } })]));
+    discovery = watching.app.get(DiscoveryService);
+  });
+  afterAll(async () => {
+    await watching.app.close();
+    await consul.stop();
+  });
+  afterEach(async () => {
+    for (const id of ['s1', 's2', 's3']) await consul.request('PUT', `/v1/agent/service/deregister/${id}`);
+    await eventually(async () => (await ids()).length === 0);
+  });
+
+  it('follows instances as they come, change and go', async () => {
+    const seen: number[][] = [];
+    const subscription = discovery
+      .watch('stock')
+      .subscribe(({ passing, version }: ServiceSnapshot) => seen.push([version, passing.length]));
+    await register('s1');
+    await eventually(async () => (await ids()).length === 1);
+    await register('s2', { Address: '10.1.1.1' });
+    await eventually(async () => (await ids()).length === 2);
+    const [first, second] = await discovery.getInstances('stock');
+    expect([first?.address, second?.address]).toEqual(['127.0.0.1', '10.1.1.1']);
+    await consul.request('PUT', '/v1/agent/service/maintenance/s1?enable=true');
+    await eventually(async () => (await ids()).join() === 's2');
+    subscription.unsubscribe();
+    const versions = seen.map(([version]) => version ?? 0);
+    expect(versions).toEqual([...versions].sort((a, b) => a - b));
+    expect(new Set(versions).size).toBe(versions.length);
+  });
+
+  it('narrows by tags, meta, filter and health', async () => {
+    await register('s1', { Tags: ['a', 'b'], Meta: { tier: 'gold' } });
+    await register('s2', {
+      Tags: ['a'],
+      Meta: { tier: 'tin' },
+      Checks: [{ CheckID: 's2:t', TTL: '60s', Status: 'warning' }],
+    });
+    await register('s3', { Checks: [{ CheckID: 's3:t', TTL: '60s' }] }); // a TTL check starts critical
+    await eventually(async () => (await ids({ includeWarning: true })).length === 2);
+    expect(await ids()).toEqual(['s1']);
+    expect(await ids({ includeWarning: true })).toEqual(['s1', 's2']);
+    expect(await ids({ includeWarning: true, tags: ['a'] })).toEqual(['s1', 's2']);
+    expect(await ids({ tags: ['b', 'a'] })).toEqual(['s1']);
+    expect(await ids({ meta: { tier: 'gold' } })).toEqual(['s1']);
+    expect(await ids({ meta: { tier: 'lead' } })).toEqual([]);
+    expect(await ids({ includeWarning: true, filter: 'Service.Meta.tier == "tin"' })).toEqual(['s2']);
+    expect((await discovery.choose('stock')).id).toBe('s1');
+    await expect(discovery.choose('stock', { tags: ['none'] })).rejects.toMatchObject({
+      code: 'RK_NO_INSTANCES',
+    });
+  });
+
+  it('knows the names of all services', async () => {
+    await register('s1');
+    expect(await discovery.getServices()).toEqual(['consul', 'stock']);
+  });
+
+  it('keeps its last list while Consul is away, and is current when it is back with a lower index', async () => {
+    for (let n = 0; n < 20; n++) await register('s1', { Port: 5000 + n }); // drives the index up
+    await register('s2');
+    await eventually(async () => (await ids()).length === 2);
+    await consul.kill();
+    await eventually(
+      () => watching.logger.matching(/^warn cannot watch "stock", its last list stays in use/).length > 0,
+    );
+    expect(await ids()).toEqual(['s1', 's2']);
+    await consul.restart({ keepData: false });
+    await register('s3');
+    await eventually(async () => (await ids()).join() === 's3');
+    await register('s1', { Port: 6000 });
+    await eventually(async () => (await ids()).join() === 's1,s3');
+    // Many queries on this service failed; one line says so, and one that it is over.
+    expect(watching.logger.matching(/^warn cannot watch "stock"/)).toHaveLength(1);
+    await eventually(() => watching.logger.matching(/^log .* answers again/).length === 1, {
+      within: 45_000,
+    });
+  });
+
+  it('calls over any transport', async () => {
+    await register('s1', { Port: 4711 });
+    await eventually(async () => (await ids()).length === 1);
+    expect(await discovery.call('stock', async ({ address, port }) => `${address}:${port}`)).toBe(
+      '127.0.0.1:4711',
+    );
+    await expect(
+      discovery.call('stock', async () => Promise.reject(new Error('broken'))),
+    ).rejects.toMatchObject({
+      code: 'RK_CALL_FAILED',
+      call: { attempts: [{ instance: 's1', reason: 'broken' }] },
+    });
+  });
+});

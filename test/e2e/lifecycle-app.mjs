@@ -1,0 +1,41 @@
+// An app in a process of its own, for lifecycle.consul.e2e-spec.ts; it runs on the built packages, as a user's does.
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ConsulModule, DiscoveryService } from '@rookery/consul';
+
+for (const event of ['unhandledRejection', 'uncaughtException']) {
+  process.on(event, (error) => {
+    console.error(event, error);
+    process.exit(99);
+  });
+}
+
+class AppModule {}
+Module({ imports: [ConsulModule.forRoot({ service: { name: 'living' } })] })(AppModule);
+
+const app = await NestFactory.create(AppModule);
+if (process.env.HOOKS !== 'no') app.enableShutdownHooks();
+const discovery = app.get(DiscoveryService);
+app
+  .getHttpAdapter()
+  .get('/instances', async (_, response) => response.json(await discovery.getInstances('living')));
+await app.listen(0);
+console.log(`listening on ${app.getHttpServer().address().port}`);
+
+if (process.env.CALLS === 'yes') {
+  setInterval(() => discovery.call('living', async () => 'answer').catch(() => undefined), 5);
+}
+
+if (process.env.CLOSE_AFTER_CALL === 'yes') {
+  while ((await discovery.getInstances('living').catch(() => [])).length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await fetch(`http://127.0.0.1:${app.getHttpServer().address().port}/health`, {
+    headers: { connection: 'close' },
+  });
+  await app.close();
+  await new Promise((resolve) => setTimeout(resolve, 50)); // handles that are closing are listed until they have
+  const open = process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap' && name !== 'TTYWrap');
+  console.log('closed; still open:', open);
+}

@@ -1,0 +1,149 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsulAgent, eventually } from '@rookery/test-support';
+
+const APP = fileURLToPath(new URL('./lifecycle-app.mjs', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** An app of a few lines in a process of its own: what happens to the process is what is tested. */
+class AppUnderTest {
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<Ended>;
+  output = '';
+
+  constructor(environment: Record<string, string>) {
+    this.#process = spawn(process.execPath, [APP], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1', ...environment },
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    }
+    this.#ended = once(this.#process, 'exit').then(([code, signal]) => ({ code, signal }) as Ended);
+  }
+
+  async listening(): Promise<string> {
+    return eventually(() => /listening on (\d+)/.exec(this.output)?.[1]);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** How it ended by itself; one that does not end is killed and fails the test. */
+  async ended(): Promise<Ended> {
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), 20_000);
+    const end = await this.#ended;
+    clearTimeout(timer);
+    if (end.signal === 'SIGKILL') throw new Error(`it did not end by itself:\n${this.output}`);
+    return end;
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+}
+
+describe('the life of an app with a real Consul', () => {
+  let consul: ConsulAgent;
+  const apps: AppUnderTest[] = [];
+  const launch = (environment: Record<string, string> = {}): AppUnderTest => {
+    const app = new AppUnderTest({ CONSUL_HTTP_ADDR: consul.url, ...environment });
+    apps.push(app);
+    return app;
+  };
+  const isRegistered = async (): Promise<boolean> =>
+    ((await consul.request('GET', '/v1/health/service/living?passing')).body as unknown[]).length > 0;
+
+  beforeAll(async () => {
+    consul = await ConsulAgent.start();
+  });
+  afterAll(() => consul.stop());
+  afterEach(() => Promise.all(apps.splice(0).map((app) => app.kill())));
+
+  describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
+    it.each(['yes', 'no'])(
+      'takes it out of the registry and ends it, Nest’s shutdown hooks enabled: %s',
+      async (hooks) => {
+        const app = launch({ HOOKS: hooks });
+        await app.listening();
+        await eventually(isRegistered);
+        app.signal(signal);
+        expect(await app.ended()).toEqual({ code: null, signal });
+        expect(await isRegistered()).toBe(false);
+        expect(app.output).toMatch(/is deregistered from Consul at/);
+        expect(app.output).not.toMatch(/unhandled|uncaught/i);
+      },
+    );
+  });
+
+  it('ends on a signal all the same when Consul is gone, and when it is frozen', async () => {
+    const own = await ConsulAgent.start();
+    for (const fault of ['gone', 'frozen'] as const) {
+      const app = launch({ CONSUL_HTTP_ADDR: own.url });
+      await app.listening();
+      await eventually(() => app.output.includes('is registered with'));
+      if (fault === 'frozen') own.pause();
+      else await own.kill();
+      const asked = performance.now();
+      app.signal('SIGTERM');
+      expect(await app.ended()).toEqual({ code: null, signal: 'SIGTERM' });
+      process.stderr.write(
+        `SIGTERM with Consul ${fault}: ended after ${Math.round(performance.now() - asked)} ms\n`,
+      );
+      expect(app.output).toMatch(/could not be deregistered/);
+      if (fault === 'frozen') own.resume();
+      else await own.restart();
+    }
+    await own.stop();
+  });
+
+  it('ends by itself after app.close(): nothing of ours keeps the process alive', async () => {
+    const app = launch({ CLOSE_AFTER_CALL: 'yes' });
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect(app.output).toMatch(/closed; still open: \[\s*\]/);
+  });
+
+  it.each([
+    'before it listens',
+    'while it registers',
+    'while it watches',
+    'while it calls',
+    'while it closes',
+  ])('survives a SIGKILL of Consul %s', async (stage) => {
+    const own = await ConsulAgent.start();
+    if (stage === 'before it listens') await own.kill();
+    const app = launch({ CONSUL_HTTP_ADDR: own.url, CALLS: stage === 'while it calls' ? 'yes' : 'no' });
+    if (stage === 'while it registers') {
+      own.pause(); // the request is under way for as long as we like
+      await app.listening();
+      await own.kill();
+    }
+    const port = await app.listening();
+    if (stage.startsWith('while it w') || stage.startsWith('while it c')) {
+      await eventually(() => app.output.includes('is registered with'));
+      await fetch(`http://127.0.0.1:${port}/instances`);
+    }
+    if (stage === 'while it closes') {
+      own.pause();
+      app.signal('SIGTERM');
+      await own.kill();
+    } else {
+      await own.kill();
+      // Both its loops have noticed, and tried again.
+      await eventually(() => app.output.includes('trying again'));
+      expect((await fetch(`http://127.0.0.1:${port}/health/live`)).status).toBe(200);
+      app.signal('SIGTERM');
+    }
+    expect(await app.ended()).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(app.output).not.toMatch(/unhandled|uncaught/i);
+    await own.stop();
+  });
+});

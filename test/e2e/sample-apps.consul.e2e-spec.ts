@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AppModule as InventoryModule } from '../../apps/inventory/src/app.module.js';
+import { AppModule as StorefrontModule } from '../../apps/storefront/src/app.module.js';
+import { ConsulAgent, eventually } from '@rookery/test-support';
+import { PLATFORMS, startApp, type TestApp } from './test-app.js';
+
+interface Offers {
+  answeredBy: string;
+  offers: { id: number; title: string; price: string; availability: string }[];
+}
+
+describe.each(PLATFORMS)('the bookshop on %s with a real Consul', (platform) => {
+  let consul: ConsulAgent;
+  const apps: TestApp[] = [];
+  let storefront: string;
+  const address = process.env.CONSUL_HTTP_ADDR;
+
+  beforeAll(async () => {
+    consul = await ConsulAgent.start();
+    process.env.CONSUL_HTTP_ADDR = consul.url; // as the sample apps are configured
+    for (let n = 0; n < 2; n++) apps.push(await startApp(InventoryModule, { platform }));
+    const shop = await startApp(StorefrontModule, { platform });
+    apps.push(shop);
+    storefront = shop.url;
+    await eventually(async () => ((await get('/instances')).body as unknown[]).length === 2);
+  });
+  afterAll(async () => {
+    await Promise.all(apps.map(({ app }) => app.close()));
+    await consul.stop();
+    if (address === undefined) delete process.env.CONSUL_HTTP_ADDR;
+    else process.env.CONSUL_HTTP_ADDR = address;
+  });
+
+  const get = async (path: string): Promise<{ status: number; body: unknown }> => {
+    const response = await fetch(storefront + path);
+    return { status: response.status, body: await response.json() };
+  };
+
+  it('lists, searches and shows books with their price, and says which instance answered', async () => {
+    const list = (await get('/books')).body as Offers;
+    expect(list.offers).toHaveLength(20);
+    expect(list.offers[0]).toMatchObject({ id: 1, price: expect.stringMatching(/^\d+\.90 EUR$/) as unknown });
+    expect(list.answeredBy).toMatch(/^inventory-.+-\d+$/);
+    const found = (await get('/books?search=tolkien%20towers')).body as Offers;
+    expect(found.offers.map(({ title }) => title)).toEqual(['The Two Towers']);
+    const { body } = await get(`/books/${found.offers[0]?.id ?? 0}`);
+    expect(body).toMatchObject({
+      offer: { title: 'The Two Towers', availability: expect.any(String) as unknown },
+    });
+  });
+
+  it('takes both instances in turn', async () => {
+    const answered = new Set<string>();
+    for (let n = 1; n <= 4; n++) answered.add(((await get(`/books/${n}`)).body as Offers).answeredBy);
+    expect(answered.size).toBe(2);
+  });
+
+  it("hands on inventory's refusals", async () => {
+    expect(await get('/books/9999')).toMatchObject({
+      status: 404,
+      body: { message: 'there is no book 9999' },
+    });
+    expect((await get('/books/seven')).status).toBe(400);
+  });
+});

@@ -1,0 +1,261 @@
+import { Readable } from 'node:stream';
+import { HttpService } from '@nestjs/axios';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Injectable,
+  Param,
+  Post,
+  Query,
+  Redirect,
+  Res,
+} from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  ConsulClient,
+  ConsulModule,
+  DiscoveryError,
+  DiscoveryService,
+  getServiceClientToken,
+  ServiceClient,
+} from '@rookery/consul';
+import { ConsulAgent, eventually, freePorts } from '@rookery/test-support';
+import { AxiosError, isAxiosError, isCancel } from 'axios';
+import { firstValueFrom, of } from 'rxjs';
+import { rootModule, startApp, type TestApp } from './test-app.js';
+
+@Controller()
+class EchoController {
+  @Get('echo/:id')
+  echo(@Param('id') id: string, @Query() query: object, @Headers('x-test') header?: string) {
+    return { id, query, header };
+  }
+
+  @Post('echo')
+  @HttpCode(201)
+  post(@Body() body: unknown, @Headers('content-type') type?: string) {
+    return { body, type };
+  }
+
+  @Get('fails')
+  fails(@Res() response: { statusCode: number; end(text: string): void }) {
+    response.statusCode = 503;
+    response.end('not now');
+  }
+
+  @Get('slow')
+  async slow() {
+    return new Promise(() => undefined);
+  }
+
+  @Get('moved')
+  @Redirect('/echo/moved', 302)
+  moved() {
+    return undefined;
+  }
+}
+
+@Injectable()
+class Caller {
+  @ServiceClient('echo') readonly byProperty!: HttpService;
+
+  constructor(
+    @ServiceClient('echo') readonly http: HttpService,
+    @ServiceClient('echo', { attemptTimeout: '200ms' }) readonly hasty: HttpService,
+    @ServiceClient('nobody') readonly nobody: HttpService,
+  ) {}
+}
+
+describe('@ServiceClient with a real Consul', () => {
+  let consul: ConsulAgent;
+  const providers: TestApp[] = [];
+  let consumer: TestApp;
+  let caller: Caller;
+  const failure = (call: Promise<unknown>): Promise<AxiosError> =>
+    call.then(
+      () => Promise.reject(new Error('it should have failed')),
+      (error: AxiosError) => error,
+    );
+
+  beforeAll(async () => {
+    consul = await ConsulAgent.start();
+    const agent = { url: consul.url };
+    for (let n = 0; n < 3; n++) {
+      const module = ConsulModule.forRoot({ agent, service: { name: 'echo' } });
+      providers.push(await startApp(rootModule([module], { controllers: [EchoController] })));
+    }
+    consumer = await startApp(rootModule([ConsulModule.forRoot({ agent })], { providers: [Caller] }));
+    caller = consumer.app.get(Caller);
+    const discovery = consumer.app.get(DiscoveryService);
+    await eventually(async () => (await discovery.getInstances('echo')).length === 3);
+  });
+  afterAll(async () => {
+    await Promise.all([consumer, ...providers].map(({ app }) => app.close()));
+    await consul.stop();
+  });
+
+  it('takes all instances in turn, over HttpService and over axiosRef, by parameter and by property', async () => {
+    const answered = new Map<string, number>();
+    for (let n = 0; n < 30; n++) {
+      const response =
+        n % 2
+          ? await caller.byProperty.axiosRef.get('/echo/1')
+          : await firstValueFrom(caller.http.get('echo/1'));
+      expect(response.call?.attempts).toHaveLength(1);
+      const id = response.call?.attempts[0]?.instance ?? '';
+      answered.set(id, (answered.get(id) ?? 0) + 1);
+    }
+    expect([...answered.values()]).toEqual([10, 10, 10]);
+  });
+
+  it('speaks axios: params, headers, bodies, response types, redirects, interceptors, defaults', async () => {
+    const { axiosRef } = caller.http;
+    const get = await axiosRef.get('/echo/a%20b', {
+      params: { q: 'x y', n: [1, 2] },
+      headers: { 'X-Test': 'h' },
+    });
+    expect(get.data).toEqual({ id: 'a b', query: { q: 'x y', 'n[]': ['1', '2'] }, header: 'h' });
+    expect(get.headers['content-type']).toMatch(/json/);
+    expect((await axiosRef.post('/echo', { a: [1] })).data).toEqual({
+      body: { a: [1] },
+      type: 'application/json',
+    });
+    const form = await axiosRef.post('/echo', new URLSearchParams({ a: '1' }));
+    expect(form.data).toMatchObject({
+      body: { a: '1' },
+      type: expect.stringContaining('urlencoded') as unknown,
+    });
+    expect((await axiosRef.post('/echo', Buffer.from('{"b":2}'), JSON_TYPE)).data).toMatchObject({
+      body: { b: 2 },
+    });
+    expect((await axiosRef.post('/echo', Readable.from(['{"c":', '3}']), JSON_TYPE)).data).toMatchObject({
+      body: { c: 3 },
+    });
+    expect((await axiosRef.get<Buffer>('/echo/1', { responseType: 'arraybuffer' })).data).toBeInstanceOf(
+      Buffer,
+    );
+    expect(
+      (await axiosRef.get<string>('/echo/1', { responseType: 'text', transformResponse: [] })).data,
+    ).toMatch(/^{/);
+    const stream = await axiosRef.get<Readable>('/echo/1', { responseType: 'stream' });
+    expect(
+      await stream.data.toArray().then((chunks) => Buffer.concat(chunks as Buffer[]).toString()),
+    ).toContain('"id"');
+    expect((await axiosRef.get('/moved')).data).toMatchObject({ id: 'moved' });
+    expect((await axiosRef.get('/moved', { maxRedirects: 0, validateStatus: null })).status).toBe(302);
+    const form2 = new FormData();
+    form2.set('f', 'v'); // carried by axios's own transport
+    expect((await axiosRef.post('/echo', form2)).data).toMatchObject({
+      type: expect.stringContaining('multipart') as unknown,
+    });
+    expect(
+      (await axiosRef.get('/echo/1', { headers: { 'Accept-Encoding': 'gzip' } })).call?.attempts,
+    ).toHaveLength(1);
+    const id = axiosRef.interceptors.request.use((config) => {
+      config.headers.set('x-test', 'intercepted');
+      return config;
+    });
+    expect((await axiosRef.get('/echo/1')).data).toMatchObject({ header: 'intercepted' });
+    axiosRef.interceptors.request.eject(id);
+    expect((await axiosRef.head('/echo/1')).status).toBe(200);
+  });
+
+  it('fails as axios does, and tells every attempt', async () => {
+    const { axiosRef } = caller.http;
+    const refused = await failure(axiosRef.get('/fails'));
+    expect(isAxiosError(refused)).toBe(true);
+    expect(refused).toMatchObject({ code: 'ERR_BAD_RESPONSE', response: { status: 503, data: 'not now' } });
+    expect(refused.call?.attempts).toHaveLength(1);
+    expect((await axiosRef.get('/fails', { validateStatus: () => true })).status).toBe(503);
+    const missing = await failure(axiosRef.get('/nothing-here'));
+    expect(missing).toMatchObject({ code: 'ERR_BAD_REQUEST', response: { status: 404 } });
+    const late = await failure(axiosRef.get('/slow', { timeout: 150 }));
+    expect(late).toMatchObject({ code: 'ECONNABORTED' });
+    expect(late.call?.attempts[0]?.reason).toMatch(/no answer in 150 ms/);
+    expect((await failure(axiosRef.get('/slow', { call: { timeout: '120ms' } }))).code).toBe('ECONNABORTED');
+    expect((await failure(caller.hasty.axiosRef.get('/slow'))).message).toMatch(/no answer in 200 ms/);
+    const large = await failure(axiosRef.get('/echo/1', { maxContentLength: 5 }));
+    expect(large.message).toMatch(/maxContentLength size of 5 exceeded/);
+    const absolute = await failure(axiosRef.get('http://elsewhere/books'));
+    expect(absolute.message).toMatch(/"http:\/\/elsewhere\/books" is not relative to the service "echo"/);
+    expect((await failure(axiosRef.get('//elsewhere/books'))).message).toMatch(/is not relative/);
+    const nobody = await failure(caller.nobody.axiosRef.get('/'));
+    expect(nobody).toMatchObject({ code: 'RK_NO_INSTANCES' });
+    expect(nobody.cause).toBeInstanceOf(DiscoveryError);
+  });
+
+  it('ends with a signal, and when an observable is left', async () => {
+    const aborting = new AbortController();
+    const call = failure(caller.http.axiosRef.get('/slow', { signal: aborting.signal }));
+    setTimeout(() => aborting.abort(), 50);
+    expect(isCancel(await call)).toBe(true);
+    expect(isCancel(await failure(caller.http.axiosRef.get('/slow', { signal: AbortSignal.abort() })))).toBe(
+      true,
+    );
+    const subscription = caller.http.get('/slow').subscribe();
+    subscription.unsubscribe();
+  });
+
+  it('sends what was not sent to the next instance, a POST too', async () => {
+    const [dead = 0] = await freePorts(1);
+    // An instance that passes in the registry's eyes, with nobody behind its port.
+    await consul.request('PUT', '/v1/agent/service/register', { ID: 'echo-dead', Name: 'echo', Port: dead });
+    const discovery = consumer.app.get(DiscoveryService);
+    await eventually(async () => (await discovery.getInstances('echo')).length === 4);
+    let retried = 0;
+    for (let n = 0; n < 20; n++) {
+      const { call } = await caller.http.axiosRef.post('/echo', { n });
+      retried += (call?.attempts.length ?? 0) - 1;
+      expect(call?.attempts.at(-1)?.reason).toBeUndefined();
+    }
+    // One pick in four is the dead one, and a retry is a pick too.
+    expect([6, 7]).toContain(retried);
+    await consul.request('PUT', '/v1/agent/service/deregister/echo-dead');
+    await eventually(async () => (await discovery.getInstances('echo')).length === 3);
+  });
+
+  it('asks Consul nothing on the call path', async () => {
+    const { axiosRef } = caller.http;
+    await axiosRef.get('/echo/1');
+    // Frozen: whatever asked it would hang.
+    consul.pause();
+    try {
+      const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => axiosRef.get(`/echo/${n}`)));
+      expect(answers.every(({ status }) => status === 200)).toBe(true);
+    } finally {
+      consul.resume();
+    }
+    const client = consumer.app.get(ConsulClient);
+    expect((await client.health.service('echo')).body).toHaveLength(3);
+  });
+
+  it('is replaced in a test by its token, and needs no provider', async () => {
+    const module = await Test.createTestingModule({
+      imports: [ConsulModule.forRoot({ agent: { url: consul.url } })],
+      providers: [Caller],
+    })
+      .overrideProvider(getServiceClientToken('echo'))
+      .useValue({ get: () => of({ data: 'replaced' }) })
+      .compile();
+    const replaced = module.get(Caller);
+    expect(await firstValueFrom(replaced.http.get('/x'))).toEqual({ data: 'replaced' });
+    expect(replaced.byProperty).toBe(replaced.http);
+    expect(replaced.nobody).toBeInstanceOf(HttpService);
+    await module.close();
+  });
+
+  it('says where it may stand', () => {
+    const decorate = ServiceClient('x');
+    expect(() => decorate(class {})).toThrow(
+      /stands on a class\. Put it on a constructor parameter or on a property/,
+    );
+    expect(() => decorate({}, 'method', 0)).toThrow(/a parameter of the method method/);
+    expect(() => ServiceClient(' ')).toThrow(/is no service name\. Name the service as it is registered/);
+  });
+});
+
+const JSON_TYPE = { headers: { 'content-type': 'application/json' } };

@@ -1,0 +1,51 @@
+import { Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { RecordingLogger } from '@rookery/test-support';
+
+export type Platform = 'express' | 'fastify';
+export const PLATFORMS: readonly Platform[] = ['express', 'fastify'];
+
+export interface TestApp {
+  readonly app: INestApplication;
+  readonly logger: RecordingLogger;
+  readonly url: string;
+  readonly port: number;
+}
+
+@Module({})
+class RootModule {}
+
+/** A root module that imports these, as an application would write it. */
+export function rootModule(
+  imports: DynamicModule['imports'],
+  rest: Pick<DynamicModule, 'providers' | 'controllers'> = {},
+): DynamicModule {
+  return { module: RootModule, ...(imports ? { imports } : {}), ...rest };
+}
+
+/** Creates an app that listens on a port of the system's choice, with a logger that keeps everything. */
+export async function startApp(
+  module: Type | DynamicModule,
+  { platform = 'express', host }: { platform?: Platform; host?: string } = {},
+): Promise<TestApp> {
+  const { app, logger } = await createApp(module, platform);
+  if (host === undefined) await app.listen(0);
+  else await app.listen(0, host);
+  const { port } = (app.getHttpServer() as { address(): { port: number } }).address();
+  return { app, logger, port, url: `http://127.0.0.1:${port}` };
+}
+
+export async function createApp(
+  module: Type | DynamicModule,
+  platform: Platform = 'express',
+): Promise<{ app: INestApplication; logger: RecordingLogger }> {
+  const logger = new RecordingLogger();
+  // Rejecting, not ending the process, is what a test can look at.
+  const options = { logger, abortOnError: false };
+  const app =
+    platform === 'express'
+      ? await NestFactory.create(module, options)
+      : await NestFactory.create(module, new FastifyAdapter(), options);
+  return { app, logger };
+}
