@@ -9,7 +9,14 @@ export default defineConfig(
   js.configs.recommended,
   {
     files: ['**/*.js', '**/*.cjs', '**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', module: 'writable' } },
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['URL', 'console', 'fetch', 'module', 'process', 'setInterval', 'setTimeout'].map((name) => [
+          name,
+          'writable',
+        ]),
+      ),
+    },
   },
   {
     files: ['**/*.ts'],
@@ -31,7 +38,12 @@ export default defineConfig(
   {
     files: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
     extends: [jest.configs['flat/recommended']],
-    rules: { 'jest/expect-expect': ['error', { assertFunctionNames: ['expect', 'expect*'] }] },
+    rules: {
+      'jest/expect-expect': ['error', { assertFunctionNames: ['expect', 'eventually'] }],
+      // Hooks may assert: what a test must leave behind is the same for all of them.
+      'jest/no-standalone-expect': ['error', { additionalTestBlockFunctions: ['afterEach', 'beforeAll'] }],
+      '@typescript-eslint/no-extraneous-class': 'off',
+    },
   },
   prettier,
 );

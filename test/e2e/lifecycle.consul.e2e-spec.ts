@@ -25,7 +25,10 @@ class AppUnderTest {
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     }
-    this.#ended = once(this.#process, 'exit').then(([code, signal]) => ({ code, signal }) as Ended);
+    this.#ended = once(this.#process, 'exit').then((end) => {
+      const [code, signal] = end as [Ended['code'], Ended['signal']];
+      return { code, signal };
+    });
   }
 
   async listening(): Promise<string> {
@@ -139,7 +142,7 @@ describe('the life of an app with a real Consul', () => {
       await own.kill();
       // Both its loops have noticed, and tried again.
       await eventually(() => app.output.includes('trying again'));
-      expect((await fetch(`http://127.0.0.1:${port}/health/live`)).status).toBe(200);
+      await eventually(async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok);
       app.signal('SIGTERM');
     }
     expect(await app.ended()).toEqual({ code: null, signal: 'SIGTERM' });

@@ -62,7 +62,7 @@ describe('ACL tokens with a real Consul', () => {
         RegistrationService,
         HealthService,
         ServiceClientFactory,
-      ].map((type: unknown) => app.get(type as typeof DiscoveryService) as unknown),
+      ].map((type: unknown): unknown => app.get<unknown>(type as typeof DiscoveryService)),
     ];
     const waiting = app.get(ConsulClient).catalog.services({ index: '999999', wait: '2s' }); // a request under way
     for (const object of objects) expect(everything(object)).not.toContain(token);

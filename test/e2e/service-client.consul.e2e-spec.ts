@@ -78,7 +78,7 @@ describe('@ServiceClient with a real Consul', () => {
   const failure = (call: Promise<unknown>): Promise<AxiosError> =>
     call.then(
       () => Promise.reject(new Error('it should have failed')),
-      (error: AxiosError) => error,
+      (error: unknown) => error as AxiosError,
     );
 
   beforeAll(async () => {

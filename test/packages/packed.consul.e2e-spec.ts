@@ -1,0 +1,141 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsulAgent, eventually } from '@rookery/test-support';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const INSTALL_WITHIN_MS = 300_000;
+const run = promisify(execFile);
+
+const NESTS = {
+  'Nest 12, ESM': { nest: '^12.0.0', axios: '^12.0.0', type: 'module' },
+  'Nest 12, CommonJS': { nest: '^12.0.0', axios: '^12.0.0', type: 'commonjs' },
+  'Nest 11, CommonJS': { nest: '^11.0.0', axios: '^4.0.0', type: 'commonjs' },
+} as const;
+
+/** The whole app that the README shows. */
+function exampleOfReadme(): string {
+  const example = /```ts\n(\/\/ app\.ts\n.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1];
+  if (example === undefined) throw new Error('the README has no block that begins with // app.ts');
+  return example;
+}
+
+describe("the packed packages, in the README's app, outside of the monorepo", () => {
+  let home: string;
+  let consul: ConsulAgent;
+  let tarballs: string[];
+
+  beforeAll(async () => {
+    home = mkdtempSync(join(tmpdir(), 'rookery-packed-'));
+    consul = await ConsulAgent.start();
+    await run('npm', ['pack', '-w', 'libs/discovery', '-w', 'libs/consul', '--pack-destination', home], {
+      cwd: ROOT,
+    });
+    tarballs = readdirSync(home).map((name) => join(home, name));
+    expect(tarballs).toHaveLength(2);
+  }, INSTALL_WITHIN_MS);
+  afterAll(async () => {
+    await consul.stop();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  it('hold what they need and no tests', async () => {
+    for (const tarball of tarballs) {
+      const { stdout } = await run('tar', ['-tzf', tarball]);
+      const files = stdout.trim().split('\n');
+      expect(files).toEqual(
+        expect.arrayContaining(['package/dist/index.js', 'package/dist/index.d.ts', 'package/src/index.ts']),
+      );
+      expect(files.filter((file) => /\.spec\.|tsbuildinfo|node_modules/.test(file))).toEqual([]);
+    }
+    for (const lib of ['discovery', 'consul']) {
+      await run('npx', ['publint', '--strict', join(ROOT, 'libs', lib)], { cwd: ROOT });
+    }
+  });
+
+  it.each(Object.entries(NESTS))(
+    'work with %s',
+    async (name, { nest, axios, type }) => {
+      const folder = join(home, name.replaceAll(/\W+/g, '-'));
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'app.ts'), exampleOfReadme());
+      writeFileSync(
+        join(folder, 'package.json'),
+        JSON.stringify({
+          private: true,
+          type,
+          dependencies: {
+            '@nestjs/common': nest,
+            '@nestjs/core': nest,
+            '@nestjs/platform-express': nest,
+            '@nestjs/terminus': nest,
+            '@nestjs/axios': axios,
+            axios: '^1.21.1',
+            'reflect-metadata': '^0.2.2',
+            rxjs: '^7.8.2',
+            ...Object.fromEntries(
+              tarballs.map((file) => [
+                file.includes('discovery') ? '@rookery/discovery' : '@rookery/consul',
+                `file:${file}`,
+              ]),
+            ),
+          },
+        }),
+      );
+      writeFileSync(
+        join(folder, 'tsconfig.json'),
+        JSON.stringify({
+          compilerOptions: {
+            module: 'NodeNext',
+            target: 'ES2022',
+            strict: true,
+            experimentalDecorators: true,
+            emitDecoratorMetadata: true,
+            types: ['node'],
+            typeRoots: [join(ROOT, 'node_modules/@types')],
+            outDir: 'dist',
+          },
+          files: ['app.ts'],
+        }),
+      );
+      await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
+      await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+        cwd: folder,
+      }).catch((error: unknown) => {
+        throw new Error((error as { stdout: string }).stdout);
+      });
+
+      const app = spawn(process.execPath, ['dist/app.js'], {
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, CONSUL_HTTP_ADDR: consul.url, NO_COLOR: '1', PORT: '0' },
+      });
+      let output = '';
+      for (const stream of [app.stdout, app.stderr])
+        stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      const ended = once(app, 'exit');
+      try {
+        const port = await eventually(() => /listening at .*:(\d+)/.exec(output)?.[1]).catch(() => {
+          throw new Error(output);
+        });
+        const answer = await eventually(async () => {
+          const response = await fetch(`http://127.0.0.1:${port}/hello`);
+          return response.ok ? await response.json() : undefined;
+        });
+        expect(answer).toEqual({ message: 'Hello, Ada' });
+        app.kill('SIGTERM');
+        expect(await ended).toEqual([null, 'SIGTERM']);
+        const { body } = await consul.request('GET', '/v1/health/service/greeting');
+        expect(body).toEqual([]);
+      } finally {
+        app.kill('SIGKILL');
+      }
+    },
+    INSTALL_WITHIN_MS,
+  );
+});
