@@ -2,7 +2,7 @@ import { once, setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulClient, type ConsulError, nextIndex } from '@rookery/consul';
+import { ConsulClient, nextIndex } from '@rookery/consul';
 import { ConsulAgent, eventually, startCluster, startTwoDatacenters } from '@rookery/test-support';
 
 describe('ConsulClient on a real Consul', () => {
