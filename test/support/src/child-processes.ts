@@ -54,6 +54,7 @@ export function exited(child: ChildProcess): Promise<{ code: number | null; sign
     if (child.exitCode !== null || child.signalCode !== null) {
       resolve({ code: child.exitCode, signal: child.signalCode });
     } else {
+      child.ref(); // who waits for it does want to be kept alive
       child.once('exit', (code, signal) => resolve({ code, signal }));
     }
   });
