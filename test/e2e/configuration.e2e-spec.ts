@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConsulModule, DiscoveryError, type ConsulModuleOptions } from '@rookery/consul';
+import {
+  ConsulModule,
+  DiscoveryError,
+  HealthContributor,
+  ServiceClient,
+  type ConsulModuleOptions,
+  type HealthGroup,
+  type ServiceClientOptions,
+} from '@rookery/consul';
 import { createApp, rootModule } from './test-app.js';
 
 /** The message of the error with which the app does not start. */
@@ -33,7 +41,7 @@ describe('wrong options', () => {
       ),
       expect.stringMatching(/^ {2}- service\.colour: unknown option; known here: name, id, port/),
       expect.stringMatching(/^ {2}- shutdown\.deregisterTimeout = "soon": must be a duration/),
-      expect.stringMatching(/^ {2}- agent\.url = "ftp:\/\/consul": must be an agent's address/),
+      expect.stringMatching(/^ {2}- agent\.url: must be an agent's address/),
       expect.stringMatching(/^ {2}- agent\.tokenFile = \(not shown\): must be the path of a file/),
     ]);
   });
@@ -128,6 +136,28 @@ describe('wrong options', () => {
     ],
   ])('%s', async (_, options, expected) => {
     expect(await mistakesOf(options)).toMatch(expected);
+  });
+
+  it('of @ServiceClient and @HealthContributor are told where they stand', () => {
+    expect(() => ServiceClient('items', { timeout: 'soon' })).toThrow(
+      /@ServiceClient\('items'\).*timeout = "soon"/s,
+    );
+    const typo = { query: { tag: 'v1' } } as ServiceClientOptions;
+    expect(() => ServiceClient('items', typo)).toThrow(/query\.tag: unknown option; known here: tags, meta/);
+    expect(() => HealthContributor({ groups: ['livenes' as HealthGroup] })).toThrow(
+      /"livenes"\] unknown\. Known here: liveness/,
+    );
+  });
+
+  it('that hold a password show none, however wrong they are', async () => {
+    for (const url of [
+      'me:PASSWORD@consul/ui',
+      'http://me:pa/PASSWORD@host',
+      'http:/me:PASSWORD@h:1',
+      'http://me:P@SS@PASSWORD@h:1x',
+    ]) {
+      expect(await mistakesOf({ agent: { url } })).not.toContain('PASSWORD');
+    }
   });
 
   it('of forRootAsync are told the same way', async () => {

@@ -11,6 +11,17 @@ for (const event of ['unhandledRejection', 'uncaughtException']) {
   });
 }
 
+if (process.env.SIGNAL_EXIT === 'yes') {
+  // As its version 4 does: it marks the process, and steps back while others listen.
+  process[Symbol.for('signal-exit emitter')] = { count: 1 };
+  const listener = () => {
+    if (process.listeners('SIGTERM').length > 1) return;
+    process.removeListener('SIGTERM', listener);
+    process.kill(process.pid, 'SIGTERM');
+  };
+  process.on('SIGTERM', listener);
+}
+
 class AppModule {}
 Module({ imports: [ConsulModule.forRoot({ service: { name: 'living' } })] })(AppModule);
 
@@ -22,6 +33,11 @@ app
   .get('/instances', async (_, response) => response.json(await discovery.getInstances('living')));
 await app.listen(0);
 console.log(`listening on ${app.getHttpServer().address().port}`);
+
+if (process.env.APPS === '2') {
+  const second = await NestFactory.create(AppModule);
+  await second.listen(0);
+}
 
 if (process.env.CALLS === 'yes') {
   setInterval(() => discovery.call('living', async () => 'answer').catch(() => undefined), 5);

@@ -87,6 +87,25 @@ describe('the life of an app with a real Consul', () => {
     );
   });
 
+  it('ends where the package signal-exit listens too, which steps back while anybody else does', async () => {
+    const app = launch({ HOOKS: 'no', SIGNAL_EXIT: 'yes' });
+    await app.listening();
+    await eventually(isRegistered);
+    app.signal('SIGTERM');
+    expect(await app.ended()).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(await isRegistered()).toBe(false);
+  });
+
+  it('waits for every app of the process', async () => {
+    const app = launch({ HOOKS: 'no', APPS: '2' });
+    await app.listening();
+    await eventually(() => app.output.split('is registered with').length === 3);
+    app.signal('SIGTERM');
+    expect(await app.ended()).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(app.output.split('is deregistered from')).toHaveLength(3);
+    expect(await isRegistered()).toBe(false);
+  });
+
   it('ends on a signal all the same when Consul is gone, and when it is frozen', async () => {
     const own = await ConsulAgent.start();
     for (const fault of ['gone', 'frozen'] as const) {

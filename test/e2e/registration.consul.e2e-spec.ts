@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import { Controller, Get, Injectable, type CanActivate } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { HealthIndicatorService } from '@nestjs/terminus';
+import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   ConsulModule,
+  DiscoveryService,
   HealthContributor,
   RegistrationService,
   type HealthCheck,
@@ -284,6 +285,73 @@ describe('registration with a real Consul', () => {
     expect(await instances('manual')).toEqual([]);
     await registration.register();
     expect(statusOf(await registered('manual'))).toBe('passing');
+  });
+
+  it('holds to the last command when several overlap, and leaves nothing behind', async () => {
+    const module = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'hasty' } });
+    const { app } = await startApp(rootModule([module]));
+    const registration = app.get(RegistrationService);
+    await registration.register(); // while the one of listen() is under way
+    await registered('hasty');
+    await registration.deregister();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await instances('hasty')).toEqual([]);
+    await Promise.all([registration.register(), registration.deregister(), registration.register()]);
+    await registered('hasty');
+    await app.close();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await instances('hasty')).toEqual([]);
+    await expect(registration.register()).rejects.toMatchObject({ code: 'RK_SHUT_DOWN' });
+    await expect(app.get(DiscoveryService).getInstances('hasty')).rejects.toMatchObject({
+      code: 'RK_SHUT_DOWN',
+    });
+    let completed = false;
+    app
+      .get(DiscoveryService)
+      .watch('hasty')
+      .subscribe({ complete: () => (completed = true) });
+    expect(completed).toBe(true);
+  });
+
+  it('survives contributors that return nonsense, and names them', async () => {
+    class Nonsense {
+      @HealthContributor()
+      forgotten() {
+        return undefined as unknown as HealthIndicatorResult;
+      }
+
+      @HealthContributor({ groups: ['liveness'] })
+      huge() {
+        return { huge: { status: 'up' as const, rows: 10n } };
+      }
+    }
+    const module = ConsulModule.forRoot({ agent: { url: consul.url } });
+    const { url } = await start(rootModule([module], { providers: [Nonsense] }));
+    const ready = await fetch(`${url}/health/ready`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({
+      details: {
+        'Nonsense.forgotten': {
+          status: 'down',
+          message: expect.stringMatching(/returned no Terminus result/) as unknown,
+        },
+      },
+    });
+    const live = await fetch(`${url}/health/live`);
+    expect(live.status).toBe(503);
+    expect(await live.json()).toMatchObject({ message: expect.stringMatching(/BigInt/) as unknown });
+  });
+
+  it('ends in time however long its token takes', async () => {
+    const module = ConsulModule.forRoot({
+      agent: { url: consul.url, tokenProvider: () => new Promise<string>(() => undefined), timeout: '200ms' },
+      service: { name: 'tokenless' },
+      shutdown: { deregisterTimeout: '300ms' },
+    });
+    const { app, logger } = await startApp(rootModule([module]));
+    await eventually(() => logger.matching(/cannot keep "tokenless.*no answer in 200 ms/).length > 0);
+    await app.close();
+    expect(logger.matching(/could not be deregistered|is deregistered/)).toHaveLength(1);
   });
 
   it('takes its options from other providers', async () => {

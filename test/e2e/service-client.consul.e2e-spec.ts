@@ -28,6 +28,10 @@ import { AxiosError, isAxiosError, isCancel } from 'axios';
 import { firstValueFrom, of } from 'rxjs';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
+/** What the providers saw. */
+const posts: string[] = [];
+const closed: string[] = [];
+
 @Controller()
 class EchoController {
   @Get('echo/:id')
@@ -50,6 +54,29 @@ class EchoController {
   @Get('slow')
   async slow() {
     return new Promise(() => undefined);
+  }
+
+  @Post('moved-away/:port')
+  @HttpCode(303)
+  movedAway(
+    @Param('port') port: string,
+    @Res() response: { setHeader(n: string, v: string): void; end(): void; statusCode: number },
+  ) {
+    posts.push(port);
+    response.statusCode = 303;
+    response.setHeader('location', `http://127.0.0.1:${port}/`);
+    response.end();
+  }
+
+  @Get('endless')
+  endless(@Res() response: { write(text: string): void; on(event: string, f: () => void): void }) {
+    response.write('first');
+    response.on('close', () => closed.push('endless'));
+  }
+
+  @Get('coding')
+  coding(@Headers('accept-encoding') coding?: string) {
+    return { coding };
   }
 
   @Get('moved')
@@ -196,8 +223,20 @@ describe('@ServiceClient with a real Consul', () => {
     expect(isCancel(await failure(caller.http.axiosRef.get('/slow', { signal: AbortSignal.abort() })))).toBe(
       true,
     );
-    const subscription = caller.http.get('/slow').subscribe();
+    let told = false;
+    const subscription = caller.http
+      .get('/slow')
+      .subscribe({ next: () => (told = true), error: () => (told = true) });
+    await new Promise((resolve) => setTimeout(resolve, 30));
     subscription.unsubscribe();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(told).toBe(false);
+    const streaming = new AbortController();
+    const options = { responseType: 'stream', signal: streaming.signal } as const;
+    const { data } = await caller.http.axiosRef.get<Readable>('/endless', options);
+    data.on('error', () => undefined);
+    streaming.abort();
+    await eventually(() => data.destroyed && closed.includes('endless'));
   });
 
   it('sends what was not sent to the next instance, a POST too', async () => {
@@ -216,6 +255,44 @@ describe('@ServiceClient with a real Consul', () => {
     expect([6, 7]).toContain(retried);
     await consul.request('PUT', '/v1/agent/service/deregister/echo-dead');
     await eventually(async () => (await discovery.getInstances('echo')).length === 3);
+  });
+
+  it.each(['undici', 'axios'])(
+    'sends a POST once when what failed is where it was redirected to (%s)',
+    async (transport) => {
+      const [dead = 0] = await freePorts(1);
+      posts.length = 0;
+      const headers = transport === 'axios' ? { 'Accept-Encoding': 'gzip' } : {};
+      const error = await failure(
+        caller.http.axiosRef.post(`/moved-away/${dead}`, { once: true }, { headers }),
+      );
+      expect(error.call?.attempts).toHaveLength(1);
+      expect(posts).toEqual([String(dead)]);
+    },
+  );
+
+  it('fails on a status whichever transport carries it, with the request as it was made', async () => {
+    const { axiosRef } = caller.http;
+    const form = new FormData();
+    form.set('a', 'b');
+    const viaAxios = await failure(axiosRef.post('/nothing-here', form, { params: { x: 1 } }));
+    expect(viaAxios).toMatchObject({ code: 'ERR_BAD_REQUEST', response: { status: 404 } });
+    expect(viaAxios.config).toMatchObject({ url: '/nothing-here', params: { x: 1 } });
+    const fine = await axiosRef.post('/echo', form);
+    expect(fine.config.url).toBe('/echo');
+    expect(fine.config.validateStatus?.(500)).toBe(false);
+  });
+
+  it('asks for no coding that it does not read, and keeps turns of different queries apart', async () => {
+    expect((await caller.http.axiosRef.get<{ coding: string }>('/coding')).data.coding).toBe('identity');
+    const count = { plain: new Set<string>(), other: new Set<string>() };
+    for (let n = 0; n < 12; n++) {
+      const plain = await caller.http.axiosRef.get('/echo/1');
+      const other = await caller.http.axiosRef.get('/echo/1', { call: { query: { near: '_agent' } } });
+      count.plain.add(plain.call?.attempts[0]?.instance ?? '');
+      count.other.add(other.call?.attempts[0]?.instance ?? '');
+    }
+    expect([count.plain.size, count.other.size]).toEqual([3, 3]);
   });
 
   it('asks Consul nothing on the call path', async () => {

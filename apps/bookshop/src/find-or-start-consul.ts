@@ -15,6 +15,8 @@ export async function findOrStartConsul(): Promise<UsedConsul> {
   const named = process.env.CONSUL_HTTP_ADDR;
   const running = named ?? ((await answers(USUAL_ADDRESS)) ? USUAL_ADDRESS : undefined);
   if (running === undefined) return startConsul();
+  const url = /^[a-z]+:\/\//.test(running) ? running : `http://${running}`;
+  if (!(await answers(url))) throw new Error(`No Consul answers at ${url}, which CONSUL_HTTP_ADDR names.`);
   const why = named === undefined ? 'was running already' : 'named by CONSUL_HTTP_ADDR';
   return {
     url: running,

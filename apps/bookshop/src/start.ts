@@ -19,7 +19,7 @@ async function run(): Promise<void> {
       screen(
         consul.url,
         consul.description,
-        inventories.map(({ url }) => url),
+        inventories.map(({ url, pid }) => ({ url, pid })),
         storefront.url,
       ),
     );
@@ -35,12 +35,12 @@ async function run(): Promise<void> {
 function screen(
   consulUrl: string,
   consul: string,
-  inventories: readonly string[],
+  inventories: readonly { url: string; pid: number | undefined }[],
   storefront: string,
 ): string {
   return `
   Consul       ${consul}
-${inventories.map((url, index) => `  inventory ${index + 1}  ${url}`).join('\n')}
+${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (pid ${pid ?? 'none'})`).join('\n')}
   storefront   ${storefront}
 
   Open         ${storefront}/books?search=dune
@@ -48,8 +48,9 @@ ${inventories.map((url, index) => `  inventory ${index + 1}  ${url}`).join('\n')
                ${storefront}/instances         what the storefront knows of inventory
                ${consulUrl}/ui                  what Consul knows
 
-  Try          kill an inventory process, and go on calling the storefront
-               curl ${inventories[0] ?? ''}/health
+  Try          kill ${inventories[0]?.pid ?? ''}                and go on calling the storefront
+               kill -9 ${inventories[1]?.pid ?? ''}             the same without a goodbye: what was under way on it may fail
+               curl ${inventories[2]?.url ?? ''}/health
 
   Ctrl-C ends all of it.
 `;

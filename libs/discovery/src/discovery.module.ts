@@ -29,6 +29,7 @@ import { HttpConnections } from './http/http-connections.js';
 import { ServiceClientFactory } from './http/service-client.factory.js';
 import { ServiceClientsModule } from './http/service-clients.module.js';
 import { RegistrationService } from './registration/registration.service.js';
+import { Reachability } from './registry/reachability.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { systemClock } from './timing/clock.js';
 
@@ -99,6 +100,7 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
 
 const coreProviders: Provider[] = [
   HealthContributors,
+  Reachability,
   {
     provide: ServiceRegistry,
     useFactory: ({ registry }: DiscoveryModuleOptions) => registry,
@@ -106,14 +108,15 @@ const coreProviders: Provider[] = [
   },
   {
     provide: ServiceCatalog,
-    useFactory: ({ registry, discovery }: DiscoveryModuleOptions) =>
+    useFactory: ({ registry, discovery }: DiscoveryModuleOptions, reachability: Reachability) =>
       new ServiceCatalog(registry, {
         clock: systemClock,
         random: Math.random,
         logger: new Logger(ServiceCatalog.name),
+        reachability,
         firstListTimeout: toMilliseconds(discovery?.firstListTimeout ?? '5s', 'discovery.firstListTimeout'),
       }),
-    inject: [DISCOVERY_MODULE_OPTIONS],
+    inject: [DISCOVERY_MODULE_OPTIONS, Reachability],
   },
   {
     provide: ServiceCaller,
@@ -157,6 +160,7 @@ const coreProviders: Provider[] = [
       { registry, service, health, shutdown }: DiscoveryModuleOptions,
       host: HttpAdapterHost<AbstractHttpAdapter<Server>>,
       healthService: HealthService,
+      reachability: Reachability,
     ) =>
       new RegistrationService(registry, host, healthService, {
         service,
@@ -164,7 +168,8 @@ const coreProviders: Provider[] = [
         deregisterTimeout: toMilliseconds(shutdown?.deregisterTimeout ?? '3s', 'shutdown.deregisterTimeout'),
         clock: systemClock,
         random: Math.random,
+        reachability,
       }),
-    inject: [DISCOVERY_MODULE_OPTIONS, HttpAdapterHost, HealthService],
+    inject: [DISCOVERY_MODULE_OPTIONS, HttpAdapterHost, HealthService, Reachability],
   },
 ];

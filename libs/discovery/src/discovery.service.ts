@@ -51,7 +51,7 @@ export class DiscoveryService {
   }
 
   /**
-   * The instance that the balancer would send the next call to.
+   * Picks an instance as a call would; it takes the balancer's turn.
    *
    * @throws DiscoveryError `RK_NO_INSTANCES`, or `RK_REGISTRY_UNREACHABLE` when there has never been a list
    */

@@ -36,7 +36,8 @@ export {
 } from './configuration/validate-options.js';
 export type { OptionMistake } from './configuration/validate-options.js';
 
-export { abortReason, pause, systemClock } from './timing/clock.js';
+export { abortable } from './timing/bounded.js';
+export { abortReason, systemClock } from './timing/clock.js';
 export type { Clock, Random } from './timing/clock.js';
 
 export type { ServiceSnapshot } from './catalog/service-snapshot.js';

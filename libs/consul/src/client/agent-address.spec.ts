@@ -27,10 +27,11 @@ describe('parseAgentAddress', () => {
   });
 
   it('takes user and password out of the address', () => {
-    expect(parseAgentAddress('http://me:p%40ss@consul:8500', false)).toMatchObject({
-      origin: 'http://consul:8500',
-      auth: 'me:p@ss',
-    });
+    const address = parseAgentAddress('http://me:p%40ss@consul:8500', false);
+    expect(address?.origin).toBe('http://consul:8500');
+    expect(address?.auth?.reveal()).toBe('me:p@ss');
+    expect(JSON.stringify(address)).not.toContain('p@ss');
+    expect(parseAgentAddress('http://me:50%@consul', false)?.auth?.reveal()).toBe('me:50%');
   });
 
   it.each([

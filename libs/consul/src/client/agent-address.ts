@@ -1,3 +1,5 @@
+import { Secret } from './secret.js';
+
 /** Where an agent listens. */
 export interface AgentAddress {
   /** Scheme, host and port. */
@@ -6,7 +8,7 @@ export interface AgentAddress {
   readonly host: string | undefined;
   readonly socketPath: string | undefined;
   /** `user:password` of the URL. */
-  readonly auth: string | undefined;
+  readonly auth: Secret | undefined;
 }
 
 export const ADDRESS_CURE =
@@ -36,8 +38,17 @@ export function parseAgentAddress(text: string, tls: boolean): AgentAddress | un
     origin: `${scheme}://${url.hostname}:${port}`,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     socketPath: undefined,
-    auth: url.username ? decodeURIComponent(`${url.username}:${url.password}`) : undefined,
+    auth: url.username ? new Secret(decoded(`${url.username}:${url.password}`)) : undefined,
   };
+}
+
+/** A percent sign that stands for itself is no reason to refuse a password. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A URL hides a port that its scheme implies. */

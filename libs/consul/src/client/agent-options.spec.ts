@@ -64,7 +64,7 @@ describe('resolveAgent', () => {
         datacenter: '',
       }),
     ).toEqual([
-      expect.stringMatching(/^agent\.url = "ftp:\/\/x": must be an agent's address such as/),
+      expect.stringMatching(/^agent\.url = : must be an agent's address such as/),
       expect.stringMatching(/^agent\.datacenter = "": must be a datacenter's name/),
       expect.stringMatching(/^agent\.tls\.verify = "no": must be true or false/),
       expect.stringMatching(/^agent\.timeout = "soon": must be a duration/),

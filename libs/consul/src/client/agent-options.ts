@@ -66,7 +66,9 @@ export const agentOptionsSchema = z.strictObject({
     .string({ error: ADDRESS_CURE })
     .refine((value) => parseAgentAddress(value, false) !== undefined, { error: ADDRESS_CURE })
     .optional(),
-  token: text('must be the text of an ACL token').optional(),
+  token: text('must be the text of an ACL token')
+    .refine((value) => /^[\x21-\x7e]+$/.test(value.trim()), { error: 'must be an ACL token, without spaces' })
+    .optional(),
   tokenFile: file('a file that holds the ACL token').optional(),
   tokenProvider: z
     .custom<TokenProvider>((value) => typeof value === 'function', {
@@ -77,14 +79,17 @@ export const agentOptionsSchema = z.strictObject({
   namespace: text('must be the name of a namespace').optional(),
   partition: text('must be the name of a partition').optional(),
   tls: z
-    .strictObject({
-      caFile: file('a PEM file').optional(),
-      caPath: file('a folder of PEM files').optional(),
-      certFile: file('a PEM file').optional(),
-      keyFile: file('a PEM file').optional(),
-      serverName: text("must be a name, such as 'server.dc1.consul'").optional(),
-      verify: z.boolean({ error: 'must be true or false' }).optional(),
-    })
+    .strictObject(
+      {
+        caFile: file('a PEM file').optional(),
+        caPath: file('a folder of PEM files').optional(),
+        certFile: file('a PEM file').optional(),
+        keyFile: file('a PEM file').optional(),
+        serverName: text("must be a name, such as 'server.dc1.consul'").optional(),
+        verify: z.boolean({ error: 'must be true or false' }).optional(),
+      },
+      { error: "must be an object such as { caFile: '/etc/consul/ca.pem' }" },
+    )
     .optional(),
   timeout: durationSchema(1, 600_000).optional(),
 });
@@ -120,8 +125,10 @@ export function resolveAgent(
   options: AgentOptions = {},
   environment: NodeJS.ProcessEnv = process.env,
 ): Resolution {
-  const mistakes = findMistakes(agentOptionsSchema, options).map((mistake) => ({
+  const mistakes = findMistakes(agentOptionsSchema, options).map(({ value, ...mistake }) => ({
     ...mistake,
+    // An address may hold a password, however it is written wrong.
+    ...(value === undefined || mistake.field === 'url' ? {} : { value }),
     field: `agent.${mistake.field}`,
   }));
   if (mistakes.length > 0) return { agent: undefined, mistakes };
@@ -166,10 +173,10 @@ class Settings {
       // The text may hold a password, so it is not shown.
       this.mistakes.push({ field: setting?.field ?? 'agent.url', cure: ADDRESS_CURE });
     }
-    const auth = address?.auth ?? this.environment.CONSUL_HTTP_AUTH;
+    const given = this.environment.CONSUL_HTTP_AUTH;
     return {
       address: address ?? { origin: '', host: undefined, socketPath: undefined, auth: undefined },
-      auth: auth ? new Secret(auth) : undefined,
+      auth: address?.auth ?? (given ? new Secret(given) : undefined),
     };
   }
 
@@ -182,9 +189,9 @@ class Settings {
       this.mistakes.push({ field: `agent.${given.join(', agent.')}`, cure: 'give one of them only' });
     }
     if (options.tokenProvider) return providedToken(options.tokenProvider, systemClock);
-    if (options.token) return fixedToken(options.token);
+    if (options.token) return fixedToken(options.token.trim());
     const path = this.text(options.tokenFile, 'CONSUL_HTTP_TOKEN_FILE', 'agent.tokenFile');
-    if (!path) return fixedToken(environment.CONSUL_HTTP_TOKEN);
+    if (!path) return fixedToken(environment.CONSUL_HTTP_TOKEN?.trim());
     this.check(path, 'a readable file that holds the token', () => accessSync(path.value, constants.R_OK));
     return tokenFile(path.value, systemClock);
   }

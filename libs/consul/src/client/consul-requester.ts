@@ -13,6 +13,8 @@ export interface RequestParts {
   tags?: readonly string[];
   lane?: Lane;
   accept?: readonly number[];
+  /** What the answer's JSON must be; anything else is not Consul's. */
+  shape?: 'array' | 'object';
   /** Hash blocking: the `contentHash` of the last answer. */
   hash?: string;
 }
@@ -41,7 +43,8 @@ export class ConsulRequester {
   ): Promise<ConsulAnswer<T>> {
     const answer = await this.raw(method, path, options, parts);
     // The type is Consul's promise; what a decision rests on is checked where it is used.
-    return answerOf(parseJson(answer, `${method} ${path}`) as T, answer.headers);
+    const body = parseJson(answer, `${method} ${path}`, parts.shape);
+    return answerOf(body as T, answer.headers);
   }
 
   /** A request whose answer's body says nothing. */
@@ -112,17 +115,26 @@ export class ConsulRequester {
 }
 
 /** @throws ConsulError `RK_REGISTRY_BAD_ANSWER` when it is not JSON */
-export function parseJson(answer: TransportAnswer, request: string): unknown {
-  const text = answer.body.toString('utf8');
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ConsulError('RK_REGISTRY_BAD_ANSWER', `${request} → ${answer.status}, but ${reasonOf(error)}`, {
+export function parseJson(answer: TransportAnswer, request: string, shape?: 'array' | 'object'): unknown {
+  const refuse = (reason: string): ConsulError =>
+    new ConsulError('RK_REGISTRY_BAD_ANSWER', `${request} → ${answer.status}, but ${reason}`, {
       status: answer.status,
       retryable: true,
       hint: 'Something other than Consul may be answering at this address',
     });
+  let body: unknown;
+  try {
+    body = JSON.parse(answer.body.toString('utf8'));
+  } catch (error) {
+    throw refuse(reasonOf(error));
   }
+  const found = Array.isArray(body)
+    ? 'array'
+    : typeof body === 'object' && body !== null
+      ? 'object'
+      : 'other';
+  if (shape !== undefined && found !== shape) throw refuse(`it is no ${shape}`);
+  return body;
 }
 
 /** One segment of a path. */

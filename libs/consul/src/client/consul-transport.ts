@@ -1,15 +1,29 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { abortReason, DiscoveryError, reasonOf, systemClock, type Clock } from '@rookery/discovery';
+import {
+  abortable,
+  abortReason,
+  DiscoveryError,
+  reasonOf,
+  systemClock,
+  type Clock,
+} from '@rookery/discovery';
 import { Pool } from 'undici';
 import type { ResolvedAgent } from './agent-options.js';
 import { errorOfAnswer } from './classify-answer.js';
 import { ConsulError } from './consul-error.js';
+import { Turns } from './turns.js';
 
 /** Requests of one purpose share connections, so that two hundred watches never keep a heartbeat waiting. */
-export type Lane = 'watch' | 'heartbeat' | 'plain';
+export type Lane = 'watch' | 'own-watch' | 'heartbeat' | 'plain';
 
 /** The agent allows 200 connections for each client address, those of all processes of a host together. */
-const CONNECTIONS: Readonly<Record<Lane, number>> = { watch: 64, heartbeat: 2, plain: 16 };
+const CONNECTIONS: Readonly<Record<Lane, number>> = {
+  watch: 64,
+  // The app's own registration: hundreds of watched services must not keep it waiting for its turn.
+  'own-watch': 4,
+  heartbeat: 2,
+  plain: 16,
+};
 const CONNECT_TIMEOUT_MS = 2_000;
 const LARGEST_ANSWER_BYTES = 64 * 1024 * 1024;
 
@@ -38,6 +52,7 @@ export class ConsulTransport {
   readonly #agent: ResolvedAgent;
   readonly #clock: Clock;
   readonly #pools = new Map<Lane, Pool>();
+  readonly #lanes = new Map<Lane, Turns>();
   #closed = false;
 
   constructor(agent: ResolvedAgent, clock: Clock = systemClock) {
@@ -53,13 +68,16 @@ export class ConsulTransport {
 
   async send(call: TransportCall): Promise<TransportAnswer> {
     const request = `${call.method} ${this.url}${call.path}`;
-    let answer = await this.#exchange(call, request);
-    // A token that is refused may have been rotated: fetch it again, and try once more if there is another one.
-    const rotates = answer.status === 403 && call.token === undefined;
-    if (rotates && (await this.#agent.token.refused())) answer = await this.#exchange(call, request);
-    if ((answer.status >= 200 && answer.status < 300) || call.accept.includes(answer.status)) return answer;
-    const retryAfter = answer.headers['retry-after'];
-    throw errorOfAnswer(request, answer.status, answer.body.toString('utf8'), retryAfter);
+    const turn = this.#turns(call.lane);
+    await turn.take(call.signal);
+    try {
+      const answer = await this.#inTime(call, request, (signal) => this.#authorized(call, request, signal));
+      if ((answer.status >= 200 && answer.status < 300) || call.accept.includes(answer.status)) return answer;
+      const retryAfter = answer.headers['retry-after'];
+      throw errorOfAnswer(request, answer.status, answer.body.toString('utf8'), retryAfter);
+    } finally {
+      turn.give();
+    }
   }
 
   async close(): Promise<void> {
@@ -68,7 +86,12 @@ export class ConsulTransport {
     this.#pools.clear();
   }
 
-  async #exchange(call: TransportCall, request: string): Promise<TransportAnswer> {
+  /** The deadline holds for everything that the request takes, the token included. */
+  async #inTime(
+    call: TransportCall,
+    request: string,
+    work: (signal: AbortSignal) => Promise<TransportAnswer>,
+  ): Promise<TransportAnswer> {
     const aborting = new AbortController();
     const late = new ConsulError('RK_REGISTRY_TIMEOUT', `${request}: no answer in ${call.deadlineMs} ms`, {
       retryable: true,
@@ -81,22 +104,49 @@ export class ConsulTransport {
     if (call.signal?.aborted) onAbort();
     call.signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      return await this.#sendOnce(call, aborting.signal);
-    } catch (error) {
-      if (aborting.signal.aborted) throw abortReason(aborting.signal);
-      if (isStaleSocket(error) && call.method === 'GET') {
-        return await this.#sendOnce(call, aborting.signal).catch((again: unknown) => {
-          throw this.#unreachable(request, again, aborting.signal);
-        });
-      }
-      throw this.#unreachable(request, error, aborting.signal);
+      return await abortable(work(aborting.signal), aborting.signal);
     } finally {
       cancel();
       call.signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  async #sendOnce(call: TransportCall, signal: AbortSignal): Promise<TransportAnswer> {
+  /** A token that is refused may have been rotated: it is fetched again, and another one is tried once. */
+  async #authorized(call: TransportCall, request: string, signal: AbortSignal): Promise<TransportAnswer> {
+    const own = call.token === undefined;
+    const used = own ? await this.#agent.token.current() : undefined;
+    const answer = await this.#exchange(call, request, used?.reveal() ?? call.token, signal);
+    if (answer.status !== 403 || !own || !(await this.#agent.token.refused(used))) return answer;
+    const next = await this.#agent.token.current();
+    return this.#exchange(call, request, next?.reveal(), signal);
+  }
+
+  async #exchange(
+    call: TransportCall,
+    request: string,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<TransportAnswer> {
+    try {
+      return await this.#sendOnce(call, token, signal);
+    } catch (error) {
+      // A blocking query is never repeated with its index: the agent may have lost its state in between.
+      const repeatable = call.method === 'GET' && call.lane === 'plain';
+      if (!isStaleSocket(error) || !repeatable || signal.aborted)
+        throw this.#unreachable(request, error, signal);
+    }
+    try {
+      return await this.#sendOnce(call, token, signal);
+    } catch (error) {
+      throw this.#unreachable(request, error, signal);
+    }
+  }
+
+  async #sendOnce(
+    call: TransportCall,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<TransportAnswer> {
     if (this.#closed) {
       throw new DiscoveryError('RK_REGISTRY_UNREACHABLE', 'the Consul client is closed', {
         hint: 'It was used after app.close()',
@@ -106,7 +156,7 @@ export class ConsulTransport {
     const answer = await this.#pool(call.lane).request({
       method: call.method,
       path: query ? `${call.path}?${query}` : call.path,
-      headers: await this.#headers(call),
+      headers: this.#headers(token),
       body: call.body ?? null,
       signal,
       // Ours is the only deadline: undici's default of 5 minutes would end a long blocking query.
@@ -118,14 +168,22 @@ export class ConsulTransport {
     return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks) };
   }
 
-  async #headers(call: TransportCall): Promise<Record<string, string>> {
-    const token = call.token ?? (await this.#agent.token.current())?.reveal();
+  #headers(token: string | undefined): Record<string, string> {
     const headers: Record<string, string> = {};
     if (token) headers['x-consul-token'] = token;
     if (this.#agent.auth) {
       headers.authorization = `Basic ${Buffer.from(this.#agent.auth.reveal()).toString('base64')}`;
     }
     return headers;
+  }
+
+  #turns(lane: Lane): Turns {
+    let turns = this.#lanes.get(lane);
+    if (!turns) {
+      turns = new Turns(CONNECTIONS[lane]);
+      this.#lanes.set(lane, turns);
+    }
+    return turns;
   }
 
   #pool(lane: Lane): Pool {

@@ -19,7 +19,7 @@ describe('a token', () => {
   it('that is fixed stays, and cannot be seen', async () => {
     const source = fixedToken('hush-hush');
     expect(await value(source)).toBe('hush-hush');
-    expect(await source.refused()).toBe(false);
+    expect(await source.refused(await source.current())).toBe(false);
     const shown = `${inspect(await source.current(), { showHidden: true })} ${JSON.stringify(await source.current())}`;
     expect(shown).not.toContain('hush');
     expect(await value(fixedToken(undefined))).toBeUndefined();
@@ -43,10 +43,10 @@ describe('a token', () => {
     const path = join(folder, 'refused');
     writeFileSync(path, 'old');
     const source = tokenFile(path, clock);
-    await source.current();
-    expect(await source.refused()).toBe(false);
+    const used = await source.current();
+    expect(await source.refused(used)).toBe(false);
     writeFileSync(path, 'new');
-    expect(await source.refused()).toBe(true);
+    expect(await source.refused(used)).toBe(true);
     expect(await value(source)).toBe('new');
   });
 
@@ -56,7 +56,10 @@ describe('a token', () => {
     await Promise.all([source.current(), source.current(), source.current()]);
     await clock.advance(3_600_000);
     expect(await value(source)).toBe('token-1');
-    expect(await source.refused()).toBe(true);
+    const used = await source.current();
+    expect(await source.refused(used)).toBe(true);
+    // The slower of two that used the old one is not refused again, and does not fetch again.
+    expect(await source.refused(used)).toBe(true);
     expect(await value(source)).toBe('token-2');
     expect(asked).toBe(2);
   });

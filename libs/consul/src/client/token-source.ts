@@ -7,8 +7,8 @@ import { Secret } from './secret.js';
 export interface TokenSource {
   /** Undefined: none, the agent's anonymous token applies. */
   current(): Promise<Secret | undefined>;
-  /** Told that Consul refused the current one; resolves to true when there is now another. */
-  refused(): Promise<boolean>;
+  /** Told that Consul refused this one; resolves to true when there is now another. */
+  refused(used: Secret | undefined): Promise<boolean>;
 }
 
 /** Given by the application, for tokens of a vault or of a login: called once, and again when Consul refuses its token. */
@@ -24,7 +24,7 @@ const FILE_MAX_AGE_MS = 5_000;
 
 export function tokenFile(path: string, clock: Clock): TokenSource {
   return cachedToken(
-    async () => (await readFile(path, 'utf8')).trim(),
+    async () => readFile(path, 'utf8'),
     `the token file ${path} cannot be read`,
     clock,
     FILE_MAX_AGE_MS,
@@ -49,7 +49,7 @@ function cachedToken(
     loading ??= load()
       .then(
         (value) => {
-          secret = value ? new Secret(value) : undefined;
+          secret = value.trim() ? new Secret(value.trim()) : undefined;
           loadedAt = clock.now();
         },
         (error: unknown) => {
@@ -67,10 +67,10 @@ function cachedToken(
       if (!secret || clock.now() - loadedAt > maxAgeMs) await reload();
       return secret;
     },
-    refused: async () => {
-      const before = secret?.reveal();
-      await reload();
-      return secret?.reveal() !== before;
+    refused: async (used) => {
+      // Somebody who was refused at the same time may have fetched the next one already.
+      if (secret?.reveal() === used?.reveal()) await reload();
+      return secret?.reveal() !== used?.reveal();
     },
   };
 }

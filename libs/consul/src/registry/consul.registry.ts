@@ -2,7 +2,6 @@ import { matchesLabels, ServiceRegistry } from '@rookery/discovery';
 import type { ServiceInstance, ServiceQuery, ServiceRegistration } from '@rookery/discovery';
 import { nextIndex } from '../client/consul-answer.js';
 import type { ConsulClient } from '../client/consul-client.js';
-import { ConsulError } from '../client/consul-error.js';
 import { toServiceDefinition } from './service-definition.js';
 import { toServiceInstance } from './to-service-instance.js';
 
@@ -67,11 +66,6 @@ export class ConsulRegistry extends ServiceRegistry {
         ...(query.datacenter === undefined ? {} : { datacenter: query.datacenter }),
         ...(query.near === undefined ? {} : { near: query.near }),
       });
-      if (!Array.isArray(answer.body)) {
-        throw new ConsulError('RK_REGISTRY_BAD_ANSWER', `/v1/health/service/${service} is not a list`, {
-          retryable: true,
-        });
-      }
       yield answer.body.map(toServiceInstance).filter((instance) => matchesLabels(instance, query));
       index = nextIndex(index, answer.index);
     }

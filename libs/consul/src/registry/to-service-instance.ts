@@ -48,7 +48,8 @@ function assertEntry(entry: Partial<ServiceEntry> | null): asserts entry is Serv
     typeof service?.ID === 'string' &&
     typeof service.Service === 'string' &&
     typeof service.Port === 'number' &&
-    Array.isArray(entry.Checks);
+    Array.isArray(entry.Checks) &&
+    entry.Checks.every((check: unknown) => typeof check === 'object' && check !== null);
   if (whole) return;
   throw new ConsulError(
     'RK_REGISTRY_BAD_ANSWER',

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { Agent, request } from 'undici';
-import { isNotSent } from './not-sent.js';
+import { isNotSent, markSent } from './not-sent.js';
 
 const withCode = (code: string, extra: object = {}): Error => Object.assign(new Error(code), { code }, extra);
 
@@ -15,7 +15,7 @@ describe('isNotSent', () => {
     withCode('ERR_TLS_CERT_ALTNAME_INVALID'),
     withCode('DEPTH_ZERO_SELF_SIGNED_CERT'),
     new Error('fetch failed', { cause: withCode('ECONNREFUSED') }),
-    new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]),
+    new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH', { syscall: 'connect' })]),
   ])('%s was not sent', (error) => {
     expect(isNotSent(error)).toBe(true);
   });
@@ -25,6 +25,11 @@ describe('isNotSent', () => {
     withCode('EPIPE'),
     withCode('ETIMEDOUT'),
     withCode('UND_ERR_SOCKET'),
+    withCode('EHOSTUNREACH', { syscall: 'read' }),
+    withCode('ENETUNREACH', { syscall: 'write' }),
+    withCode('ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'),
+    markSent(withCode('ECONNREFUSED', { syscall: 'connect' })),
+    new Error('call failed', { cause: markSent(withCode('ECONNREFUSED')) }),
     withCode('UND_ERR_HEADERS_TIMEOUT'),
     new AggregateError([withCode('ECONNREFUSED'), withCode('ECONNRESET')]),
     new Error('anything else'),

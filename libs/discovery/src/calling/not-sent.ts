@@ -1,27 +1,35 @@
 import { errorsWithin, isError } from '../errors/reason-of.js';
 
-/** Codes of the dialler and of name resolution: the connection never stood, so no byte of the request left. */
-const DIAL_CODES: ReadonlySet<string> = new Set([
+/** Codes that only dialling, name resolution and the TLS handshake have: no byte of the request left. */
+const NOT_CONNECTED: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EHOSTDOWN',
-  'EADDRNOTAVAIL',
   'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_INVALID_URL',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
 ]);
-const HANDSHAKE_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY))/;
+const BAD_CERTIFICATE = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY))/;
+
+/** Marks an error that came after the request was answered once, by a redirect: it was sent, whatever its code says. */
+export function markSent<T>(error: T): T {
+  if (isError(error)) Object.assign(error, { [SENT]: true });
+  return error;
+}
+const SENT = Symbol('rookery:sent');
 
 /**
  * Whether a failed request certainly never reached the peer, so that any request, a POST too, may go to another
- * instance. A reset is not in this class: the peer may have read the request.
+ * instance. A reset is not in this class: the peer may have read the request. Nor is an unreachable network by itself:
+ * Linux reports it on connections that stand, too.
  */
 export function isNotSent(error: unknown): boolean {
   for (let at = error; isError(at); at = at.cause) {
-    const { code, syscall } = at as NodeJS.ErrnoException;
+    const { code, syscall, [SENT]: sent } = at as NodeJS.ErrnoException & { [SENT]?: boolean };
+    if (sent) return false;
     if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
-    if (code !== undefined && (DIAL_CODES.has(code) || HANDSHAKE_CODE.test(code))) return true;
+    if (code !== undefined && (NOT_CONNECTED.has(code) || BAD_CERTIFICATE.test(code))) return true;
     const within = errorsWithin(at);
     if (within.length > 0 && within.every(isNotSent)) return true;
   }

@@ -3,6 +3,7 @@ import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { RoundRobinBalancer } from '../balancing/round-robin.balancer.js';
 import { ServiceCatalog } from '../catalog/service-catalog.js';
 import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import { Reachability } from '../registry/reachability.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import { CallError } from './call-error.js';
 import { ServiceCaller } from './service-caller.js';
@@ -20,7 +21,13 @@ describe('ServiceCaller', () => {
     clock = new FakeClock();
     registry = new InMemoryRegistry();
     const logger = new RecordingLogger();
-    catalog = new ServiceCatalog(registry, { clock, random: () => 0, logger, firstListTimeout: 1_000 });
+    catalog = new ServiceCatalog(registry, {
+      clock,
+      random: () => 0,
+      logger,
+      reachability: new Reachability(),
+      firstListTimeout: 1_000,
+    });
     caller = new ServiceCaller(catalog, { clock, createBalancer: () => new RoundRobinBalancer(() => 0) });
     for (const port of [1, 2, 3]) registry.put({ service: 'inventory', port });
   });

@@ -1,11 +1,12 @@
 import { type LoadBalancer } from '../balancing/load-balancer.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { usableInstances, type ServiceSnapshot } from '../catalog/service-snapshot.js';
-import { toMilliseconds } from '../configuration/duration.js';
+import { toMilliseconds, type Duration } from '../configuration/duration.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
 import { hostAndPort, type ServiceInstance } from '../registry/service-instance.js';
-import type { ServiceQuery } from '../registry/service-query.js';
+import { describeQuery, queryKey, type ServiceQuery } from '../registry/service-query.js';
+import { abortable, bounded } from '../timing/bounded.js';
 import { abortReason, type Clock } from '../timing/clock.js';
 import { CallError } from './call-error.js';
 import type { AttemptRecord, CallOptions, CallReport } from './call-options.js';
@@ -45,20 +46,18 @@ export class ServiceCaller {
    */
   async call<T>(service: string, attempt: Attempt<T>, options: CallOptions = {}): Promise<CallResult<T>> {
     const { clock } = this.#options;
-    const callTimeout = toMilliseconds(options.timeout ?? CALL_TIMEOUT_MS, 'call.timeout');
-    const attemptTimeout = toMilliseconds(
-      options.attemptTimeout ?? ATTEMPT_TIMEOUT_MS,
-      'call.attemptTimeout',
-    );
+    const callTimeout = limit(options.timeout ?? CALL_TIMEOUT_MS, 'call.timeout');
+    const attemptTimeout = limit(options.attemptTimeout ?? ATTEMPT_TIMEOUT_MS, 'call.attemptTimeout');
     const deadline = clock.now() + callTimeout;
     const attempts: AttemptRecord[] = [];
     const tried = new Set<string>();
     const call: CallReport = { service, attempts };
 
     for (;;) {
-      const snapshot = await this.#catalog.snapshot(service, options.query);
-      options.signal?.throwIfAborted();
-      const instance = this.#balancer(service).pick(usableInstances(snapshot, options.query), { tried });
+      const snapshot = await this.#snapshot(service, options, deadline, call);
+      const instance = this.#balancer(service, options.query).pick(usableInstances(snapshot, options.query), {
+        tried,
+      });
       if (!instance) {
         const none = noInstances(snapshot, options.query);
         throw attempts.length > 0 ? new CallError('RK_CALL_FAILED', call, none) : none;
@@ -75,8 +74,8 @@ export class ServiceCaller {
         });
       };
       try {
-        const limit = Math.min(attemptTimeout, deadline - startedAt);
-        const value = await this.#attempt(attempt, instance, limit, options.signal);
+        const limitMs = Math.max(1, Math.min(attemptTimeout, deadline - startedAt));
+        const value = await this.#attempt(attempt, instance, limitMs, options.signal);
         record(undefined);
         return { value, call };
       } catch (error) {
@@ -94,19 +93,42 @@ export class ServiceCaller {
     }
   }
 
-  /** The instance that the next call would go to. */
+  /** Picks as a call does: it takes a turn. */
   async choose(service: string, query: ServiceQuery = {}): Promise<ServiceInstance> {
     const snapshot = await this.#catalog.snapshot(service, query);
-    const instance = this.#balancer(service).pick(usableInstances(snapshot, query), { tried: new Set() });
+    const instance = this.#balancer(service, query).pick(usableInstances(snapshot, query), {
+      tried: new Set(),
+    });
     if (!instance) throw noInstances(snapshot, query);
     return instance;
   }
 
-  #balancer(service: string): LoadBalancer {
-    let balancer = this.#balancers.get(service);
+  /** From memory as a rule; the wait for a first list counts as part of the call. */
+  async #snapshot(
+    service: string,
+    options: CallOptions,
+    deadline: number,
+    call: CallReport,
+  ): Promise<ServiceSnapshot> {
+    options.signal?.throwIfAborted();
+    const known = this.#catalog.snapshot(service, options.query);
+    const tooLate = (): Error => new CallError('RK_CALL_TIMEOUT', call, new Error('no list of it in time'));
+    const inTime = bounded(
+      this.#options.clock,
+      Math.max(0, deadline - this.#options.clock.now()),
+      known,
+      tooLate,
+    );
+    return options.signal ? abortable(inTime, options.signal) : inTime;
+  }
+
+  /** One for each query: alternating callers of different queries must not share their turns. */
+  #balancer(service: string, query: ServiceQuery | undefined): LoadBalancer {
+    const key = queryKey(service, query);
+    let balancer = this.#balancers.get(key);
     if (!balancer) {
       balancer = this.#options.createBalancer();
-      this.#balancers.set(service, balancer);
+      this.#balancers.set(key, balancer);
     }
     return balancer;
   }
@@ -140,6 +162,16 @@ export class ServiceCaller {
   }
 }
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function limit(value: Duration, field: string): number {
+  const milliseconds = toMilliseconds(value, field);
+  if (milliseconds > 0) return Math.min(milliseconds, LONGEST_TIMER_MS);
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `${field}: ${JSON.stringify(value)} leaves no time`, {
+    hint: 'Leave it out for the default; no call is without a deadline',
+  });
+}
+
 class AttemptTimeout extends Error {
   constructor(limitMs: number) {
     super(`no answer in ${Math.round(limitMs)} ms`);
@@ -147,12 +179,10 @@ class AttemptTimeout extends Error {
 }
 
 function noInstances({ service, instances }: ServiceSnapshot, query: ServiceQuery = {}): DiscoveryError {
-  const asked = Object.entries(query).filter(([, value]) => value !== undefined);
-  const where = asked.length > 0 ? ` for ${JSON.stringify(Object.fromEntries(asked))}` : '';
   const counts = new Map<string, number>();
   for (const { status } of instances) counts.set(status, (counts.get(status) ?? 0) + 1);
   const known = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
-  return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${where}`, {
+  return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${describeQuery(query)}`, {
     hint: known
       ? `The registry knows of ${known}`
       : 'The registry knows of none: is it running and registered?',

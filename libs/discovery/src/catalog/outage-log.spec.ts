@@ -20,6 +20,14 @@ describe('OutageLog', () => {
     expect(logger.lines).toHaveLength(4);
   });
 
+  it('says nothing of the end of an outage when its last watch only stops', () => {
+    const logger = new RecordingLogger();
+    const outages = new OutageLog(logger, 'the registry');
+    outages.failed('a', unreachable, 'cannot watch a');
+    outages.stopped('a');
+    expect(logger.lines).toEqual(['warn cannot watch a']);
+  });
+
   it('does not let a watch that fails for ever hide an outage of another kind', () => {
     const logger = new RecordingLogger();
     const outages = new OutageLog(logger, 'the registry');

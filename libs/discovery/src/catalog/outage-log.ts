@@ -25,14 +25,24 @@ export class OutageLog {
     failing.add(watcher);
   }
 
-  /** Also for a watcher that has stopped: it is no part of the outage any more. */
   recovered(watcher: unknown): void {
+    if (this.#forget(watcher))
+      this.#logger.log(`${this.#registry} answers again: every list in use is current`);
+  }
+
+  /** It is no part of the outage any more, which may well go on. */
+  stopped(watcher: unknown): void {
+    this.#forget(watcher);
+  }
+
+  /** True when it was the last one that failed for its reason. */
+  #forget(watcher: unknown): boolean {
     let ended = false;
     for (const [reason, failing] of this.#failing) {
       if (!failing.delete(watcher)) continue;
       if (failing.size === 0) this.#failing.delete(reason);
-      ended = this.#failing.size === 0;
+      ended ||= failing.size === 0;
     }
-    if (ended) this.#logger.log(`${this.#registry} answers again: every list in use is current`);
+    return ended;
   }
 }

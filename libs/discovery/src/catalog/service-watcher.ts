@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ReplaySubject, type Observable } from 'rxjs';
-import { DiscoveryError } from '../errors/discovery-error.js';
+import { DiscoveryError, shutDown } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
-import type { ServiceQuery } from '../registry/service-query.js';
+import type { Reachability } from '../registry/reachability.js';
+import { describeQuery, type ServiceQuery } from '../registry/service-query.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { backoffPause } from '../timing/backoff.js';
 import { bounded } from '../timing/bounded.js';
-import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
+import { isAborted, pause, pauseUntil, type Clock, type Random } from '../timing/clock.js';
 import type { OutageLog } from './outage-log.js';
 import { createSnapshot, type ServiceSnapshot } from './service-snapshot.js';
 
@@ -15,8 +16,16 @@ export interface WatcherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly outages: OutageLog;
+  readonly reachability: Reachability;
 }
 
+const REFUSALS: ReadonlySet<string> = new Set([
+  'RK_REGISTRY_REFUSED',
+  'RK_ACL_DENIED',
+  'RK_INVALID_ARGUMENT',
+  'RK_NOT_FOUND',
+  'RK_SHUT_DOWN',
+]);
 const BACKOFF = { base: 250, cap: 30_000 };
 /** Consul's own advice for blocking queries: a rate limit on the client's side, since a busy service answers at once. */
 const SHORTEST_ROUND_MS = 100;
@@ -69,7 +78,8 @@ export class ServiceWatcher {
   }
 
   stop(): void {
-    this.#stopping.abort(new DiscoveryError('RK_REGISTRY_UNREACHABLE', 'discovery has been shut down'));
+    this.#lastError ??= shutDown();
+    this.#stopping.abort(shutDown());
     this.#snapshots.complete();
   }
 
@@ -86,14 +96,20 @@ export class ServiceWatcher {
         if (isAborted(signal)) break;
         this.#failed(error);
       }
-      await pause(clock, backoffPause(this.#failures, BACKOFF, random), signal).catch(() => undefined);
+      const { answered$ } = this.#options.reachability;
+      await pauseUntil(clock, backoffPause(this.#failures, BACKOFF, random), signal, answered$).catch(
+        () => undefined,
+      );
     }
-    this.#options.outages.recovered(this);
+    this.#options.outages.stopped(this);
     this.#answer(); // whoever still waits for a first list is told that none will come
   }
 
   #accept(instances: readonly ServiceInstance[]): void {
-    if (this.#failures > 0) this.#options.outages.recovered(this);
+    if (this.#failures > 0) {
+      this.#options.outages.recovered(this);
+      this.#options.reachability.answered();
+    }
     this.#failures = 0;
     const previous = this.#snapshot;
     if (!previous || !isDeepStrictEqual(previous.instances, instances)) {
@@ -108,8 +124,8 @@ export class ServiceWatcher {
     this.#failures++;
     this.#lastError = error;
     const count = this.#snapshot?.instances.length;
-    const kept = count === undefined ? 'no list yet' : `its last list stays in use (${count} instances)`;
-    const message = `cannot watch "${this.#service}", ${kept}, trying again: ${reasonOf(error)}`;
+    const kept = count === undefined ? 'no list yet' : `its last list stays in use (instances: ${count})`;
+    const message = `cannot watch "${this.#service}"${describeQuery(this.#query)}, ${kept}, trying again: ${reasonOf(error)}`;
     this.#options.outages.failed(this, error, message);
     this.#answer();
   }
@@ -121,13 +137,15 @@ export class ServiceWatcher {
   }
 
   #noList(reason: string): DiscoveryError {
-    return new DiscoveryError(
-      'RK_REGISTRY_UNREACHABLE',
-      `no list of "${this.#service}" yet from ${this.#registry.description}: ${reason}`,
-      {
-        hint: 'Calls work again as soon as the registry answers once; it is asked in the background',
-        cause: this.#lastError,
-      },
-    );
+    const what = `no list of "${this.#service}" from ${this.#registry.description}: ${reason}`;
+    const error = this.#lastError;
+    // What the registry itself refuses does not get better by waiting.
+    if (error instanceof DiscoveryError && REFUSALS.has(error.code)) {
+      return new DiscoveryError(error.code, what, { cause: error });
+    }
+    return new DiscoveryError('RK_REGISTRY_UNREACHABLE', what, {
+      hint: 'Calls work as soon as the registry answers once; it is asked in the background',
+      cause: error,
+    });
   }
 }

@@ -66,7 +66,9 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown
   if (issue.code === 'invalid_union') {
     // Of several shapes, the one that the value has: its mistakes lie deeper than "not of this kind".
     const meant = issue.errors.find(
-      (issues) => issues.length > 0 && issues.every(({ path: at }) => at.length > 0),
+      (issues) =>
+        issues.length > 0 &&
+        issues.every(({ path: at, code }) => at.length > 0 || code === 'unrecognized_keys'),
     );
     const inner = (meant ?? []).map((found) => ({ ...found, path: [...issue.path, ...found.path] }));
     if (inner.length > 0) return inner.flatMap((found) => mistakesOf(found, schema, options));

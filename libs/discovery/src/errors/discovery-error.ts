@@ -18,6 +18,7 @@
  * | `RK_ACL_DENIED` | the token is missing, unknown or may not do this | with another token |
  * | `RK_NOT_FOUND` | the thing asked for does not exist | no |
  * | `RK_CONFLICT` | a transaction was rolled back | after reading again |
+ * | `RK_SHUT_DOWN` | it was used after `app.close()` | no |
  */
 export type DiscoveryErrorCode =
   | 'RK_CONFIG_INVALID'
@@ -34,7 +35,8 @@ export type DiscoveryErrorCode =
   | 'RK_REGISTRY_BAD_ANSWER'
   | 'RK_ACL_DENIED'
   | 'RK_NOT_FOUND'
-  | 'RK_CONFLICT';
+  | 'RK_CONFLICT'
+  | 'RK_SHUT_DOWN';
 
 export interface DiscoveryErrorDetails {
   /** What the reader can do about it; one sentence, appended to the message. */
@@ -68,4 +70,11 @@ export class DiscoveryError extends Error {
     this.code = code;
     this.hint = details.hint;
   }
+}
+
+/** For whoever still asks after `app.close()`. */
+export function shutDown(): DiscoveryError {
+  return new DiscoveryError('RK_SHUT_DOWN', 'discovery has been shut down', {
+    hint: 'It was used during or after app.close()',
+  });
 }

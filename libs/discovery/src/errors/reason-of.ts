@@ -2,7 +2,10 @@ import { isNativeError } from 'node:util/types';
 
 /** Also true for errors of another realm (a worker, a vm context, Node's core under jest), which `instanceof` misses. */
 export function isError(value: unknown): value is Error {
-  return value instanceof Error || isNativeError(value);
+  if (value instanceof Error || isNativeError(value)) return true;
+  // A DOMException, which is what a signal aborts with, is neither in another realm.
+  const { name, message } = (value ?? {}) as Partial<Error>;
+  return typeof name === 'string' && typeof message === 'string';
 }
 
 /** The errors of an AggregateError: Node's dialler tries all addresses of a name, and reports the failures together. */

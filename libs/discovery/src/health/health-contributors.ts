@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DiscoveryService as ProviderScanner, MetadataScanner, Reflector } from '@nestjs/core';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 import {
@@ -17,6 +17,7 @@ export interface Contributor {
 /** Finds the `@HealthContributor()` methods of all modules. */
 @Injectable()
 export class HealthContributors {
+  readonly #logger = new Logger(HealthContributors.name);
   #found: readonly Contributor[] | undefined;
 
   constructor(
@@ -33,15 +34,31 @@ export class HealthContributors {
   #scan(): Contributor[] {
     const wrappers = [...this.providers.getProviders(), ...this.providers.getControllers()];
     return wrappers.flatMap((wrapper) => {
-      const instance: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
+      const instance: unknown = wrapper.instance;
       if (typeof instance !== 'object' || instance === null) return [];
       const prototype = Object.getPrototypeOf(instance) as Record<string, unknown> | null;
       if (!prototype) return [];
+      if (!wrapper.isDependencyTreeStatic()) {
+        this.#refuse(prototype);
+        return [];
+      }
       return this.methods.getAllMethodNames(prototype).flatMap((method) => {
         const found = this.#contributor(instance as Record<string, unknown>, prototype, method);
         return found ? [found] : [];
       });
     });
+  }
+
+  /** A provider of a request does not exist when the registry asks. */
+  #refuse(prototype: Record<string, unknown>): void {
+    for (const method of this.methods.getAllMethodNames(prototype)) {
+      const run = prototype[method];
+      if (typeof run !== 'function' || !this.reflector.get(HEALTH_CONTRIBUTOR, run)) continue;
+      const name = `${prototype.constructor.name}.${method}`;
+      this.#logger.warn(
+        `${name} takes no part in health: its provider is request-scoped. Move it to a singleton`,
+      );
+    }
   }
 
   #contributor(

@@ -1,6 +1,7 @@
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { HealthCheckResult } from '@nestjs/terminus';
 import type { IncomingHttpHeaders } from 'node:http';
+import { reasonOf } from '../errors/reason-of.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import type { HealthService } from './health.service.js';
 
@@ -15,10 +16,15 @@ const CONSUL_AGENT = 'Consul Health Check';
 export function mountHealthRoutes(adapter: AbstractHttpAdapter, path: string, health: HealthService): void {
   const mount = (at: string, group?: HealthGroup): void => {
     adapter.get(at, (request: { headers: IncomingHttpHeaders }, response: unknown) => {
-      void health.check(group).then((result) => {
+      const reply = (body: object, status: number): void => {
         adapter.setHeader(response, 'Cache-Control', 'no-cache, no-store, must-revalidate');
-        return adapter.reply(response, result, httpStatus(result, request.headers['user-agent'])) as unknown;
-      });
+        adapter.reply(response, body, status);
+      };
+      health
+        .check(group)
+        .then((result) => reply(result, httpStatus(result, request.headers['user-agent'])))
+        // A result that JSON cannot carry, say: the registry is to hear of it, and the process to live.
+        .catch((error: unknown) => reply({ status: 'error', message: reasonOf(error) }, 503));
     });
   };
   mount(path);

@@ -42,9 +42,25 @@ export class HealthService {
   async #run(contributor: Contributor): Promise<HealthIndicatorResult> {
     const tooLate = (): Error => new Error(`no result in ${this.#timeoutMs} ms`);
     try {
-      return await bounded(this.#clock, this.#timeoutMs, (async () => contributor.run())(), tooLate);
+      const result = await bounded(this.#clock, this.#timeoutMs, (async () => contributor.run())(), tooLate);
+      assertResult(result);
+      return result;
     } catch (error) {
       return { [contributor.name]: { status: 'down', message: reasonOf(error) } };
     }
   }
+}
+
+const STATUSES: ReadonlySet<unknown> = new Set(['up', 'degraded', 'down']);
+
+/** Terminus passes over what it does not know: a forgotten `return` would count as health. */
+function assertResult(result: unknown): asserts result is HealthIndicatorResult {
+  const entries = typeof result === 'object' && result !== null ? Object.values(result) : [];
+  const known = entries.every((entry: unknown) =>
+    STATUSES.has((entry as { status?: unknown } | null)?.status),
+  );
+  if (entries.length > 0 && known) return;
+  throw new Error(
+    'it returned no Terminus result; return indicators.check(name).up(), .degraded() or .down()',
+  );
 }

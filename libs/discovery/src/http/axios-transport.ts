@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import axios, { type InternalAxiosRequestConfig } from 'axios';
+import axios, { AxiosError, type InternalAxiosRequestConfig } from 'axios';
+import { markSent } from '../calling/not-sent.js';
 import { originOf } from '../registry/service-instance.js';
 import type { Transport } from './transport-request.js';
 
@@ -48,14 +49,27 @@ function isPlainBody(data: unknown): boolean {
 
 export const sendOverAxios: Transport = async ({ config, instance, path, signal }) => {
   const send = axios.getAdapter('http');
-  return send({
-    ...config,
-    baseURL: '',
-    url: originOf(instance) + path,
-    params: undefined,
-    signal,
-    // A proxy of the environment is for the world outside, not for the next instance.
-    proxy: config.proxy ?? false,
-    validateStatus: null,
-  });
+  let redirects = 0;
+  const { beforeRedirect } = config;
+  try {
+    const response = await send({
+      ...config,
+      baseURL: '',
+      url: originOf(instance) + path,
+      params: undefined,
+      signal,
+      // A proxy of the environment is for the world outside, not for the next instance.
+      proxy: config.proxy ?? false,
+      validateStatus: null,
+      beforeRedirect: (...hop: Parameters<NonNullable<typeof beforeRedirect>>) => {
+        redirects++;
+        beforeRedirect?.(...hop);
+      },
+    });
+    // The caller's own request, not the one that was made of it for this instance.
+    return { ...response, config };
+  } catch (error) {
+    if (error instanceof AxiosError) error.config = config;
+    throw redirects > 0 ? markSent(error) : error;
+  }
 };

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import axios, { AxiosError, CanceledError, type AxiosAdapter, type InternalAxiosRequestConfig } from 'axios';
 import { CallError } from '../calling/call-error.js';
 import type { CallOptions } from '../calling/call-options.js';
@@ -44,29 +43,29 @@ function callOptions(
   defaults: ServiceClientOptions,
   signal: AbortSignal,
 ): CallOptions {
-  const options: CallOptions = {
+  return {
     ...defaults,
+    // axios's own timeout means the whole request, however many attempts; 0 means that it says nothing.
+    ...(config.timeout ? { timeout: config.timeout, attemptTimeout: config.timeout } : {}),
     ...config.call,
     signal,
-    repeatable: !(config.data instanceof Readable),
+    repeatable: !isStream(config.data),
   };
-  // axios's own timeout means the whole request, and 0 means none.
-  if (config.timeout && options.timeout === undefined) options.timeout = config.timeout;
-  if (config.timeout && options.attemptTimeout === undefined) options.attemptTimeout = config.timeout;
-  return options;
+}
+
+/** Readable streams, and the form-data package's bodies: what is read once is gone. */
+function isStream(data: unknown): boolean {
+  return typeof (data as { pipe?: unknown } | null | undefined)?.pipe === 'function';
 }
 
 /** Path and query of the request. A host in the URL would go round the balancer, so it is refused. */
 function relativePath(service: string, config: InternalAxiosRequestConfig): string {
-  const url = `${config.baseURL ?? ''}${config.url ?? ''}`;
-  if (/^([a-z][a-z\d+.-]*:)?\/\//i.test(config.url ?? '') || /^([a-z][a-z\d+.-]*:)?\/\//i.test(url)) {
-    const cause = new DiscoveryError(
-      'RK_INVALID_ARGUMENT',
-      `"${url}" is not relative to the service "${service}"`,
-      {
-        hint: 'Give a path such as /books; for other hosts inject HttpService without @ServiceClient',
-      },
-    );
+  const absolute = [config.url, config.baseURL].find((url) => /^([a-z][a-z\d+.-]*:)?\/\//i.test(url ?? ''));
+  if (absolute !== undefined) {
+    const what = `"${absolute}" is not relative to the service "${service}"`;
+    const cause = new DiscoveryError('RK_INVALID_ARGUMENT', what, {
+      hint: 'Give a path such as /books; for other hosts inject HttpService without @ServiceClient',
+    });
     throw AxiosError.from(cause, AxiosError.ERR_INVALID_URL, config);
   }
   // getUri joins baseURL, url and params as axios does, with the user's serializer.

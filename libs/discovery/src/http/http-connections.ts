@@ -1,8 +1,7 @@
-import { Agent, interceptors, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 
 const CONNECT_TIMEOUT_MS = 1_000;
 const CONNECTIONS_PER_INSTANCE = 64; // more only queue on the peer; undici scans them one by one (performance.md, 1)
-const REDIRECTS = 5; // as many as axios follows
 
 /** The pooled connections of all service clients of an app. */
 export class HttpConnections {
@@ -10,11 +9,9 @@ export class HttpConnections {
     connections: CONNECTIONS_PER_INSTANCE,
     connect: { timeout: CONNECT_TIMEOUT_MS },
   });
-  readonly #redirecting = this.#agent.compose(interceptors.redirect({ maxRedirections: REDIRECTS }));
 
-  /** For a request of so many redirects at most; undefined: the default. */
-  dispatcher(maxRedirects: number | undefined): Dispatcher {
-    return maxRedirects === 0 ? this.#agent : this.#redirecting;
+  get dispatcher(): Dispatcher {
+    return this.#agent;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
+import { configInvalid, findMistakes } from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import type { ServiceClientOptions } from './service-client.options.js';
+import { serviceClientOptionsSchema, type ServiceClientOptions } from './service-client.options.js';
 import { getServiceClientToken } from './service-client.token.js';
 import { declareServiceClient } from './service-clients.module.js';
 
@@ -26,7 +27,7 @@ export type ServiceClientDecorator = (
  *   }
  * }
  * ```
- * @throws DiscoveryError `RK_CONFIG_INVALID` when it stands anywhere else, or the name is empty
+ * @throws DiscoveryError `RK_CONFIG_INVALID` when it stands anywhere else, the name is empty, or an option is wrong
  */
 export function ServiceClient(service: string, options: ServiceClientOptions = {}): ServiceClientDecorator {
   if (typeof service !== 'string' || service.trim() === '') {
@@ -38,6 +39,8 @@ export function ServiceClient(service: string, options: ServiceClientOptions = {
       },
     );
   }
+  const mistakes = findMistakes(serviceClientOptionsSchema, options);
+  if (mistakes.length > 0) throw configInvalid(`@ServiceClient('${service}')`, mistakes);
   const token = getServiceClientToken(service, options);
   return (target, propertyKey, parameterIndex) => {
     const isMethodParameter = propertyKey !== undefined && parameterIndex !== undefined;

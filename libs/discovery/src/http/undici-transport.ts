@@ -1,31 +1,84 @@
 import type { Readable } from 'node:stream';
-import { AxiosError, AxiosHeaders, type InternalAxiosRequestConfig } from 'axios';
+import { AxiosError, AxiosHeaders, CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import { request, type Dispatcher } from 'undici';
+import { markSent } from '../calling/not-sent.js';
 import { originOf } from '../registry/service-instance.js';
+import { redirected } from './redirect.js';
 import type { Transport } from './transport-request.js';
+
+const MOST_REDIRECTS = 21; // as follow-redirects, and so axios, has it
 
 export const sendOverUndici: Transport = async ({ config, instance, path, signal, connections }) => {
   const origin = originOf(instance);
-  const method = (config.method ?? 'get').toUpperCase();
-  const answer = await request(origin + path, {
-    method,
-    headers: requestHeaders(config),
-    body: requestBody(config),
-    signal,
-    // The caller's timers bound every attempt; undici's own would be second, hidden ones.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    dispatcher: connections.dispatcher(config.maxRedirects),
-  });
-  return {
-    data: await responseData(answer.body, config),
-    status: answer.statusCode,
-    statusText: answer.statusText,
-    headers: AxiosHeaders.from(answer.headers as Record<string, string | string[]>),
-    config,
-    request: { method, path, host: origin },
-  };
+  const most = config.maxRedirects ?? MOST_REDIRECTS;
+  let url = origin + path;
+  let method = (config.method ?? 'get').toUpperCase();
+  let body = requestBody(config);
+  let headers = requestHeaders(config);
+  for (let redirects = 0; ; redirects++) {
+    try {
+      const answer = await request(url, {
+        method: method,
+        headers,
+        body,
+        signal,
+        // The caller's timers bound every attempt; undici's own would be second, hidden ones.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        dispatcher: connections.dispatcher,
+      });
+      const next =
+        most === 0 ? undefined : redirected(answer.statusCode, answer.headers.location, url, method);
+      if (!next) {
+        return {
+          data: await responseData(answer.body, config),
+          status: answer.statusCode,
+          statusText: answer.statusText,
+          headers: responseHeaders(answer.headers),
+          config,
+          request: { method, path, host: origin, responseUrl: url },
+        };
+      }
+      await answer.body.dump();
+      if (redirects >= most) {
+        throw new AxiosError('Maximum number of redirects exceeded', 'ERR_FR_TOO_MANY_REDIRECTS', config);
+      }
+      if (next.keepsBody && typeof body === 'object' && body !== null && !Buffer.isBuffer(body)) {
+        throw new AxiosError(
+          'a redirect wants a stream again that has been read',
+          AxiosError.ERR_BAD_REQUEST,
+          config,
+        );
+      }
+      ({ url, method } = next);
+      if (!next.keepsBody) {
+        body = null;
+        headers = without(headers, BODY_HEADERS);
+      }
+      if (!next.keepsCredentials) headers = without(headers, CREDENTIALS);
+    } catch (error) {
+      throw redirects > 0 ? markSent(error) : error;
+    }
+  }
 };
+
+type Headers = Record<string, string | string[]>;
+
+function without(headers: Headers, names: readonly string[]): Headers {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
+}
+
+const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language'];
+const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization'];
+
+/** As Node's own client gives them, and so axios: repeated ones in one text, but for cookies. */
+function responseHeaders(headers: Dispatcher.ResponseData['headers']): AxiosHeaders {
+  const joined = Object.entries(headers).map(([name, value]) => [
+    name,
+    Array.isArray(value) && name !== 'set-cookie' ? value.join(', ') : value,
+  ]);
+  return AxiosHeaders.from(Object.fromEntries(joined) as Record<string, string>);
+}
 
 function requestHeaders(config: InternalAxiosRequestConfig): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
@@ -35,8 +88,10 @@ function requestHeaders(config: InternalAxiosRequestConfig): Record<string, stri
     if (value !== null) headers[name.toLowerCase()] = value;
   }
   delete headers['content-length']; // undici counts the body itself and refuses a wrong number
+  // None at all would allow the peer any coding, and we decode none.
+  headers['accept-encoding'] ??= 'identity';
   if (config.auth) {
-    const { username, password } = config.auth;
+    const { username = '', password = '' } = config.auth as Partial<typeof config.auth>;
     headers.authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   }
   return headers;
@@ -63,7 +118,10 @@ async function responseData(
   body: Dispatcher.ResponseData['body'],
   config: InternalAxiosRequestConfig,
 ): Promise<string | Buffer | Readable> {
-  if (config.responseType === 'stream') return body;
+  if (config.responseType === 'stream') {
+    endWith(body, config);
+    return body;
+  }
   const limit = config.maxContentLength ?? -1;
   const chunks: Buffer[] = [];
   let size = 0;
@@ -76,6 +134,19 @@ async function responseData(
   }
   const whole = Buffer.concat(chunks, size);
   return config.responseType === 'arraybuffer' ? whole : stripBom(whole.toString('utf8'));
+}
+
+/** A stream outlives the call: the request's own signal goes on ending it. */
+function endWith(body: Readable, config: InternalAxiosRequestConfig): void {
+  const { signal } = config;
+  if (!signal?.addEventListener) return;
+  const onAbort = (): void => {
+    body.destroy(new CanceledError(undefined, config));
+  };
+  signal.addEventListener('abort', onAbort);
+  body.once('close', () => {
+    signal.removeEventListener?.('abort', onAbort);
+  });
 }
 
 function stripBom(text: string): string {

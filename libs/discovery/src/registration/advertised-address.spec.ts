@@ -11,22 +11,32 @@ const facts: AddressFacts = {
 
 describe('chooseAddress', () => {
   it("leaves it to the agent's node when the agent is on this host", () => {
-    expect(chooseAddress(facts)).toEqual({ address: undefined, checkHost: '127.0.0.1' });
+    expect(chooseAddress(facts)).toEqual({
+      address: undefined,
+      checkHost: '127.0.0.1',
+      checkIsRemote: false,
+    });
     expect(chooseAddress({ ...facts, registryHost: undefined })).toEqual({
       address: undefined,
       checkHost: '127.0.0.1',
+      checkIsRemote: false,
     });
   });
 
   it('takes the interface that routes to an agent elsewhere', () => {
     const elsewhere = { ...facts, registryHost: '10.0.0.9', towardsRegistry: '10.0.0.5' };
-    expect(chooseAddress(elsewhere)).toEqual({ address: '10.0.0.5', checkHost: '10.0.0.5' });
+    expect(chooseAddress(elsewhere)).toEqual({
+      address: '10.0.0.5',
+      checkHost: '10.0.0.5',
+      checkIsRemote: false,
+    });
   });
 
   it('takes the one address that the server is bound to', () => {
     expect(chooseAddress({ ...facts, bound: '10.0.0.7' })).toEqual({
       address: '10.0.0.7',
       checkHost: '10.0.0.7',
+      checkIsRemote: false,
     });
   });
 
@@ -34,10 +44,12 @@ describe('chooseAddress', () => {
     expect(chooseAddress({ ...facts, option: 'books.example' })).toEqual({
       address: 'books.example',
       checkHost: 'books.example',
+      checkIsRemote: true,
     });
     expect(chooseAddress({ ...facts, option: '203.0.113.1', bound: '10.0.0.7' })).toEqual({
       address: '203.0.113.1',
       checkHost: '10.0.0.7',
+      checkIsRemote: false,
     });
   });
 

@@ -19,6 +19,8 @@ export interface AdvertisedAddress {
   readonly address: string | undefined;
   /** How the registry's agent reaches us, for its checks. */
   readonly checkHost: string;
+  /** That host is the advertised one, which may be a proxy's or a container's, not where this process listens. */
+  readonly checkIsRemote: boolean;
 }
 
 /**
@@ -27,12 +29,15 @@ export interface AdvertisedAddress {
  */
 export function chooseAddress(facts: AddressFacts): AdvertisedAddress {
   const bound = facts.bound !== undefined && !isWildcard(facts.bound) ? facts.bound : undefined;
-  if (facts.option !== undefined) return { address: facts.option, checkHost: bound ?? facts.option };
-  if (bound !== undefined) return { address: bound, checkHost: bound };
+  if (facts.option !== undefined)
+    return { address: facts.option, checkHost: bound ?? facts.option, checkIsRemote: bound === undefined };
+  if (bound !== undefined) return { address: bound, checkHost: bound, checkIsRemote: false };
   const agentIsHere = facts.registryHost === undefined || isLoopback(facts.registryHost);
-  if (agentIsHere && facts.registryKnowsNodeAddress) return { address: undefined, checkHost: '127.0.0.1' };
+  if (agentIsHere && facts.registryKnowsNodeAddress) {
+    return { address: undefined, checkHost: '127.0.0.1', checkIsRemote: false };
+  }
   const address = facts.towardsRegistry ?? '127.0.0.1';
-  return { address, checkHost: address };
+  return { address, checkHost: address, checkIsRemote: false };
 }
 
 /** The local address from which a packet to this host would leave; no packet is sent. */

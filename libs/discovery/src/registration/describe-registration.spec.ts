@@ -7,6 +7,7 @@ const listening: Listening = {
   hostName: 'host',
   address: undefined,
   checkHost: '127.0.0.1',
+  checkIsRemote: false,
   healthPath: '/health',
 };
 
@@ -48,13 +49,29 @@ describe('describeRegistration', () => {
     expect(meta).toEqual({ n: '1', b: 'true', t: 'x' });
   });
 
+  it('checks where the process listens, unless the address is another one that it was told', () => {
+    const told = { name: 'a', port: 4711, address: 'books.example' };
+    const [local] = describeRegistration(told, listening, 'passing').checks;
+    expect(local).toMatchObject({ url: 'http://127.0.0.1:3000/health' });
+    const elsewhere = { ...listening, checkHost: 'books.example', checkIsRemote: true };
+    const [remote] = describeRegistration(told, elsewhere, 'passing').checks;
+    expect(remote).toMatchObject({ url: 'http://books.example:4711/health' });
+    const [tls] = describeRegistration({ name: 'a' }, { ...listening, secure: true }, 'passing').checks;
+    expect(tls).toMatchObject({ url: 'https://127.0.0.1:3000/health' });
+    const offloaded = { name: 'a', secure: true, check: { type: 'http', interval: '5s' } } as const;
+    expect(describeRegistration(offloaded, listening, 'passing')).toMatchObject({
+      secure: true,
+      checks: [{ url: 'http://127.0.0.1:3000/health' }],
+    });
+  });
+
   it('gives each of several checks an id of its own', () => {
     const { checks } = describeRegistration(
       {
         name: 'a',
         id: 'me',
         check: [
-          { type: 'http', path: '/ready', interval: '5s', headers: { 'X-Probe': 'yes' }, method: 'HEAD' },
+          { type: 'https', path: '/ready', interval: '5s', headers: { 'X-Probe': 'yes' }, method: 'HEAD' },
           { type: 'tcp', interval: 2_000, port: 4000 },
         ],
       },
@@ -62,7 +79,7 @@ describe('describeRegistration', () => {
       'passing',
     );
     expect(checks).toMatchObject([
-      { id: 'me:http-1', url: 'https://[::1]:3000/ready', headers: { 'X-Probe': 'yes' }, method: 'HEAD' },
+      { id: 'me:https-1', url: 'https://[::1]:3000/ready', headers: { 'X-Probe': 'yes' }, method: 'HEAD' },
       { id: 'me:tcp-2', address: '[::1]:4000', interval: 2_000 },
     ]);
   });

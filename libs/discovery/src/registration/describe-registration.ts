@@ -12,10 +12,12 @@ export interface Listening {
   readonly address: string | undefined;
   /** The host under which the registry's agent reaches us. */
   readonly checkHost: string;
+  /** The check goes to the advertised address, not to where this process listens. */
+  readonly checkIsRemote: boolean;
   readonly healthPath: string;
 }
 
-const DEFAULT_CHECK: CheckOptions = { type: 'http', interval: '10s' };
+const DEFAULT_INTERVAL = '10s';
 
 /** The desired state, from what the user wants and where the app came up. */
 export function describeRegistration(
@@ -26,7 +28,8 @@ export function describeRegistration(
   const port = options.port ?? listening.port;
   const id = options.id ?? `${options.name}-${listening.hostName}-${port}`;
   const secure = options.secure ?? listening.secure;
-  const checks = toArray(options.check ?? DEFAULT_CHECK);
+  const usual: CheckOptions = { type: listening.secure ? 'https' : 'http', interval: DEFAULT_INTERVAL };
+  const checks = toArray(options.check ?? usual);
   return {
     id,
     service: options.name,
@@ -39,8 +42,7 @@ export function describeRegistration(
     checks: checks.map((check, index) =>
       describeCheck(check, `${id}:${checks.length === 1 ? check.type : `${check.type}-${index + 1}`}`, {
         ...listening,
-        port,
-        secure,
+        port: listening.checkIsRemote ? port : listening.port,
       }),
     ),
     status,
@@ -62,7 +64,7 @@ function describeCheck(check: CheckOptions, id: string, listening: Listening): R
     const address = hostAndPort({ ...host, port: check.port ?? listening.port });
     return { ...shared, type: 'tcp', name: `TCP ${address}`, address };
   }
-  const scheme = check.type === 'https' || listening.secure ? 'https' : 'http';
+  const scheme = check.type;
   const path = check.path ?? listening.healthPath;
   return {
     ...shared,

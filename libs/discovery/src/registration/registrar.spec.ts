@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import { Reachability } from '../registry/reachability.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
 import { Registrar } from './registrar.js';
 
@@ -12,6 +13,7 @@ describe('Registrar', () => {
   let logger: RecordingLogger;
   let notReady: string | undefined;
   let registrar: Registrar;
+  let reachability: Reachability;
   const isRegistered = async (): Promise<boolean> => 'inventory' in (await registry.services());
 
   beforeEach(() => {
@@ -19,6 +21,7 @@ describe('Registrar', () => {
     registry = new InMemoryRegistry();
     logger = new RecordingLogger();
     notReady = undefined;
+    reachability = new Reachability();
     const describeIt = (status: ServiceRegistration['status']): ServiceRegistration => ({
       id: ID,
       service: 'inventory',
@@ -35,6 +38,7 @@ describe('Registrar', () => {
       clock,
       random: () => 1,
       logger,
+      reachability,
       deregisterTimeout: 3_000,
       notReady: async () => notReady,
     });
@@ -72,6 +76,17 @@ describe('Registrar', () => {
     expect(registry.requests.register).toBeLessThanOrEqual(12);
     registry.recover();
     await clock.advance(30_000);
+    expect(await isRegistered()).toBe(true);
+    await registrar.stop();
+  });
+
+  it('does not wait any longer once somebody else has heard from the registry', async () => {
+    registry.fail();
+    registrar.start();
+    await clock.advance(300_000); // by now it pauses for 30 s
+    registry.recover();
+    reachability.answered();
+    await settle();
     expect(await isRegistered()).toBe(true);
     await registrar.stop();
   });

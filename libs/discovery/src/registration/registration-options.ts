@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { durationSchema, text, wholeNumber } from '../configuration/validate-options.js';
 import type { Duration } from '../configuration/duration.js';
@@ -67,9 +68,12 @@ const check = z.discriminatedUnion(
       type: z.enum(['http', 'https']),
       path: z
         .string()
-        .regex(/^\//, { error: "must be a path that begins with '/', such as '/health'" })
+        .regex(/^\/\S*$/, { error: "must be a path that begins with '/', such as '/health'" })
         .optional(),
-      method: text("must be an HTTP method such as 'GET'").optional(),
+      method: z
+        .string()
+        .regex(/^[A-Z]+$/, { error: "must be an HTTP method such as 'GET'" })
+        .optional(),
       headers: z
         .record(z.string(), z.string({ error: 'must be text; write several values with commas' }), {
           error: "must be an object of texts, such as { 'X-Probe': 'consul' }",
@@ -96,17 +100,22 @@ const metaValue = z
     error: `must be at most ${LONGEST_META_VALUE} bytes long`,
   });
 
+/** The registry puts it into paths, which it would clean. */
+function inPath(schema: z.ZodString): z.ZodString {
+  return schema.refine((value) => value !== '.' && value !== '..', { error: 'must not be "." or ".."' });
+}
+
 export const serviceOptionsSchema = z.strictObject(
   {
-    name: text("must be the service's name, such as 'inventory'"),
-    id: text('must not be empty; leave it out for <name>-<host>-<port>').optional(),
+    name: inPath(text("must be the service's name, such as 'inventory'")),
+    id: inPath(text('must not be empty; leave it out for <name>-<host>-<port>')).optional(),
     port: port.optional(),
     address: text('must be a host name or an IP address; leave it out to have it found')
       .refine((value) => !/^(0\.0\.0\.0|\[?::\]?)$/.test(value), {
         error: 'is no address that others can reach; give the one they use, or leave it out to have it found',
       })
-      .refine((value) => !/[\s/]/.test(value), {
-        error: 'must be a host name or an IP address, without http://',
+      .refine((value) => isIP(value) === 6 || !/[\s/:[\]]/.test(value), {
+        error: 'must be a host name or an IP address, without http://, brackets and port',
       })
       .optional(),
     secure: z.boolean({ error: 'must be true or false' }).optional(),
@@ -137,6 +146,7 @@ function metaKeyMistake(key: string): string | undefined {
   if (key === '') return 'a key must not be empty';
   if (key.length > LONGEST_META_KEY) return `a key must be at most ${LONGEST_META_KEY} characters long`;
   if (!/^[A-Za-z0-9_-]+$/.test(key)) return 'a key may have letters, digits, - and _ only';
+  if (key === 'secure') return "is Rookery's own; set service.secure instead";
   if (key.startsWith('consul-')) return 'keys that begin with "consul-" are reserved by Consul; rename it';
   return undefined;
 }

@@ -11,7 +11,9 @@ import {
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { BehaviorSubject, type Observable, type Subscription } from 'rxjs';
 import type { HealthService } from '../health/health.service.js';
+import { shutDown } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
+import type { Reachability } from '../registry/reachability.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import type { Clock, Random } from '../timing/clock.js';
 import { addressTowards, chooseAddress, isLoopback } from './advertised-address.js';
@@ -28,6 +30,7 @@ export interface RegistrationOptions {
   readonly deregisterTimeout: number;
   readonly clock: Clock;
   readonly random: Random;
+  readonly reachability: Reachability;
 }
 
 /**
@@ -49,14 +52,15 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     id: undefined,
     reason: undefined,
   });
-  readonly #subscriptions: Subscription[] = [];
+  #listening$: Subscription | undefined;
+  #status$: Subscription | undefined;
   readonly #registry: ServiceRegistry;
   readonly #host: HttpAdapterHost<AbstractHttpAdapter<Server>>;
   readonly #health: HealthService;
   readonly #options: RegistrationOptions;
   #registrar: Registrar | undefined;
-  #starting: Promise<void> | undefined;
-  #leaving = false;
+  #commands: Promise<void> = Promise.resolve();
+  #closed = false;
   #releaseSignals: () => void = () => undefined;
 
   constructor(
@@ -76,17 +80,29 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     return this.#status.asObservable();
   }
 
-  /** Puts the app into the registry again after `deregister()`. Resolves at once; `status$` tells the outcome. */
+  /**
+   * Puts the app into the registry again after `deregister()`. Resolves when that has begun; `status$` tells the outcome.
+   *
+   * @throws DiscoveryError `RK_SHUT_DOWN` after `app.close()`
+   */
   async register(): Promise<void> {
-    this.#leaving = false;
-    await this.#start();
+    if (this.#closed) throw shutDown();
+    await this.#inTurn(async () => {
+      this.#registrar ??= await this.#createRegistrar();
+      if (!this.#closed) this.#registrar?.start();
+    });
   }
 
   /** Takes the app out of the registry until `register()`; within the deregistration timeout, and never rejects. */
   async deregister(): Promise<void> {
-    this.#leaving = true;
-    await this.#starting;
-    await this.#registrar?.stop();
+    await this.#inTurn(async () => this.#registrar?.stop());
+  }
+
+  /** Commands that overlap run one after the other, so that the last one is what holds. */
+  #inTurn(command: () => Promise<void>): Promise<void> {
+    const result = this.#commands.then(command);
+    this.#commands = result.catch(() => undefined);
+    return result;
   }
 
   onApplicationBootstrap(): void {
@@ -97,36 +113,35 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       this.#logger.warn(`"${service.name}" is not registered: this app has no HTTP server`);
       return;
     }
-    this.#releaseSignals = onShutdownSignal(() => this.deregister());
+    this.#releaseSignals = onShutdownSignal(() => this.#leave());
     if (this.#host.listening) this.#startInBackground();
-    else this.#subscriptions.push(this.#host.listen$.subscribe(() => this.#startInBackground()));
+    else this.#listening$ = this.#host.listen$.subscribe(() => this.#startInBackground());
   }
 
   async onModuleDestroy(): Promise<void> {
-    for (const subscription of this.#subscriptions) subscription.unsubscribe();
-    await this.deregister();
+    this.#listening$?.unsubscribe();
+    await this.#leave();
   }
 
   onApplicationShutdown(): void {
     this.#releaseSignals();
+    this.#status$?.unsubscribe();
     this.#status.complete();
   }
 
   /** Nest emits `listen$` inside its listen callback: whatever is thrown there would be an uncaught exception. */
   #startInBackground(): void {
-    this.#start().catch((error: unknown) => this.#logger.error(`cannot register: ${reasonOf(error)}`));
+    this.register().catch((error: unknown) => this.#logger.error(`cannot register: ${reasonOf(error)}`));
   }
 
-  async #start(): Promise<void> {
-    this.#starting = (async () => {
-      this.#registrar ??= await this.#createRegistrar();
-      if (!this.#leaving) this.#registrar?.start();
-    })();
-    await this.#starting;
+  /** For good: the app is going. */
+  async #leave(): Promise<void> {
+    this.#closed = true;
+    await this.deregister();
   }
 
   async #createRegistrar(): Promise<Registrar | undefined> {
-    const { service, clock, random, deregisterTimeout } = this.#options;
+    const { service, clock, random, reachability, deregisterTimeout } = this.#options;
     const listening = service && (await this.#listening(service));
     if (!listening) return undefined;
     const registrar = new Registrar(
@@ -135,20 +150,24 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       {
         clock,
         random,
+        reachability,
         logger: this.#logger,
         deregisterTimeout,
         notReady: () => this.#notReady(),
       },
     );
-    this.#subscriptions.push(registrar.status$.subscribe((status) => this.#status.next(status)));
+    this.#status$ = registrar.status$.subscribe((status) => this.#status.next(status));
     return registrar;
   }
 
   async #listening(service: ServiceOptions): Promise<Listening | undefined> {
-    const server = this.#host.httpAdapter.getHttpServer();
-    const bound = server.address();
+    // Null in an application context, whatever its type says.
+    const adapter = this.#host.httpAdapter as AbstractHttpAdapter<Server> | null;
+    const server = adapter?.getHttpServer();
+    const bound = server?.address();
     if (typeof bound !== 'object' || bound === null) {
-      this.#logger.warn(`"${service.name}" is not registered: it listens on a socket file, not on a port`);
+      const why = bound ? 'it listens on a socket file, not on a port' : 'this app does not listen on a port';
+      this.#logger.warn(`"${service.name}" is not registered: ${why}`);
       return undefined;
     }
     const registryHost = this.#registry.host;

@@ -1,3 +1,4 @@
+import { DiscoveryError } from '../errors/discovery-error.js';
 import type { ServiceInstance } from './service-instance.js';
 
 /** Which instances of a service are wanted. Whatever is left out does not narrow the answer. */
@@ -14,6 +15,44 @@ export interface ServiceQuery {
   near?: string;
   /** Also use instances in state *warning*. Default: false. */
   includeWarning?: boolean;
+}
+
+const QUERY_KEYS: ReadonlySet<string> = new Set([
+  'tags',
+  'meta',
+  'filter',
+  'datacenter',
+  'near',
+  'includeWarning',
+]);
+
+/**
+ * Refuses what would silently widen the answer: `{ tag: 'v1' }` must not mean everybody.
+ *
+ * @throws DiscoveryError `RK_INVALID_ARGUMENT`
+ */
+export function assertQuery(service: string, query: ServiceQuery): void {
+  if (typeof service !== 'string' || service.trim() === '') {
+    throw new DiscoveryError(
+      'RK_INVALID_ARGUMENT',
+      `service: ${JSON.stringify(service)} is no service name`,
+      {
+        hint: "Name the service as it is registered, such as 'inventory'",
+      },
+    );
+  }
+  for (const key of Object.keys(query)) {
+    if (QUERY_KEYS.has(key)) continue;
+    throw new DiscoveryError('RK_INVALID_ARGUMENT', `query.${key}: unknown`, {
+      hint: `Known here: ${[...QUERY_KEYS].join(', ')}`,
+    });
+  }
+}
+
+/** For messages: ` for {"tags":["v1"]}`, or nothing. */
+export function describeQuery(query: ServiceQuery = {}): string {
+  const asked = Object.entries(query).filter(([, value]) => value !== undefined);
+  return asked.length > 0 ? ` for ${JSON.stringify(Object.fromEntries(asked))}` : '';
 }
 
 /** One key for all queries that mean the same, whatever the order in which they were written. */

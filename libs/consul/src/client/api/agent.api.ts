@@ -1,6 +1,6 @@
 import type { ConsulAnswer } from '../consul-answer.js';
 import { ConsulError } from '../consul-error.js';
-import { segment, type ConsulRequester } from '../consul-requester.js';
+import { segment, type ConsulRequester, type RequestParts } from '../consul-requester.js';
 import type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
 import type { AgentSelf, AgentService, CheckStatus, HealthCheck, ServiceDefinition } from './types.js';
 
@@ -15,12 +15,12 @@ export class AgentApi {
   }
 
   async self(options?: ConsulRequestOptions): Promise<ConsulAnswer<AgentSelf>> {
-    return this.#requester.json('GET', '/v1/agent/self', options);
+    return this.#requester.json('GET', '/v1/agent/self', options, { shape: 'object' });
   }
 
   /** The services of this agent by id. */
   async services(options?: ConsulListOptions): Promise<ConsulAnswer<Record<string, AgentService>>> {
-    return this.#requester.json('GET', '/v1/agent/services', options);
+    return this.#requester.json('GET', '/v1/agent/services', options, { shape: 'object' });
   }
 
   /**
@@ -32,7 +32,9 @@ export class AgentApi {
     options: ConsulReadOptions & { hash?: string } = {},
   ): Promise<ConsulAnswer<AgentService> | undefined> {
     try {
-      const parts = options.hash === undefined ? {} : { hash: options.hash };
+      const shape = 'object' as const;
+      const parts: RequestParts =
+        options.hash === undefined ? { shape } : { shape, hash: options.hash, lane: 'own-watch' };
       return await this.#requester.json('GET', `/v1/agent/service/${segment(id, 'id')}`, options, parts);
     } catch (error) {
       if (error instanceof ConsulError && error.code === 'RK_NOT_FOUND') return undefined;
@@ -76,7 +78,7 @@ export class AgentChecksApi {
 
   /** The checks of this agent by id. */
   async list(options?: ConsulListOptions): Promise<ConsulAnswer<Record<string, HealthCheck>>> {
-    return this.#requester.json('GET', '/v1/agent/checks', options);
+    return this.#requester.json('GET', '/v1/agent/checks', options, { shape: 'object' });
   }
 
   /** @throws ConsulError `RK_NOT_FOUND` when the agent has no such TTL check (any more) */

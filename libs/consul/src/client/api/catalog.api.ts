@@ -13,7 +13,7 @@ export class CatalogApi {
 
   /** Names of all services with the tags of their instances. */
   async services(options?: ConsulReadOptions): Promise<ConsulAnswer<Record<string, string[]>>> {
-    return this.#requester.json('GET', '/v1/catalog/services', options);
+    return this.#requester.json('GET', '/v1/catalog/services', options, { shape: 'object' });
   }
 
   async service(
@@ -21,17 +21,18 @@ export class CatalogApi {
     options: ConsulListOptions & { tags?: readonly string[]; near?: string } = {},
   ): Promise<ConsulAnswer<CatalogService[]>> {
     return this.#requester.json('GET', `/v1/catalog/service/${segment(name, 'name')}`, options, {
+      shape: 'array',
       query: { near: options.near },
       tags: options.tags ?? [],
     });
   }
 
   async nodes(options?: ConsulListOptions): Promise<ConsulAnswer<CatalogNode[]>> {
-    return this.#requester.json('GET', '/v1/catalog/nodes', options);
+    return this.#requester.json('GET', '/v1/catalog/nodes', options, { shape: 'array' });
   }
 
   async datacenters(options?: ConsulRequestOptions): Promise<ConsulAnswer<string[]>> {
-    return this.#requester.json('GET', '/v1/catalog/datacenters', options);
+    return this.#requester.json('GET', '/v1/catalog/datacenters', options, { shape: 'array' });
   }
 
   /** For what no agent holds any more; what an agent holds, it puts back. */

@@ -23,16 +23,19 @@ export class HealthApi {
   /** The instances of a service; an unknown service has none. */
   async service(name: string, options: HealthServiceOptions = {}): Promise<ConsulAnswer<ServiceEntry[]>> {
     return this.#requester.json('GET', `/v1/health/service/${segment(name, 'name')}`, options, {
+      shape: 'array',
       query: { passing: options.passing ? true : undefined, near: options.near },
       tags: options.tags ?? [],
     });
   }
 
   async node(node: string, options?: ConsulListOptions): Promise<ConsulAnswer<HealthCheck[]>> {
-    return this.#requester.json('GET', `/v1/health/node/${segment(node, 'node')}`, options);
+    return this.#requester.json('GET', `/v1/health/node/${segment(node, 'node')}`, options, {
+      shape: 'array',
+    });
   }
 
   async state(state: CheckStatus | 'any', options?: ConsulListOptions): Promise<ConsulAnswer<HealthCheck[]>> {
-    return this.#requester.json('GET', `/v1/health/state/${state}`, options);
+    return this.#requester.json('GET', `/v1/health/state/${state}`, options, { shape: 'array' });
   }
 }

@@ -53,7 +53,8 @@ export class KvApi {
   ): Promise<ConsulAnswer<string[]>> {
     const parts = { query: { keys: '', separator: options.separator }, accept: [404] };
     const answer = await this.#requester.raw('GET', kvPath(prefix), options, parts);
-    const names = answer.status === 404 ? [] : (parseJson(answer, `GET keys of ${prefix}`) as string[]);
+    const names =
+      answer.status === 404 ? [] : (parseJson(answer, `GET keys of ${prefix}`, 'array') as string[]);
     return answerOf(names, answer.headers);
   }
 
@@ -92,7 +93,7 @@ export class KvApi {
     query: Record<string, string>,
   ): Promise<ConsulAnswer<KvEntry[]>> {
     const answer = await this.#requester.raw('GET', kvPath(key), options, { query, accept: [404] });
-    const raw = answer.status === 404 ? [] : (parseJson(answer, `GET key ${key}`) as RawEntry[]);
+    const raw = answer.status === 404 ? [] : (parseJson(answer, `GET key ${key}`, 'array') as RawEntry[]);
     return answerOf(raw.map(decode), answer.headers);
   }
 }

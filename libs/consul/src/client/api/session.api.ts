@@ -13,14 +13,16 @@ export class SessionApi {
 
   /** @returns the new session's id */
   async create(definition: SessionDefinition = {}, options?: ConsulRequestOptions): Promise<string> {
-    const parts = { body: definition };
+    const parts = { body: definition, shape: 'object' as const };
     return (await this.#requester.json<{ ID: string }>('PUT', '/v1/session/create', options, parts)).body.ID;
   }
 
   /** @throws ConsulError `RK_NOT_FOUND` when the session is gone */
   async renew(id: string, options?: ConsulRequestOptions): Promise<Session | undefined> {
     const path = `/v1/session/renew/${segment(id, 'id')}`;
-    return (await this.#requester.json<Session[]>('PUT', path, options, { lane: 'heartbeat' })).body[0];
+    return (
+      await this.#requester.json<Session[]>('PUT', path, options, { lane: 'heartbeat', shape: 'array' })
+    ).body[0];
   }
 
   async destroy(id: string, options?: ConsulRequestOptions): Promise<void> {
@@ -35,6 +37,6 @@ export class SessionApi {
   }
 
   async list(options?: ConsulReadOptions): Promise<ConsulAnswer<Session[]>> {
-    return this.#requester.json('GET', '/v1/session/list', options);
+    return this.#requester.json('GET', '/v1/session/list', options, { shape: 'array' });
   }
 }

@@ -26,7 +26,7 @@ export class TxnApi {
     }
     const parts = { body: operations, accept: [409] };
     const answer = await this.#requester.raw('PUT', '/v1/txn', options, parts);
-    const body = parseJson(answer, 'PUT /v1/txn') as {
+    const body = parseJson(answer, 'PUT /v1/txn', 'object') as {
       Results: TxnResult[] | null;
       Errors: TxnOutcome['errors'] | null;
     };
