@@ -34,6 +34,12 @@ module.exports = {
       from: { path: '^(libs|apps)/([^/]+)/' },
       to: { path: '^libs/[^/]+/(src|dist)/', pathNot: ['^$1/$2/', '/index\\.(ts|js|d\\.ts)$'] },
     },
+    {
+      name: 'embedded-consul-imports-none-of-the-others',
+      severity: 'error',
+      from: { path: '^libs/embedded-consul/' },
+      to: { path: '^(libs/(?!embedded-consul/)|apps/|test/)' },
+    },
     layer('errors', []),
     layer('configuration', ['errors']),
     layer('timing', ['errors']),

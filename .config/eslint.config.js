@@ -36,6 +36,11 @@ export default defineConfig(
     },
   },
   {
+    // Go's zero values: an empty text or a 0 in a request means that it was left out.
+    files: ['libs/embedded-consul/**/*.ts'],
+    rules: { '@typescript-eslint/prefer-nullish-coalescing': 'off' },
+  },
+  {
     files: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
     extends: [jest.configs['flat/recommended']],
     rules: {

@@ -36,13 +36,17 @@ export default {
   rootDir,
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps}/*/src/**/*.spec.ts'] },
+    // *.both.e2e-spec.ts run twice, on the embedded Consul and on the real one; *.consul.e2e-spec.ts need the real one.
     {
       ...common,
-      displayName: 'e2e',
+      displayName: 'embedded',
       testMatch: ['<rootDir>/test/**/*.e2e-spec.ts'],
-      // Suites named *.consul.e2e-spec.ts need the real binary; the reporter names those left out.
-      testPathIgnorePatterns: ['/node_modules/', ...(consul ? [] : ['\\.consul\\.e2e-spec\\.ts$'])],
+      testPathIgnorePatterns: ['/node_modules/', '\\.consul\\.e2e-spec\\.ts$'],
+      setupFiles: ['<rootDir>/.config/on-embedded-consul.js'],
     },
+    ...(consul
+      ? [{ ...common, displayName: 'real', testMatch: ['<rootDir>/test/**/*.{both,consul}.e2e-spec.ts'] }]
+      : []),
   ],
   globalSetup: '<rootDir>/test/support/dist/jest-global-setup.js',
   globalTeardown: '<rootDir>/test/support/dist/jest-global-teardown.js',

@@ -1,4 +1,5 @@
-import { ConsulAgent, consulVersion, findConsul, HOW_TO_GET_CONSUL } from '@rookery/test-support';
+import { EmbeddedConsul } from '@rookery/embedded-consul';
+import { ConsulAgent, consulVersion, findConsul } from '@rookery/test-support';
 
 export interface UsedConsul {
   readonly url: string;
@@ -8,9 +9,16 @@ export interface UsedConsul {
   stop(): Promise<void>;
 }
 
+/** One that we started, and may treat as we like. */
+export interface OwnConsul extends UsedConsul {
+  kill(): Promise<void>;
+  /** On the same address, with nothing in it. */
+  restartEmpty(): Promise<void>;
+}
+
 const USUAL_ADDRESS = 'http://127.0.0.1:8500';
 
-/** A running Consul if there is one, else one of our own in dev mode. */
+/** A running Consul if there is one, else one of our own. */
 export async function findOrStartConsul(): Promise<UsedConsul> {
   const named = process.env.CONSUL_HTTP_ADDR;
   const running = named ?? ((await answers(USUAL_ADDRESS)) ? USUAL_ADDRESS : undefined);
@@ -18,23 +26,34 @@ export async function findOrStartConsul(): Promise<UsedConsul> {
   const url = /^[a-z]+:\/\//.test(running) ? running : `http://${running}`;
   if (!(await answers(url))) throw new Error(`No Consul answers at ${url}, which CONSUL_HTTP_ADDR names.`);
   const why = named === undefined ? 'was running already' : 'named by CONSUL_HTTP_ADDR';
+  return { url, description: `${url} (${why}; it is left as it is)`, stop: async () => undefined };
+}
+
+/** One of our own, in memory, on free ports: the binary if there is one, else the embedded one. */
+export async function startConsul(): Promise<OwnConsul> {
+  const binary = findConsul();
+  if (!binary) return startEmbedded();
+  const agent = await ConsulAgent.start();
   return {
-    url: running,
-    description: `${running} (${why}; it is left as it is)`,
-    stop: async () => undefined,
+    url: agent.url,
+    description: `${agent.url} (Consul ${consulVersion(binary)} in dev mode, ours; ends with us)`,
+    kill: () => agent.kill(),
+    restartEmpty: () => agent.restart({ keepData: false }),
+    stop: () => agent.stop(),
   };
 }
 
-/** One of our own, in memory, on free ports. */
-export async function startConsul(): Promise<UsedConsul & { agent: ConsulAgent }> {
-  const binary = findConsul();
-  if (!binary) throw new Error(`There is no Consul. Either ${HOW_TO_GET_CONSUL}.`);
-  const agent = await ConsulAgent.start();
+async function startEmbedded(): Promise<OwnConsul> {
+  let consul = await EmbeddedConsul.start();
+  const { url } = consul;
   return {
-    agent,
-    url: agent.url,
-    description: `${agent.url} (Consul ${consulVersion(binary)} in dev mode, ours; ends with us)`,
-    stop: () => agent.stop(),
+    url,
+    description: `${url} (embedded, since there is no consul on PATH; for development only, ends with us)`,
+    kill: () => consul.stop(),
+    restartEmpty: async () => {
+      consul = await EmbeddedConsul.start({ port: Number(new URL(url).port) });
+    },
+    stop: () => consul.stop(),
   };
 }
 

@@ -13,6 +13,8 @@ export interface ConsulAgentOptions {
   mode?: 'dev' | 'server' | 'client';
   /** Default: the mode and the port. */
   node?: string;
+  /** Default: a random UUID. */
+  nodeId?: string;
   datacenter?: string;
   /** How many servers elect a leader; for mode `server`. Default: 1. */
   expect?: number;
@@ -40,7 +42,7 @@ const TRIES = 4;
 /** A real Consul agent on loopback. Its ports, node id and data stay the same over `restart()`. */
 export class ConsulAgent {
   readonly node: string;
-  readonly nodeId = randomUUID();
+  readonly nodeId: string;
   readonly ports: AgentPorts;
   readonly #options: ConsulAgentOptions;
   readonly #home: string;
@@ -72,6 +74,7 @@ export class ConsulAgent {
   private constructor(options: ConsulAgentOptions, ports: AgentPorts) {
     this.#options = options;
     this.ports = ports;
+    this.nodeId = options.nodeId ?? randomUUID();
     this.node = options.node ?? `${options.mode ?? 'dev'}-${ports.http}`;
     this.#home = mkdtempSync(join(tmpdir(), 'rookery-consul-'));
     this.#process = this.#spawn();

@@ -9,10 +9,10 @@ export default class LeftOutReporter {
   onRunComplete(): void {
     if (findConsul()) return;
     const left = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.consul.e2e-spec.ts'))
+      .filter((name) => /\.(both|consul)\.e2e-spec\.ts$/.test(name))
       .sort();
     process.stderr.write(
-      `\nLEFT OUT, for want of a real Consul, ${left.length} suites:\n` +
+      `\nLEFT OUT, for want of a real Consul, ${left.length} suites (those called .both ran on the embedded one):\n` +
         left.map((name) => `  test/${name}\n`).join('') +
         `To run them: ${HOW_TO_GET_CONSUL}\n`,
     );

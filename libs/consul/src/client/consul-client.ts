@@ -70,6 +70,14 @@ export class ConsulClient {
     return this.#host;
   }
 
+  /**
+   * How many connections to the agent have ended. An index from before may be ahead of what the agent counts now (it
+   * may have restarted empty), and a blocking query with it would sleep for its whole `wait`.
+   */
+  get lostConnections(): number {
+    return this.#transport.lostConnections;
+  }
+
   /** Ends every request and closes every connection. */
   async close(): Promise<void> {
     await this.#transport.close();

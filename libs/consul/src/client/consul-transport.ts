@@ -54,6 +54,7 @@ export class ConsulTransport {
   readonly #pools = new Map<Lane, Pool>();
   readonly #lanes = new Map<Lane, Turns>();
   #closed = false;
+  #lostConnections = 0;
 
   constructor(agent: ResolvedAgent, clock: Clock = systemClock) {
     this.#agent = agent;
@@ -64,6 +65,11 @@ export class ConsulTransport {
   get url(): string {
     const { origin, socketPath } = this.#agent.address;
     return socketPath === undefined ? origin : `unix://${socketPath}`;
+  }
+
+  /** How many connections have ended: whoever carries a position in the agent's state over this has to begin anew. */
+  get lostConnections(): number {
+    return this.#lostConnections;
   }
 
   async send(call: TransportCall): Promise<TransportAnswer> {
@@ -205,6 +211,7 @@ export class ConsulTransport {
           ...(tls.serverName ? { servername: tls.serverName } : {}),
         },
       });
+      pool.on('disconnect', () => this.#lostConnections++);
       this.#pools.set(lane, pool);
     }
     return pool;

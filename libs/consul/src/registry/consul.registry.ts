@@ -1,22 +1,24 @@
-import { matchesLabels, ServiceRegistry } from '@rookery/discovery';
-import type { ServiceInstance, ServiceQuery, ServiceRegistration } from '@rookery/discovery';
+import { matchesLabels, ServiceRegistry, systemClock } from '@rookery/discovery';
+import type { Clock, ServiceInstance, ServiceQuery, ServiceRegistration } from '@rookery/discovery';
 import { nextIndex } from '../client/consul-answer.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { toServiceDefinition } from './service-definition.js';
 import { toServiceInstance } from './to-service-instance.js';
 
 /** Short, since an aborted blocking query keeps its connection slot on the agent until its wait ends. */
-const WAIT = '60s';
+const WAIT_MS = 60_000;
 const OWN_WAIT = '30s';
 
 /** The port on Consul: services of the local agent, and the catalog of all agents. */
 export class ConsulRegistry extends ServiceRegistry {
   override readonly knowsNodeAddress = true;
   readonly #client: ConsulClient;
+  readonly #clock: Pick<Clock, 'now'>;
 
-  constructor(client: ConsulClient) {
+  constructor(client: ConsulClient, clock: Pick<Clock, 'now'> = systemClock) {
     super();
     this.#client = client;
+    this.#clock = clock;
   }
 
   override get description(): string {
@@ -56,10 +58,13 @@ export class ConsulRegistry extends ServiceRegistry {
     query: ServiceQuery,
     signal: AbortSignal,
   ): AsyncGenerator<readonly ServiceInstance[]> {
-    for (let index: string | undefined; ;) {
+    for (let index: string | undefined, lost = this.#client.lostConnections; ;) {
+      if (this.#client.lostConnections !== lost) index = undefined;
+      lost = this.#client.lostConnections;
+      const asked = this.#clock.now();
       const answer = await this.#client.health.service(service, {
         signal,
-        wait: WAIT,
+        wait: WAIT_MS,
         ...(index === undefined ? {} : { index }),
         ...(query.tags ? { tags: query.tags } : {}),
         ...(query.filter === undefined ? {} : { filter: query.filter }),
@@ -67,7 +72,10 @@ export class ConsulRegistry extends ServiceRegistry {
         ...(query.near === undefined ? {} : { near: query.near }),
       });
       yield answer.body.map(toServiceInstance).filter((instance) => matchesLabels(instance, query));
-      index = nextIndex(index, answer.index);
+      // Woken before its time with nothing new: the servers are going down, and may come back with a lower index, on
+      // which ours would sleep for the whole wait.
+      const early = index !== undefined && answer.index === index && this.#clock.now() - asked < WAIT_MS;
+      index = early ? undefined : nextIndex(index, answer.index);
     }
   }
 

@@ -23,7 +23,7 @@ import {
   getServiceClientToken,
   ServiceClient,
 } from '@rookery/consul';
-import { ConsulAgent, eventually, freePorts } from '@rookery/test-support';
+import { startTestConsul, eventually, freePorts, type TestConsul } from '@rookery/test-support';
 import { AxiosError, isAxiosError, isCancel } from 'axios';
 import { firstValueFrom, of } from 'rxjs';
 import { rootModule, startApp, type TestApp } from './test-app.js';
@@ -97,8 +97,8 @@ class Caller {
   ) {}
 }
 
-describe('@ServiceClient with a real Consul', () => {
-  let consul: ConsulAgent;
+describe('@ServiceClient with Consul', () => {
+  let consul: TestConsul;
   const providers: TestApp[] = [];
   let consumer: TestApp;
   let caller: Caller;
@@ -109,7 +109,7 @@ describe('@ServiceClient with a real Consul', () => {
     );
 
   beforeAll(async () => {
-    consul = await ConsulAgent.start();
+    consul = await startTestConsul();
     const agent = { url: consul.url };
     for (let n = 0; n < 3; n++) {
       const module = ConsulModule.forRoot({ agent, service: { name: 'echo' } });

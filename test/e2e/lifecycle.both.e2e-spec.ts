@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulAgent, eventually } from '@rookery/test-support';
+import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 
 const APP = fileURLToPath(new URL('./lifecycle-app.mjs', import.meta.url));
 
@@ -54,8 +54,8 @@ class AppUnderTest {
   }
 }
 
-describe('the life of an app with a real Consul', () => {
-  let consul: ConsulAgent;
+describe('the life of an app with Consul', () => {
+  let consul: TestConsul;
   const apps: AppUnderTest[] = [];
   const launch = (environment: Record<string, string> = {}): AppUnderTest => {
     const app = new AppUnderTest({ CONSUL_HTTP_ADDR: consul.url, ...environment });
@@ -66,7 +66,7 @@ describe('the life of an app with a real Consul', () => {
     ((await consul.request('GET', '/v1/health/service/living?passing')).body as unknown[]).length > 0;
 
   beforeAll(async () => {
-    consul = await ConsulAgent.start();
+    consul = await startTestConsul();
   });
   afterAll(() => consul.stop());
   afterEach(() => Promise.all(apps.splice(0).map((app) => app.kill())));
@@ -107,7 +107,7 @@ describe('the life of an app with a real Consul', () => {
   });
 
   it('ends on a signal all the same when Consul is gone, and when it is frozen', async () => {
-    const own = await ConsulAgent.start();
+    const own = await startTestConsul();
     for (const fault of ['gone', 'frozen'] as const) {
       const app = launch({ CONSUL_HTTP_ADDR: own.url });
       await app.listening();
@@ -140,7 +140,7 @@ describe('the life of an app with a real Consul', () => {
     'while it calls',
     'while it closes',
   ])('survives a SIGKILL of Consul %s', async (stage) => {
-    const own = await ConsulAgent.start();
+    const own = await startTestConsul();
     if (stage === 'before it listens') await own.kill();
     const app = launch({ CONSUL_HTTP_ADDR: own.url, CALLS: stage === 'while it calls' ? 'yes' : 'no' });
     if (stage === 'while it registers') {

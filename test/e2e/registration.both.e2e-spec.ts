@@ -11,7 +11,7 @@ import {
   type HealthCheck,
   type ServiceEntry,
 } from '@rookery/consul';
-import { ConsulAgent, eventually, freePorts } from '@rookery/test-support';
+import { startTestConsul, eventually, freePorts, type TestConsul } from '@rookery/test-support';
 import { createApp, PLATFORMS, rootModule, startApp, type TestApp } from './test-app.js';
 
 @Injectable()
@@ -42,11 +42,11 @@ class DenyAll implements CanActivate {
   }
 }
 
-describe('registration with a real Consul', () => {
-  let consul: ConsulAgent;
+describe('registration with Consul', () => {
+  let consul: TestConsul;
   const apps: TestApp[] = [];
   beforeAll(async () => {
-    consul = await ConsulAgent.start();
+    consul = await startTestConsul();
   });
   afterAll(() => consul.stop());
   afterEach(async () => {
@@ -189,7 +189,7 @@ describe('registration with a real Consul', () => {
   });
 
   it('starts without Consul, says so in one line, and registers when Consul appears', async () => {
-    const away = await ConsulAgent.start();
+    const away = await startTestConsul();
     await away.kill();
     const module = ConsulModule.forRoot({ agent: { url: away.url }, service: { name: 'early' } });
     const { url, logger } = await start(rootModule([module]));
@@ -205,7 +205,7 @@ describe('registration with a real Consul', () => {
   });
 
   it('is back after its agent was killed and restarted empty', async () => {
-    const agent = await ConsulAgent.start();
+    const agent = await startTestConsul();
     const module = ConsulModule.forRoot({ agent: { url: agent.url }, service: { name: 'phoenix' } });
     await start(rootModule([module]));
     await eventually(async () => (await instances('phoenix', agent)).length === 1);
@@ -228,7 +228,7 @@ describe('registration with a real Consul', () => {
   });
 
   it('closes within its bound, and soon, when Consul is gone or frozen', async () => {
-    const gone = await ConsulAgent.start();
+    const gone = await startTestConsul();
     const module = (name: string) =>
       ConsulModule.forRoot({
         agent: { url: gone.url },

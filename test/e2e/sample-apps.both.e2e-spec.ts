@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppModule as InventoryModule } from '../../apps/inventory/src/app.module.js';
 import { AppModule as StorefrontModule } from '../../apps/storefront/src/app.module.js';
-import { ConsulAgent, eventually } from '@rookery/test-support';
+import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import { PLATFORMS, startApp, type TestApp } from './test-app.js';
 
 interface Offers {
@@ -9,14 +9,14 @@ interface Offers {
   offers: { id: number; title: string; price: string; availability: string }[];
 }
 
-describe.each(PLATFORMS)('the bookshop on %s with a real Consul', (platform) => {
-  let consul: ConsulAgent;
+describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
+  let consul: TestConsul;
   const apps: TestApp[] = [];
   let storefront: string;
   const address = process.env.CONSUL_HTTP_ADDR;
 
   beforeAll(async () => {
-    consul = await ConsulAgent.start();
+    consul = await startTestConsul();
     process.env.CONSUL_HTTP_ADDR = consul.url; // as the sample apps are configured
     for (let n = 0; n < 2; n++) apps.push(await startApp(InventoryModule, { platform }));
     const shop = await startApp(StorefrontModule, { platform });

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulModule, DiscoveryService, type ServiceQuery, type ServiceSnapshot } from '@rookery/consul';
-import { ConsulAgent, eventually } from '@rookery/test-support';
+import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
-describe('DiscoveryService with a real Consul', () => {
-  let consul: ConsulAgent;
+describe('DiscoveryService with Consul', () => {
+  let consul: TestConsul;
   let watching: TestApp;
   let discovery: DiscoveryService;
   const register = (id: string, more: object = {}): Promise<unknown> =>
@@ -13,7 +13,7 @@ describe('DiscoveryService with a real Consul', () => {
     (await discovery.getInstances('stock', query)).map(({ id }) => id).sort();
 
   beforeAll(async () => {
-    consul = await ConsulAgent.start();
+    consul = await startTestConsul();
     watching = await startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url } })]));
     discovery = watching.app.get(DiscoveryService);
   });

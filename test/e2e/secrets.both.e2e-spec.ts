@@ -13,14 +13,14 @@ import {
   RegistrationService,
   ServiceClientFactory,
 } from '@rookery/consul';
-import { ConsulAgent, eventually } from '@rookery/test-support';
+import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import { createApp, rootModule, startApp } from './test-app.js';
 
 const everything = (value: unknown): string => inspect(value, { depth: 20, showHidden: true, getters: true });
 
-describe('ACL tokens with a real Consul', () => {
+describe('ACL tokens with Consul', () => {
   const management = randomUUID();
-  let consul: ConsulAgent;
+  let consul: TestConsul;
   let token: string;
   let folder: string;
 
@@ -33,7 +33,7 @@ describe('ACL tokens with a real Consul', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'rookery-secrets-'));
-    consul = await ConsulAgent.start({ token: management });
+    consul = await startTestConsul({ token: management });
     const Rules = 'service_prefix "" { policy = "write" } node_prefix "" { policy = "read" }';
     await consul.request('PUT', '/v1/acl/policy', { Name: 'app', Rules });
     token = await newToken();

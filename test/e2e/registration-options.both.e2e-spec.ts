@@ -9,7 +9,7 @@ import {
   type HealthCheck,
   type ServiceOptions,
 } from '@rookery/consul';
-import { ConsulAgent, eventually } from '@rookery/test-support';
+import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import { createApp, rootModule, startApp } from './test-app.js';
 
 /**
@@ -84,9 +84,9 @@ function many(count: number): Record<string, string> {
 }
 
 describe('options of a registration', () => {
-  let consul: ConsulAgent;
+  let consul: TestConsul;
   beforeAll(async () => {
-    consul = await ConsulAgent.start();
+    consul = await startTestConsul();
   });
   afterAll(() => consul.stop());
 

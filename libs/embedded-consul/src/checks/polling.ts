@@ -1,0 +1,52 @@
+import type { ControllableClock } from '../time/controllable-clock.js';
+import type { Probe, ProbeResult } from './probe.js';
+
+export interface PollingOptions {
+  readonly clock: ControllableClock;
+  readonly random: () => number;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly probe: Probe;
+  readonly onResult: (result: ProbeResult) => void;
+}
+
+/** Looks after a random part of the interval, then every interval; never twice at once. Returns a function that ends it. */
+export function poll({ clock, random, intervalMs, timeoutMs, probe, onResult }: PollingOptions): () => void {
+  const stopping = new AbortController();
+  let cancel = clock.after(random() * intervalMs, () => void look());
+  const look = async (): Promise<void> => {
+    const aborting = new AbortController();
+    const onStop = (): void => aborting.abort();
+    stopping.signal.addEventListener('abort', onStop, { once: true });
+    const timer = setTimeout(onStop, timeoutMs);
+    const result = await probe(aborting.signal);
+    clearTimeout(timer);
+    stopping.signal.removeEventListener('abort', onStop);
+    if (stopping.signal.aborted) return;
+    onResult(result);
+    cancel = clock.after(intervalMs, () => void look());
+  };
+  return () => {
+    stopping.abort();
+    cancel();
+  };
+}
+
+/**
+ * Consul's `success_before_passing` and `failures_before_critical`: the first result counts at once, a later change only
+ * after so many more of its kind.
+ */
+export function thresholds(
+  successBeforePassing: number,
+  failuresBeforeCritical: number,
+  apply: (result: ProbeResult) => void,
+): (result: ProbeResult) => void {
+  let successes = successBeforePassing;
+  let failures = failuresBeforeCritical;
+  return (result) => {
+    const failed = result.status === 'critical';
+    successes = failed ? 0 : successes + 1;
+    failures = failed ? failures + 1 : 0;
+    if (failed ? failures >= failuresBeforeCritical : successes >= successBeforePassing) apply(result);
+  };
+}

@@ -1,0 +1,217 @@
+import { AclStore, type Authorizer } from './acl/acl-store.js';
+import { Agent, type AgentIdentity } from './agent/agent.js';
+import { Catalog } from './catalog/catalog.js';
+import { ApiError } from './http/api-error.js';
+import type { ApiReply, ApiRequest } from './http/api-request.js';
+import { KV, KvStore } from './kv/kv-store.js';
+import { SessionStore, type SessionRecord } from './session/session-store.js';
+import { blockingRead, readOptions, type BlockingContext, type Reading } from './state/blocking-query.js';
+import { IndexBook } from './state/index-book.js';
+import type { ControllableClock } from './time/controllable-clock.js';
+
+export interface CoreOptions {
+  readonly identity: AgentIdentity;
+  readonly port: number;
+  readonly clock: ControllableClock;
+  readonly random: () => number;
+  readonly acl: { enabled: boolean; managementToken: string | undefined };
+  readonly compatibility: '1.8' | 'latest';
+}
+
+export interface UserEvent {
+  readonly ID: string;
+  readonly Name: string;
+  readonly Payload: string | null;
+  readonly NodeFilter: string;
+  readonly ServiceFilter: string;
+  readonly TagFilter: string;
+  readonly Version: number;
+  readonly LTime: number;
+}
+
+export interface PreparedQuery {
+  readonly id: string;
+  readonly index: number;
+  readonly createIndex: number;
+  readonly body: Record<string, unknown>;
+}
+
+/** How the state may be made to look wrong; see `Faults`. */
+export interface Distortion {
+  /** Lists of these services are empty; `*`: all. */
+  readonly emptyLists: Set<string>;
+  leader: boolean;
+  /** Added to every index that is told. */
+  indexShift: number;
+  /** Told in place of every index. */
+  frozenIndex: number | undefined;
+}
+
+/** Everything that the endpoints stand on. */
+export class Core {
+  readonly indexes = new IndexBook(8);
+  readonly catalog = new Catalog(this.indexes);
+  readonly ending = new Set<() => void>();
+  readonly agent: Agent;
+  readonly kv: KvStore;
+  readonly sessions: SessionStore;
+  readonly acl: AclStore;
+  readonly queries = new Map<string, PreparedQuery>();
+  readonly events: UserEvent[] = [];
+  readonly distortion: Distortion = {
+    emptyLists: new Set(),
+    leader: true,
+    indexShift: 0,
+    frozenIndex: undefined,
+  };
+
+  constructor(readonly options: CoreOptions) {
+    const { clock, random, identity } = options;
+    this.agent = new Agent(identity, this.catalog, this.indexes, clock, random);
+    this.kv = new KvStore(this.indexes, () => clock.now());
+    this.sessions = new SessionStore(this.indexes, clock, (session) => this.#release(session));
+    this.acl = new AclStore(options.acl);
+    this.catalog.onLost = (lost) => this.sessions.endThoseOf(lost);
+    this.#begin();
+  }
+
+  /** As after a restart: with its data the agent's services come back, without it nothing does. */
+  restart(keepState: boolean): void {
+    if (!keepState) {
+      this.agent.forget();
+      this.sessions.clear();
+      this.kv.clear();
+      this.queries.clear();
+      this.catalog.clear();
+      this.indexes.reset(8);
+      this.#begin();
+    }
+    this.indexes.wakeAll();
+  }
+
+  stop(): void {
+    for (const end of [...this.ending]) end();
+    this.agent.stop();
+    this.options.clock.stop();
+  }
+
+  get blocking(): BlockingContext {
+    const { clock, random } = this.options;
+    return { indexes: this.indexes, clock, random, ending: this.ending };
+  }
+
+  authorizer(request: ApiRequest): Authorizer {
+    return this.acl.authorize(tokenOf(request));
+  }
+
+  /** As `authorizer`, where the servers look at the token: they tell so in the headers of a refusal. */
+  serversAuthorizer(request: ApiRequest): Authorizer {
+    try {
+      return this.authorizer(request);
+    } catch (error) {
+      throw error instanceof ApiError ? new ApiError(error.status, error.message, true) : error;
+    }
+  }
+
+  /** A read of the servers: blocks when it is asked to, and tells the index and the state of the leader. */
+  async read<T>(
+    request: ApiRequest,
+    topics: () => readonly string[],
+    read: () => Reading<T>,
+    /** Reads of the catalog and of health tell which consistency they had; others do not. */
+    tellsConsistency = false,
+  ): Promise<{ body: T; headers: Record<string, string> }> {
+    const options = readOptions(request);
+    this.datacenter(request, tellsConsistency);
+    if (!this.distortion.leader && options.consistency !== 'stale' && !options.cached) {
+      throw new ApiError(500, 'No cluster leader', true);
+    }
+    const { index, body } = await blockingRead(this.blocking, request, options, topics, () => {
+      const reading = read();
+      return {
+        ...reading,
+        index: this.distortion.frozenIndex ?? Math.max(1, reading.index + this.distortion.indexShift),
+      };
+    });
+    return {
+      body,
+      headers: {
+        ...(tellsConsistency ? { 'X-Consul-Effective-Consistency': options.consistency } : {}),
+        'X-Consul-Index': String(index),
+        'X-Consul-Knownleader': String(this.distortion.leader),
+        'X-Consul-Lastcontact': '0',
+        ...(options.cached ? { 'X-Cache': 'HIT', Age: '0' } : {}),
+      },
+    };
+  }
+
+  /** Only our own datacenter can be reached. */
+  datacenter(request: ApiRequest, fromServers = false): void {
+    const asked = request.query.get('dc');
+    if (asked && asked !== this.options.identity.datacenter) {
+      throw new ApiError(500, 'No path to datacenter', fromServers);
+    }
+  }
+
+  /** Writes need a leader. */
+  requireLeader(): void {
+    if (!this.distortion.leader) throw new ApiError(500, 'No cluster leader');
+  }
+
+  /** Writes at the next index; what it touched is told afterwards. */
+  write<T>(topics: readonly string[], change: (index: number) => T): T {
+    this.requireLeader();
+    const index = this.indexes.next();
+    const result = change(index);
+    this.indexes.changed(index, topics);
+    return result;
+  }
+
+  #begin(): void {
+    this.agent.join();
+    // A server registers itself as the service "consul".
+    const { identity, port } = this.options;
+    this.catalog.register({
+      node: undefined,
+      nodeName: identity.node,
+      service: {
+        ID: 'consul',
+        Service: 'consul',
+        Tags: [],
+        Address: '',
+        Meta: { version: '1.8.7', raft_version: '3' },
+        Port: port,
+        Weights: { Passing: 1, Warning: 1 },
+        EnableTagOverride: false,
+        Connect: {},
+      },
+    });
+  }
+
+  /** What a session held is released, or deleted, and stays closed to locks for its delay. */
+  #release(session: SessionRecord): void {
+    const held = this.kv.heldBy(session.id);
+    if (held.length === 0) return;
+    const index = this.indexes.last;
+    for (const { key, value, flags } of held) {
+      if (session.behavior === 'delete') this.kv.delete(index, key);
+      else this.kv.put(index, key, value, flags, { released: true });
+      if (session.lockDelayMs > 0) this.kv.closeFor(key, session.lockDelayMs);
+    }
+    this.indexes.changed(index, [KV]);
+  }
+}
+
+export function tokenOf({ headers, query }: ApiRequest): string {
+  const header = headers['x-consul-token'];
+  const bearer = /^Bearer (.+)$/i.exec(String(headers.authorization ?? ''))?.[1];
+  return (Array.isArray(header) ? header[0] : header) ?? bearer ?? query.get('token') ?? '';
+}
+
+/** An endpoint: its path (one that ends in `/` takes everything below), its methods, and what it does. */
+export interface Endpoint {
+  readonly path: string;
+  readonly methods: Readonly<
+    Record<string, (core: Core, request: ApiRequest) => ApiReply | Promise<ApiReply>>
+  >;
+}

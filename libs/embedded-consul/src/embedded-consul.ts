@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { aclEndpoints } from './acl/acl.endpoints.js';
+import { agentEndpoints } from './agent/agent.endpoints.js';
+import { checkEndpoints } from './agent/check.endpoints.js';
+import { catalogEndpoints } from './catalog/catalog.endpoints.js';
+import { Core, type Endpoint } from './core.js';
+import { eventEndpoints } from './event/event.endpoints.js';
+import { Faults } from './faults/faults.js';
+import { healthEndpoints } from './health/health.endpoints.js';
+import { ApiError } from './http/api-error.js';
+import { ApiServer } from './http/server.js';
+import { kvEndpoints } from './kv/kv.endpoints.js';
+import { txnEndpoints } from './kv/txn.endpoints.js';
+import { queryEndpoints } from './prepared-query/query.endpoints.js';
+import { sessionEndpoints } from './session/session.endpoints.js';
+import { statusEndpoints } from './status/status.endpoints.js';
+import { ControllableClock } from './time/controllable-clock.js';
+
+export interface EmbeddedConsulOptions {
+  /** Default: 0, a free one. */
+  port?: number;
+  /** Default: `127.0.0.1`. */
+  host?: string;
+  /** Default: `embedded-` and a number. */
+  node?: string;
+  /** Default: a random UUID. */
+  nodeId?: string;
+  /** Default: `dc1`. */
+  datacenter?: string;
+  /** Turns ACLs on, with the default policy *deny*; the token may do everything. Default: off. */
+  acl?: { managementToken?: string };
+  /** Statuses and texts of 1.8, or those of newer versions where they are known to differ. Default: `1.8`. */
+  compatibility?: '1.8' | 'latest';
+  /** Uniform in [0, 1), for jitter and the first look of a check. Default: `Math.random`. */
+  random?: () => number;
+}
+
+const NOT_IMPLEMENTED: readonly string[] = [
+  '/v1/connect/',
+  '/v1/config',
+  '/v1/config/',
+  '/v1/operator/',
+  '/v1/snapshot',
+  '/v1/coordinate/',
+  '/v1/agent/',
+];
+const everyMethod = (answer: () => never): Endpoint['methods'] => ({
+  GET: answer,
+  PUT: answer,
+  POST: answer,
+  DELETE: answer,
+});
+
+let started = 0;
+
+/**
+ * An agent in this process that speaks Consul's HTTP API, for development and tests. It keeps everything in memory: no
+ * store to trust data to.
+ *
+ * @example
+ * ```ts
+ * const consul = await EmbeddedConsul.start();
+ * // ... an app with agent: { url: consul.url }
+ * await consul.stop();
+ * ```
+ */
+export class EmbeddedConsul {
+  /** Time that a test can push forward: TTLs, sessions, reapers and waits follow. */
+  readonly clock: ControllableClock;
+  readonly faults: Faults;
+  readonly #server: ApiServer;
+  readonly #host: string;
+  readonly #core: Core;
+  #port = 0;
+  #stopped: Promise<void> | undefined;
+
+  static async start(options: EmbeddedConsulOptions = {}): Promise<EmbeddedConsul> {
+    const consul = new EmbeddedConsul(options);
+    consul.#port = await consul.#server.listen(options.port ?? 0, consul.#host);
+    return consul;
+  }
+
+  private constructor(options: EmbeddedConsulOptions) {
+    this.#host = options.host ?? '127.0.0.1';
+    this.clock = new ControllableClock();
+    this.#core = new Core({
+      identity: {
+        node: options.node ?? `embedded-${++started}`,
+        nodeId: options.nodeId ?? randomUUID(),
+        address: '127.0.0.1',
+        datacenter: options.datacenter ?? 'dc1',
+      },
+      port: 8300,
+      clock: this.clock,
+      random: options.random ?? Math.random,
+      acl: { enabled: options.acl !== undefined, managementToken: options.acl?.managementToken },
+      compatibility: options.compatibility ?? '1.8',
+    });
+    this.faults = new Faults(
+      () => this.#core,
+      () => this.#server.resetAll(),
+    );
+    this.#server = new ApiServer(() => this.#core, endpoints, this.faults);
+  }
+
+  /** Where it listens, such as `http://127.0.0.1:43210`. */
+  get url(): string {
+    return `http://${this.#host}:${this.#port}`;
+  }
+
+  /** Open connections, and reads that block. */
+  get load(): { connections: number; blocked: number } {
+    return { connections: this.#server.connections, blocked: this.#core.indexes.waiters };
+  }
+
+  /** Ends every connection and every timer. It may be called again. */
+  async stop(): Promise<void> {
+    this.#stopped ??= (async () => {
+      this.#core.stop();
+      await this.#server.close();
+    })();
+    await this.#stopped;
+  }
+}
+
+const endpoints: readonly Endpoint[] = [
+  ...agentEndpoints,
+  ...checkEndpoints,
+  ...catalogEndpoints,
+  ...healthEndpoints,
+  ...kvEndpoints,
+  ...txnEndpoints,
+  ...sessionEndpoints,
+  ...statusEndpoints,
+  ...eventEndpoints,
+  ...queryEndpoints,
+  ...aclEndpoints,
+  ...NOT_IMPLEMENTED.map((path) => ({
+    path,
+    methods: everyMethod(() => {
+      throw new ApiError(501, `embedded-consul: ${path} is not implemented`);
+    }),
+  })),
+];

@@ -1,0 +1,102 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Core, Endpoint, UserEvent } from '../core.js';
+import { badRequest, permissionDenied, serverError } from '../http/api-error.js';
+import { parameter, type ApiReply, type ApiRequest } from '../http/api-request.js';
+import { blockingRead, readOptions } from '../state/blocking-query.js';
+
+export const eventEndpoints: readonly Endpoint[] = [
+  { path: '/v1/event/fire/', methods: { PUT: fire } },
+  { path: '/v1/event/list', methods: { GET: list } },
+];
+
+const EVENTS = 'events';
+const MOST_KEPT = 256;
+
+function fire(core: Core, request: ApiRequest): ApiReply {
+  const name = request.rest;
+  if (name === '') throw badRequest('Missing name');
+  core.datacenter(request);
+  if (!eventAuthorizer(core, request).may('event', name, 'write')) throw permissionDenied();
+  const event: UserEvent = {
+    ID: randomUUID(),
+    Name: name,
+    Payload: request.body.length > 0 ? request.body.toString('base64') : null,
+    NodeFilter: parameter(request, 'node'),
+    ServiceFilter: parameter(request, 'service'),
+    TagFilter: parameter(request, 'tag'),
+    Version: 1,
+    LTime: 0,
+  };
+  if (event.TagFilter && !event.ServiceFilter)
+    throw serverError('Cannot provide tag filter without service filter');
+  for (const [kind, text] of [
+    ['node', event.NodeFilter],
+    ['service', event.ServiceFilter],
+    ['tag', event.TagFilter],
+  ] as const) {
+    if (!isPattern(text))
+      throw serverError(`Invalid ${kind} filter: error parsing regexp: missing closing ): \`${text}\``);
+  }
+  if (isForUs(core, event)) {
+    core.events.push({ ...event, LTime: core.events.length + 2 });
+    core.events.splice(0, core.events.length - MOST_KEPT);
+    core.indexes.changed(core.indexes.last, [EVENTS]);
+  }
+  return { json: event };
+}
+
+/** Here an unknown token is an error of the server, of all places. */
+function eventAuthorizer(core: Core, request: ApiRequest): ReturnType<Core['authorizer']> {
+  try {
+    return core.authorizer(request);
+  } catch (error) {
+    throw serverError((error as Error).message);
+  }
+}
+
+/** An agent keeps only the events that are meant for it. */
+function isForUs(core: Core, event: UserEvent): boolean {
+  if (event.NodeFilter && !new RegExp(event.NodeFilter).test(core.options.identity.node)) return false;
+  if (!event.ServiceFilter) return true;
+  return [...core.agent.services.values()].some(
+    ({ name, tags }) =>
+      new RegExp(event.ServiceFilter).test(name) &&
+      (!event.TagFilter || tags.some((tag) => new RegExp(event.TagFilter).test(tag))),
+  );
+}
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function list(core: Core, request: ApiRequest): Promise<ApiReply> {
+  const authorizer = core.authorizer(request);
+  const name = parameter(request, 'name');
+  const options = readOptions(request);
+  // The index of a list is a number made of its last event's id: it only says whether that is still the last.
+  const { body } = await blockingRead(
+    core.blocking,
+    request,
+    options,
+    () => [EVENTS],
+    () => {
+      const events = core.events.filter(
+        (event) => (!name || event.Name === name) && authorizer.may('event', event.Name, 'read'),
+      );
+      const last = events.at(-1);
+      const isNew = last && indexOf(last) !== options.minIndex;
+      return { index: isNew ? Number.MAX_SAFE_INTEGER : 0, body: events };
+    },
+  );
+  const last = body.at(-1);
+  return { headers: { 'X-Consul-Index': last ? String(indexOf(last)) : '1' }, json: body };
+}
+
+function indexOf({ ID }: UserEvent): bigint {
+  return createHash('sha256').update(ID).digest().readBigUInt64BE() >> 1n;
+}

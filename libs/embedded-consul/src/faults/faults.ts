@@ -1,0 +1,170 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Core } from '../core.js';
+
+interface StatusFault {
+  readonly status: 429 | 500 | 503;
+  readonly path: string;
+  times: number;
+}
+
+const STATUS_TEXTS: Readonly<Record<number, string>> = {
+  429: 'Your IP is issuing too many concurrent connections, please rate limit your calls',
+  500: 'rpc error making call: EOF',
+  503: 'rate limit reached, try another server',
+};
+
+/**
+ * Makes the agent misbehave. Each fault stays until `heal()`; several may be on at once.
+ *
+ * @example
+ * ```ts
+ * consul.faults.status(500, { path: '/v1/health/service', times: 3 });
+ * consul.faults.noLeader();
+ * consul.faults.heal();
+ * ```
+ */
+export class Faults {
+  readonly #core: () => Core;
+  readonly #reset: () => void;
+  #delayMs = 0;
+  /** Settles when what hangs may go on. */
+  #hanging: { going: Promise<void>; go: () => void } | undefined;
+  #halfOpen = false;
+  #resetting = false;
+  #statuses: StatusFault[] = [];
+  #connectionLimit = Infinity;
+  /** Answers are no JSON. */
+  garble = false;
+
+  constructor(core: () => Core, reset: () => void) {
+    this.#core = core;
+    this.#reset = reset;
+  }
+
+  /** The servers have no leader: reads and writes answer 500, `stale` and `cached` reads go on. */
+  noLeader(): void {
+    this.#core().distortion.leader = false;
+    this.#core().indexes.wakeAll();
+  }
+
+  /** The agent has forgotten everything: services, keys, sessions. Connections stay. */
+  loseState(): void {
+    this.#core().restart(false);
+  }
+
+  /** Every connection is reset, and the agent is back at once, with its data or without. */
+  restart({ keepState = true }: { keepState?: boolean } = {}): void {
+    this.#reset();
+    this.#core().restart(keepState);
+  }
+
+  /** Lists of this service, or of all, are empty though its instances are there. */
+  emptyLists(service = '*'): void {
+    this.#core().distortion.emptyLists.add(service);
+    this.#core().indexes.wakeAll();
+  }
+
+  /** Every answer comes so many milliseconds later. */
+  delay(milliseconds: number): void {
+    this.#delayMs = milliseconds;
+  }
+
+  /** Requests are taken and not answered, until `heal()`: as of an agent that is stopped, and continued. */
+  hang(): void {
+    let go = (): void => undefined;
+    const going = new Promise<void>((resolve) => (go = resolve));
+    this.#hanging ??= { going, go };
+  }
+
+  /** Connections stay open, and nothing that is sent on them is answered, ever; new ones too. */
+  halfOpen(): void {
+    this.#halfOpen = true;
+  }
+
+  /** Every connection is reset, and every new one as soon as it asks. */
+  reset(): void {
+    this.#resetting = true;
+    this.#reset();
+  }
+
+  /** Requests whose path begins like this answer with this status, so many times; default: all, always. */
+  status(
+    status: StatusFault['status'],
+    { path = '/', times = Infinity }: { path?: string; times?: number } = {},
+  ): void {
+    this.#statuses.push({ status, path, times });
+  }
+
+  /** Answers that should be JSON are not. */
+  garbage(): void {
+    this.garble = true;
+  }
+
+  /** The index falls, as after a restored snapshot; by so much. */
+  indexGoesBack(by = 1_000_000): void {
+    this.#core().distortion.indexShift -= by;
+    this.#core().indexes.wakeAll();
+  }
+
+  /** The index stays what it is, whatever changes. */
+  frozenIndex(): void {
+    this.#core().distortion.frozenIndex = this.#core().indexes.last;
+  }
+
+  /** No token may do anything. */
+  denyAcl(): void {
+    this.#core().acl.denyEverything = true;
+  }
+
+  /** So many connections at most; one more is closed at once. */
+  connectionLimit(connections: number): void {
+    this.#connectionLimit = connections;
+  }
+
+  /** Undoes all of it: what hangs is answered, and half-open connections are reset. */
+  heal(): void {
+    if (this.#halfOpen) this.#reset();
+    this.#hanging?.go();
+    this.#hanging = undefined;
+    this.#delayMs = 0;
+    this.#halfOpen = this.#resetting = this.garble = false;
+    this.#statuses = [];
+    this.#connectionLimit = Infinity;
+    const { distortion, acl, indexes } = this.#core();
+    distortion.leader = true;
+    distortion.indexShift = 0;
+    distortion.frozenIndex = undefined;
+    distortion.emptyLists.clear();
+    acl.denyEverything = false;
+    indexes.wakeAll();
+  }
+
+  /** @internal Whether a new connection may stay. */
+  accept(socket: Socket, open: number): boolean {
+    if (open < this.#connectionLimit) return true;
+    socket.resetAndDestroy();
+    return false;
+  }
+
+  /** @internal False when the request has been dealt with, or never will be. */
+  async handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    if (this.#resetting) {
+      request.socket.resetAndDestroy();
+      return false;
+    }
+    if (this.#halfOpen) return false;
+    await this.#hanging?.going;
+    if (this.#delayMs > 0) await sleep(this.#delayMs, undefined, { ref: false });
+    const fault = this.#statuses.find((each) => each.times > 0 && path.startsWith(each.path));
+    if (!fault) return true;
+    fault.times--;
+    response.writeHead(fault.status, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      ...(fault.status === 500 ? { 'X-Consul-Index': '1' } : { 'Retry-After': '1' }),
+    });
+    response.end(STATUS_TEXTS[fault.status]);
+    return false;
+  }
+}

@@ -1,0 +1,57 @@
+interface Timer {
+  due: number;
+  readonly callback: () => void;
+  handle: NodeJS.Timeout | undefined;
+}
+
+/** Real time that a test can push forward: timers that come due on the way run in their order. */
+export class ControllableClock {
+  #offset = 0;
+  readonly #timers = new Set<Timer>();
+
+  /** Milliseconds; only differences mean anything. */
+  now(): number {
+    return performance.now() + this.#offset;
+  }
+
+  /** Calls back once after so many milliseconds, unless the function that it returns was called before. */
+  after(milliseconds: number, callback: () => void): () => void {
+    const timer: Timer = { due: this.now() + milliseconds, callback, handle: undefined };
+    this.#timers.add(timer);
+    this.#arm(timer);
+    return () => this.#drop(timer);
+  }
+
+  /** Time that passes at once. */
+  advance(milliseconds: number): void {
+    const end = this.now() + milliseconds;
+    for (;;) {
+      const next = [...this.#timers].sort((a, b) => a.due - b.due)[0];
+      if (!next || next.due > end) break;
+      this.#offset += Math.max(0, next.due - this.now());
+      this.#fire(next);
+    }
+    this.#offset += Math.max(0, end - this.now());
+    for (const timer of this.#timers) this.#arm(timer);
+  }
+
+  /** Drops every timer. */
+  stop(): void {
+    for (const timer of [...this.#timers]) this.#drop(timer);
+  }
+
+  #arm(timer: Timer): void {
+    clearTimeout(timer.handle);
+    timer.handle = setTimeout(() => this.#fire(timer), Math.max(0, timer.due - this.now()));
+  }
+
+  #fire(timer: Timer): void {
+    this.#drop(timer);
+    timer.callback();
+  }
+
+  #drop(timer: Timer): void {
+    clearTimeout(timer.handle);
+    this.#timers.delete(timer);
+  }
+}

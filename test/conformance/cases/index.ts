@@ -1,0 +1,16 @@
+import { blockingCases } from './blocking.cases.js';
+import { checkCases } from './check.cases.js';
+import { kvCases } from './kv.cases.js';
+import { readCases } from './read.cases.js';
+import { registrationCases } from './registration.cases.js';
+import { sessionCases } from './session.cases.js';
+
+export { aclCases } from './acl.cases.js';
+export const openCases = [
+  ...registrationCases,
+  ...checkCases,
+  ...readCases,
+  ...kvCases,
+  ...sessionCases,
+  ...blockingCases,
+];

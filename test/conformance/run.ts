@@ -1,0 +1,42 @@
+// `npm run conformance`: every case on both agents; prints agreement per area, and what differs. Exits 1 on any disagreement.
+import { randomUUID } from 'node:crypto';
+import { aclCases, openCases } from './cases/index.js';
+import { Pair, type Verdict } from './compare.js';
+
+const LONGEST_SHOWN = 600;
+
+async function judgeAll(): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const [cases, token] of [
+    [openCases, undefined],
+    [aclCases, randomUUID()],
+  ] as const) {
+    const pair = await Pair.start(token);
+    try {
+      for (const subject of cases) {
+        const verdict = await pair.judge(subject);
+        verdicts.push(verdict);
+        if (!verdict.agrees) process.stdout.write(describe(verdict));
+      }
+    } finally {
+      await pair.stop();
+    }
+  }
+  return verdicts;
+}
+
+function describe({ case: { area, name }, real, embedded }: Verdict): string {
+  const show = (value: unknown): string => JSON.stringify(value).slice(0, LONGEST_SHOWN);
+  return `DIFFERS ${area}: ${name}\n  real      ${show(real)}\n  embedded  ${show(embedded)}\n`;
+}
+
+const verdicts = await judgeAll();
+const areas = new Map<string, Verdict[]>();
+for (const verdict of verdicts)
+  areas.set(verdict.case.area, [...(areas.get(verdict.case.area) ?? []), verdict]);
+for (const [area, all] of areas) {
+  process.stdout.write(`${area.padEnd(18)} ${all.filter(({ agrees }) => agrees).length} of ${all.length}\n`);
+}
+const agreed = verdicts.filter(({ agrees }) => agrees).length;
+process.stdout.write(`agreement: ${agreed} of ${verdicts.length} cases\n`);
+process.exitCode = agreed === verdicts.length ? 0 : 1;

@@ -1,0 +1,94 @@
+import { EmbeddedConsul } from '@rookery/embedded-consul';
+import { ConsulAgent } from './consul-agent.js';
+
+/** What a suite needs of a Consul, be it the real binary or the embedded one. */
+export interface TestConsul {
+  readonly url: string;
+  /** A bare request, to look at Consul without the client under test. */
+  request: ConsulAgent['request'];
+  kill(): Promise<void>;
+  restart(options?: { keepData?: boolean }): Promise<void>;
+  /** It takes connections and never answers. */
+  pause(): void;
+  resume(): void;
+  stop(): Promise<void>;
+}
+
+export interface TestConsulOptions {
+  /** Turns ACLs on, default deny, with this UUID as the management token. */
+  token?: string;
+}
+
+/** Names which of the two the suites run on: `embedded`, else the real one. */
+export const TEST_CONSUL_VARIABLE = 'ROOKERY_TEST_CONSUL';
+
+/** A Consul of the kind that this run of the suites is for. */
+export async function startTestConsul(options: TestConsulOptions = {}): Promise<TestConsul> {
+  if (process.env[TEST_CONSUL_VARIABLE] !== 'embedded') return ConsulAgent.start(options);
+  return EmbeddedTestConsul.start(options);
+}
+
+class EmbeddedTestConsul implements TestConsul {
+  static async start(options: TestConsulOptions): Promise<EmbeddedTestConsul> {
+    return new EmbeddedTestConsul(options, await begin(options, 0));
+  }
+
+  private constructor(
+    private readonly options: TestConsulOptions,
+    private consul: EmbeddedConsul,
+  ) {}
+
+  get url(): string {
+    return this.consul.url;
+  }
+
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): ReturnType<ConsulAgent['request']> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { ...(this.options.token ? { 'x-consul-token': this.options.token } : {}), ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      signal: AbortSignal.timeout(5_000),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: parse(text) };
+  }
+
+  async kill(): Promise<void> {
+    await this.consul.stop();
+  }
+
+  /** Empty: the embedded one keeps nothing over a restart. */
+  async restart(): Promise<void> {
+    await this.consul.stop();
+    this.consul = await begin(this.options, Number(new URL(this.url).port));
+  }
+
+  pause(): void {
+    this.consul.faults.hang();
+  }
+
+  resume(): void {
+    this.consul.faults.heal();
+  }
+
+  async stop(): Promise<void> {
+    await this.consul.stop();
+  }
+}
+
+function begin({ token }: TestConsulOptions, port: number): Promise<EmbeddedConsul> {
+  return EmbeddedConsul.start({ port, ...(token ? { acl: { managementToken: token } } : {}) });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
