@@ -46,7 +46,7 @@ ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (p
   Open         ${storefront}/books?search=dune
                ${storefront}/books/42          one book; "answeredBy" changes with every call
                ${storefront}/instances         what the storefront knows of inventory
-               ${consulUrl}/ui                  what Consul knows
+               ${consulUrl}/v1/catalog/services        what Consul knows
 
   Try          kill ${inventories[0]?.pid ?? ''}                and go on calling the storefront
                kill -9 ${inventories[1]?.pid ?? ''}             the same without a goodbye: what was under way on it may fail
