@@ -202,7 +202,8 @@ describe('@ServiceClient with Consul', () => {
     expect(missing).toMatchObject({ code: 'ERR_BAD_REQUEST', response: { status: 404 } });
     const late = await failure(axiosRef.get('/slow', { timeout: 150 }));
     expect(late).toMatchObject({ code: 'ECONNABORTED' });
-    expect(late.call?.attempts[0]?.reason).toMatch(/no answer in 150 ms/);
+    // The attempt has what is left of the call's time.
+    expect(late.call?.attempts[0]?.reason).toMatch(/^no answer in \d+ ms$/);
     expect((await failure(axiosRef.get('/slow', { call: { timeout: '120ms' } }))).code).toBe('ECONNABORTED');
     expect((await failure(caller.hasty.axiosRef.get('/slow'))).message).toMatch(/no answer in 200 ms/);
     const large = await failure(axiosRef.get('/echo/1', { maxContentLength: 5 }));
