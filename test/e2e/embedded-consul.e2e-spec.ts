@@ -10,6 +10,7 @@ import { EmbeddedConsul, type EmbeddedConsulOptions } from '@rookery/embedded-co
 import { eventually } from '@rookery/test-support';
 import NodeConsul from 'consul';
 
+const COMMAND = fileURLToPath(new URL('../../libs/embedded-consul/dist/bin.js', import.meta.url));
 const MEMORY_SCRIPT = fileURLToPath(new URL('./embedded-memory.mjs', import.meta.url));
 
 describe('EmbeddedConsul', () => {
@@ -335,6 +336,25 @@ describe('EmbeddedConsul', () => {
     const headers = { 'x-consul-token': secret };
     expect((await fetch(`${consul.url}/v1/agent/self`, { headers })).status).toBe(200);
     expect((await ask('GET', '/v1/agent/self')).status).toBe(403);
+  });
+
+  it('runs from a shell, and ends with Ctrl-C', async () => {
+    const run = (...args: string[]) =>
+      spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = run('--port', '0', '--datacenter', 'here');
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const url = await eventually(() =>
+      /embedded-consul at (\S+):? for development/.exec(output)?.[1]?.replace(/:$/, ''),
+    );
+    expect(await (await fetch(`${url}/v1/catalog/datacenters`)).json()).toEqual(['here']);
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    const wrong = run('--port', 'x');
+    let complaint = '';
+    wrong.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+    expect(await once(wrong, 'exit')).toEqual([1, null]);
+    expect(complaint).toMatch(/--port x: must be a whole number from 0 to 65535\nusage: embedded-consul/);
   });
 
   it('works with an independent client: node-consul', async () => {

@@ -1,6 +1,7 @@
 import { blockingCases } from './blocking.cases.js';
 import { checkCases } from './check.cases.js';
 import { kvCases } from './kv.cases.js';
+import { probeCases } from './probe.cases.js';
 import { readCases } from './read.cases.js';
 import { registrationCases } from './registration.cases.js';
 import { sessionCases } from './session.cases.js';
@@ -13,4 +14,5 @@ export const openCases = [
   ...kvCases,
   ...sessionCases,
   ...blockingCases,
+  ...probeCases,
 ];

@@ -56,15 +56,17 @@ export function grpcProbe(target: string, tls: boolean): Probe {
       stream.on('response', readStatus);
       stream.on('trailers', readStatus);
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-      stream.once('error', () => unavailable('connection closed'));
-      stream.once('close', () => {
+      stream.on('error', () => undefined); // its close follows, and the session says why
+      // After the session's own error, which comes behind that of its stream.
+      stream.once('close', () => setImmediate(finish));
+      const finish = (): void => {
         if (status === undefined) unavailable('connection closed');
         else if (status !== '0') {
           end(critical(`rpc error: code = ${STATUS_NAMES[status] ?? 'Unknown'} desc = ${message}`));
         } else if (servingStatus(Buffer.concat(chunks)) === SERVING) {
           end(passing(`gRPC check ${target}: success`));
         } else end(critical("gRPC application didn't report service healthy"));
-      });
+      };
       stream.end(healthRequest(service));
     });
   };

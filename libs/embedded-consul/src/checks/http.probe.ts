@@ -43,13 +43,13 @@ async function look(
     response.resume();
     return look(options, new URL(location, url), signal, redirects - 1);
   }
-  let body = '';
-  for await (const chunk of response) {
-    if (body.length < options.outputMaxSize) body += String(chunk);
+  // Of a long answer the end is kept, in bytes.
+  let body = Buffer.alloc(0);
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    body = Buffer.concat([body, chunk]).subarray(-options.outputMaxSize);
   }
   const status = code >= 200 && code < 300 ? 'passing' : code === 429 ? 'warning' : 'critical';
-  const text = body.slice(0, options.outputMaxSize);
-  const output = `HTTP ${options.method || 'GET'} ${options.url}: ${code} ${STATUS_CODES[code] ?? ''} Output: ${text}`;
+  const output = `HTTP ${options.method || 'GET'} ${options.url}: ${code} ${STATUS_CODES[code] ?? ''} Output: ${body.toString()}`;
   return { status, output };
 }
 
