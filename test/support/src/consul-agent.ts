@@ -24,6 +24,8 @@ export interface ConsulAgentOptions {
   joinWan?: readonly ConsulAgent[];
   /** Turns ACLs on, default deny, with this UUID as the management token. */
   token?: string;
+  /** Opens the HTTPS port as well; `config` names the certificates. */
+  https?: boolean;
   /** More of the agent's JSON configuration. */
   config?: Record<string, unknown>;
 }
@@ -34,6 +36,7 @@ export interface AgentPorts {
   readonly server: number;
   readonly serf_lan: number;
   readonly serf_wan: number;
+  readonly https: number;
 }
 
 const READY_WITHIN_MS = 60_000;
@@ -58,8 +61,8 @@ export class ConsulAgent {
   /** Starts an agent and waits only until its HTTP port answers; the members of a cluster elect a leader together. */
   static async launch(options: ConsulAgentOptions = {}): Promise<ConsulAgent> {
     for (let tries = 1; ; tries++) {
-      const [http = 0, dns = 0, server = 0, serf_lan = 0, serf_wan = 0] = await freePorts(5);
-      const agent = new ConsulAgent(options, { http, dns, server, serf_lan, serf_wan });
+      const [http = 0, dns = 0, server = 0, serf_lan = 0, serf_wan = 0, https = 0] = await freePorts(6);
+      const agent = new ConsulAgent(options, { http, dns, server, serf_lan, serf_wan, https });
       try {
         await agent.up();
         return agent;
@@ -207,7 +210,7 @@ export class ConsulAgent {
       bind_addr: '127.0.0.1',
       advertise_addr: '127.0.0.1',
       client_addr: '127.0.0.1',
-      ports: { ...this.ports, grpc: -1, https: -1 },
+      ports: { ...this.ports, grpc: -1, https: this.#options.https ? this.ports.https : -1 },
       disable_update_check: true,
       disable_host_node_id: true,
       // The default elects five times slower, and notices a dead agent ten times later.
