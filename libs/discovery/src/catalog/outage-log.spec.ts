@@ -28,6 +28,19 @@ describe('OutageLog', () => {
     expect(logger.lines).toEqual(['warn cannot watch a']);
   });
 
+  it('is not held open by a watch that the registry refuses once it is back', () => {
+    const logger = new RecordingLogger();
+    const outages = new OutageLog(logger, 'the registry');
+    const refused = new DiscoveryError('RK_REGISTRY_REFUSED', 'a bad filter');
+    for (const watcher of ['good', 'bad']) outages.failed(watcher, unreachable, `cannot watch ${watcher}`);
+    outages.failed('bad', refused, 'refused');
+    outages.recovered('good');
+    expect(logger.matching(/^log .* answers again/)).toHaveLength(1);
+    outages.failed('bad', unreachable, 'away again');
+    outages.failed('bad', refused, 'refused again');
+    expect(logger.matching(/^log .* answers again/)).toHaveLength(2);
+  });
+
   it('does not let a watch that fails for ever hide an outage of another kind', () => {
     const logger = new RecordingLogger();
     const outages = new OutageLog(logger, 'the registry');
