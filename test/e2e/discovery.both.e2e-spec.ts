@@ -104,7 +104,9 @@ describe('DiscoveryService with Consul', () => {
     await eventually(async () => (await ids()).length === 2);
     await consul.kill();
     await eventually(
-      () => watching.logger.matching(/^(warn|debug) cannot watch (?!.*Bogus).*its last list stays in use/).length > 0,
+      () =>
+        watching.logger.matching(/^(warn|debug) cannot watch (?!.*Bogus).*its last list stays in use/)
+          .length > 0,
     );
     expect(await ids()).toEqual(['s1', 's2']);
     await consul.restart({ keepData: false });
