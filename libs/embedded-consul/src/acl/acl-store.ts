@@ -28,7 +28,6 @@ export interface Authorizer {
 }
 
 const EVERYTHING: Authorizer = { may: () => true, mayOperator: () => true, mayAcl: () => true };
-export const ANONYMOUS_ACCESSOR = '00000000-0000-0000-0000-000000000002';
 const MANAGEMENT_POLICY = '00000000-0000-0000-0000-000000000001';
 const DENY_ALL = 'deny' as const;
 

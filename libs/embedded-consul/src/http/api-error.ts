@@ -15,4 +15,3 @@ export const serverError = (text: string): ApiError => new ApiError(500, text);
 /** An error of a read that the servers answered. */
 export const readError = (text: string): ApiError => new ApiError(500, text, true);
 export const permissionDenied = (): ApiError => new ApiError(403, 'Permission denied');
-export const noCluster = (): ApiError => new ApiError(500, 'No cluster leader');
