@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bareRequest, type BareAnswer } from './bare-request.js';
 import { endWithUs, exited } from './child-processes.js';
 import { eventually } from './eventually.js';
 import { findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
@@ -145,20 +146,13 @@ export class ConsulAgent {
   }
 
   /** A bare request, to look at Consul without the client under test. */
-  async request(
+  request(
     method: string,
     path: string,
     body?: unknown,
-    headers: Record<string, string> = {},
-  ): Promise<{ status: number; headers: Headers; text: string; body: unknown }> {
-    const response = await fetch(this.url + path, {
-      method,
-      headers: { ...(this.#options.token ? { 'x-consul-token': this.#options.token } : {}), ...headers },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      signal: AbortSignal.timeout(5_000),
-    });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parse(text) };
+    headers?: Record<string, string>,
+  ): Promise<BareAnswer> {
+    return bareRequest(this.url, this.#options.token, method, path, body, headers);
   }
 
   get #dataDirectory(): string {
@@ -234,11 +228,3 @@ const FAST_GOSSIP = {
   suspicion_mult: 3,
   gossip_interval: '100ms',
 };
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}

@@ -1,11 +1,17 @@
 import { EmbeddedConsul } from '@rookery/embedded-consul';
+import { bareRequest, type BareAnswer } from './bare-request.js';
 import { ConsulAgent } from './consul-agent.js';
 
 /** What a suite needs of a Consul, be it the real binary or the embedded one. */
 export interface TestConsul {
   readonly url: string;
   /** A bare request, to look at Consul without the client under test. */
-  request: ConsulAgent['request'];
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<BareAnswer>;
   kill(): Promise<void>;
   restart(options?: { keepData?: boolean }): Promise<void>;
   /** It takes connections and never answers. */
@@ -42,20 +48,13 @@ class EmbeddedTestConsul implements TestConsul {
     return this.consul.url;
   }
 
-  async request(
+  request(
     method: string,
     path: string,
     body?: unknown,
-    headers: Record<string, string> = {},
-  ): ReturnType<ConsulAgent['request']> {
-    const response = await fetch(this.url + path, {
-      method,
-      headers: { ...(this.options.token ? { 'x-consul-token': this.options.token } : {}), ...headers },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      signal: AbortSignal.timeout(5_000),
-    });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parse(text) };
+    headers?: Record<string, string>,
+  ): Promise<BareAnswer> {
+    return bareRequest(this.url, this.options.token, method, path, body, headers);
   }
 
   async kill(): Promise<void> {
@@ -83,12 +82,4 @@ class EmbeddedTestConsul implements TestConsul {
 
 function begin({ token }: TestConsulOptions, port: number): Promise<EmbeddedConsul> {
   return EmbeddedConsul.start({ port, ...(token ? { acl: { managementToken: token } } : {}) });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
