@@ -5,7 +5,8 @@ import { randomRequests } from './random-request.js';
 
 const REQUESTS = 10_000;
 const COMPARED = 500;
-const SEED = Number(process.env.ROOKERY_SEED ?? Date.now() % 1_000_000);
+/** Always the same one, unless another is asked for: what is found by chance must not fail a change that has no part in it. */
+const SEED = Number(process.env.ROOKERY_SEED ?? 40_864);
 
 describe(`random requests, seed ${SEED}`, () => {
   let pair: Pair;

@@ -1,6 +1,6 @@
 import type { Request } from './conformance-case.js';
 
-const PATHS: readonly (readonly [method: string, path: string])[] = [
+export const PATHS: readonly (readonly [method: string, path: string])[] = [
   ['PUT', '/v1/agent/service/register'],
   ['PUT', '/v1/agent/service/deregister/ID'],
   ['PUT', '/v1/agent/service/maintenance/ID'],
@@ -46,7 +46,7 @@ const IDS = [
   '%00',
   'a//b',
 ];
-const QUERIES = [
+export const QUERIES = [
   '',
   '?passing',
   '?recurse',
@@ -74,6 +74,10 @@ const QUERIES = [
   '?consistent&stale',
   '?separator=/',
   '?limit=q',
+  '?max_stale=q',
+  '?cached&consistent',
+  '?index=5&wait=q',
+  '?passing=q',
 ];
 const KEYS = [
   'Name',

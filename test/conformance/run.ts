@@ -1,26 +1,22 @@
 // `npm run conformance`: every case on both agents; prints agreement per area, and what differs. Exits 1 on any disagreement.
 import { randomUUID } from 'node:crypto';
-import { aclCases, openCases } from './cases/index.js';
+import { aclCases, openCases, slowCases } from './cases/index.js';
 import { Pair, type Verdict } from './compare.js';
+import type { ConformanceCase } from './conformance-case.js';
 
 const LONGEST_SHOWN = 600;
 
-async function judgeAll(): Promise<Verdict[]> {
+async function judge(cases: readonly ConformanceCase[], token?: string): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
-  for (const [cases, token] of [
-    [openCases, undefined],
-    [aclCases, randomUUID()],
-  ] as const) {
-    const pair = await Pair.start(token);
-    try {
-      for (const subject of cases) {
-        const verdict = await pair.judge(subject);
-        verdicts.push(verdict);
-        if (!verdict.agrees) process.stdout.write(describe(verdict));
-      }
-    } finally {
-      await pair.stop();
+  const pair = await Pair.start(token);
+  try {
+    for (const subject of cases) {
+      const verdict = await pair.judge(subject);
+      verdicts.push(verdict);
+      if (!verdict.agrees) process.stdout.write(describe(verdict));
     }
+  } finally {
+    await pair.stop();
   }
   return verdicts;
 }
@@ -30,7 +26,10 @@ function describe({ case: { area, name }, real, embedded }: Verdict): string {
   return `DIFFERS ${area}: ${name}\n  real      ${show(real)}\n  embedded  ${show(embedded)}\n`;
 }
 
-const verdicts = await judgeAll();
+// The slow ones wait, for the most part: they do not disturb the others.
+const slow = judge(slowCases);
+const quick = [...(await judge(openCases)), ...(await judge(aclCases, randomUUID()))];
+const verdicts = [...quick, ...(await slow)];
 const areas = new Map<string, Verdict[]>();
 for (const verdict of verdicts)
   areas.set(verdict.case.area, [...(areas.get(verdict.case.area) ?? []), verdict]);

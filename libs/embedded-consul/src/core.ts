@@ -4,6 +4,7 @@ import { Catalog } from './catalog/catalog.js';
 import { ApiError } from './http/api-error.js';
 import type { ApiReply, ApiRequest } from './http/api-request.js';
 import { KV, KvStore } from './kv/kv-store.js';
+import { ReadCache } from './state/read-cache.js';
 import { SessionStore, type SessionRecord } from './session/session-store.js';
 import { blockingRead, readOptions, type BlockingContext, type Reading } from './state/blocking-query.js';
 import { IndexBook } from './state/index-book.js';
@@ -58,6 +59,7 @@ export class Core {
   readonly acl: AclStore;
   readonly queries = new Map<string, PreparedQuery>();
   readonly events: UserEvent[] = [];
+  readonly #cache = new ReadCache();
   readonly distortion: Distortion = {
     emptyLists: new Set(),
     leader: true,
@@ -77,6 +79,7 @@ export class Core {
 
   /** As after a restart: with its data the agent's services come back, without it nothing does. */
   restart(keepState: boolean): void {
+    this.#cache.clear();
     if (!keepState) {
       this.agent.forget();
       this.sessions.clear();
@@ -118,15 +121,18 @@ export class Core {
     request: ApiRequest,
     topics: () => readonly string[],
     read: () => Reading<T>,
-    /** Reads of the catalog and of health tell which consistency they had; others do not. */
-    tellsConsistency = false,
+    /** What the headers tell beside the index; those that tell of the cache are the ones that have one. */
+    tells: 'index' | 'consistency' | { cache: string } = 'index',
   ): Promise<{ body: T; headers: Record<string, string> }> {
     const options = readOptions(request);
+    const tellsConsistency = tells !== 'index';
     this.datacenter(request, tellsConsistency);
     if (!this.distortion.leader && options.consistency !== 'stale' && !options.cached) {
       throw new ApiError(500, 'No cluster leader', true);
     }
+    let looks = 0;
     const { index, body } = await blockingRead(this.blocking, request, options, topics, () => {
+      looks++;
       const reading = read();
       return {
         ...reading,
@@ -140,9 +146,13 @@ export class Core {
         'X-Consul-Index': String(index),
         'X-Consul-Knownleader': String(this.distortion.leader),
         'X-Consul-Lastcontact': '0',
-        ...(options.cached ? { 'X-Cache': 'HIT', Age: '0' } : {}),
+        ...(typeof tells === 'object' ? this.cacheHeaders(request, tells.cache, looks === 1) : {}),
       },
     };
+  }
+
+  cacheHeaders(request: ApiRequest, path: string, answeredAtOnce = true): Record<string, string> {
+    return this.#cache.headers(request, path, tokenOf(request), answeredAtOnce);
   }
 
   /** Only our own datacenter can be reached. */
@@ -211,6 +221,8 @@ export function tokenOf({ headers, query }: ApiRequest): string {
 /** An endpoint: its path (one that ends in `/` takes everything below), its methods, and what it does. */
 export interface Endpoint {
   readonly path: string;
+  /** Takes `?ns=` without a word; all others refuse it, as Consul without Enterprise does. */
+  readonly ignoresNamespace?: boolean;
   readonly methods: Readonly<
     Record<string, (core: Core, request: ApiRequest) => ApiReply | Promise<ApiReply>>
   >;

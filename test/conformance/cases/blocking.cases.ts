@@ -150,7 +150,72 @@ export const blockingCases: readonly ConformanceCase[] = [
       ];
     },
   },
+  eventCase('an event of that name', 'deploy', '?name=deploy'),
+  eventCase('an event of another name', 'other', '?name=deploy'),
+  eventCase('any event', 'other', ''),
+  {
+    area: 'blocking',
+    name: 'events, from an index that is not the last: at once',
+    observe: async (api) => {
+      await api.raw('PUT', '/v1/event/fire/deploy');
+      const begun = performance.now();
+      const answer = await api.raw('GET', `/v1/event/list?index=5&wait=${WAIT_MS}ms`);
+      return [performance.now() - begun < WAIT_MS, answer.status];
+    },
+  },
+  ...['/v1/health/service/web', '/v1/catalog/service/web', '/v1/catalog/services'].map(
+    (path): ConformanceCase => ({
+      area: 'cache',
+      name: `${path}: a miss, a hit, and what is waited for is a miss`,
+      observe: async (api) => {
+        await register('web')(api);
+        // Of a name of its own, so that nothing has read it before.
+        const own = `${path}?cached&node-meta=run:${Date.now()}`;
+        const seen: (string | null)[] = [];
+        const look = async (more = ''): Promise<Headers> => {
+          const { headers } = await api.raw('GET', own + more);
+          seen.push(headers.get('x-cache'), headers.get('age') && 'an age');
+          return headers;
+        };
+        await look();
+        const index = (await look()).get('x-consul-index') ?? '';
+        await look(`&index=${index}&wait=100ms`);
+        await look('&passing');
+        await look('&tag=none');
+        return seen;
+      },
+    }),
+  ),
 ];
+
+function eventCase(describe: string, name: string, query: string): ConformanceCase {
+  return {
+    area: 'blocking',
+    name: `events ${query}: ${describe} is fired`,
+    observe: async (api) => {
+      await api.raw('PUT', '/v1/event/fire/deploy', 'first');
+      const path = `/v1/event/list${query}`;
+      // As text: it has more digits than a number keeps.
+      const lastIndex = async (): Promise<string> =>
+        (await api.raw('GET', path)).headers.get('x-consul-index') ?? '';
+      while ((await lastIndex()) === '1') await pause(20);
+      const index = await lastIndex();
+      const begun = performance.now();
+      const separator = query ? '&' : '?';
+      const waiting = api.raw('GET', `${path}${separator}index=${index}&wait=${WAIT_MS}ms`);
+      await pause(60);
+      await api.raw('PUT', `/v1/event/fire/${name}`, 'second');
+      const answer = await waiting;
+      const last = (answer.json as { Name: string; Payload: string }[]).at(-1);
+      return [
+        performance.now() - begun < WAIT_MS,
+        answer.headers.get('x-consul-index') !== index,
+        last?.Name,
+        last?.Payload,
+      ];
+    },
+  };
+}
 
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));

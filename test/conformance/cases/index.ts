@@ -1,16 +1,21 @@
 import { blockingCases } from './blocking.cases.js';
 import { checkCases } from './check.cases.js';
 import { kvCases } from './kv.cases.js';
+import { nearCases } from './near.cases.js';
+import { optionCases } from './option.cases.js';
 import { probeCases } from './probe.cases.js';
 import { readCases } from './read.cases.js';
 import { registrationCases } from './registration.cases.js';
 import { sessionCases } from './session.cases.js';
 
 export { aclCases } from './acl.cases.js';
+export { slowCases } from './slow.cases.js';
 export const openCases = [
   ...registrationCases,
   ...checkCases,
   ...readCases,
+  ...nearCases,
+  ...optionCases,
   ...kvCases,
   ...sessionCases,
   ...blockingCases,

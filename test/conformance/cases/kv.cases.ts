@@ -180,6 +180,12 @@ export const kvCases: readonly ConformanceCase[] = [
       txn(Array.from({ length: 65 }, (_, n) => set(`k${n}`))),
       ['POST', '/v1/txn', '[]'],
       ['GET', '/v1/txn'],
+      ['PUT', '/v1/txn?wait=q', [{}]],
+      ['PUT', '/v1/txn', [{ Check: 0 }]],
+      ['PUT', '/v1/txn', [{ Node: 'x' }]],
+      ['PUT', '/v1/txn', [{ Service: [1] }]],
+      ['PUT', '/v1/txn?index=q', [{ KV: { Verb: 'get', Key: 'a' } }]],
+      ['PUT', '/v1/txn?wait=q', [{ KV: { Verb: 'set', Key: 'a', Value: 'dg==' } }]],
     ],
   ),
   sequenceCase('txn', 'leaves nothing of one that failed', [

@@ -3,7 +3,7 @@ import { ApiError, badRequest, permissionDenied, serverError } from '../http/api
 import { decodeBody, has, parameter, type ApiReply, type ApiRequest } from '../http/api-request.js';
 import { requestFilter } from '../filter/filter.js';
 import { agentServiceFields } from '../filter/filter-schema.js';
-import { readOptions, waitForChange } from '../state/blocking-query.js';
+import { waitForChange, waitOptions } from '../state/blocking-query.js';
 import { worst } from '../health/health.endpoints.js';
 import { localTopic } from './agent.js';
 import { contentHash, renderLocalService, type LocalCheck, type LocalService } from './local-state.js';
@@ -90,7 +90,6 @@ function member({ options: { identity } }: Core): object {
 }
 
 function services(core: Core, request: ApiRequest): ApiReply {
-  readOptions(request);
   const authorizer = core.authorizer(request);
   const matches = requestFilter(request, agentServiceFields, false);
   const visible = [...core.agent.services.values()]
@@ -102,7 +101,7 @@ function services(core: Core, request: ApiRequest): ApiReply {
 
 /** With `?hash=` it answers when the registration has changed, or after `wait`. */
 async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
-  const options = readOptions(request);
+  const options = waitOptions(request);
   const authorizer = core.authorizer(request);
   const id = request.rest;
   const read = (): LocalService | undefined => core.agent.services.get(id);

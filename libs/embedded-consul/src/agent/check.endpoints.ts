@@ -3,7 +3,6 @@ import { ApiError, badRequest, permissionDenied, serverError } from '../http/api
 import { decodeBody, parameter, type ApiReply, type ApiRequest } from '../http/api-request.js';
 import { requestFilter } from '../filter/filter.js';
 import { checkFields } from '../filter/filter-schema.js';
-import { readOptions } from '../state/blocking-query.js';
 import { renderLocalCheck } from './agent.endpoints.js';
 import { checkDefinition, checkUpdate, type CheckBody } from './service-schema.js';
 import { refuseScripts, validateCheck } from './validate-service.js';
@@ -21,7 +20,6 @@ export const checkEndpoints: readonly Endpoint[] = [
 ];
 
 function checks(core: Core, request: ApiRequest): ApiReply {
-  readOptions(request);
   const authorizer = core.authorizer(request);
   const matches = requestFilter(request, checkFields, false);
   const visible = [...core.agent.checks.values()]

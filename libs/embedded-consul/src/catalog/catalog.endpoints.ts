@@ -15,6 +15,7 @@ import {
   type GoType,
 } from '../json/go-json-decoder.js';
 import { EXTINCTION, nodeTopic, NODES, serviceNodesTopic, SERVICES } from './catalog.js';
+import { nearestFirst } from './near.js';
 import { renderCatalogService, renderService, type NewCheck, type NewService } from './catalog-types.js';
 
 export const catalogEndpoints: readonly Endpoint[] = [
@@ -124,7 +125,6 @@ interface RegisterBody {
 function register(core: Core, request: ApiRequest): ApiReply {
   const body = decodeBody(request, registerRequest) as RegisterBody;
   const authorizer = core.authorizer(request);
-  core.datacenter(request);
   if (body.Datacenter && body.Datacenter !== core.options.identity.datacenter)
     throw serverError('No path to datacenter');
   const name = body.Node ?? '';
@@ -212,8 +212,11 @@ function deregister(core: Core, request: ApiRequest): ApiReply {
   return { json: true };
 }
 
-function datacenters(core: Core): ApiReply {
-  return { json: [core.options.identity.datacenter] };
+function datacenters(core: Core, request: ApiRequest): ApiReply {
+  return {
+    headers: core.cacheHeaders(request, 'catalog/datacenters'),
+    json: [core.options.identity.datacenter],
+  };
 }
 
 async function nodes(core: Core, request: ApiRequest): Promise<ApiReply> {
@@ -229,7 +232,7 @@ async function nodes(core: Core, request: ApiRequest): Promise<ApiReply> {
         body: list.filter((found) => hasNodeMeta(request, found)).filter(matches),
       };
     },
-    true,
+    'consistency',
   );
   return { headers, json: body };
 }
@@ -252,7 +255,7 @@ async function node(core: Core, request: ApiRequest): Promise<ApiReply> {
         body: found ? { Node: found, Services: Object.fromEntries(services) } : null,
       };
     },
-    true,
+    'consistency',
   );
   return { headers, json: body };
 }
@@ -271,7 +274,7 @@ async function services(core: Core, request: ApiRequest): Promise<ApiReply> {
         body: Object.fromEntries(names.map(([name, tags]) => [name, [...tags]])),
       };
     },
-    true,
+    { cache: 'catalog/services' },
   );
   return { headers, json: body };
 }
@@ -281,6 +284,8 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
   const authorizer = core.serversAuthorizer(request);
   if (name === '') throw badRequest('Missing service name');
   const tags = request.query.getAll('tag');
+  const near = request.query.get('near');
+  const ownNode = core.options.identity.node;
   const exists = (): boolean => core.catalog.instances(name).length > 0;
   const { body, headers } = await core.read(
     request,
@@ -290,7 +295,10 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
       const hidden = core.distortion.emptyLists.has(name) || core.distortion.emptyLists.has('*');
       return {
         index: core.catalog.serviceIndex(name, exists()),
-        body: (hidden ? [] : core.catalog.instances(name))
+        body: (hidden
+          ? []
+          : nearestFirst(core.catalog.instances(name), near, ownNode, ({ node: found }) => found.Node)
+        )
           .filter(
             (found) =>
               authorizer.may('service', name, 'read') && authorizer.may('node', found.node.Node, 'read'),
@@ -303,7 +311,7 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
           .filter(matches),
       };
     },
-    true,
+    { cache: 'catalog/service' },
   );
   return { headers, json: body };
 }

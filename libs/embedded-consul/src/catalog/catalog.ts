@@ -131,10 +131,10 @@ export class Catalog {
     const topics = new Set<string>();
     const lost: { node: string; check?: string }[] = [];
     if (what.service) this.#dropService(entry, what.service, topics, lost);
-    else if (what.check) this.#dropCheck(entry, what.check, index, topics, lost);
+    else if (what.check) this.#dropCheck(entry, what.check, topics, lost);
     else {
       for (const id of [...entry.services.keys()]) this.#dropService(entry, id, topics, lost);
-      for (const id of [...entry.checks.keys()]) this.#dropCheck(entry, id, index, topics, lost);
+      for (const id of [...entry.checks.keys()]) this.#dropCheck(entry, id, topics, lost);
       this.#nodes.delete(nodeName);
       topics.add(NODES).add(nodeTopic(nodeName)).add(nodeChecksTopic(nodeName));
       lost.push({ node: nodeName });
@@ -195,7 +195,6 @@ export class Catalog {
   #dropCheck(
     entry: NodeEntry,
     id: string,
-    _index: number,
     topics: Set<string>,
     lost: { node: string; check?: string }[],
   ): void {

@@ -2,10 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Core, Endpoint, UserEvent } from '../core.js';
 import { badRequest, permissionDenied, serverError } from '../http/api-error.js';
 import { parameter, type ApiReply, type ApiRequest } from '../http/api-request.js';
-import { blockingRead, readOptions } from '../state/blocking-query.js';
+import { readOptions, waitForChange } from '../state/blocking-query.js';
 
 export const eventEndpoints: readonly Endpoint[] = [
-  { path: '/v1/event/fire/', methods: { PUT: fire } },
+  { path: '/v1/event/fire/', ignoresNamespace: true, methods: { PUT: fire } },
   { path: '/v1/event/list', methods: { GET: list } },
 ];
 
@@ -78,23 +78,17 @@ async function list(core: Core, request: ApiRequest): Promise<ApiReply> {
   const authorizer = core.authorizer(request);
   const name = parameter(request, 'name');
   const options = readOptions(request);
-  // The index of a list is a number made of its last event's id: it only says whether that is still the last.
-  const { body } = await blockingRead(
-    core.blocking,
-    request,
-    options,
-    () => [EVENTS],
-    () => {
-      const events = core.events.filter(
-        (event) => (!name || event.Name === name) && authorizer.may('event', event.Name, 'read'),
-      );
-      const last = events.at(-1);
-      const isNew = last && indexOf(last) !== options.minIndex;
-      return { index: isNew ? Number.MAX_SAFE_INTEGER : 0, body: events };
-    },
-  );
-  const last = body.at(-1);
-  return { headers: { 'X-Consul-Index': last ? String(indexOf(last)) : '1' }, json: body };
+  const deadline = core.options.clock.now() + options.waitMs;
+  for (;;) {
+    const events = core.events.filter(
+      (event) => (!name || event.Name === name) && authorizer.may('event', event.Name, 'read'),
+    );
+    const last = events.at(-1);
+    const reply = { headers: { 'X-Consul-Index': String(last ? indexOf(last) : 1) }, json: events };
+    // The index is a number made of the last event's id: it does not grow, and only says whether that is still the last.
+    const isSame = last !== undefined && indexOf(last) === options.minIndex;
+    if (!isSame || !(await waitForChange(core.blocking, request, [EVENTS], deadline))) return reply;
+  }
 }
 
 function indexOf({ ID }: UserEvent): bigint {

@@ -14,6 +14,7 @@ import {
   type NodeRecord,
   type ServiceRecord,
 } from '../catalog/catalog-types.js';
+import { nearestFirst } from '../catalog/near.js';
 import type { Core, Endpoint } from '../core.js';
 import { requestFilter } from '../filter/filter.js';
 import { checkFields, healthEntryFields } from '../filter/filter-schema.js';
@@ -64,7 +65,7 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
       request,
       () => [],
       () => ({ index: 1, body: undefined }),
-      true,
+      'consistency',
     );
     throw badRequest('Missing service name');
   }
@@ -76,7 +77,10 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
     () => {
       const matches = requestFilter(request, healthEntryFields, true);
       const hidden = core.distortion.emptyLists.has(name) || core.distortion.emptyLists.has('*');
-      const entries = hidden ? [] : entriesOf(core, name);
+      const near = request.query.get('near');
+      const entries = hidden
+        ? []
+        : nearestFirst(entriesOf(core, name), near, core.options.identity.node, (entry) => entry.node.Node);
       return {
         index: core.catalog.serviceIndex(name, core.catalog.instances(name).length > 0),
         body: entries
@@ -92,7 +96,7 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
           .filter(matches),
       };
     },
-    true,
+    { cache: 'health/service' },
   );
   const shown = passing
     ? body.filter(({ Checks }) => (Checks as CheckRecord[]).every(({ Status }) => Status === 'passing'))
@@ -161,7 +165,7 @@ async function checkList(
         body: visible.filter((check) => nodeMatches(core, request, check)),
       };
     },
-    true,
+    'consistency',
   );
   return { headers, json: body };
 }

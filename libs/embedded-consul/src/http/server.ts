@@ -136,8 +136,7 @@ export class ApiServer {
     if (!handle)
       return { status: 405, headers: { Allow: allowed }, text: `method ${request.method} not allowed` };
     try {
-      if (request.query.get('ns') && !endpoint.path.startsWith('/v1/status/'))
-        throw badRequest(NO_NAMESPACES);
+      if (request.query.get('ns') && !endpoint.ignoresNamespace) throw badRequest(NO_NAMESPACES);
       return await handle(this.core(), request);
     } catch (error) {
       if (error instanceof ApiError) {

@@ -11,11 +11,14 @@ import {
   goUint64,
   type GoStruct,
 } from '../json/go-json-decoder.js';
+import { readOptions } from '../state/blocking-query.js';
 import { applyKvOperation, type KvOperation, type KvOutcome } from './kv-operations.js';
 import { renderKv } from './kv.endpoints.js';
 import { KV } from './kv-store.js';
 
-export const txnEndpoints: readonly Endpoint[] = [{ path: '/v1/txn', methods: { PUT: txn } }];
+export const txnEndpoints: readonly Endpoint[] = [
+  { path: '/v1/txn', ignoresNamespace: true, methods: { PUT: txn } },
+];
 
 const MOST_OPERATIONS = 64;
 const LARGEST_BODY = 524_288;
@@ -41,12 +44,23 @@ const kvOperation: GoStruct = {
     Namespace: goString,
   },
 };
+/** Refused as Consul does when it is no operation at all, and with 501 when it is one. */
+function notImplemented(name: string): GoStruct {
+  return { kind: 'struct', name: `api.${name}`, errorName: name, fields: { Verb: goString } };
+}
+
 const operations = goArray(
   {
     kind: 'struct',
     name: 'api.TxnOp',
     errorName: 'TxnOp',
-    fields: { KV: kvOperation, Node: goAny, Service: goAny, Check: goAny, Intention: goAny },
+    fields: {
+      KV: kvOperation,
+      Node: notImplemented('NodeTxnOp'),
+      Service: notImplemented('ServiceTxnOp'),
+      Check: notImplemented('CheckTxnOp'),
+      Intention: goAny,
+    },
   },
   'api.TxnOps',
 );
@@ -93,6 +107,8 @@ function txn(core: Core, request: ApiRequest): ApiReply {
   );
   // A transaction that a typo turns into none is a read, as far as its answer goes.
   const reads = wanted.every(({ verb }) => READS.has(verb) || !WRITES.has(verb));
+  // Nothing blocks here, and still `wait` and `index` of a read are looked at.
+  if (reads) readOptions(request);
   return run(core, request, wanted, reads);
 }
 

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { readOptions } from '../state/blocking-query.js';
+import { nearestFirst } from '../catalog/near.js';
 import type { CheckRecord } from '../catalog/catalog-types.js';
 import type { Core, Endpoint, PreparedQuery } from '../core.js';
 import { entriesOf, renderEntry } from '../health/health.endpoints.js';
@@ -7,8 +9,8 @@ import { decodeBody, has, parameter, type ApiReply, type ApiRequest } from '../h
 import { goAny, goArray, goBool, goInt, goMap, goString, type GoStruct } from '../json/go-json-decoder.js';
 
 export const queryEndpoints: readonly Endpoint[] = [
-  { path: '/v1/query', methods: { GET: list, POST: create } },
-  { path: '/v1/query/', methods: { GET: read, PUT: update, DELETE: remove } },
+  { path: '/v1/query', ignoresNamespace: true, methods: { GET: list, POST: create } },
+  { path: '/v1/query/', ignoresNamespace: true, methods: { GET: read, PUT: update, DELETE: remove } },
 ];
 
 const QUERIES = 'queries';
@@ -172,7 +174,7 @@ async function list(core: Core, request: ApiRequest): Promise<ApiReply> {
         .filter((query) => authorizer.may('query', String(query.body.Name), 'read'))
         .sort((a, b) => (a.id < b.id ? -1 : 1)),
     }),
-    true,
+    'consistency',
   );
   return { headers, json: body.map(render) };
 }
@@ -207,10 +209,12 @@ type Nulls<T> = { [K in keyof T]: T[K] extends object ? T[K] | null : T[K] };
 
 /** Never blocks, whatever `index` it is asked for. */
 async function execute(core: Core, request: ApiRequest, name: string): Promise<ApiReply> {
+  readOptions(request);
   const limit = parameter(request, 'limit');
   if (has(request, 'limit') && limit !== '' && !/^[-+]?\d+$/.test(limit)) {
     throw serverError(`Bad limit: strconv.Atoi: parsing ${JSON.stringify(limit)}: invalid syntax`);
   }
+  core.datacenter(request);
   const query = find(core, name);
   if (!query) throw new ApiError(404, 'Query not found');
   const authorizer = core.authorizer(request);
@@ -237,7 +241,10 @@ async function execute(core: Core, request: ApiRequest, name: string): Promise<A
   const shuffled = nodes
     .map((entry) => ({ entry, at: core.options.random() }))
     .sort((a, b) => a.at - b.at)
-    .map(({ entry }) => renderEntry(entry))
+    .map(({ entry }) => entry);
+  const near = parameter(request, 'near') || wanted.Near;
+  const found = nearestFirst(shuffled, near, core.options.identity.node, ({ node }) => node.Node)
+    .map(renderEntry)
     // Straight from the servers' state: a check of the node has no tags at all here.
     .map((entry) => ({
       ...entry,
@@ -246,10 +253,10 @@ async function execute(core: Core, request: ApiRequest, name: string): Promise<A
       ),
     }));
   return {
-    headers: EXECUTED,
+    headers: { ...EXECUTED, ...core.cacheHeaders(request, 'query/execute') },
     json: {
       Service: wanted.Service,
-      Nodes: Number(limit) > 0 ? shuffled.slice(0, Number(limit)) : shuffled,
+      Nodes: Number(limit) > 0 ? found.slice(0, Number(limit)) : found,
       DNS,
       Datacenter: core.options.identity.datacenter,
       Failovers: 0,

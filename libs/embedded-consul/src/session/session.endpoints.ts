@@ -4,6 +4,7 @@ import { ApiError, badRequest, permissionDenied, readError, serverError } from '
 import { decodeBody, type ApiReply, type ApiRequest } from '../http/api-request.js';
 import { goArray, goDuration, goString, type GoStruct } from '../json/go-json-decoder.js';
 import { parseGoDuration } from '../json/go-duration.js';
+import { readOptions } from '../state/blocking-query.js';
 import { renderSession, SESSIONS } from './session-store.js';
 
 export const sessionEndpoints: readonly Endpoint[] = [
@@ -120,6 +121,7 @@ function idOf(request: ApiRequest, read = false): string {
 
 function destroy(core: Core, request: ApiRequest): ApiReply {
   const id = idOf(request);
+  core.datacenter(request);
   core.requireLeader();
   const authorizer = core.authorizer(request);
   const session = core.sessions.get(id);
@@ -129,7 +131,9 @@ function destroy(core: Core, request: ApiRequest): ApiReply {
 }
 
 function renew(core: Core, request: ApiRequest): ApiReply {
+  if (request.rest !== '') readOptions(request);
   const id = idOf(request);
+  core.datacenter(request);
   core.requireLeader();
   const authorizer = core.authorizer(request);
   const session = core.sessions.get(id);
@@ -140,6 +144,7 @@ function renew(core: Core, request: ApiRequest): ApiReply {
 }
 
 async function info(core: Core, request: ApiRequest): Promise<ApiReply> {
+  if (request.rest !== '') readOptions(request);
   const id = idOf(request, true);
   return sessionList(core, request, (session) => session.id === id);
 }

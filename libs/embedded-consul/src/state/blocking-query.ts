@@ -20,8 +20,8 @@ export interface ReadOptions {
   readonly cached: boolean;
 }
 
-export function readOptions(request: ApiRequest): ReadOptions {
-  const { query } = request;
+/** What an agent reads from its own memory takes: when to answer, and nothing of consistency. */
+export function waitOptions({ query }: ApiRequest): Pick<ReadOptions, 'minIndex' | 'waitMs'> {
   const wait = query.get('wait');
   let waitMs = 0;
   if (wait) {
@@ -33,6 +33,16 @@ export function readOptions(request: ApiRequest): ReadOptions {
   }
   const index = query.get('index') ?? '';
   if (index !== '' && !(/^\d+$/.test(index) && BigInt(index) < 2n ** 64n)) throw badRequest('Invalid index');
+  return {
+    minIndex: BigInt(index || 0),
+    // Anything that is not positive is the default, as in Consul: ?wait=0 waits five minutes.
+    waitMs: Math.min(waitMs > 0 ? waitMs : DEFAULT_WAIT_MS, LONGEST_WAIT_MS),
+  };
+}
+
+export function readOptions(request: ApiRequest): ReadOptions {
+  const { query } = request;
+  const waiting = waitOptions(request);
   const stale = query.has('stale');
   const consistent = query.has('consistent');
   if (stale && consistent) throw badRequest('Cannot specify ?stale with ?consistent, conflicting semantics.');
@@ -48,9 +58,7 @@ export function readOptions(request: ApiRequest): ReadOptions {
     }
   }
   return {
-    minIndex: BigInt(index || 0),
-    // Anything that is not positive is the default, as in Consul: ?wait=0 waits five minutes.
-    waitMs: Math.min(waitMs > 0 ? waitMs : DEFAULT_WAIT_MS, LONGEST_WAIT_MS),
+    ...waiting,
     consistency: stale || maxStale ? 'stale' : consistent ? 'consistent' : 'leader',
     cached,
   };

@@ -7,5 +7,9 @@ export const statusEndpoints: readonly Endpoint[] = [
     path: '/v1/status/leader',
     methods: { GET: (core) => ({ json: core.distortion.leader ? address(core) : '' }) },
   },
-  { path: '/v1/status/peers', methods: { GET: (core) => ({ json: [address(core)] }) } },
+  {
+    path: '/v1/status/peers',
+    ignoresNamespace: true,
+    methods: { GET: (core) => ({ json: [address(core)] }) },
+  },
 ];
