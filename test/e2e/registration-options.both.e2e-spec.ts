@@ -195,8 +195,10 @@ describe('options of a registration', () => {
   });
 
   it('that change at a restart replace what was there, checks included', async () => {
+    // As after a crash: it is gone, and Consul has not noticed.
+    const shutdown = { deregister: false };
     const start = (service: ServiceOptions) =>
-      startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service })]));
+      startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service, shutdown })]));
     const interval = '10s';
     const first = await start({
       name: 'redeployed',
@@ -211,9 +213,10 @@ describe('options of a registration', () => {
         id.startsWith('redeployed'),
       );
     await eventually(async () => (await checks()).length === 2);
+    await first.app.close();
+    expect(await checks()).toHaveLength(2);
     const second = await start({ name: 'redeployed', id: 'redeployed-1', check: { type: 'tcp', interval } });
     await eventually(async () => (await checks()).join() === 'redeployed-1:tcp');
-    await first.app.close();
     await second.app.close();
   });
 

@@ -351,7 +351,8 @@ describe('registration with Consul', () => {
     const { app, logger } = await startApp(rootModule([module]));
     await eventually(() => logger.matching(/cannot keep "tokenless.*no answer in 200 ms/).length > 0);
     await app.close();
-    expect(logger.matching(/could not be deregistered|is deregistered/)).toHaveLength(1);
+    // It never got so far as to be registered: there is nothing to take out.
+    expect(logger.matching(/could not be deregistered|is deregistered/)).toEqual([]);
   });
 
   it('takes its options from other providers', async () => {

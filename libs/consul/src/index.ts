@@ -30,7 +30,6 @@ export type {
   CatalogNode,
   CatalogService,
   CheckDefinition,
-  CheckStatus,
   HealthCheck,
   KvEntry,
   PreparedQueryResult,

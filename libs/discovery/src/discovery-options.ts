@@ -1,12 +1,18 @@
 import { z } from 'zod';
 import { type Duration } from './configuration/duration.js';
 import { durationSchema } from './configuration/validate-options.js';
-import { serviceOptionsSchema, type ServiceOptions } from './registration/registration-options.js';
+import type { HealthDetails } from './health/health-routes.js';
+import { serviceOptionsSchema, type ServiceOptions } from './registration/service-options.js';
 
 /** The options that are the same for every registry. */
 export interface DiscoveryOptions {
-  /** What this app is registered as. Leave it out to discover only. */
-  service?: ServiceOptions;
+  /** What this app is registered as: one service, or several. Leave it out to discover only. */
+  service?: ServiceOptions | readonly ServiceOptions[];
+  /**
+   * `background`: the app starts without the registry, and registers when that answers. `fail-fast`: the app does not
+   * start while the registry does not answer, or refuses the token. Default: `background`.
+   */
+  startup?: 'background' | 'fail-fast';
   health?: HealthOptions;
   discovery?: CatalogUseOptions;
   shutdown?: ShutdownOptions;
@@ -17,6 +23,19 @@ export interface HealthOptions {
   path?: string;
   /** How long one contributor may take. Default: `'4s'`, less than the timeout of the registry's check. */
   timeout?: Duration;
+  /** How long a result is given to others who ask. Default: `'1s'`. */
+  cache?: Duration;
+  /** Who is told more than the status: which indicators there are, and what is wrong. Default: `loopback`, this host. */
+  details?: HealthDetails;
+  /** When the process counts as *degraded* by its own load. Default: never. */
+  degradedAbove?: LoadOptions;
+}
+
+export interface LoadOptions {
+  /** Delay of the event loop, 99th percentile between two looks. */
+  eventLoopLag?: Duration;
+  /** Share of the heap limit that is in use, 0 to 1. */
+  heapUsed?: number;
 }
 
 export interface CatalogUseOptions {
@@ -27,6 +46,17 @@ export interface CatalogUseOptions {
 export interface ShutdownOptions {
   /** How long deregistration may take. Default: `'3s'`. */
   deregisterTimeout?: Duration;
+  /** Leave the registry when the app ends. Default: true. */
+  deregister?: boolean;
+  /**
+   * How long requests may go on coming after that; the wait ends as soon as none has come for a second. 0 does not wait.
+   * Default: `'10s'`.
+   */
+  drain?: Duration;
+  /** How long requests under way may take, then. Default: `'30s'`. */
+  inFlight?: Duration;
+  /** All of it together, whatever the parts say. Default: `'45s'`. */
+  timeout?: Duration;
 }
 
 /** One entry for each key of `DiscoveryOptions`, to be spread into an adapter's own schema. */
@@ -39,8 +69,31 @@ export const discoveryOptionsShape = {
         .regex(/^(\/[\w.~-]+)+$/, { error: "must be a path such as '/health', without a slash at its end" })
         .optional(),
       timeout: durationSchema().optional(),
+      cache: durationSchema(0).optional(),
+      details: z
+        .enum(['nobody', 'loopback', 'everyone'], { error: "must be 'nobody', 'loopback' or 'everyone'" })
+        .optional(),
+      degradedAbove: z
+        .strictObject({
+          eventLoopLag: durationSchema().optional(),
+          heapUsed: z
+            .number({ error: 'must be a share from 0 to 1, such as 0.9' })
+            .gt(0, { error: 'must be more than 0' })
+            .lte(1, { error: 'must be at most 1, the whole heap' })
+            .optional(),
+        })
+        .optional(),
     })
     .optional(),
   discovery: z.strictObject({ firstListTimeout: durationSchema().optional() }).optional(),
-  shutdown: z.strictObject({ deregisterTimeout: durationSchema().optional() }).optional(),
+  startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),
+  shutdown: z
+    .strictObject({
+      deregisterTimeout: durationSchema().optional(),
+      deregister: z.boolean({ error: 'must be true or false' }).optional(),
+      drain: durationSchema(0).optional(),
+      inFlight: durationSchema(0).optional(),
+      timeout: durationSchema().optional(),
+    })
+    .optional(),
 };

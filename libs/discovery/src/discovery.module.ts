@@ -13,6 +13,7 @@ import {
 import {
   DiscoveryModule as ProviderScannerModule,
   HttpAdapterHost,
+  ModulesContainer,
   type AbstractHttpAdapter,
 } from '@nestjs/core';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
@@ -22,12 +23,18 @@ import { ServiceCatalog } from './catalog/service-catalog.js';
 import { toMilliseconds } from './configuration/duration.js';
 import type { DiscoveryOptions } from './discovery-options.js';
 import { DiscoveryService } from './discovery.service.js';
+import { DiscoveryEvents } from './events/discovery-events.js';
 import { HealthContributors } from './health/health-contributors.js';
 import { mountHealthRoutes } from './health/health-routes.js';
 import { HealthService } from './health/health.service.js';
+import { LoadHealth } from './health/load.health.js';
 import { HttpConnections } from './http/http-connections.js';
 import { ServiceClientFactory } from './http/service-client.factory.js';
 import { ServiceClientsModule } from './http/service-clients.module.js';
+import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
+import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
+import { AppServers } from './registration/app-servers.js';
+import { DEFAULT_HEALTH_PATH, registrationOptions } from './registration-defaults.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { Reachability } from './registry/reachability.js';
 import { ServiceRegistry } from './registry/service-registry.js';
@@ -46,15 +53,17 @@ export interface DiscoveryModuleAsyncOptions {
 }
 
 const DISCOVERY_MODULE_OPTIONS = Symbol('rookery:discovery-module-options');
-const DEFAULT_HEALTH_PATH = '/health';
 
 /** The core on any registry. Applications import the module of their registry, such as `ConsulModule`, instead. */
 @Module({})
 export class DiscoveryModule implements NestModule, OnApplicationShutdown {
+  #load: LoadHealth | undefined;
+
   constructor(
     @Inject(DISCOVERY_MODULE_OPTIONS) private readonly options: DiscoveryModuleOptions,
     private readonly host: HttpAdapterHost,
     private readonly health: HealthService,
+    private readonly contributors: HealthContributors,
     private readonly catalog: ServiceCatalog,
     private readonly connections: HttpConnections,
   ) {}
@@ -79,6 +88,9 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
         DiscoveryService,
         RegistrationService,
         HealthService,
+        DiscoveryEvents,
+        RegistryHealthIndicator,
+        ServiceHealthIndicator,
         ServiceClientFactory,
         terminus, // for HealthIndicatorService, which every health contributor needs
       ],
@@ -87,18 +99,29 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
 
   /** Runs before the app's controllers are routed, so that a catch-all route does not swallow the health path. */
   configure(): void {
+    const { path = DEFAULT_HEALTH_PATH, details = 'loopback', degradedAbove } = this.options.health ?? {};
+    if (degradedAbove) {
+      const { eventLoopLag, heapUsed } = degradedAbove;
+      const field = 'health.degradedAbove.eventLoopLag';
+      const eventLoopLagMs = eventLoopLag === undefined ? undefined : toMilliseconds(eventLoopLag, field);
+      this.#load = new LoadHealth({ eventLoopLagMs, heapUsed });
+      this.contributors.add(this.#load);
+    }
     // Null in an application context, whatever its type says.
     const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
-    if (adapter) mountHealthRoutes(adapter, this.options.health?.path ?? DEFAULT_HEALTH_PATH, this.health);
+    const groups = this.contributors.customGroups();
+    if (adapter) mountHealthRoutes(adapter, { path, details, groups }, this.health);
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.#load?.close();
     this.catalog.close();
     await Promise.all([this.connections.close(), this.options.registry.close()]);
   }
 }
 
 const coreProviders: Provider[] = [
+  DiscoveryEvents,
   HealthContributors,
   Reachability,
   {
@@ -146,30 +169,46 @@ const coreProviders: Provider[] = [
       terminus: HealthCheckService,
       contributors: HealthContributors,
     ) =>
-      new HealthService(
-        terminus,
-        contributors,
-        systemClock,
-        toMilliseconds(health?.timeout ?? '4s', 'health.timeout'),
-      ),
+      new HealthService(terminus, contributors, {
+        clock: systemClock,
+        timeoutMs: toMilliseconds(health?.timeout ?? '4s', 'health.timeout'),
+        cacheMs: toMilliseconds(health?.cache ?? '1s', 'health.cache'),
+      }),
     inject: [DISCOVERY_MODULE_OPTIONS, HealthCheckService, HealthContributors],
+  },
+  {
+    provide: AppServers,
+    useFactory: (host: HttpAdapterHost<AbstractHttpAdapter<Server>>, modules: ModulesContainer) =>
+      new AppServers(host, modules, systemClock),
+    inject: [HttpAdapterHost, ModulesContainer],
   },
   {
     provide: RegistrationService,
     useFactory: (
-      { registry, service, health, shutdown }: DiscoveryModuleOptions,
-      host: HttpAdapterHost<AbstractHttpAdapter<Server>>,
-      healthService: HealthService,
+      options: DiscoveryModuleOptions,
+      servers: AppServers,
+      health: HealthService,
       reachability: Reachability,
+      events: DiscoveryEvents,
     ) =>
-      new RegistrationService(registry, host, healthService, {
-        service,
-        healthPath: health?.path ?? DEFAULT_HEALTH_PATH,
-        deregisterTimeout: toMilliseconds(shutdown?.deregisterTimeout ?? '3s', 'shutdown.deregisterTimeout'),
+      new RegistrationService(options.registry, servers, health, {
+        ...registrationOptions(options, process.env),
         clock: systemClock,
         random: Math.random,
         reachability,
+        events,
       }),
-    inject: [DISCOVERY_MODULE_OPTIONS, HttpAdapterHost, HealthService, Reachability],
+    inject: [DISCOVERY_MODULE_OPTIONS, AppServers, HealthService, Reachability, DiscoveryEvents],
+  },
+  {
+    provide: RegistryHealthIndicator,
+    useFactory: (registry: ServiceRegistry, registration: RegistrationService, catalog: ServiceCatalog) =>
+      new RegistryHealthIndicator(registry, registration, catalog),
+    inject: [ServiceRegistry, RegistrationService, ServiceCatalog],
+  },
+  {
+    provide: ServiceHealthIndicator,
+    useFactory: (catalog: ServiceCatalog) => new ServiceHealthIndicator(catalog),
+    inject: [ServiceCatalog],
   },
 ];

@@ -5,6 +5,7 @@ export type {
   CatalogUseOptions,
   DiscoveryOptions,
   HealthOptions,
+  LoadOptions,
   ShutdownOptions,
 } from './discovery-options.js';
 export { DiscoveryService } from './discovery.service.js';
@@ -17,12 +18,20 @@ export type { InstanceStatus, ServiceInstance } from './registry/service-instanc
 export { matchesLabels } from './registry/service-query.js';
 export type { ServiceQuery } from './registry/service-query.js';
 export type {
+  AliasCheck,
+  CheckStatus,
+  GrpcCheck,
   HttpCheck,
   RegistrationCheck,
+  RegistrationRecord,
+  ScriptCheck,
   ServiceRegistration,
+  TaggedAddress,
   TcpCheck,
+  TtlCheck,
 } from './registry/service-registration.js';
 export { ServiceRegistry } from './registry/service-registry.js';
+export type { RegistrationChange } from './registry/service-registry.js';
 export { InMemoryRegistry } from './registry/in-memory-registry.js';
 
 export { formatDuration, parseDuration, toMilliseconds } from './configuration/duration.js';
@@ -37,7 +46,8 @@ export {
 export type { OptionMistake } from './configuration/validate-options.js';
 
 export { abortable } from './timing/bounded.js';
-export { abortReason, systemClock } from './timing/clock.js';
+export { backoffPause } from './timing/backoff.js';
+export { abortReason, pause, systemClock } from './timing/clock.js';
 export type { Clock, Random } from './timing/clock.js';
 
 export type { ServiceSnapshot } from './catalog/service-snapshot.js';
@@ -48,6 +58,7 @@ export { isNotSent } from './calling/not-sent.js';
 
 export { HealthContributor } from './health/health-contributor.decorator.js';
 export type { HealthContributorOptions, HealthGroup } from './health/health-contributor.decorator.js';
+export type { HealthDetails } from './health/health-routes.js';
 export { HealthService } from './health/health.service.js';
 
 export { ServiceClient } from './http/service-client.decorator.js';
@@ -57,10 +68,22 @@ export type { ServiceClientOptions } from './http/service-client.options.js';
 export { getServiceClientToken } from './http/service-client.token.js';
 
 export { RegistrationService } from './registration/registration.service.js';
-export type { RegistrationStatus } from './registration/registration-status.js';
+export type { InstanceRegistrationStatus, RegistrationStatus } from './registration/registration-status.js';
+export type { ServiceOptions } from './registration/service-options.js';
 export type {
+  AliasCheckOptions,
   CheckOptions,
+  GrpcCheckOptions,
   HttpCheckOptions,
-  ServiceOptions,
+  ScriptCheckOptions,
   TcpCheckOptions,
-} from './registration/registration-options.js';
+  TtlCheckOptions,
+} from './registration/check-options.js';
+
+export { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
+export { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
+export type { ServiceAvailabilityOptions } from './indicators/service.health-indicator.js';
+
+export { DiscoveryEvents } from './events/discovery-events.js';
+export type { TimedDiscoveryEvent } from './events/discovery-events.js';
+export type { DiscoveryEvent, DiscoveryEventType } from './events/discovery-event.js';

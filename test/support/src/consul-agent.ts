@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bareRequest, type BareAnswer } from './bare-request.js';
@@ -105,6 +105,11 @@ export class ConsulAgent {
   /** SIGSTOP: it takes connections and never answers. */
   pause(): void {
     this.#process.kill('SIGSTOP');
+    // A thread that runs on another core stops a moment later: until then it may answer yet.
+    const stat = `/proc/${this.#process.pid}/stat`;
+    for (let looks = 0; looks < 10_000; looks++) {
+      if (!existsSync(stat) || readFileSync(stat, 'utf8').includes(') T ')) return;
+    }
   }
 
   resume(): void {

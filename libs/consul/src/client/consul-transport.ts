@@ -19,8 +19,8 @@ export type Lane = 'watch' | 'own-watch' | 'heartbeat' | 'plain';
 /** The agent allows 200 connections for each client address, those of all processes of a host together. */
 const CONNECTIONS: Readonly<Record<Lane, number>> = {
   watch: 64,
-  // The app's own registration: hundreds of watched services must not keep it waiting for its turn.
-  'own-watch': 4,
+  // The app's own registration, two for each service: hundreds of watched services must not keep it waiting its turn.
+  'own-watch': 8,
   heartbeat: 2,
   plain: 16,
 };

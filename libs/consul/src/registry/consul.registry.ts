@@ -1,21 +1,40 @@
-import { matchesLabels, ServiceRegistry, systemClock } from '@rookery/discovery';
-import type { Clock, ServiceInstance, ServiceQuery, ServiceRegistration } from '@rookery/discovery';
+import { DiscoveryError, matchesLabels, ServiceRegistry, systemClock } from '@rookery/discovery';
+import type {
+  CheckStatus,
+  Clock,
+  RegistrationChange,
+  RegistrationRecord,
+  ServiceInstance,
+  ServiceQuery,
+  ServiceRegistration,
+} from '@rookery/discovery';
+import type { HealthCheck } from '../client/api/types.js';
 import { nextIndex } from '../client/consul-answer.js';
 import type { ConsulClient } from '../client/consul-client.js';
+import { RegistrationWatch, type RegistrationSight } from './registration-watch.js';
 import { toServiceDefinition } from './service-definition.js';
+import { toRegistrationRecord } from './to-registration-record.js';
 import { toServiceInstance } from './to-service-instance.js';
 
 /** Short, since an aborted blocking query keeps its connection slot on the agent until its wait ends. */
 const WAIT_MS = 60_000;
-const OWN_WAIT = '30s';
+/**
+ * The two reads on our own registration: each returns every 77 s on average, so that an idle app costs the agent less
+ * than two requests a minute; half of that where heartbeats tell of a loss too.
+ */
+const OWN_WAIT_MS = 75_000;
+const OWN_WAIT_WITH_HEARTBEAT_MS = 150_000;
+const BEAT_TIMEOUT_MS = 3_000;
 
 /** The port on Consul: services of the local agent, and the catalog of all agents. */
 export class ConsulRegistry extends ServiceRegistry {
   override readonly knowsNodeAddress = true;
   readonly #client: ConsulClient;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: Clock;
+  /** What a record was made of. */
+  readonly #sights = new WeakMap<RegistrationRecord, RegistrationSight>();
 
-  constructor(client: ConsulClient, clock: Pick<Clock, 'now'> = systemClock) {
+  constructor(client: ConsulClient, clock: Clock = systemClock) {
     super();
     this.#client = client;
     this.#clock = clock;
@@ -32,25 +51,67 @@ export class ConsulRegistry extends ServiceRegistry {
   override async register(registration: ServiceRegistration, signal: AbortSignal): Promise<void> {
     await this.#client.agent.register(toServiceDefinition(registration), {
       signal,
-      replaceExistingChecks: true,
+      // It would end maintenance too, if only for a moment.
+      replaceExistingChecks: registration.maintenance === undefined,
     });
+    if (registration.maintenance !== undefined)
+      await this.setMaintenance(registration.id, registration.maintenance, signal);
   }
 
   override async deregister(id: string, signal: AbortSignal): Promise<void> {
     await this.#client.agent.deregister(id, { signal });
   }
 
-  /** By the agent's own record of it: it answers as long as the agent lives, with or without servers. */
-  override async *watchRegistration(id: string, signal: AbortSignal): AsyncGenerator<boolean> {
-    for (let hash: string | undefined; ;) {
-      const answer = await this.#client.agent.service(id, {
-        signal,
-        wait: OWN_WAIT,
-        ...(hash ? { hash } : {}),
-      });
-      yield answer !== undefined;
-      hash = answer?.contentHash;
-    }
+  override async inspect(
+    registration: ServiceRegistration,
+    signal: AbortSignal,
+  ): Promise<RegistrationRecord | undefined> {
+    const { id } = registration;
+    const [held, list] = await Promise.all([
+      this.#client.agent.service(id, { signal }),
+      this.#client.agent.checks.list({ signal }),
+    ]);
+    const checks = Object.values(list.body);
+    assertOwnChecks(registration, checks);
+    if (!held) return undefined;
+    const record = toRegistrationRecord(held.body, checks);
+    const own = checks.filter(({ ServiceID }) => ServiceID === id);
+    const service = {
+      ...held.body,
+      ...(held.contentHash === undefined ? {} : { ContentHash: held.contentHash }),
+    };
+    this.#sights.set(record, { service, checks: own, node: own[0]?.Node });
+    return record;
+  }
+
+  override async untilChanged(
+    registration: ServiceRegistration,
+    record: RegistrationRecord,
+    signal: AbortSignal,
+  ): Promise<RegistrationChange> {
+    const sight = this.#sights.get(record);
+    if (!sight) return 'changed';
+    const hasHeartbeat = registration.checks.some(({ type }) => type === 'ttl');
+    const waitMs = hasHeartbeat ? OWN_WAIT_WITH_HEARTBEAT_MS : OWN_WAIT_MS;
+    const options = { clock: this.#clock, random: Math.random, waitMs };
+    return new RegistrationWatch(this.#client, options).untilChanged(sight, signal);
+  }
+
+  override async report(
+    checkId: string,
+    status: CheckStatus,
+    output: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#client.agent.checks.update(checkId, status, output, { signal, timeout: BEAT_TIMEOUT_MS });
+  }
+
+  override async setMaintenance(id: string, reason: string | undefined, signal: AbortSignal): Promise<void> {
+    await this.#client.agent.maintenance(id, reason !== undefined, reason, { signal });
+  }
+
+  override async ping(signal: AbortSignal): Promise<{ leader: boolean }> {
+    return { leader: (await this.#client.status.leader({ signal })) !== undefined };
   }
 
   override async *watch(
@@ -85,5 +146,18 @@ export class ConsulRegistry extends ServiceRegistry {
 
   override async close(): Promise<void> {
     await this.#client.close();
+  }
+}
+
+/** Consul moves a check that another service has to the last one who registers it, without a word. */
+function assertOwnChecks({ id, checks }: ServiceRegistration, found: readonly HealthCheck[]): void {
+  for (const check of checks) {
+    const owner = found.find(({ CheckID }) => CheckID === check.id)?.ServiceID;
+    if (owner === undefined || owner === id) continue;
+    throw new DiscoveryError(
+      'RK_ID_CONFLICT',
+      `the check "${check.id}" belongs to ${owner ? `the service "${owner}"` : 'the node'}`,
+      { hint: `Give the check of "${id}" another id, in service.check.id` },
+    );
   }
 }

@@ -11,8 +11,10 @@ const registration: ServiceRegistration = {
   tags: ['a'],
   meta: { v: '1' },
   weights: undefined,
+  taggedAddresses: {},
   checks: [],
   status: 'passing',
+  maintenance: undefined,
 };
 const polled = { interval: 90_000, timeout: 1_500, deregisterCriticalServiceAfter: 600_000 };
 
@@ -80,6 +82,38 @@ describe('toServiceDefinition', () => {
         Status: 'critical',
         TCP: '[::1]:80',
       },
+    ]);
+  });
+
+  it('says the kinds of check in Consul’s words', () => {
+    const { Checks, TaggedAddresses } = toServiceDefinition({
+      ...registration,
+      taggedAddresses: { wan: { address: '203.0.113.7', port: 443 } },
+      checks: [
+        { ...polled, id: 'g', name: 'g', type: 'grpc', address: 'h:1/s', useTls: true, tlsSkipVerify: false },
+        {
+          id: 't',
+          name: 't',
+          type: 'ttl',
+          ttl: 36_000,
+          status: 'warning',
+          notes: 'n',
+          successBeforePassing: 2,
+        },
+        { ...polled, id: 's', name: 's', type: 'script', args: ['/bin/true'], failuresBeforeCritical: 3 },
+        { id: 'a', name: 'a', type: 'alias', service: 'db', node: undefined },
+      ],
+    });
+    const Interval = '90000ms';
+    const Timeout = '1500ms';
+    const DeregisterCriticalServiceAfter = '600000ms';
+    const shared = { Interval, Timeout, DeregisterCriticalServiceAfter, Status: 'passing' };
+    expect(TaggedAddresses).toEqual({ wan: { Address: '203.0.113.7', Port: 443 } });
+    expect(Checks).toEqual([
+      { ...shared, CheckID: 'g', Name: 'g', GRPC: 'h:1/s', GRPCUseTLS: true },
+      { CheckID: 't', Name: 't', TTL: '36000ms', Status: 'warning', Notes: 'n', SuccessBeforePassing: 2 },
+      { ...shared, CheckID: 's', Name: 's', ScriptArgs: ['/bin/true'], FailuresBeforeCritical: 3 },
+      { CheckID: 'a', Name: 'a', AliasService: 'db', Status: 'passing' },
     ]);
   });
 });

@@ -3,7 +3,7 @@ import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
 import { ConsulError } from '../client/consul-error.js';
 import { SECURE_META } from './service-definition.js';
 
-const MAINTENANCE_CHECK = /^(_node_maintenance$|_service_maintenance:)/;
+export const MAINTENANCE_CHECK = /^(_node_maintenance$|_service_maintenance:)/;
 const ZONE_META = 'zone';
 
 /** An instance as the core knows it. An empty `Service.Address` means its node's. */

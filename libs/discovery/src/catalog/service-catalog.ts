@@ -57,6 +57,12 @@ export class ServiceCatalog {
     return Object.keys(await this.#registry.services(signal)).sort();
   }
 
+  /** For how many milliseconds the list that is out of date the longest has not been confirmed; undefined: none is. */
+  oldestStaleness(): number | undefined {
+    const since = [...this.#watchers.values()].flatMap(({ staleSince }) => staleSince ?? []);
+    return since.length === 0 ? undefined : Math.round(this.#options.clock.now() - Math.min(...since));
+  }
+
   /** Ends every watch, for good. */
   close(): void {
     this.#closed = true;

@@ -41,6 +41,7 @@ export class ServiceWatcher {
   #snapshot: ServiceSnapshot | undefined;
   #failures = 0;
   #lastError: unknown;
+  #heardAt: number | undefined;
   #waiting: { resolve: () => void }[] = [];
 
   constructor(registry: ServiceRegistry, service: string, query: ServiceQuery, options: WatcherOptions) {
@@ -53,6 +54,11 @@ export class ServiceWatcher {
 
   get snapshot(): ServiceSnapshot | undefined {
     return this.#snapshot;
+  }
+
+  /** When the registry last confirmed the list, while it fails to; by the clock. */
+  get staleSince(): number | undefined {
+    return this.#failures === 0 ? undefined : this.#heardAt;
   }
 
   /** The snapshot now, if there is one, and every later one; completes when the watcher stops. */
@@ -111,6 +117,7 @@ export class ServiceWatcher {
       this.#options.reachability.answered();
     }
     this.#failures = 0;
+    this.#heardAt = this.#options.clock.now();
     const previous = this.#snapshot;
     if (!previous || !isDeepStrictEqual(previous.instances, instances)) {
       const version = (previous?.version ?? 0) + 1;

@@ -106,10 +106,23 @@ function safeJson(value: unknown): string | undefined {
 function knownKeys(schema: z.ZodType, path: readonly string[]): string[] {
   let at: unknown = schema;
   for (const key of [...path, undefined]) {
-    while (at instanceof z.ZodOptional) at = at.unwrap();
-    if (!(at instanceof z.ZodObject)) return [];
-    if (key === undefined) return Object.keys(at.shape);
-    at = (at.shape as Record<string, unknown>)[key];
+    const object = objectIn(at, key);
+    if (!object) return [];
+    if (key === undefined) return Object.keys(object.shape);
+    at = object === at || !/^\d+$/.test(key) ? (object.shape as Record<string, unknown>)[key] : object;
   }
   return [];
+}
+
+/** The object that a schema is of, behind `optional`, in a list, or among several shapes. */
+function objectIn(schema: unknown, key: string | undefined): z.ZodObject | undefined {
+  if (schema instanceof z.ZodObject) return schema;
+  if (schema instanceof z.ZodOptional) return objectIn(schema.unwrap(), key);
+  if (schema instanceof z.ZodArray) return objectIn(schema.element, key);
+  if (!(schema instanceof z.ZodUnion)) return undefined;
+  for (const option of schema.options) {
+    const object = objectIn(option, key);
+    if (object && (key === undefined || key in object.shape || /^\d+$/.test(key))) return object;
+  }
+  return undefined;
 }

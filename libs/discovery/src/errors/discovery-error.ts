@@ -17,6 +17,7 @@
  * | `RK_REGISTRY_BAD_ANSWER` | the registry's answer is not what its API promises | yes |
  * | `RK_ACL_DENIED` | the token is missing, unknown or may not do this | with another token |
  * | `RK_NOT_FOUND` | the thing asked for does not exist | no |
+ * | `RK_ID_CONFLICT` | the instance id, or the id of a check, belongs to another instance | no |
  * | `RK_CONFLICT` | a transaction was rolled back | after reading again |
  * | `RK_SHUT_DOWN` | it was used after `app.close()` | no |
  */
@@ -35,6 +36,7 @@ export type DiscoveryErrorCode =
   | 'RK_REGISTRY_BAD_ANSWER'
   | 'RK_ACL_DENIED'
   | 'RK_NOT_FOUND'
+  | 'RK_ID_CONFLICT'
   | 'RK_CONFLICT'
   | 'RK_SHUT_DOWN';
 

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DiscoveryService as ProviderScanner, MetadataScanner, Reflector } from '@nestjs/core';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
+import { toMilliseconds } from '../configuration/duration.js';
 import {
   HEALTH_CONTRIBUTOR,
   type HealthContributorOptions,
@@ -11,6 +12,8 @@ export interface Contributor {
   /** `Class.method`, to name it when it has no result of its own. */
   readonly name: string;
   readonly groups: readonly HealthGroup[];
+  /** In milliseconds; undefined: as long as any. */
+  readonly timeout: number | undefined;
   run(): HealthIndicatorResult | PromiseLike<HealthIndicatorResult>;
 }
 
@@ -19,6 +22,7 @@ export interface Contributor {
 export class HealthContributors {
   readonly #logger = new Logger(HealthContributors.name);
   #found: readonly Contributor[] | undefined;
+  readonly #added: Contributor[] = [];
 
   constructor(
     private readonly providers: ProviderScanner,
@@ -26,9 +30,24 @@ export class HealthContributors {
     private readonly reflector: Reflector,
   ) {}
 
+  /** Those of one group; undefined: those of liveness and readiness together. */
   of(group: HealthGroup | undefined): readonly Contributor[] {
-    this.#found ??= this.#scan();
-    return group ? this.#found.filter(({ groups }) => groups.includes(group)) : this.#found;
+    this.#found ??= [...this.#scan(), ...this.#added];
+    const wanted: readonly HealthGroup[] = group ? [group] : ['liveness', 'readiness'];
+    return this.#found.filter(({ groups }) => groups.some((each) => wanted.includes(each)));
+  }
+
+  /** Names of the groups of the app's own. */
+  customGroups(): readonly string[] {
+    this.of(undefined);
+    const all = (this.#found ?? []).flatMap(({ groups }) => groups);
+    return [...new Set(all)].filter((group) => group !== 'liveness' && group !== 'readiness');
+  }
+
+  /** One that is no method of a provider. */
+  add(contributor: Contributor): void {
+    this.#added.push(contributor);
+    this.#found = undefined;
   }
 
   #scan(): Contributor[] {
@@ -68,14 +87,13 @@ export class HealthContributors {
   ): Contributor | undefined {
     const run = prototype[method];
     if (typeof run !== 'function') return undefined;
-    const options = this.reflector.get<Required<HealthContributorOptions> | undefined>(
-      HEALTH_CONTRIBUTOR,
-      run,
-    );
+    type Options = HealthContributorOptions & Required<Pick<HealthContributorOptions, 'groups'>>;
+    const options = this.reflector.get<Options | undefined>(HEALTH_CONTRIBUTOR, run);
     return (
       options && {
         name: `${instance.constructor.name}.${method}`,
         groups: options.groups,
+        timeout: options.timeout === undefined ? undefined : toMilliseconds(options.timeout, 'timeout'),
         run: () => (run as Contributor['run']).call(instance),
       }
     );

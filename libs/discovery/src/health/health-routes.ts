@@ -1,28 +1,50 @@
+import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { HealthCheckResult } from '@nestjs/terminus';
-import type { IncomingHttpHeaders } from 'node:http';
 import { reasonOf } from '../errors/reason-of.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import type { HealthService } from './health.service.js';
 
 const CONSUL_AGENT = 'Consul Health Check';
 
+/** Who is told more than the status: which indicators there are, and what is wrong with them. */
+export type HealthDetails = 'nobody' | 'loopback' | 'everyone';
+
+export interface HealthRoutes {
+  readonly path: string;
+  readonly details: HealthDetails;
+  /** Groups of the app's own, each at its path. */
+  readonly groups: readonly string[];
+}
+
+/** As much of a request as both adapters have: Express gives Node's own, Fastify wraps it. */
+interface AdapterRequest extends Pick<IncomingMessage, 'headers' | 'socket'> {
+  readonly raw?: IncomingMessage;
+}
+
 /**
- * Mounts `<path>`, `<path>/live` and `<path>/ready`.
+ * Mounts `<path>`, `<path>/live`, `<path>/ready`, and a path for each group of the app's own.
  *
  * They stand on the HTTP adapter, not in a controller: a global prefix, guard, interceptor or version of the app must
  * not hide them from the registry's check.
  */
-export function mountHealthRoutes(adapter: AbstractHttpAdapter, path: string, health: HealthService): void {
+export function mountHealthRoutes(
+  adapter: AbstractHttpAdapter,
+  { path, details, groups }: HealthRoutes,
+  health: HealthService,
+): void {
   const mount = (at: string, group?: HealthGroup): void => {
-    adapter.get(at, (request: { headers: IncomingHttpHeaders }, response: unknown) => {
+    adapter.get(at, (request: AdapterRequest, response: unknown) => {
       const reply = (body: object, status: number): void => {
         adapter.setHeader(response, 'Cache-Control', 'no-cache, no-store, must-revalidate');
         adapter.reply(response, body, status);
       };
       health
         .check(group)
-        .then((result) => reply(result, httpStatus(result, request.headers['user-agent'])))
+        .then((result) => {
+          const body = mayKnow(details, request.raw ?? request) ? result : { status: result.status };
+          reply(body, httpStatus(result, request.headers['user-agent']));
+        })
         // A result that JSON cannot carry, say: the registry is to hear of it, and the process to live.
         .catch((error: unknown) => reply({ status: 'error', message: reasonOf(error) }, 503));
     });
@@ -30,6 +52,7 @@ export function mountHealthRoutes(adapter: AbstractHttpAdapter, path: string, he
   mount(path);
   mount(`${path}/live`, 'liveness');
   mount(`${path}/ready`, 'readiness');
+  for (const group of groups) mount(`${path}/${group}`, group);
 }
 
 /** Consul reads 429 as *warning*; to everybody else a degraded app is one that answers. */
@@ -37,4 +60,15 @@ export function httpStatus({ status }: HealthCheckResult, userAgent = ''): numbe
   if (status === 'ok') return 200;
   if (status === 'degraded') return userAgent.startsWith(CONSUL_AGENT) ? 429 : 200;
   return 503;
+}
+
+/** A proxy on this host asks on behalf of others. */
+export function mayKnow(
+  details: HealthDetails,
+  { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
+): boolean {
+  if (details !== 'loopback') return details === 'everyone';
+  const isProxied = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
+  const { remoteAddress = '' } = socket;
+  return !isProxied && /^(127\.|::1$|::ffff:127\.)/.test(remoteAddress);
 }

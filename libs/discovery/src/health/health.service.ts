@@ -6,29 +6,60 @@ import { type Clock } from '../timing/clock.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import { HealthContributors, type Contributor } from './health-contributors.js';
 
-/** Runs the app's health contributors through Terminus. */
+export interface HealthServiceOptions {
+  readonly clock: Clock;
+  /** How long a contributor may take that says nothing else, in milliseconds. */
+  readonly timeoutMs: number;
+  /** How long a result is given to others who ask, in milliseconds. */
+  readonly cacheMs: number;
+}
+
+interface Answered {
+  readonly at: number;
+  readonly result: Promise<HealthCheckResult>;
+  isDone: boolean;
+}
+
+const EVERY_GROUP = '';
+
+/** Runs the app's health contributors through Terminus, once for all who ask at the same time. */
 @Injectable()
 export class HealthService {
   readonly #terminus: HealthCheckService;
   readonly #contributors: HealthContributors;
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  readonly #options: HealthServiceOptions;
+  readonly #answered = new Map<string, Answered>();
+  #refusal: string | undefined;
 
-  constructor(
-    terminus: HealthCheckService,
-    contributors: HealthContributors,
-    clock: Clock,
-    timeoutMs: number,
-  ) {
+  constructor(terminus: HealthCheckService, contributors: HealthContributors, options: HealthServiceOptions) {
     this.#terminus = terminus;
     this.#contributors = contributors;
-    this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
+    this.#options = options;
   }
 
-  /** The result of one group, or of all; never rejects. */
+  /** The result of one group, or of liveness and readiness together; never rejects. */
   async check(group?: HealthGroup): Promise<HealthCheckResult> {
-    const indicators = this.#contributors.of(group).map((contributor) => () => this.#run(contributor));
+    if (this.#refusal !== undefined && group !== 'liveness') return refused(this.#refusal);
+    const key = group ?? EVERY_GROUP;
+    const { clock, cacheMs } = this.#options;
+    const last = this.#answered.get(key);
+    if (last && (!last.isDone || clock.now() - last.at < cacheMs)) return last.result;
+    const answered: Answered = { at: clock.now(), result: this.#run(group), isDone: false };
+    this.#answered.set(key, answered);
+    return answered.result.finally(() => (answered.isDone = true));
+  }
+
+  /** From now on the app is not ready, whatever its contributors say, until `accept()`: it leaves. */
+  refuse(reason: string): void {
+    this.#refusal = reason;
+  }
+
+  accept(): void {
+    this.#refusal = undefined;
+  }
+
+  async #run(group: HealthGroup | undefined): Promise<HealthCheckResult> {
+    const indicators = this.#contributors.of(group).map((contributor) => () => this.#ask(contributor));
     try {
       return await this.#terminus.check(indicators);
     } catch (error) {
@@ -39,10 +70,12 @@ export class HealthService {
   }
 
   /** A contributor that throws or hangs is down by its name, and does not hide the others' results. */
-  async #run(contributor: Contributor): Promise<HealthIndicatorResult> {
-    const tooLate = (): Error => new Error(`no result in ${this.#timeoutMs} ms`);
+  async #ask(contributor: Contributor): Promise<HealthIndicatorResult> {
+    const { clock, timeoutMs } = this.#options;
+    const within = contributor.timeout ?? timeoutMs;
+    const tooLate = (): Error => new Error(`no result in ${within} ms`);
     try {
-      const result = await bounded(this.#clock, this.#timeoutMs, (async () => contributor.run())(), tooLate);
+      const result = await bounded(clock, within, (async () => contributor.run())(), tooLate);
       assertResult(result);
       return result;
     } catch (error) {
@@ -63,4 +96,9 @@ function assertResult(result: unknown): asserts result is HealthIndicatorResult 
   throw new Error(
     'it returned no Terminus result; return indicators.check(name).up(), .degraded() or .down()',
   );
+}
+
+function refused(reason: string): HealthCheckResult {
+  const app = { app: { status: 'down', message: reason } } as const;
+  return { status: 'shutting_down', info: {}, error: app, details: app };
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressTowards, chooseAddress, type AddressFacts } from './advertised-address.js';
+import { addressTowards, addressWithin, chooseAddress, type AddressFacts } from './advertised-address.js';
 
 const facts: AddressFacts = {
   option: undefined,
+  preferred: undefined,
   bound: '::',
   registryHost: '127.0.0.1',
   registryKnowsNodeAddress: true,
@@ -53,6 +54,15 @@ describe('chooseAddress', () => {
     });
   });
 
+  it('takes one of a preferred network before any other that it could find', () => {
+    expect(chooseAddress({ ...facts, preferred: '10.1.0.4' })).toEqual({
+      address: '10.1.0.4',
+      checkHost: '10.1.0.4',
+      checkIsRemote: false,
+    });
+    expect(chooseAddress({ ...facts, preferred: '10.1.0.4', option: 'told' }).address).toBe('told');
+  });
+
   it('never leaves it to a registry that knows no node', () => {
     expect(chooseAddress({ ...facts, registryKnowsNodeAddress: false }).address).toBe('127.0.0.1');
   });
@@ -66,5 +76,26 @@ describe('addressTowards', () => {
 
   it('has none for a host that does not exist', async () => {
     expect(await addressTowards('no-such-host.invalid')).toBeUndefined();
+  });
+});
+
+describe('F40 addressWithin', () => {
+  const at = (address: string): never => ({ address }) as never;
+  const interfaces = {
+    lo: [at('127.0.0.1'), at('::1')],
+    docker0: [at('172.17.0.1')],
+    eth0: [at('10.2.0.7'), at('fd00::7')],
+    eth1: [at('192.168.1.7')],
+  };
+
+  it('takes the first network that has an address, whatever the order of the interfaces', () => {
+    expect(addressWithin(['192.168.0.0/16', '10.0.0.0/8'], interfaces)).toBe('192.168.1.7');
+    expect(addressWithin(['172.16.0.0/16', '10.0.0.0/8', '0.0.0.0/0'], interfaces)).toBe('10.2.0.7');
+    expect(addressWithin(['fd00::/8', '10.0.0.0/8'], interfaces)).toBe('fd00::7');
+  });
+
+  it('has none where no network fits', () => {
+    expect(addressWithin(['11.0.0.0/8'], interfaces)).toBeUndefined();
+    expect(addressWithin([], interfaces)).toBeUndefined();
   });
 });

@@ -1,10 +1,14 @@
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
+import { parseNetwork } from './network.js';
 
 export interface AddressFacts {
-  /** The user's choice. */
+  /** The user's choice, of the options or the environment. */
   readonly option: string | undefined;
+  /** An address of this host within the networks that the user prefers. */
+  readonly preferred: string | undefined;
   /** The address the app's server is bound to; undefined or a wildcard when it is bound to all. */
   readonly bound: string | undefined;
   /** Undefined: the registry is reached over a local socket file. */
@@ -32,12 +36,28 @@ export function chooseAddress(facts: AddressFacts): AdvertisedAddress {
   if (facts.option !== undefined)
     return { address: facts.option, checkHost: bound ?? facts.option, checkIsRemote: bound === undefined };
   if (bound !== undefined) return { address: bound, checkHost: bound, checkIsRemote: false };
+  if (facts.preferred !== undefined)
+    return { address: facts.preferred, checkHost: facts.preferred, checkIsRemote: false };
   const agentIsHere = facts.registryHost === undefined || isLoopback(facts.registryHost);
   if (agentIsHere && facts.registryKnowsNodeAddress) {
     return { address: undefined, checkHost: '127.0.0.1', checkIsRemote: false };
   }
   const address = facts.towardsRegistry ?? '127.0.0.1';
   return { address, checkHost: address, checkIsRemote: false };
+}
+
+/** The first address of this host within the first of these networks that has one. */
+export function addressWithin(
+  networks: readonly string[],
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+): string | undefined {
+  const addresses = Object.values(interfaces).flatMap((found = []) => found.map(({ address }) => address));
+  for (const text of networks) {
+    const network = parseNetwork(text);
+    const found = addresses.find((address) => network?.contains(address));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** The local address from which a packet to this host would leave; no packet is sent. */

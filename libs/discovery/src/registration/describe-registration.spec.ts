@@ -9,11 +9,14 @@ const listening: Listening = {
   checkHost: '127.0.0.1',
   checkIsRemote: false,
   healthPath: '/health',
+  hasHealthPath: true,
+  zone: undefined,
 };
+const starting = { status: 'passing', maintenance: undefined } as const;
 
 describe('describeRegistration', () => {
   it('needs no more than a name', () => {
-    expect(describeRegistration({ name: 'inventory' }, listening, 'passing')).toEqual({
+    expect(describeRegistration({ name: 'inventory' }, listening, starting)).toEqual({
       id: 'inventory-host-3000',
       service: 'inventory',
       address: undefined,
@@ -22,11 +25,14 @@ describe('describeRegistration', () => {
       tags: [],
       meta: {},
       weights: undefined,
+      taggedAddresses: {},
+      maintenance: undefined,
       status: 'passing',
       checks: [
         {
           id: 'inventory-host-3000:http',
           name: 'HTTP /health',
+          notes: 'GET http://127.0.0.1:3000/health every 10s, 5s at most',
           type: 'http',
           url: 'http://127.0.0.1:3000/health',
           interval: 10_000,
@@ -44,22 +50,22 @@ describe('describeRegistration', () => {
     const { meta } = describeRegistration(
       { name: 'a', meta: { n: 1, b: true, t: 'x' } },
       listening,
-      'passing',
+      starting,
     );
     expect(meta).toEqual({ n: '1', b: 'true', t: 'x' });
   });
 
   it('checks where the process listens, unless the address is another one that it was told', () => {
     const told = { name: 'a', port: 4711, address: 'books.example' };
-    const [local] = describeRegistration(told, listening, 'passing').checks;
+    const [local] = describeRegistration(told, listening, starting).checks;
     expect(local).toMatchObject({ url: 'http://127.0.0.1:3000/health' });
     const elsewhere = { ...listening, checkHost: 'books.example', checkIsRemote: true };
-    const [remote] = describeRegistration(told, elsewhere, 'passing').checks;
+    const [remote] = describeRegistration(told, elsewhere, starting).checks;
     expect(remote).toMatchObject({ url: 'http://books.example:4711/health' });
-    const [tls] = describeRegistration({ name: 'a' }, { ...listening, secure: true }, 'passing').checks;
+    const [tls] = describeRegistration({ name: 'a' }, { ...listening, secure: true }, starting).checks;
     expect(tls).toMatchObject({ url: 'https://127.0.0.1:3000/health' });
     const offloaded = { name: 'a', secure: true, check: { type: 'http', interval: '5s' } } as const;
-    expect(describeRegistration(offloaded, listening, 'passing')).toMatchObject({
+    expect(describeRegistration(offloaded, listening, starting)).toMatchObject({
       secure: true,
       checks: [{ url: 'http://127.0.0.1:3000/health' }],
     });
@@ -76,11 +82,60 @@ describe('describeRegistration', () => {
         ],
       },
       { ...listening, checkHost: '::1', secure: true },
-      'passing',
+      starting,
     );
     expect(checks).toMatchObject([
       { id: 'me:https-1', url: 'https://[::1]:3000/ready', headers: { 'X-Probe': 'yes' }, method: 'HEAD' },
       { id: 'me:tcp-2', address: '[::1]:4000', interval: 2_000 },
     ]);
+  });
+
+  it('describes every kind of check', () => {
+    const { checks } = describeRegistration(
+      {
+        name: 'a',
+        id: 'me',
+        check: [
+          { type: 'http', url: 'http://10.0.0.9/x', interval: '1m', body: '{}', method: 'POST', id: 'peer' },
+          { type: 'grpc', interval: '5s', service: 'shop.Inventory', useTls: true },
+          { type: 'ttl', status: 'warning', failuresBeforeCritical: 3 },
+          { type: 'script', interval: '5s', args: ['/bin/check', '-x'], name: 'disk' },
+          { type: 'alias', aliasService: 'db-1', notes: 'goes with its database' },
+        ],
+      },
+      listening,
+      starting,
+    );
+    expect(checks).toMatchObject([
+      { id: 'me:peer', type: 'http', url: 'http://10.0.0.9/x', method: 'POST', body: '{}', interval: 60_000 },
+      { id: 'me:grpc-2', type: 'grpc', address: '127.0.0.1:3000/shop.Inventory', useTls: true },
+      { id: 'me:ttl-3', type: 'ttl', ttl: 36_000, status: 'warning', failuresBeforeCritical: 3 },
+      { id: 'me:script-4', type: 'script', args: ['/bin/check', '-x'], name: 'disk' },
+      { id: 'me:alias-5', type: 'alias', service: 'db-1', notes: 'goes with its database' },
+    ]);
+  });
+
+  it('gives a microservice, which has no health path, a TTL check', () => {
+    const { checks } = describeRegistration({ name: 'a' }, { ...listening, hasHealthPath: false }, starting);
+    expect(checks).toMatchObject([{ id: 'a-host-3000:ttl', type: 'ttl', ttl: 36_000 }]);
+  });
+
+  it('takes the zone of the options, of the meta, and last of the environment', () => {
+    const there = { ...listening, zone: 'of-the-environment' };
+    const zoneOf = (options: object): string | undefined =>
+      describeRegistration({ name: 'a', ...options }, there, starting).meta.zone;
+    expect(zoneOf({})).toBe('of-the-environment');
+    expect(zoneOf({ zone: 'told' })).toBe('told');
+    expect(zoneOf({ zone: 'told', meta: { zone: 'of-the-meta' } })).toBe('of-the-meta');
+  });
+
+  it('gives tagged addresses the port of the service unless they have their own', () => {
+    const taggedAddresses = { lan: { address: '10.0.0.1' }, wan: { address: '203.0.113.7', port: 443 } };
+    expect(describeRegistration({ name: 'a', taggedAddresses }, listening, starting)).toMatchObject({
+      taggedAddresses: {
+        lan: { address: '10.0.0.1', port: 3000 },
+        wan: { address: '203.0.113.7', port: 443 },
+      },
+    });
   });
 });

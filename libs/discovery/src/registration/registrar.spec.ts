@@ -1,17 +1,26 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import { DiscoveryEvents } from '../events/discovery-events.js';
+import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { Reachability } from '../registry/reachability.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
-import { Registrar } from './registrar.js';
+import type { HealthReport } from './health-report.js';
+import { ThreadHeartbeats } from './heartbeat.js';
+import { Registrar, type RegistrationState } from './registrar.js';
 
 const ID = 'inventory-host-3000';
+const CHECK = `${ID}:ttl`;
+const UP: HealthReport = { status: 'passing', output: 'all is well' };
 
 describe('Registrar', () => {
   let clock: FakeClock;
   let registry: InMemoryRegistry;
   let logger: RecordingLogger;
-  let notReady: string | undefined;
+  let report: HealthReport;
+  let rivalAnswers: boolean;
+  let events: DiscoveryEvents;
+  let seen: DiscoveryEvent[];
   let registrar: Registrar;
   let reachability: Reachability;
   const isRegistered = async (): Promise<boolean> => 'inventory' in (await registry.services());
@@ -20,34 +29,53 @@ describe('Registrar', () => {
     clock = new FakeClock();
     registry = new InMemoryRegistry();
     logger = new RecordingLogger();
-    notReady = undefined;
+    report = UP;
+    rivalAnswers = true;
+    events = new DiscoveryEvents();
+    seen = [];
+    events.events$.subscribe((event) => seen.push(event));
     reachability = new Reachability();
-    const describeIt = (status: ServiceRegistration['status']): ServiceRegistration => ({
+    registrar = createRegistrar();
+  });
+
+  function createRegistrar(port = 3000): Registrar {
+    const describeIt = (state: RegistrationState): ServiceRegistration => ({
       id: ID,
       service: 'inventory',
       address: undefined,
-      port: 3000,
+      port,
       secure: false,
       tags: [],
       meta: {},
       weights: undefined,
-      checks: [],
-      status,
+      taggedAddresses: {},
+      checks: [{ id: CHECK, name: 'TTL', type: 'ttl', ttl: 36_000 }],
+      ...state,
     });
-    registrar = new Registrar(registry, describeIt, {
+    const health = async (): Promise<HealthReport> => report;
+    const onAnswered = (): void => reachability.answered();
+    return new Registrar(registry, describeIt, {
       clock,
       random: () => 1,
       logger,
+      events,
       reachability,
       deregisterTimeout: 3_000,
-      notReady: async () => notReady,
+      health,
+      answersAt: async () => rivalAnswers,
+      heartbeats: new ThreadHeartbeats(registry, { clock, random: () => 1, report: health, onAnswered }),
     });
-  });
+  }
 
   it('registers, and leaves when it stops', async () => {
     registrar.start();
     await settle();
-    expect(registrar.status$.value).toEqual({ state: 'registered', id: ID, reason: undefined });
+    expect(registrar.status$.value).toEqual({
+      state: 'registered',
+      id: ID,
+      service: 'inventory',
+      reason: undefined,
+    });
     expect(await isRegistered()).toBe(true);
     await registrar.stop();
     expect(await isRegistered()).toBe(false);
@@ -56,27 +84,32 @@ describe('Registrar', () => {
   });
 
   it('does not register an app that is not ready, and does as soon as it is', async () => {
-    notReady = 'database is down';
+    report = { status: 'critical', output: 'database is down' };
     registrar.start();
     await clock.advance(10_000);
     expect(await isRegistered()).toBe(false);
     expect(registrar.status$.value).toMatchObject({ state: 'waiting', reason: 'database is down' });
     expect(logger.matching(/not ready: database is down/)).toHaveLength(1);
-    notReady = undefined;
+    report = UP;
     await clock.advance(1_000);
     expect(await isRegistered()).toBe(true);
     await registrar.stop();
   });
 
-  it('keeps trying while the registry is away, says so once, and registers when it is back', async () => {
+  it('keeps trying while the registry is away, says so once, and registers within a second of its return', async () => {
     registry.fail();
     registrar.start();
     await clock.advance(120_000);
     expect(logger.matching(/warn cannot keep "inventory-host-3000" registered/)).toHaveLength(1);
-    expect(registry.requests.register).toBeLessThanOrEqual(12);
+    expect(registry.requests.inspect).toBeLessThanOrEqual(170);
     registry.recover();
-    await clock.advance(30_000);
+    await clock.advance(1_000);
     expect(await isRegistered()).toBe(true);
+    expect(seen.map(({ type }) => type)).toEqual([
+      'registry.unreachable',
+      'registry.reachable',
+      'registration.registered',
+    ]);
     await registrar.stop();
   });
 
@@ -91,23 +124,158 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('puts back what somebody else removed, but not in a hot loop', async () => {
+  it('F03 puts back what somebody else removed or changed, at once', async () => {
     registrar.start();
+    await clock.advance(200);
+    registry.remove(ID);
     await settle();
-    for (let n = 0; n < 20; n++) {
-      registry.remove(ID);
+    expect(await isRegistered()).toBe(true);
+    await clock.advance(200);
+    registry.edit(ID, { port: 4711 });
+    await settle();
+    expect(registry.record(ID)?.port).toBe(3000);
+    expect(logger.matching(/somebody changed its port/)).toHaveLength(1);
+    expect(seen.filter(({ type }) => type === 'registration.restored')).toHaveLength(2);
+    await registrar.stop();
+  });
+
+  it('F03 repairs no more than six times a minute in a fight, which it reports once', async () => {
+    registrar.start();
+    await clock.advance(200);
+    let repairs = 0;
+    for (let tick = 0; tick < 1_800; tick++) {
+      if (registry.record(ID)) {
+        registry.remove(ID);
+        repairs++;
+      }
       await clock.advance(100);
     }
-    expect(registry.requests.register).toBeLessThanOrEqual(5);
-    await clock.advance(500);
+    expect(repairs).toBeGreaterThan(12);
+    expect(registry.requests.register).toBeLessThanOrEqual(3 * 6 + 2);
+    expect(seen.filter(({ type }) => type === 'registration.contested')).toHaveLength(1);
+    expect(logger.matching(/somebody else writes/)).toHaveLength(1);
+    await clock.advance(60_000);
     expect(await isRegistered()).toBe(true);
     await registrar.stop();
+  });
+
+  it('F20 comes back after an outage at a moment of its own within a second', async () => {
+    registrar.start();
+    await clock.advance(200);
+    registry.fail();
+    await clock.advance(10_000);
+    registry.recover();
+    registry.remove(ID);
+    await clock.advance(750); // the longest pause between two looks at a registry that refuses
+    expect(await isRegistered()).toBe(false);
+    await clock.advance(1_000);
+    expect(await isRegistered()).toBe(true);
+    expect(seen.map(({ type }) => type).slice(-3)).toEqual([
+      'registry.reachable',
+      'registration.lost',
+      'registration.restored',
+    ]);
+    await registrar.stop();
+  });
+
+  it('registers again what the registry holds and does not show', async () => {
+    registrar.start();
+    await clock.advance(200);
+    registry.unlist(ID);
+    await settle();
+    expect(await isRegistered()).toBe(true);
+    await registrar.stop();
+  });
+
+  it('F17 does not take the id of another instance that answers, and does when that is gone', async () => {
+    const other = createRegistrar(4000);
+    other.start();
+    await settle();
+    registrar.start();
+    await clock.advance(5_000);
+    expect(registry.record(ID)?.port).toBe(4000);
+    expect(registrar.status$.value).toMatchObject({ state: 'waiting' });
+    expect(registrar.status$.value.reason).toMatch(
+      /belongs to another instance .* port 4000; ours .* port 3000/,
+    );
+    expect(logger.matching(/error "inventory-host-3000" is not registered/)).toHaveLength(1);
+    await registrar.stop();
+    expect(registry.record(ID)?.port).toBe(4000); // leaving, we do not take the other one with us
+  });
+
+  it('F17 takes over the id of an instance that does not answer', async () => {
+    const other = createRegistrar(4000);
+    other.start();
+    await settle();
+    await other.abandon();
+    rivalAnswers = false;
+    registrar.start();
+    await settle();
+    expect(registry.record(ID)?.port).toBe(3000);
+    await registrar.stop();
+  });
+
+  it('keeps an operator’s maintenance over a repair, and forgets it when the operator ends it', async () => {
+    registrar.start();
+    await clock.advance(200);
+    await registry.setMaintenance(ID, 'being looked at');
+    await clock.advance(200);
+    registry.remove(ID);
+    await clock.advance(200);
+    expect(registry.record(ID)?.maintenance).toBe('being looked at');
+    await registry.setMaintenance(ID, undefined);
+    await clock.advance(200);
+    registry.remove(ID);
+    await clock.advance(200);
+    expect(registry.record(ID)?.maintenance).toBeUndefined();
+    await registrar.stop();
+  });
+
+  it('takes itself out of use and back, and is told when the registry cannot hear it', async () => {
+    const { signal } = new AbortController();
+    registrar.start();
+    await clock.advance(200);
+    await registrar.maintain('update', signal);
+    await clock.advance(200);
+    expect(registry.record(ID)?.maintenance).toBe('update');
+    registry.fail();
+    await expect(registrar.maintain(undefined, signal)).rejects.toMatchObject({
+      code: 'RK_REGISTRY_UNREACHABLE',
+    });
+    registry.recover();
+    await clock.advance(1_000);
+    expect(registry.record(ID)?.maintenance).toBeUndefined();
+    await registrar.stop();
+  });
+
+  it('F16 beats at once, three times in each TTL, with what the app says of itself', async () => {
+    registrar.start();
+    await settle();
+    expect(registry.reports).toEqual([{ checkId: CHECK, status: 'passing', output: 'all is well' }]);
+    report = { status: 'warning', output: 'cache is degraded' };
+    await clock.advance(12_000);
+    expect(registry.reports.at(-1)).toMatchObject({ status: 'warning', output: 'cache is degraded' });
+    await clock.advance(36_000);
+    expect(registry.reports).toHaveLength(5);
+    await registrar.stop();
+    await clock.advance(60_000);
+    expect(registry.reports).toHaveLength(5);
+  });
+
+  it('F01 learns from a beat that its check is gone, without a word of the watch', async () => {
+    registry.untilChanged = () => new Promise(() => undefined);
+    registrar.start();
+    await clock.advance(200);
+    registry.remove(ID);
+    await clock.advance(12_000);
+    expect(await isRegistered()).toBe(true);
+    registrar.stop().catch(() => undefined);
   });
 
   it('comes back as critical, not as passing, when the app is not ready at the moment', async () => {
     registrar.start();
     await settle();
-    notReady = 'database is down';
+    report = { status: 'critical', output: 'database is down' };
     registry.remove(ID);
     await clock.advance(500);
     const statuses: string[] = [];
@@ -133,7 +301,7 @@ describe('Registrar', () => {
   });
 
   it('has nothing to leave when it never asked to be registered', async () => {
-    notReady = 'never';
+    report = { status: 'critical', output: 'never' };
     registrar.start();
     await settle();
     await registrar.stop();

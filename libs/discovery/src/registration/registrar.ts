@@ -1,59 +1,93 @@
 import type { LoggerService } from '@nestjs/common';
-import { BehaviorSubject } from 'rxjs';
+import type { BehaviorSubject } from 'rxjs';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/reason-of.js';
+import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { Reachability } from '../registry/reachability.js';
-import type { ServiceRegistration } from '../registry/service-registration.js';
-import type { ServiceRegistry } from '../registry/service-registry.js';
+import type { RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
+import type { RegistrationChange, ServiceRegistry } from '../registry/service-registry.js';
 import { backoffPause } from '../timing/backoff.js';
 import { abortable, bounded } from '../timing/bounded.js';
 import { isAborted, pause, pauseUntil, type Clock, type Random } from '../timing/clock.js';
-import type { RegistrationStatus } from './registration-status.js';
+import { decideRegistration, recentRepairs, type RegistrationDecision } from './decide-registration.js';
+import type { HealthReport } from './health-report.js';
+import type { Heartbeats } from './heartbeats.js';
+import { RegistrationAnnouncer } from './registration-announcer.js';
+import { driftOf, isElsewhere } from './registration-drift.js';
+import type { InstanceRegistrationStatus } from './registration-status.js';
+
+/** What changes from one registration to the next; the rest is known once the app listens. */
+export type RegistrationState = Pick<ServiceRegistration, 'status' | 'maintenance'>;
 
 export interface RegistrarOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: LoggerService;
-  /** The app's own opinion: undefined when it is ready, else why not. Asked before every registration. */
-  readonly notReady: () => Promise<string | undefined>;
+  readonly events: DiscoveryEvents;
+  /** The app's own opinion of itself, asked before every registration. */
+  readonly health: () => Promise<HealthReport>;
+  /** Whether somebody answers at the place of an instance that has our id. */
+  readonly answersAt: (address: string | undefined, port: number) => Promise<boolean>;
+  readonly heartbeats: Heartbeats;
   readonly reachability: Reachability;
   /** How long leaving may take, in milliseconds. */
   readonly deregisterTimeout: number;
 }
 
 const BACKOFF = { base: 500, cap: 30_000 };
+/** Nobody listens there: asking again costs nothing, and an agent that restarts is back within a second. */
+const REFUSED_BACKOFF = { base: 250, cap: 750 };
 const READINESS_INTERVAL_MS = 1_000;
-/** Pauses between repairs: somebody who undoes us again and again must not make a hot loop, or a flood of warnings. */
-const REPAIR = { base: 250, cap: 10_000 };
-const STABLE_AFTER_MS = 30_000;
 const SHORTEST_ROUND_MS = 100;
+/** Another instance has our id: it may go. */
+const RIVAL_PAUSE_MS = 10_000;
 
-/** Keeps one instance in the registry for as long as it runs: puts it there, watches it, and puts it back. */
+/**
+ * Keeps one instance in the registry for as long as it runs: compares what should be with what is, does what has to be
+ * done, and waits for something to change. What to do is decided by `decideRegistration`.
+ */
 export class Registrar {
-  readonly status$ = new BehaviorSubject<RegistrationStatus>({
-    state: 'idle',
-    id: undefined,
-    reason: undefined,
-  });
+  readonly id: string;
   readonly #registry: ServiceRegistry;
-  readonly #describe: (status: ServiceRegistration['status']) => ServiceRegistration;
+  readonly #describe: (state: RegistrationState) => ServiceRegistration;
   readonly #options: RegistrarOptions;
-  readonly #id: string;
+  readonly #announcer: RegistrationAnnouncer;
   #running: AbortController | undefined;
   #ended: Promise<void> = Promise.resolve();
-  #mayBeThere = false;
-  #wasThere = false;
   #leaving: Promise<void> | undefined;
+  /** Interrupts the wait for a change. */
+  #look: () => void = () => undefined;
+  /** A registration was sent: it may have arrived though its answer did not. */
+  #mayBeThere = false;
+  #isOurs = false;
+  #isUnlisted = false;
+  #justRegistered = false;
+  #rival: 'answers' | 'refuses' | undefined;
+  #repairs: number[] = [];
+  /** Ours, or that of an operator who told the registry. */
+  #maintenance: string | undefined;
+  #maintenanceIsPending = false;
 
   constructor(
     registry: ServiceRegistry,
-    describe: (status: ServiceRegistration['status']) => ServiceRegistration,
+    describe: (state: RegistrationState) => ServiceRegistration,
     options: RegistrarOptions,
   ) {
     this.#registry = registry;
     this.#describe = describe;
     this.#options = options;
-    this.#id = describe('passing').id;
+    const { id, service } = describe({ status: 'passing', maintenance: undefined });
+    this.id = id;
+    const instance = { id, service, registry: registry.description };
+    this.#announcer = new RegistrationAnnouncer(instance, options.logger, options.events, options.clock);
+  }
+
+  get status$(): BehaviorSubject<InstanceRegistrationStatus> {
+    return this.#announcer.status$;
+  }
+
+  /** Others may know of it: it was sent to the registry, and has not been taken out since. */
+  get wasRegistered(): boolean {
+    return this.#mayBeThere;
   }
 
   start(): void {
@@ -69,108 +103,183 @@ export class Registrar {
     return this.#leaving;
   }
 
+  /** Ends without a word to the registry. */
+  async abandon(): Promise<void> {
+    this.#leaving ??= this.#end();
+    return this.#leaving;
+  }
+
+  /** Takes the instance out of use for a reason, or with undefined back; it lasts over a loss of the registration. */
+  async maintain(reason: string | undefined, signal: AbortSignal): Promise<void> {
+    this.#maintenance = reason;
+    this.#maintenanceIsPending = true;
+    if (this.#isOurs)
+      await this.#registry.setMaintenance(this.id, reason, signal).finally(() => this.#look());
+  }
+
   async #leave(): Promise<void> {
-    const { clock, deregisterTimeout, logger } = this.#options;
+    const { clock, deregisterTimeout } = this.#options;
     const aborting = new AbortController();
     const tooLate = (): Error => new Error(`no answer in ${deregisterTimeout} ms`);
-    this.#running?.abort(new Error('the app is shutting down'));
+    const wasRegistered = this.#isOurs;
     try {
       await bounded(clock, deregisterTimeout, this.#takeOut(aborting.signal), tooLate);
-      if (this.#mayBeThere) logger.log(`"${this.#id}" is deregistered from ${this.#registry.description}`);
+      if (this.#mayBeThere) this.#announcer.deregistered();
       this.#mayBeThere = false;
     } catch (error) {
       aborting.abort(error);
-      logger.warn(
-        `"${this.#id}" could not be deregistered from ${this.#registry.description}: ${reasonOf(error)}. ` +
-          (this.#wasThere ? 'Its check will take it out of use there' : 'It had never been registered there'),
-      );
+      this.#announcer.notDeregistered(error, wasRegistered);
     }
-    this.#running = undefined;
-    this.#tell('deregistered');
+    this.#forget();
   }
 
   /** Not before the loop has ended: its last request must not arrive after ours. */
   async #takeOut(signal: AbortSignal): Promise<void> {
-    await this.#ended;
-    if (this.#mayBeThere) await this.#registry.deregister(this.#id, signal);
+    await this.#end();
+    if (this.#mayBeThere) await this.#registry.deregister(this.id, signal);
+  }
+
+  async #end(): Promise<void> {
+    this.#running?.abort(new Error('the app is shutting down'));
+    await Promise.all([this.#ended, this.#options.heartbeats.stop()]);
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#running = undefined;
+    this.#isOurs = false;
+    this.#isUnlisted = false;
+    this.#rival = undefined;
+    this.#repairs = [];
+    this.#announcer.tell('deregistered');
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, random, logger } = this.#options;
-    let failures = 0;
-    let losses = 0;
-    while (!signal.aborted) {
+    const { clock, random, reachability } = this.#options;
+    for (let failures = 0; !signal.aborted;) {
       try {
-        const status = await this.#readiness(signal);
-        this.#mayBeThere = true; // even when it fails: the request may have arrived
-        await this.#registry.register(this.#describe(status), signal);
-        if (failures > 0) this.#options.reachability.answered();
-        if (this.status$.value.state !== 'registered') {
-          logger.log(`"${this.#id}" is registered with ${this.#registry.description}`);
-        }
-        this.#wasThere = true;
-        this.#tell('registered');
-        const since = clock.now();
-        await this.#untilLost(signal);
-        failures = 0;
-        losses = clock.now() - since > STABLE_AFTER_MS ? 1 : losses + 1;
-        logger.warn(`"${this.#id}" is gone from ${this.#registry.description}: registering it again`);
-        this.#tell('waiting', 'it is gone from the registry');
-        await pause(clock, backoffPause(losses, REPAIR, random), signal);
+        await this.#round(signal, () => (failures = 0));
       } catch (error) {
         if (isAborted(signal)) return;
         failures++;
-        if (failures === 1) logger.warn(this.#explain(error));
-        this.#tell(this.status$.value.state === 'idle' ? 'waiting' : 'unreachable', reasonOf(error));
-        const { answered$ } = this.#options.reachability;
-        await pauseUntil(clock, backoffPause(failures, BACKOFF, random), signal, answered$).catch(
-          () => undefined,
-        );
+        const refused = error instanceof DiscoveryError && error.code === 'RK_REGISTRY_UNREACHABLE';
+        this.#announcer.failed(error, failures === 1, this.#isOurs);
+        const pauseMs = backoffPause(failures, refused ? REFUSED_BACKOFF : BACKOFF, random);
+        await pauseUntil(clock, pauseMs, signal, reachability.answered$).catch(() => undefined);
       }
     }
   }
 
-  async #untilLost(signal: AbortSignal): Promise<void> {
-    for await (const present of this.#registry.watchRegistration(this.#id, signal)) {
-      if (!present) return;
-      // An answer that comes at once, again and again, must not make a hot loop.
-      await pause(this.#options.clock, SHORTEST_ROUND_MS, signal);
+  /** From a look at the registry to the moment when another one is worth it. */
+  async #round(signal: AbortSignal, onAnswer: () => void): Promise<void> {
+    const status = this.#isOurs ? 'passing' : await this.#untilReady(signal);
+    const planned = this.#describe({ status, maintenance: this.#maintenance });
+    const actual = await this.#registry.inspect(planned, signal);
+    const afterOutage = this.#announcer.answered();
+    if (afterOutage) this.#options.reachability.answered();
+    onAnswer();
+    if (actual) this.#adoptMaintenance(planned, actual);
+    const desired = { ...planned, maintenance: this.#maintenance };
+    const decision = this.#decide(desired, actual, afterOutage);
+    this.#justRegistered = false;
+    switch (decision.do) {
+      case 'probe':
+        this.#rival = (await this.#options.answersAt(decision.address, decision.port))
+          ? 'answers'
+          : 'refuses';
+        return;
+      case 'yield':
+        this.#announcer.conflict(decision.because);
+        this.#rival = undefined;
+        return pause(this.#options.clock, RIVAL_PAUSE_MS, signal);
+      case 'register':
+        return this.#register(desired, decision, signal);
+      case 'maintain':
+        return this.#registry.setMaintenance(this.id, decision.reason, signal);
+      case 'nothing':
+        if (actual) await this.#hold(desired, actual, signal);
     }
-    throw new Error('the watch on our own registration ended');
   }
 
-  /** Never registers for the first time while not ready; one that is known already comes back as it is. */
-  async #readiness(signal: AbortSignal): Promise<ServiceRegistration['status']> {
-    for (let told: string | undefined; ;) {
-      const reason = await abortable(this.#options.notReady(), signal);
-      if (reason === undefined) return 'passing';
-      if (this.#mayBeThere) return 'critical';
-      if (reason !== told) this.#options.logger.warn(`not registered yet, the app is not ready: ${reason}`);
-      told = reason;
-      this.#tell('waiting', reason);
+  #decide(
+    desired: ServiceRegistration,
+    actual: RegistrationRecord | undefined,
+    afterOutage: boolean,
+  ): RegistrationDecision {
+    const history = {
+      isOurs: this.#isOurs,
+      afterOutage,
+      isUnlisted: this.#isUnlisted,
+      repairs: this.#repairs,
+      rival: this.#rival,
+    };
+    return decideRegistration(desired, actual, history, this.#options.clock.now(), this.#options.random);
+  }
+
+  async #register(
+    desired: ServiceRegistration,
+    { because, afterMs, isRepair, isContested, afresh }: Extract<RegistrationDecision, { do: 'register' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, health, heartbeats } = this.#options;
+    const recent = recentRepairs(this.#repairs, clock.now());
+    if (because !== undefined) this.#announcer.lost(because, isContested ? recent.length : undefined);
+    if (afterMs > 0) await pause(clock, afterMs, signal);
+    // One that is known already comes back as it is; a first time has waited until the app was ready.
+    const status = because === undefined ? desired.status : (await abortable(health(), signal)).status;
+    this.#mayBeThere = true; // even when it fails: the request may have arrived
+    if (afresh) await this.#registry.deregister(this.id, signal);
+    await this.#registry.register({ ...desired, status }, signal);
+    this.#isOurs = true;
+    this.#isUnlisted = false;
+    this.#justRegistered = true;
+    if (isRepair) this.#repairs = [...recent, clock.now()];
+    this.#announcer.registered(because);
+    await heartbeats.stop();
+    const onStall = (lag: number): void => this.#announcer.stalled(lag);
+    heartbeats.start(desired, () => this.#look(), onStall);
+  }
+
+  /** All is well: until something changes, a beat finds its check gone, or the app leaves. */
+  async #hold(desired: ServiceRegistration, actual: RegistrationRecord, signal: AbortSignal): Promise<void> {
+    this.#announcer.tell('registered');
+    const interrupting = new AbortController();
+    const abort = (): void => interrupting.abort(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    const looked = new Promise<RegistrationChange>((resolve) => {
+      this.#look = () => resolve('changed');
+    });
+    try {
+      // An answer that comes at once, again and again, must not make a hot loop.
+      await pause(this.#options.clock, SHORTEST_ROUND_MS, signal);
+      const changed = this.#registry.untilChanged(desired, actual, interrupting.signal);
+      this.#isUnlisted = (await Promise.race([changed, looked])) === 'unlisted';
+    } finally {
+      interrupting.abort(new Error('not waited for any more'));
+      signal.removeEventListener('abort', abort);
+      this.#look = () => undefined;
+    }
+  }
+
+  /** Never registers for the first time while not ready. */
+  async #untilReady(signal: AbortSignal): Promise<'passing' | 'warning'> {
+    for (;;) {
+      const { status, output } = await abortable(this.#options.health(), signal);
+      if (status !== 'critical') return status;
+      this.#announcer.notReady(output);
       await pause(this.#options.clock, READINESS_INTERVAL_MS, signal);
     }
   }
 
-  #explain(error: unknown): string {
-    const hopeful = !(error instanceof DiscoveryError) || RETRY_IS_HOPEFUL.has(error.code);
-    const outlook = hopeful
-      ? 'trying again in the background'
-      : 'somebody has to mend this; trying again all the same';
-    return `cannot keep "${this.#id}" registered, ${outlook}: ${reasonOf(error)}`;
-  }
-
-  #tell(state: RegistrationStatus['state'], reason?: string): void {
-    const last = this.status$.value;
-    if (last.state === state && last.reason === reason) return;
-    this.status$.next({ state, id: this.#id, reason });
+  /** What an operator told the registry about us is kept, and put back when a registration has dropped it. */
+  #adoptMaintenance(planned: ServiceRegistration, actual: RegistrationRecord): void {
+    if (this.#maintenanceIsPending) {
+      this.#maintenanceIsPending = (actual.maintenance === undefined) !== (this.#maintenance === undefined);
+      return;
+    }
+    const droppedByUs = this.#justRegistered;
+    const droppedByAnother = actual.maintenance === undefined && driftOf(planned, actual).length > 0;
+    if (!droppedByUs && !droppedByAnother && !isElsewhere(planned, actual))
+      this.#maintenance = actual.maintenance;
   }
 }
-
-const RETRY_IS_HOPEFUL: ReadonlySet<string> = new Set([
-  'RK_REGISTRY_UNREACHABLE',
-  'RK_REGISTRY_TIMEOUT',
-  'RK_REGISTRY_NO_LEADER',
-  'RK_REGISTRY_LIMITED',
-  'RK_REGISTRY_FAILED',
-]);

@@ -1,6 +1,4 @@
 import { hostname } from 'node:os';
-import type { Server } from 'node:http';
-import { Server as TlsServer } from 'node:tls';
 import {
   Injectable,
   Logger,
@@ -8,71 +6,95 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
-import { BehaviorSubject, type Observable, type Subscription } from 'rxjs';
-import type { HealthService } from '../health/health.service.js';
+import { BehaviorSubject, combineLatest, map, type Observable, type Subscription } from 'rxjs';
 import { shutDown } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
+import type { DiscoveryEvents } from '../events/discovery-events.js';
+import type { HealthService } from '../health/health.service.js';
 import type { Reachability } from '../registry/reachability.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
-import type { Clock, Random } from '../timing/clock.js';
-import { addressTowards, chooseAddress, isLoopback } from './advertised-address.js';
-import { describeRegistration, type Listening } from './describe-registration.js';
-import { Registrar } from './registrar.js';
-import type { ServiceOptions } from './registration-options.js';
-import type { RegistrationStatus } from './registration-status.js';
+import { pause, type Clock, type Random } from '../timing/clock.js';
+import { addressTowards, addressWithin, chooseAddress, isLoopback } from './advertised-address.js';
+import { dial, type AppServers, type ListeningServer } from './app-servers.js';
+import type { CheckOptions, TtlCheckOptions } from './check-options.js';
+import { checksOf, describeRegistration, type Listening } from './describe-registration.js';
+import { toHealthReport } from './health-report.js';
+import { createHeartbeats } from './create-heartbeats.js';
+import { Registrar, type RegistrarOptions } from './registrar.js';
+import { worstRegistration, type RegistrationStatus } from './registration-status.js';
+import { explainUnreachable, findAdvertised } from './self-check.js';
+import { ServedRequests } from './served-requests.js';
+import type { ServiceOptions } from './service-options.js';
+import { leaveInOrder, untilQuiet, type ShutdownBudget } from './shutdown-sequence.js';
 import { onShutdownSignal } from './shutdown-signals.js';
+import { toMilliseconds } from '../configuration/duration.js';
 
 export interface RegistrationOptions {
-  /** Undefined: discover only. */
-  readonly service: ServiceOptions | undefined;
+  /** Empty: discover only. */
+  readonly services: readonly ServiceOptions[];
   readonly healthPath: string;
-  readonly deregisterTimeout: number;
+  readonly startup: 'background' | 'fail-fast';
+  readonly shutdown: ShutdownBudget & {
+    readonly deregisterTimeout: number;
+    /** False: the registry keeps us when the app ends. */
+    readonly deregister: boolean;
+  };
+  /** What the environment says of this process. */
+  readonly environment: { readonly address: string | undefined; readonly zone: string | undefined };
   readonly clock: Clock;
   readonly random: Random;
   readonly reachability: Reachability;
+  readonly events: DiscoveryEvents;
 }
 
+interface Registered {
+  readonly options: ServiceOptions;
+  registrar: Registrar | undefined;
+}
+
+const SHUTTING_DOWN = 'the app is shutting down';
+const DRAINING = 'the app is drained';
+const FAIL_FAST_TIMEOUT_MS = 5_000;
+
 /**
- * This app's own place in the registry: it is registered once it listens and is ready, and taken out on SIGTERM, SIGINT
- * and `app.close()`.
+ * This app's own place in the registry: each of its services is registered once it listens and is ready, repaired
+ * whenever the registry has something else, and taken out on SIGTERM, SIGINT and `app.close()`.
  *
  * @example
  * ```ts
- * registration.status$.subscribe(({ state }) => console.log(state)); // waiting, registered
- * await registration.deregister();                                   // out of the registry; the app goes on
- * await registration.register();                                     // and back
+ * registration.status$.subscribe(({ state }) => console.log(state));  // waiting, registered
+ * await registration.maintenance(true, 'migrating the database');     // out of use, and still registered
+ * await registration.drain();                                         // out of the registry, and nobody calls any more
+ * await registration.register();                                      // and back
  * ```
  */
 @Injectable()
 export class RegistrationService implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   readonly #logger = new Logger(RegistrationService.name);
-  readonly #status = new BehaviorSubject<RegistrationStatus>({
-    state: 'idle',
-    id: undefined,
-    reason: undefined,
-  });
-  #listening$: Subscription | undefined;
-  #status$: Subscription | undefined;
   readonly #registry: ServiceRegistry;
-  readonly #host: HttpAdapterHost<AbstractHttpAdapter<Server>>;
+  readonly #servers: AppServers;
   readonly #health: HealthService;
   readonly #options: RegistrationOptions;
-  #registrar: Registrar | undefined;
+  readonly #status = new BehaviorSubject<RegistrationStatus>(worstRegistration([]));
+  readonly #registered: readonly Registered[];
+  readonly #closing = new AbortController();
+  readonly #releases: (() => void)[] = [];
+  #status$: Subscription | undefined;
+  #requests: ServedRequests | undefined;
   #commands: Promise<void> = Promise.resolve();
-  #closed = false;
-  #releaseSignals: () => void = () => undefined;
+  #leaving: Promise<void> | undefined;
 
   constructor(
     registry: ServiceRegistry,
-    host: HttpAdapterHost<AbstractHttpAdapter<Server>>,
+    servers: AppServers,
     health: HealthService,
     options: RegistrationOptions,
   ) {
     this.#registry = registry;
-    this.#host = host;
+    this.#servers = servers;
     this.#health = health;
     this.#options = options;
+    this.#registered = options.services.map((each) => ({ options: each, registrar: undefined }));
   }
 
   /** The present state at once, then each change. */
@@ -80,22 +102,87 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     return this.#status.asObservable();
   }
 
+  get status(): RegistrationStatus {
+    return this.#status.value;
+  }
+
   /**
-   * Puts the app into the registry again after `deregister()`. Resolves when that has begun; `status$` tells the outcome.
+   * Puts the app into the registry: again, after `deregister()` or `drain()`, or for the first time with
+   * `register: 'manual'`. Resolves when that has begun; `status$` tells the outcome.
    *
    * @throws DiscoveryError `RK_SHUT_DOWN` after `app.close()`
    */
   async register(): Promise<void> {
-    if (this.#closed) throw shutDown();
+    if (this.#closing.signal.aborted) throw shutDown();
     await this.#inTurn(async () => {
-      this.#registrar ??= await this.#createRegistrar();
-      if (!this.#closed) this.#registrar?.start();
+      this.#health.accept();
+      this.#requests?.resume();
+      await Promise.all(this.#registered.map((each) => this.#start(each)));
     });
   }
 
   /** Takes the app out of the registry until `register()`; within the deregistration timeout, and never rejects. */
   async deregister(): Promise<void> {
-    await this.#inTurn(async () => this.#registrar?.stop());
+    await this.#inTurn(() => this.#stopAll());
+  }
+
+  /**
+   * Takes the app out of the registry, has its readiness fail and its keep-alive connections closed, and waits until no
+   * more requests come. It goes on answering; `register()` undoes it all.
+   */
+  async drain(): Promise<void> {
+    const { shutdown, clock } = this.#options;
+    await this.#inTurn(async () => {
+      await this.#stopAll();
+      this.#health.refuse(DRAINING);
+      this.#requests?.drain();
+      await untilQuiet(this.#requests, shutdown.drain, clock, this.#logger);
+    });
+  }
+
+  /**
+   * Takes the app out of use, or back, while it stays registered; callers see it in status *maintenance*. It lasts over a
+   * loss of the registration.
+   *
+   * @throws DiscoveryError when the registry cannot be told now; it will be as soon as it can
+   */
+  async maintenance(on: boolean, reason = 'maintenance'): Promise<void> {
+    const { signal } = this.#closing;
+    const registrars = this.#registered.flatMap(({ registrar }) => registrar ?? []);
+    await Promise.all(registrars.map((registrar) => registrar.maintain(on ? reason : undefined, signal)));
+  }
+
+  /** @throws DiscoveryError with `startup: 'fail-fast'`, when the registry does not answer or refuses the token */
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.#options.startup === 'fail-fast') await this.#assertRegistry();
+    if (this.#registered.length === 0) return;
+    this.#releases.push(onShutdownSignal(() => this.#leave()));
+    this.#leaveBeforeAnythingElse();
+    for (const each of this.#registered) {
+      const { name, register, registerAfter } = each.options;
+      const missing = this.#servers.missing(each.options);
+      if (missing !== undefined) this.#logger.warn(`"${name}" is not registered: ${missing}`);
+      else if (register !== 'manual') this.#startInBackground(each, registerAfter);
+    }
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.#leave();
+  }
+
+  onApplicationShutdown(): void {
+    for (const release of this.#releases.splice(0)) release();
+    this.#requests?.release();
+    this.#status$?.unsubscribe();
+    this.#status.complete();
+    this.#options.events.close();
+  }
+
+  async #assertRegistry(): Promise<void> {
+    const signal = AbortSignal.timeout(FAIL_FAST_TIMEOUT_MS);
+    // The first says whether it answers; the second, whether it takes our token.
+    await this.#registry.ping(signal);
+    await this.#registry.services(signal);
   }
 
   /** Commands that overlap run one after the other, so that the last one is what holds. */
@@ -105,100 +192,164 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     return result;
   }
 
-  onApplicationBootstrap(): void {
-    const { service } = this.#options;
-    if (!service) return;
-    // An application context or a pure microservice has no HTTP adapter to ask for a port.
-    if (!(this.#host.httpAdapter as AbstractHttpAdapter | null)) {
-      this.#logger.warn(`"${service.name}" is not registered: this app has no HTTP server`);
-      return;
-    }
-    this.#releaseSignals = onShutdownSignal(() => this.#leave());
-    if (this.#host.listening) this.#startInBackground();
-    else this.#listening$ = this.#host.listen$.subscribe(() => this.#startInBackground());
+  /**
+   * Nest runs the destroy hooks of the app's own modules before ours: their databases would be closed under requests
+   * that still come. What it does before any hook is to tell its HTTP adapter; a microservice it closes first of all.
+   */
+  #leaveBeforeAnythingElse(): void {
+    const { adapter, microservices } = this.#servers;
+    const before = <K extends string>(target: Partial<Record<K, () => unknown>>, method: K): void => {
+      const original = target[method];
+      const replaced = async (): Promise<unknown> => {
+        await this.#leave();
+        return original?.call(target);
+      };
+      Object.assign(target, { [method]: replaced });
+      this.#releases.push(() => void Object.assign(target, { [method]: original }));
+    };
+    if (adapter) before(adapter as Partial<Record<'beforeClose', () => unknown>>, 'beforeClose');
+    else for (const each of microservices) before(each, 'close');
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.#listening$?.unsubscribe();
-    await this.#leave();
+  /** What is thrown here has nobody to catch it. */
+  #startInBackground(each: Registered, delay: ServiceOptions['registerAfter']): void {
+    const { clock } = this.#options;
+    const { signal } = this.#closing;
+    const start = async (): Promise<void> => {
+      await this.#servers.untilListening(each.options, signal);
+      if (delay !== undefined) await pause(clock, toMilliseconds(delay, 'service.registerAfter'), signal);
+      if (!signal.aborted) await this.#inTurn(() => this.#start(each));
+    };
+    start().catch((error: unknown) => {
+      if (!signal.aborted) this.#logger.error(`cannot register "${each.options.name}": ${reasonOf(error)}`);
+    });
   }
 
-  onApplicationShutdown(): void {
-    this.#releaseSignals();
+  async #start(each: Registered): Promise<void> {
+    each.registrar ??= await this.#createRegistrar(each.options);
+    if (each.registrar && !this.#closing.signal.aborted) each.registrar.start();
     this.#status$?.unsubscribe();
-    this.#status.complete();
+    const statuses = this.#registered.flatMap(({ registrar }) => registrar?.status$ ?? []);
+    this.#status$ = combineLatest(statuses)
+      .pipe(map(worstRegistration))
+      .subscribe((status) => this.#status.next(status));
   }
 
-  /** Nest emits `listen$` inside its listen callback: whatever is thrown there would be an uncaught exception. */
-  #startInBackground(): void {
-    this.register().catch((error: unknown) => this.#logger.error(`cannot register: ${reasonOf(error)}`));
+  async #stopAll(): Promise<void> {
+    const { deregister } = this.#options.shutdown;
+    const isLeaving = this.#closing.signal.aborted;
+    const stop = (registrar: Registrar): Promise<void> =>
+      isLeaving && !deregister ? registrar.abandon() : registrar.stop();
+    await Promise.all(this.#registered.flatMap(({ registrar }) => (registrar ? [stop(registrar)] : [])));
   }
 
   /** For good: the app is going. */
-  async #leave(): Promise<void> {
-    this.#closed = true;
-    await this.deregister();
+  #leave(): Promise<void> {
+    this.#leaving ??= this.#leaveOnce();
+    return this.#leaving;
   }
 
-  async #createRegistrar(): Promise<Registrar | undefined> {
-    const { service, clock, random, reachability, deregisterTimeout } = this.#options;
-    const listening = service && (await this.#listening(service));
-    if (!listening) return undefined;
-    const registrar = new Registrar(
-      this.#registry,
-      (status) => describeRegistration(service, listening, status),
-      {
-        clock,
-        random,
-        reachability,
-        logger: this.#logger,
-        deregisterTimeout,
-        notReady: () => this.#notReady(),
-      },
-    );
-    this.#status$ = registrar.status$.subscribe((status) => this.#status.next(status));
-    return registrar;
+  async #leaveOnce(): Promise<void> {
+    this.#closing.abort(new Error(SHUTTING_DOWN));
+    const { shutdown, clock } = this.#options;
+    const isKnown = this.#registered.some(({ registrar }) => registrar?.wasRegistered);
+    const steps = {
+      deregister: () => this.deregister(),
+      refuse: () => this.#health.refuse(SHUTTING_DOWN),
+      requests: this.#requests,
+      isKnown,
+    };
+    await leaveInOrder(steps, shutdown, clock, this.#logger);
   }
 
-  async #listening(service: ServiceOptions): Promise<Listening | undefined> {
-    // Null in an application context, whatever its type says.
-    const adapter = this.#host.httpAdapter as AbstractHttpAdapter<Server> | null;
-    const server = adapter?.getHttpServer();
-    const bound = server?.address();
-    if (typeof bound !== 'object' || bound === null) {
-      const why = bound ? 'it listens on a socket file, not on a port' : 'this app does not listen on a port';
+  async #createRegistrar(service: ServiceOptions): Promise<Registrar | undefined> {
+    const server = await this.#servers.untilListening(service, this.#closing.signal);
+    if (!server) {
+      const why = 'the port it listens on cannot be told; it may listen on a socket file: set service.port';
       this.#logger.warn(`"${service.name}" is not registered: ${why}`);
       return undefined;
     }
+    const { clock, healthPath, events, random, reachability, shutdown } = this.#options;
+    const isProbe = (url: string): boolean => url.startsWith(healthPath);
+    if (server.http) this.#requests ??= new ServedRequests(server.http, clock, isProbe);
+    const listening = await this.#locate(service, server);
+    const health: RegistrarOptions['health'] = async () => toHealthReport(await this.#health.check());
+    const heartbeat = checksOf(service, listening).find(isTtl);
+    const registryHost = this.#registry.host ?? '127.0.0.1';
+    const registrar = new Registrar(
+      this.#registry,
+      (state) => describeRegistration(service, listening, state),
+      {
+        clock,
+        random,
+        events,
+        reachability,
+        health,
+        logger: this.#logger,
+        deregisterTimeout: shutdown.deregisterTimeout,
+        heartbeats: createHeartbeats(this.#registry, heartbeat, { clock, random, health, reachability }),
+        answersAt: async (address, port) => (await dial(address ?? registryHost, port)) === undefined,
+      },
+    );
+    this.#checkSelfOnce(registrar, service, listening, server);
+    return registrar;
+  }
+
+  async #locate(service: ServiceOptions, server: ListeningServer): Promise<Listening> {
+    const { environment, healthPath } = this.#options;
     const registryHost = this.#registry.host;
+    const option = service.address ?? environment.address;
     const advertised = chooseAddress({
-      option: service.address,
-      bound: bound.address,
+      option,
+      preferred: addressWithin(service.preferredNetworks ?? []),
+      bound: server.host,
       registryHost,
       registryKnowsNodeAddress: this.#registry.knowsNodeAddress,
       towardsRegistry: registryHost === undefined ? undefined : await addressTowards(registryHost),
     });
-    if (isLoopback(bound.address) && service.address === undefined) {
+    if (server.host !== undefined && isLoopback(server.host) && option === undefined) {
       this.#logger.warn(
-        `"${service.name}" listens on ${bound.address} only, which no other host can reach. ` +
+        `"${service.name}" listens on ${server.host} only, which no other host can reach. ` +
           "Listen on all interfaces, app.listen(port, '0.0.0.0'), or set service.address",
       );
     }
     return {
       ...advertised,
-      port: bound.port,
-      secure: server instanceof TlsServer,
+      port: server.port,
+      secure: server.secure,
       hostName: hostname(),
-      healthPath: this.#options.healthPath,
+      healthPath,
+      hasHealthPath: server.http !== undefined,
+      zone: environment.zone,
     };
   }
 
-  async #notReady(): Promise<string | undefined> {
-    const { status, details } = await this.#health.check();
-    if (status === 'ok' || status === 'degraded') return undefined;
-    const down = Object.entries(details).filter(([, detail]) => detail.status === 'down');
-    return down
-      .map(([name, { message }]) => `${name} is down${message ? ` (${String(message)})` : ''}`)
-      .join(', ');
+  /** When it is first registered: whether what others are given leads to us. It is a warning, never an obstacle. */
+  #checkSelfOnce(
+    registrar: Registrar,
+    service: ServiceOptions,
+    listening: Listening,
+    server: ListeningServer,
+  ): void {
+    const watching = registrar.status$.subscribe(({ state }) => {
+      if (state !== 'registered') return;
+      queueMicrotask(() => watching.unsubscribe());
+      const check = async (): Promise<void> => {
+        const port = service.port ?? server.port;
+        const address =
+          listening.address ??
+          (await findAdvertised(this.#registry, service.name, registrar.id, this.#closing.signal));
+        const mistake = address && (await explainUnreachable(address, port, server.connections));
+        if (mistake && !this.#closing.signal.aborted)
+          this.#logger.warn(`others cannot reach "${registrar.id}": ${mistake}`);
+      };
+      // The registry may fail to answer: then there is nothing to say.
+      check().catch(() => undefined);
+    });
+    this.#releases.push(() => watching.unsubscribe());
   }
+}
+
+function isTtl(check: CheckOptions): check is TtlCheckOptions {
+  return check.type === 'ttl';
 }

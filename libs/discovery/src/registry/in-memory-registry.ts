@@ -2,8 +2,8 @@ import { EventEmitter, on } from 'node:events';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { freezeInstance, type InstanceStatus, type ServiceInstance } from './service-instance.js';
 import { matchesLabels, type ServiceQuery } from './service-query.js';
-import type { ServiceRegistration } from './service-registration.js';
-import { ServiceRegistry } from './service-registry.js';
+import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
+import { ServiceRegistry, type RegistrationChange } from './service-registry.js';
 
 /**
  * A registry in this process, for unit tests: no server, no network, and it can be made to fail.
@@ -25,7 +25,24 @@ export class InMemoryRegistry extends ServiceRegistry {
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #failing = false;
   /** How often each method was called, so that a test can tell what was *not* asked. */
-  readonly requests = { register: 0, deregister: 0, watchRegistration: 0, watch: 0, services: 0 };
+  readonly requests = {
+    register: 0,
+    deregister: 0,
+    inspect: 0,
+    untilChanged: 0,
+    report: 0,
+    setMaintenance: 0,
+    ping: 0,
+    watch: 0,
+    services: 0,
+  };
+  /** What was registered here, by id, as the registry keeps it. */
+  readonly #records = new Map<string, RegistrationRecord>();
+  /** Those that only `inspect` sees. */
+  readonly #unlisted = new Set<string>();
+  /** The reports of TTL checks, newest last. */
+  readonly reports: { readonly checkId: string; readonly status: CheckStatus; readonly output: string }[] =
+    [];
 
   /** Adds or replaces an instance; what is left out has a plain default. */
   put(instance: Partial<ServiceInstance> & Pick<ServiceInstance, 'service' | 'port'>): ServiceInstance {
@@ -55,7 +72,27 @@ export class InMemoryRegistry extends ServiceRegistry {
 
   remove(id: string): void {
     this.#instances.delete(id);
+    this.#records.delete(id);
     this.#changes.emit('change');
+  }
+
+  /** Changes what is held of a registration, as another writer would. */
+  edit(id: string, change: Partial<RegistrationRecord>): void {
+    const record = this.#records.get(id);
+    if (!record) throw new DiscoveryError('RK_NOT_FOUND', `no registration "${id}" in ${this.description}`);
+    this.#records.set(id, { ...record, ...change });
+    this.#changes.emit('change');
+  }
+
+  /** Drops it from every list, though the registry still holds it; registering it again lists it again. */
+  unlist(id: string): void {
+    this.#instances.delete(id);
+    this.#unlisted.add(id);
+    this.#changes.emit('change');
+  }
+
+  record(id: string): RegistrationRecord | undefined {
+    return this.#records.get(id);
   }
 
   /** From now on every call fails and every running watch ends with an error. */
@@ -71,16 +108,31 @@ export class InMemoryRegistry extends ServiceRegistry {
   override async register(registration: ServiceRegistration): Promise<void> {
     this.requests.register++;
     this.#check();
+    const { id, service, port, secure, tags, meta, weights, status, maintenance } = registration;
+    this.#unlisted.delete(id);
+    this.#records.set(id, {
+      service,
+      address: registration.address,
+      port,
+      secure,
+      tags: [...tags],
+      meta: { ...meta },
+      weights: weights ?? { passing: 1, warning: 1 },
+      taggedAddresses: registration.taggedAddresses,
+      checks: registration.checks.map((check) => ({ id: check.id, name: check.name, notes: check.notes })),
+      status: maintenance === undefined ? status : 'maintenance',
+      maintenance,
+    });
     this.put({
-      id: registration.id,
-      service: registration.service,
+      id,
+      service,
       address: registration.address ?? '127.0.0.1',
-      port: registration.port,
-      secure: registration.secure,
-      tags: [...registration.tags],
-      meta: { ...registration.meta },
-      status: registration.status,
-      weight: registration.weights?.passing ?? 1,
+      port,
+      secure,
+      tags: [...tags],
+      meta: { ...meta },
+      status: maintenance === undefined ? status : 'maintenance',
+      weight: weights?.passing ?? 1,
     });
   }
 
@@ -90,9 +142,44 @@ export class InMemoryRegistry extends ServiceRegistry {
     this.remove(id);
   }
 
-  override watchRegistration(id: string, signal: AbortSignal): AsyncIterable<boolean> {
-    this.requests.watchRegistration++;
-    return this.#watched(() => this.#instances.has(id), signal);
+  override async inspect({ id }: ServiceRegistration): Promise<RegistrationRecord | undefined> {
+    this.requests.inspect++;
+    this.#check();
+    return this.#records.get(id);
+  }
+
+  override async untilChanged(
+    { id }: ServiceRegistration,
+    record: RegistrationRecord,
+    signal: AbortSignal,
+  ): Promise<RegistrationChange> {
+    this.requests.untilChanged++;
+    const look = (): RegistrationChange | undefined => {
+      if (this.#unlisted.has(id)) return 'unlisted';
+      return this.#records.get(id) === record ? undefined : 'changed';
+    };
+    for await (const change of this.#watched(look, signal)) if (change) return change;
+    throw new DiscoveryError('RK_REGISTRY_FAILED', `${this.description} was closed`);
+  }
+
+  override async report(checkId: string, status: CheckStatus, output: string): Promise<void> {
+    this.requests.report++;
+    this.#check();
+    const known = [...this.#records.values()].some(({ checks }) => checks?.some(({ id }) => id === checkId));
+    if (!known) throw new DiscoveryError('RK_NOT_FOUND', `no check "${checkId}" in ${this.description}`);
+    this.reports.push({ checkId, status, output });
+  }
+
+  override async setMaintenance(id: string, reason: string | undefined): Promise<void> {
+    this.requests.setMaintenance++;
+    this.#check();
+    this.edit(id, { maintenance: reason, status: reason === undefined ? 'passing' : 'maintenance' });
+  }
+
+  override async ping(): Promise<{ leader: boolean }> {
+    this.requests.ping++;
+    this.#check();
+    return { leader: true };
   }
 
   override watch(

@@ -1,6 +1,9 @@
 import type { ServiceInstance } from './service-instance.js';
 import type { ServiceQuery } from './service-query.js';
-import type { ServiceRegistration } from './service-registration.js';
+import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
+
+/** `unlisted`: the registry holds it, and those who look for it are not shown it. */
+export type RegistrationChange = 'changed' | 'unlisted';
 
 /**
  * The port to a registry. An adapter moves data and reports errors; everything that makes this safe (backoff, one loop
@@ -24,8 +27,38 @@ export abstract class ServiceRegistry {
   /** Idempotent: an id that is not registered is no error. */
   abstract deregister(id: string, signal: AbortSignal): Promise<void>;
 
-  /** Yields whether the id is registered: at once, and again after every change. Throws on any error. */
-  abstract watchRegistration(id: string, signal: AbortSignal): AsyncIterable<boolean>;
+  /**
+   * What the registry holds under the registration's id; undefined: nothing.
+   *
+   * @throws DiscoveryError `RK_ID_CONFLICT` when one of its checks belongs to another instance
+   */
+  abstract inspect(
+    registration: ServiceRegistration,
+    signal: AbortSignal,
+  ): Promise<RegistrationRecord | undefined>;
+
+  /**
+   * Resolves when what `inspect` saw may no longer hold, and costs next to nothing while it does. It rejects on any
+   * error; the caller then inspects again.
+   */
+  abstract untilChanged(
+    registration: ServiceRegistration,
+    record: RegistrationRecord,
+    signal: AbortSignal,
+  ): Promise<RegistrationChange>;
+
+  /**
+   * Reports the state of a TTL check.
+   *
+   * @throws DiscoveryError `RK_NOT_FOUND` when the registry has no such check (any more)
+   */
+  abstract report(checkId: string, status: CheckStatus, output: string, signal: AbortSignal): Promise<void>;
+
+  /** Takes a registered instance out of use for a reason; undefined puts it back. */
+  abstract setMaintenance(id: string, reason: string | undefined, signal: AbortSignal): Promise<void>;
+
+  /** Whether the registry answers, and whether what answers has a leader behind it. */
+  abstract ping(signal: AbortSignal): Promise<{ readonly leader: boolean }>;
 
   /**
    * Yields the complete list of a service's instances, whatever their status: at once, and again after every change

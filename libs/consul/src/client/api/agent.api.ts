@@ -1,8 +1,9 @@
+import type { CheckStatus } from '@rookery/discovery';
 import type { ConsulAnswer } from '../consul-answer.js';
 import { ConsulError } from '../consul-error.js';
 import { segment, type ConsulRequester, type RequestParts } from '../consul-requester.js';
 import type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
-import type { AgentSelf, AgentService, CheckStatus, HealthCheck, ServiceDefinition } from './types.js';
+import type { AgentSelf, AgentService, HealthCheck, ServiceDefinition } from './types.js';
 
 /** `/v1/agent`: this agent, the services and the checks that it holds. */
 export class AgentApi {

@@ -1,7 +1,8 @@
+import type { CheckStatus } from '@rookery/discovery';
 import type { ConsulAnswer } from '../consul-answer.js';
 import { segment, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulListOptions } from '../request-options.js';
-import type { CheckStatus, HealthCheck, ServiceEntry } from './types.js';
+import type { HealthCheck, ServiceEntry } from './types.js';
 
 export interface HealthServiceOptions extends ConsulListOptions {
   /** Only instances all of whose checks pass; it leaves out *warning* as well. Default: false. */
@@ -10,6 +11,11 @@ export interface HealthServiceOptions extends ConsulListOptions {
   tags?: readonly string[];
   /** Sort by network distance from this node; `_agent` is the agent that answers. */
   near?: string;
+}
+
+export interface HealthNodeOptions extends ConsulListOptions {
+  /** Takes one of the few connections that the app's own registration is watched on. Default: false. */
+  ownRegistration?: boolean;
 }
 
 /** `/v1/health`: instances and their checks. */
@@ -29,9 +35,10 @@ export class HealthApi {
     });
   }
 
-  async node(node: string, options?: ConsulListOptions): Promise<ConsulAnswer<HealthCheck[]>> {
+  async node(node: string, options: HealthNodeOptions = {}): Promise<ConsulAnswer<HealthCheck[]>> {
     return this.#requester.json('GET', `/v1/health/node/${segment(node, 'node')}`, options, {
       shape: 'array',
+      ...(options.ownRegistration ? { lane: 'own-watch' } : {}),
     });
   }
 

@@ -1,6 +1,5 @@
 /** The shapes of Consul's HTTP API, with its own field names; fields that newer versions add are simply not listed. */
-
-export type CheckStatus = 'passing' | 'warning' | 'critical';
+import type { CheckStatus } from '@rookery/discovery';
 
 /** `PUT /v1/agent/service/register`. Durations are texts such as `10s`. */
 export interface ServiceDefinition {

@@ -1,0 +1,33 @@
+import type { RegistrationRecord } from '@rookery/discovery';
+import type { AgentService, HealthCheck } from '../client/api/types.js';
+import { SECURE_META } from './service-definition.js';
+import { MAINTENANCE_CHECK, worstStatus } from './to-service-instance.js';
+
+/** What an agent holds of a service, as the core knows it. */
+export function toRegistrationRecord(
+  service: AgentService,
+  checks: readonly HealthCheck[],
+): RegistrationRecord {
+  const { [SECURE_META]: secure, ...meta } = service.Meta ?? {};
+  const own = checks.filter(({ ServiceID }) => ServiceID === service.ID);
+  // Null-safe all the same: older agents leave out what they do not know.
+  const weights = service.Weights as AgentService['Weights'] | undefined;
+  const tagged = Object.entries(service.TaggedAddresses ?? {}).map(
+    ([name, { Address: address, Port: port }]) => [name, { address, port }] as const,
+  );
+  return {
+    service: service.Service,
+    address: service.Address || undefined,
+    port: service.Port,
+    secure: secure === 'true',
+    tags: service.Tags ?? [],
+    meta,
+    weights: { passing: weights?.Passing ?? 1, warning: weights?.Warning ?? 1 },
+    taggedAddresses: Object.fromEntries(tagged),
+    checks: own
+      .filter(({ CheckID }) => !MAINTENANCE_CHECK.test(CheckID))
+      .map(({ CheckID: id, Name: name, Notes: notes }) => ({ id, name, notes })),
+    status: worstStatus(own),
+    maintenance: own.find(({ CheckID }) => MAINTENANCE_CHECK.test(CheckID))?.Notes,
+  };
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from '@jest/globals';
+import type { RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
+import { decideRegistration, type RegistrationHistory } from './decide-registration.js';
+
+const desired: ServiceRegistration = {
+  id: 'a-host-1',
+  service: 'a',
+  address: undefined,
+  port: 1,
+  secure: false,
+  tags: ['x', 'y'],
+  meta: { v: '1' },
+  weights: undefined,
+  taggedAddresses: { wan: { address: '1.1.1.1', port: 1 } },
+  checks: [{ id: 'a-host-1:ttl', name: 'TTL', notes: 'n', type: 'ttl', ttl: 30_000 }],
+  status: 'passing',
+  maintenance: undefined,
+};
+const held: RegistrationRecord = {
+  service: 'a',
+  address: undefined,
+  port: 1,
+  secure: false,
+  tags: ['y', 'x'],
+  meta: { v: '1' },
+  weights: { passing: 1, warning: 1 },
+  taggedAddresses: { wan: { address: '1.1.1.1', port: 1 }, lan_ipv4: { address: '2.2.2.2', port: 1 } },
+  checks: [{ id: 'a-host-1:ttl', name: 'TTL', notes: 'n' }],
+  status: 'passing',
+  maintenance: undefined,
+};
+const known: RegistrationHistory = {
+  isOurs: true,
+  afterOutage: false,
+  isUnlisted: false,
+  repairs: [],
+  rival: undefined,
+};
+const unknown: RegistrationHistory = { ...known, isOurs: false };
+const decide = (
+  actual: RegistrationRecord | undefined,
+  history: RegistrationHistory = known,
+  wanted: ServiceRegistration = desired,
+): ReturnType<typeof decideRegistration> => decideRegistration(wanted, actual, history, 100_000, () => 0.5);
+
+describe('decideRegistration', () => {
+  it('registers what is not there, at once', () => {
+    expect(decide(undefined, unknown)).toMatchObject({ do: 'register', because: undefined, afterMs: 0 });
+  });
+
+  it('does nothing where all is as it should be, whatever the registry adds of its own', () => {
+    expect(decide(held)).toEqual({ do: 'nothing' });
+  });
+
+  it('registers over what an earlier life of the same place left', () => {
+    expect(decide(held, unknown)).toMatchObject({ do: 'register', afresh: false });
+    expect(decide({ ...held, meta: {} }, unknown)).toMatchObject({ do: 'register', afresh: false });
+    // Its check would stay critical until it runs next.
+    expect(decide({ ...held, status: 'critical' }, unknown)).toMatchObject({ do: 'register', afresh: true });
+  });
+
+  it('F03 repairs what somebody removed, at once', () => {
+    expect(decide(undefined)).toMatchObject({ do: 'register', because: expect.any(String), afterMs: 0 });
+  });
+
+  it.each([
+    ['service', { service: 'b' }],
+    ['address', { address: '9.9.9.9' }],
+    ['port', { port: 2 }],
+    ['secure', { secure: true }],
+    ['tags', { tags: ['x'] }],
+    ['meta', { meta: { v: '2' } }],
+    ['weights', { weights: { passing: 2, warning: 1 } }],
+    ['taggedAddresses', { taggedAddresses: {} }],
+    ['checks', { checks: [] }],
+    ['checks', { checks: [...(held.checks ?? []), { id: 'other', name: 'other' }] }],
+    ['checks', { checks: [{ id: 'a-host-1:ttl', name: 'TTL', notes: 'another' }] }],
+  ] as [string, Partial<RegistrationRecord>][])('F03 repairs a changed %s', (field, change) => {
+    const decision = decide({ ...held, ...change });
+    expect(decision).toMatchObject({ do: 'register', because: `somebody changed its ${field}`, afterMs: 0 });
+  });
+
+  it('repairs what the agent has and the catalog does not show', () => {
+    expect(decide(held, { ...known, isUnlisted: true })).toMatchObject({ do: 'register', isRepair: true });
+  });
+
+  it('F20 comes back after an outage spread over a second, and does not take it for a fight', () => {
+    const decision = decide(undefined, { ...known, afterOutage: true });
+    expect(decision).toMatchObject({ do: 'register', afterMs: 500, isRepair: false, isContested: false });
+  });
+
+  it('repairs no more than six times a minute, and says when somebody is at it', () => {
+    const afterRepairs = (...repairs: number[]): unknown => decide(undefined, { ...known, repairs });
+    expect(afterRepairs(99_000, 99_500)).toMatchObject({ afterMs: 0, isContested: false });
+    expect(afterRepairs(98_000, 99_000, 99_500)).toMatchObject({ afterMs: 0, isContested: true });
+    expect(afterRepairs(90_000, 91_000, 92_000, 93_000, 94_000, 95_000)).toMatchObject({ afterMs: 50_000 });
+    expect(afterRepairs(20_000, 91_000, 92_000, 93_000, 94_000, 95_000)).toMatchObject({ afterMs: 0 });
+  });
+
+  it('F17 finds out whether an instance of our id elsewhere is alive, and yields to it or takes over', () => {
+    const elsewhere = { ...held, port: 2 };
+    expect(decide(elsewhere, unknown)).toEqual({ do: 'probe', address: undefined, port: 2 });
+    expect(decide(elsewhere, { ...unknown, rival: 'answers' })).toMatchObject({ do: 'yield' });
+    expect(decide(elsewhere, { ...unknown, rival: 'refuses' })).toMatchObject({ do: 'register' });
+  });
+
+  it('puts maintenance back, and ends it', () => {
+    const inMaintenance = { ...desired, maintenance: 'update' };
+    expect(decide(held, known, inMaintenance)).toEqual({ do: 'maintain', reason: 'update' });
+    const maintained = { ...held, maintenance: 'another reason' };
+    expect(decide(maintained, known, inMaintenance)).toEqual({ do: 'nothing' });
+    expect(decide(maintained)).toEqual({ do: 'maintain', reason: undefined });
+  });
+});

@@ -1,0 +1,125 @@
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
+import type { HealthReport } from './health-report.js';
+import type { Heartbeats } from './heartbeats.js';
+import type { ServiceRegistration, TtlCheck } from '../registry/service-registration.js';
+import type { ServiceRegistry } from '../registry/service-registry.js';
+import { bounded } from '../timing/bounded.js';
+import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
+
+export interface HeartbeatOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: () => Promise<HealthReport>;
+  /** The registry does not have the check any more. */
+  readonly onLost: () => void;
+  /** The loop stood still for so long, in milliseconds. */
+  readonly onStall: (lag: number) => void;
+  /** A beat got through after one that did not. */
+  readonly onAnswered: () => void;
+}
+
+/** Three beats in a TTL: two may be lost. */
+const BEATS_PER_TTL = 3;
+const REQUEST_TIMEOUT_MS = 3_000;
+/** After a beat that was lost on the way: soon, since two more must fit into the TTL. */
+const RETRY_MS = 1_000;
+const STALL_MS = 1_000;
+
+export function beatEvery(check: TtlCheck): number {
+  return check.ttl / BEATS_PER_TTL;
+}
+
+/**
+ * Reports the app's health to a TTL check: at once, then three times in every TTL, each beat after the last has ended.
+ * A beat that is overdue, since the event loop stood still, goes out as soon as it runs again.
+ */
+export class Heartbeat {
+  readonly #registry: ServiceRegistry;
+  readonly #check: TtlCheck;
+  readonly #options: HeartbeatOptions;
+  readonly #stopping = new AbortController();
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(registry: ServiceRegistry, check: TtlCheck, options: HeartbeatOptions) {
+    this.#registry = registry;
+    this.#check = check;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#ended = this.#run(this.#stopping.signal);
+  }
+
+  /** Resolves when no beat is on its way any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the heartbeat was stopped'));
+    await this.#ended;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    const every = beatEvery(this.#check);
+    for (let failed = false; !signal.aborted;) {
+      const outcome = await this.#beat(signal);
+      if (isAborted(signal)) return;
+      if (outcome === 'lost') {
+        this.#options.onLost();
+        return;
+      }
+      if (failed && outcome === 'arrived') this.#options.onAnswered();
+      failed = outcome === 'failed';
+      // Jittered downwards: never later than three in a TTL, and not in step with the apps beside us.
+      const wait = failed ? Math.min(RETRY_MS, every) : every * (0.9 + 0.1 * random());
+      const begun = clock.now();
+      await pause(clock, wait, signal).catch(() => undefined);
+      const lag = clock.now() - begun - wait;
+      if (lag > STALL_MS) this.#options.onStall(lag);
+    }
+  }
+
+  async #beat(signal: AbortSignal): Promise<'arrived' | 'failed' | 'lost'> {
+    const { clock } = this.#options;
+    const aborting = new AbortController();
+    const abort = (): void => aborting.abort(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      const { status, output } = await this.#options.report();
+      const tooLate = (): Error => new Error(`no answer in ${REQUEST_TIMEOUT_MS} ms`);
+      const sent = this.#registry.report(this.#check.id, status, output, aborting.signal);
+      await bounded(clock, REQUEST_TIMEOUT_MS, sent, tooLate);
+      return 'arrived';
+    } catch (error) {
+      aborting.abort(new Error(reasonOf(error)));
+      return error instanceof DiscoveryError && error.code === 'RK_NOT_FOUND' ? 'lost' : 'failed';
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+}
+
+/** Beats from this very thread, one heart for each TTL check. */
+export class ThreadHeartbeats implements Heartbeats {
+  readonly #registry: ServiceRegistry;
+  readonly #options: Pick<HeartbeatOptions, 'clock' | 'random' | 'report' | 'onAnswered'>;
+  #beating: Heartbeat[] = [];
+
+  constructor(
+    registry: ServiceRegistry,
+    options: Pick<HeartbeatOptions, 'clock' | 'random' | 'report' | 'onAnswered'>,
+  ) {
+    this.#registry = registry;
+    this.#options = options;
+  }
+
+  start(registration: ServiceRegistration, onLost: () => void, onStall: (lag: number) => void): void {
+    this.#beating = registration.checks
+      .filter((check) => check.type === 'ttl')
+      .map((check) => new Heartbeat(this.#registry, check, { ...this.#options, onLost, onStall }));
+    for (const heartbeat of this.#beating) heartbeat.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#beating.splice(0).map((heartbeat) => heartbeat.stop()));
+  }
+}
