@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { HttpService } from '@nestjs/axios';
 import { Controller, Get, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ConsulModule, ServiceClient } from '@rookery/consul';
+import { ConsulModule, RegistrationService, ServiceClient } from '@rookery/consul';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 
@@ -39,7 +39,10 @@ it('calls both instances, and goes on while the agent is lost', async () => {
     controllers: [BooksController],
   };
   const instances = await Promise.all([start(inventory), start(inventory)]);
-  for (const instance of instances) await instance.listen(0);
+  for (const instance of instances) {
+    await instance.listen(0);
+    await instance.get(RegistrationService).untilRegistered();
+  }
   const shop = await start({ imports: [ConsulModule.forRoot({ agent })], providers: [Shop] });
   await shop.init();
 

@@ -1,5 +1,18 @@
-import { Global, Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
-import { configInvalid, DiscoveryModule, type DiscoveryModuleOptions } from '@rookery/discovery';
+import {
+  Global,
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type OnModuleDestroy,
+  type Provider,
+} from '@nestjs/common';
+import {
+  configInvalid,
+  DiscoveryModule,
+  RegistrationService,
+  systemClock,
+  type DiscoveryModuleOptions,
+} from '@rookery/discovery';
 import { ConsulClient } from './client/consul-client.js';
 import {
   resolveConsulOptions,
@@ -9,6 +22,7 @@ import {
   type ResolvedConsulOptions,
 } from './consul-module-options.js';
 import { ConsulRegistry } from './registry/consul.registry.js';
+import { workerReporterSource } from './registry/worker-reporter.js';
 
 const CONSUL_OPTIONS = Symbol('rookery:consul-options');
 
@@ -28,7 +42,14 @@ class ConsulRegistryModule {}
  * ```
  */
 @Module({})
-export class ConsulModule {
+export class ConsulModule implements OnModuleDestroy {
+  constructor(private readonly registration: RegistrationService) {}
+
+  /** Nest destroys global modules last; this one is next to the root, so that the app leaves early where nothing is earlier. */
+  async onModuleDestroy(): Promise<void> {
+    await this.registration.onModuleDestroy();
+  }
+
   /**
    * @throws DiscoveryError `RK_CONFIG_INVALID` when the app is created, with every wrong option, its value and its cure
    */
@@ -66,8 +87,9 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
       },
       {
         provide: ConsulRegistry,
-        useFactory: (client: ConsulClient) => new ConsulRegistry(client),
-        inject: [ConsulClient],
+        useFactory: (client: ConsulClient, { resolvedAgent }: ResolvedConsulOptions) =>
+          new ConsulRegistry(client, systemClock, () => workerReporterSource(resolvedAgent)),
+        inject: [ConsulClient, CONSUL_OPTIONS],
       },
     ],
     exports: [CONSUL_OPTIONS, ConsulClient, ConsulRegistry],

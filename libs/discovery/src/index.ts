@@ -31,6 +31,7 @@ export type {
   TtlCheck,
 } from './registry/service-registration.js';
 export { ServiceRegistry } from './registry/service-registry.js';
+export type { WorkerReporter, WorkerReporterSource } from './registry/worker-reporter.js';
 export type { RegistrationChange } from './registry/service-registry.js';
 export { InMemoryRegistry } from './registry/in-memory-registry.js';
 

@@ -7,6 +7,7 @@ import type {
   ServiceInstance,
   ServiceQuery,
   ServiceRegistration,
+  WorkerReporterSource,
 } from '@rookery/discovery';
 import type { HealthCheck } from '../client/api/types.js';
 import { nextIndex } from '../client/consul-answer.js';
@@ -31,13 +32,15 @@ export class ConsulRegistry extends ServiceRegistry {
   override readonly knowsNodeAddress = true;
   readonly #client: ConsulClient;
   readonly #clock: Clock;
+  readonly #forWorker: (() => WorkerReporterSource) | undefined;
   /** What a record was made of. */
   readonly #sights = new WeakMap<RegistrationRecord, RegistrationSight>();
 
-  constructor(client: ConsulClient, clock: Clock = systemClock) {
+  constructor(client: ConsulClient, clock: Clock = systemClock, forWorker?: () => WorkerReporterSource) {
     super();
     this.#client = client;
     this.#clock = clock;
+    this.#forWorker = forWorker;
   }
 
   override get description(): string {
@@ -104,6 +107,10 @@ export class ConsulRegistry extends ServiceRegistry {
     signal: AbortSignal,
   ): Promise<void> {
     await this.#client.agent.checks.update(checkId, status, output, { signal, timeout: BEAT_TIMEOUT_MS });
+  }
+
+  override workerReporter(): WorkerReporterSource | undefined {
+    return this.#forWorker?.();
   }
 
   override async setMaintenance(id: string, reason: string | undefined, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,15 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { BehaviorSubject, combineLatest, map, type Observable, type Subscription } from 'rxjs';
+import {
+  BehaviorSubject,
+  combineLatest,
+  filter,
+  firstValueFrom,
+  map,
+  type Observable,
+  type Subscription,
+} from 'rxjs';
 import { shutDown } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
@@ -124,6 +132,20 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   /** Takes the app out of the registry until `register()`; within the deregistration timeout, and never rejects. */
   async deregister(): Promise<void> {
     await this.#inTurn(() => this.#stopAll());
+  }
+
+  /**
+   * Resolves when every service of this app is registered; for a test, or an app that waits for it.
+   *
+   * @throws DiscoveryError `RK_SHUT_DOWN` when the app is closed first
+   */
+  async untilRegistered(): Promise<void> {
+    const expected = this.#registered.filter(({ options }) => this.#servers.missing(options) === undefined);
+    if (expected.length === 0) return;
+    const isDone = ({ state, instances }: RegistrationStatus): boolean =>
+      state === 'registered' && instances.length === expected.length;
+    const done = await firstValueFrom(this.#status.pipe(filter(isDone)), { defaultValue: undefined });
+    if (!done) throw shutDown();
   }
 
   /**
@@ -287,7 +309,13 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
         health,
         logger: this.#logger,
         deregisterTimeout: shutdown.deregisterTimeout,
-        heartbeats: createHeartbeats(this.#registry, heartbeat, { clock, random, health, reachability }),
+        heartbeats: createHeartbeats(this.#registry, heartbeat, {
+          clock,
+          random,
+          health,
+          reachability,
+          logger: this.#logger,
+        }),
         answersAt: async (address, port) => (await dial(address ?? registryHost, port)) === undefined,
       },
     );

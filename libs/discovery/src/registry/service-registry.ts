@@ -1,6 +1,7 @@
 import type { ServiceInstance } from './service-instance.js';
 import type { ServiceQuery } from './service-query.js';
 import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
+import type { WorkerReporterSource } from './worker-reporter.js';
 
 /** `unlisted`: the registry holds it, and those who look for it are not shown it. */
 export type RegistrationChange = 'changed' | 'unlisted';
@@ -53,6 +54,11 @@ export abstract class ServiceRegistry {
    * @throws DiscoveryError `RK_NOT_FOUND` when the registry has no such check (any more)
    */
   abstract report(checkId: string, status: CheckStatus, output: string, signal: AbortSignal): Promise<void>;
+
+  /** How a worker thread can report to TTL checks. Undefined: it cannot. */
+  workerReporter(): WorkerReporterSource | undefined {
+    return undefined;
+  }
 
   /** Takes a registered instance out of use for a reason; undefined puts it back. */
   abstract setMaintenance(id: string, reason: string | undefined, signal: AbortSignal): Promise<void>;

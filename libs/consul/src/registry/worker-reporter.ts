@@ -1,0 +1,60 @@
+// Runs in a worker thread, which shares nothing with the app's own but what it was started with.
+import type { CheckStatus, WorkerReporter, WorkerReporterSource } from '@rookery/discovery';
+import type { ResolvedAgent } from '../client/agent-options.js';
+import { ConsulClient } from '../client/consul-client.js';
+import { Secret } from '../client/secret.js';
+import type { TokenSource } from '../client/token-source.js';
+
+const TIMEOUT_MS = 3_000;
+
+type Plain<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | undefined>>;
+
+/** An agent as it can be copied: without functions, and with its secrets as text. */
+export interface PlainAgent extends Pick<
+  ResolvedAgent,
+  'datacenter' | 'namespace' | 'partition' | 'timeoutMs'
+> {
+  readonly address: Plain<ResolvedAgent['address'], 'auth'>;
+  readonly tls: Plain<ResolvedAgent['tls'], 'key'>;
+  readonly auth: string | undefined;
+}
+
+function toPlainAgent({ address, tls, auth, token: _, ...rest }: ResolvedAgent): PlainAgent {
+  return {
+    ...rest,
+    address: { ...address, auth: address.auth?.reveal() },
+    tls: { ...tls, key: tls.key?.reveal() },
+    auth: auth?.reveal(),
+  };
+}
+
+/** What a worker thread needs to report to this agent. */
+export function workerReporterSource(agent: ResolvedAgent): WorkerReporterSource {
+  return {
+    module: import.meta.url,
+    data: toPlainAgent(agent),
+    token: async () => (await agent.token.current())?.reveal(),
+  };
+}
+
+/** Called in the worker thread, with what `toPlainAgent` made. */
+export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
+  let token: Secret | undefined;
+  const secret = (text: string | undefined): Secret | undefined =>
+    text === undefined ? undefined : new Secret(text);
+  // Another one comes from the app's own thread.
+  const source: TokenSource = { current: async () => token, refused: async () => false };
+  const client = new ConsulClient({
+    ...plain,
+    address: { ...plain.address, auth: secret(plain.address.auth) },
+    tls: { ...plain.tls, key: secret(plain.tls.key) },
+    auth: secret(plain.auth),
+    token: source,
+  });
+  return {
+    report: (checkId: string, status: CheckStatus, output: string) =>
+      client.agent.checks.update(checkId, status, output, { timeout: TIMEOUT_MS }),
+    setToken: (text) => (token = secret(text)),
+    close: () => client.close(),
+  };
+}
