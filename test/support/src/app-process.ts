@@ -10,7 +10,8 @@ export interface AppProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-const EXIT_WITH_PARENT = fileURLToPath(new URL('./exit-with-parent.js', import.meta.url));
+// As built, also when a test runs from the sources.
+const EXIT_WITH_PARENT = fileURLToPath(new URL('../dist/exit-with-parent.js', import.meta.url));
 
 /** A Nest app in a process of its own. */
 export class AppProcess {
@@ -21,9 +22,12 @@ export class AppProcess {
   /** Starts it and waits until its port answers. */
   static async start(options: AppProcessOptions): Promise<AppProcess> {
     const app = new AppProcess(options);
+    let hasEnded = false;
+    const answers = async (): Promise<boolean> => hasEnded || (await fetch(`${app.url}/health/live`)).ok;
     await Promise.race([
-      eventually(async () => (await fetch(`${app.url}/health/live`)).ok, { within: 30_000 }),
+      eventually(answers, { within: 30_000 }),
       exited(app.#process).then((end) => {
+        hasEnded = true;
         throw new Error(`${options.main} ended (${JSON.stringify(end)}):\n${app.output.slice(-2_000)}`);
       }),
     ]);

@@ -118,10 +118,16 @@ export class ConsulAgent {
 
   /** Starts again on the same ports after `kill()`; a dev agent has forgotten everything in any case. */
   async restart({ keepData = true }: { keepData?: boolean } = {}): Promise<void> {
+    await this.relaunch({ keepData });
+    await this.ready();
+  }
+
+  /** As `restart`, and resolves as soon as its HTTP answers, whatever stands behind it. */
+  async relaunch({ keepData = true }: { keepData?: boolean } = {}): Promise<void> {
     await this.kill();
     if (!keepData) rmSync(this.#dataDirectory, { recursive: true, force: true });
     this.#process = this.#spawn();
-    await this.ready();
+    await this.up();
   }
 
   /** Ends it and removes its files. */
@@ -166,9 +172,11 @@ export class ConsulAgent {
 
   async #until(check: () => Promise<boolean>): Promise<void> {
     const child = this.#process;
+    let hasEnded = false;
     await Promise.race([
-      eventually(check, { within: READY_WITHIN_MS, every: 15 }),
+      eventually(async () => hasEnded || (await check()), { within: READY_WITHIN_MS, every: 15 }),
       exited(child).then((end) => {
+        hasEnded = true;
         throw new Error(`consul ${this.node} ended (${JSON.stringify(end)}):\n${this.log.slice(-2_000)}`);
       }),
     ]);

@@ -6,6 +6,7 @@ export { startCluster, startTwoDatacenters } from './consul-cluster.js';
 export type { ConsulCluster } from './consul-cluster.js';
 export { eventually } from './eventually.js';
 export type { EventuallyOptions } from './eventually.js';
+export { figure, FIGURES_VARIABLE, median } from './figures.js';
 export { consulVersion, findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
 export { freePorts } from './free-ports.js';
 export { FakeClock, settle } from './fake-clock.js';

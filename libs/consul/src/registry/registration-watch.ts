@@ -21,8 +21,8 @@ export interface RegistrationWatchOptions {
 }
 
 /** The agent brings the catalog up to date within milliseconds; on a cluster that is busy, within seconds. */
-const SETTLING_MS = 5_000;
-const QUIET_MS = 1_000;
+const SETTLING_MS = 2_000;
+const QUIET_MS = 500;
 const BACKOFF = { base: 5_000, cap: 60_000 };
 
 /**
@@ -107,7 +107,13 @@ export class RegistrationWatch {
       const isListed = describeChecks(own) === wanted;
       if (wasListed && !isListed) return own.length === 0 ? 'unlisted' : 'changed';
       wasListed ||= isListed;
-      if (!wasListed && clock.now() >= settled) return 'unlisted';
+      if (!wasListed) {
+        // The catalog is behind the agent, or the agent has been changed since it was looked at.
+        const held = Object.values((await this.#client.agent.checks.list({ signal })).body);
+        const stillHeld = held.filter(({ ServiceID }) => ServiceID === sight.service.ID);
+        if (describeChecks(stillHeld) !== wanted) return 'changed';
+        if (clock.now() >= settled) return 'unlisted';
+      }
       const isQuiet = answer.index === index;
       index = nextIndex(index, answer.index);
       // Every check of the node wakes this read, not only ours.
