@@ -81,7 +81,7 @@ describe('a registration that cannot be lost', () => {
     const definition = { ID: id, Name: 'ours', Port: own?.port, Tags: ['v1'], Meta: { version: '1' } };
     const put = (path: string, body?: object): Promise<unknown> => agent.request('PUT', path, body);
     const edits: Record<string, () => Promise<unknown>> = {
-      'deregistered': () => put(`/v1/agent/service/deregister/${id}`),
+      deregistered: () => put(`/v1/agent/service/deregister/${id}`),
       'another port': () => put('/v1/agent/service/register', { ...definition, Port: 4711 }),
       'other tags': () => put('/v1/agent/service/register', { ...definition, Tags: ['theirs'] }),
       'its check removed': () => put(`/v1/agent/check/deregister/${id}:http`),
@@ -99,7 +99,10 @@ describe('a registration that cannot be lost', () => {
       const seen = app.output.split('registration.restored').length;
       await edit();
       const edited = performance.now();
-      await eventually(() => app.output.split('registration.restored').length > seen, { within: WITHIN_MS, every: 5 });
+      await eventually(() => app.output.split('registration.restored').length > seen, {
+        within: WITHIN_MS,
+        every: 5,
+      });
       await eventually(
         async () => {
           const [found] = await instancesOf(agent, 'ours');
@@ -150,7 +153,10 @@ describe('a registration that cannot be lost', () => {
 
   it('F15 with startup: fail-fast the app does not start without Consul, and says why', async () => {
     await agent.kill();
-    const failing = start({ name: 'hasty' }, { options: { startup: 'fail-fast', agent: { url: agent.url } } });
+    const failing = start(
+      { name: 'hasty' },
+      { options: { startup: 'fail-fast', agent: { url: agent.url } } },
+    );
     await expect(failing).rejects.toThrow(/RK_REGISTRY_UNREACHABLE|Is a Consul agent listening/);
     await agent.restart();
     await start({ name: 'hasty' }, { options: { startup: 'fail-fast', agent: { url: agent.url } } });
@@ -201,7 +207,9 @@ describe('a registration that cannot be lost', () => {
     const misplaced = { name: 'misplaced', address: '127.0.0.9', check: { type: 'ttl' } } as const;
     const told = await start(misplaced, { environment: { FAULT_BIND: '127.0.0.1' } });
     await eventually(() => told.output.includes('others cannot reach "misplaced'), { within: WITHIN_MS });
-    expect(told.output).toMatch(/nobody answers at 127\.0\.0\.9, port \d+ \(ECONNREFUSED\): set service\.address/);
+    expect(told.output).toMatch(
+      /nobody answers at 127\.0\.0\.9, port \d+ \(ECONNREFUSED\): set service\.address/,
+    );
     const environment = { ROOKERY_ADDRESS: '127.0.0.3', ROOKERY_ZONE: 'z1' };
     await start({ name: 'by-environment', check: { type: 'ttl' } }, { environment });
     await passing('by-environment');
@@ -224,7 +232,10 @@ async function startGrpcHealth(): Promise<{ port: number; stop: () => void }> {
         responseDeserialize: (bytes: Buffer) => bytes,
       },
     },
-    { check: (_: unknown, callback: (error: null, answer: Buffer) => void) => callback(null, Buffer.from([8, 1])) },
+    {
+      check: (_: unknown, callback: (error: null, answer: Buffer) => void) =>
+        callback(null, Buffer.from([8, 1])),
+    },
   );
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>

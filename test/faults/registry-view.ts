@@ -16,7 +16,10 @@ interface Entry {
 }
 
 /** What Consul shows of a service, without the client under test. */
-export async function instancesOf(agent: Pick<ConsulAgent, 'request'>, service: string): Promise<SeenInstance[]> {
+export async function instancesOf(
+  agent: Pick<ConsulAgent, 'request'>,
+  service: string,
+): Promise<SeenInstance[]> {
   const { body } = await agent.request('GET', `/v1/health/service/${service}`);
   return (body as Entry[]).map(({ Node, Service, Checks }) => {
     const own = Checks.filter(({ CheckID }) => CheckID !== 'serfHealth');

@@ -21,7 +21,10 @@ describe('an app that leaves', () => {
   const apps: AppProcess[] = [];
   const clients: PlainClient[] = [];
   const start = async (name: string, environment: Record<string, string> = {}): Promise<AppProcess> => {
-    const app = await startFaultApp({ options: { agent: { url: agent.url }, service: { name } }, environment });
+    const app = await startFaultApp({
+      options: { agent: { url: agent.url }, service: { name } },
+      environment,
+    });
     apps.push(app);
     return app;
   };
@@ -46,7 +49,9 @@ describe('an app that leaves', () => {
     const orders = join(folder, 'orders');
     writeFileSync(orders, '');
     const environment = { FAULT_ORDERS: orders };
-    const generation = await Promise.all(Array.from({ length: INSTANCES }, () => start('rolled', environment)));
+    const generation = await Promise.all(
+      Array.from({ length: INSTANCES }, () => start('rolled', environment)),
+    );
     await eventually(async () => (await instancesOf(agent, 'rolled')).length === INSTANCES);
     const plain = plainClient();
     await plain.follow(agent, 'rolled');
@@ -58,7 +63,9 @@ describe('an app that leaves', () => {
     for (const old of generation) {
       const ending = old.stop(60_000);
       const next = await start('rolled', environment);
-      await eventually(async () => (await instancesOf(agent, 'rolled')).some(({ port }) => port === next.port));
+      await eventually(async () =>
+        (await instancesOf(agent, 'rolled')).some(({ port }) => port === next.port),
+      );
       expect(await ending).toEqual({ code: null, signal: 'SIGTERM' });
     }
     load.stop();
@@ -82,7 +89,9 @@ describe('an app that leaves', () => {
     const app = await start('slow');
     await eventually(() => isPassing(agent, 'slow'));
     const slow = plainClient();
-    const answers = Array.from({ length: SLOW_REQUESTS }, () => plainClient().send('GET', `${app.url}/slow?ms=3000`));
+    const answers = Array.from({ length: SLOW_REQUESTS }, () =>
+      plainClient().send('GET', `${app.url}/slow?ms=3000`),
+    );
     // All of them are there.
     await sleep(1_000);
     const kept = await slow.send('GET', `${app.url}/work`);

@@ -25,6 +25,8 @@ const CONNECTIONS: Readonly<Record<Lane, number>> = {
   plain: 16,
 };
 const CONNECT_TIMEOUT_MS = 2_000;
+/** What undici gives as the reason for closing an idle socket. */
+const IDLE_CLOSED = 'UND_ERR_INFO';
 const LARGEST_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface TransportCall {
@@ -211,7 +213,10 @@ export class ConsulTransport {
           ...(tls.serverName ? { servername: tls.serverName } : {}),
         },
       });
-      pool.on('disconnect', () => this.#lostConnections++);
+      pool.on('disconnect', (_origin, _targets, error) => {
+        // Closed by ourselves, when it had been idle for a while: that says nothing of the agent.
+        if ((error as { code?: string } | undefined)?.code !== IDLE_CLOSED) this.#lostConnections++;
+      });
       this.#pools.set(lane, pool);
     }
     return pool;

@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { TtlCheckOptions } from '@rookery/consul';
+import { ConsulAgent, eventually, figure, type AppProcess } from '@rookery/test-support';
+import { startFaultApp } from './fault-app.js';
+import { instancesOf, isPassing, type SeenInstance } from './registry-view.js';
+
+const LOOK_MS = 50;
+
+/** How long an instance was in each state, and what its check said. */
+interface Observed {
+  readonly statuses: ReadonlySet<SeenInstance['status']>;
+  readonly outputs: readonly string[];
+  readonly goodAgainMs: number;
+}
+
+describe('heartbeats', () => {
+  let agent: ConsulAgent;
+  const apps: AppProcess[] = [];
+  const start = async (name: string, check: Omit<TtlCheckOptions, 'type'> = {}): Promise<AppProcess> => {
+    const service = { name, check: { type: 'ttl', ...check } } as const;
+    const app = await startFaultApp({ options: { agent: { url: agent.url }, service } });
+    apps.push(app);
+    await eventually(() => isPassing(agent, name));
+    return app;
+  };
+  beforeAll(async () => {
+    agent = await ConsulAgent.start();
+  });
+  afterAll(() => agent.stop());
+  afterEach(() => Promise.all(apps.splice(0).map((app) => app.kill())));
+
+  /** Blocks the app's event loop, and looks at what Consul shows until all is well again. */
+  async function block(app: AppProcess, name: string, ms: number): Promise<Observed> {
+    const statuses = new Set<SeenInstance['status']>();
+    const outputs: string[] = [];
+    await fetch(`${app.url}/block?ms=${ms}`, { method: 'POST' });
+    const begun = performance.now();
+    const ended = begun + ms + 100;
+    for (;;) {
+      // Of the agent: the catalog hears of a new output only minutes later.
+      const { body } = await agent.request('GET', '/v1/agent/checks');
+      const checks = body as Record<
+        string,
+        { ServiceName: string; Status: SeenInstance['status']; Output: string }
+      >;
+      for (const { ServiceName, Status, Output } of Object.values(checks)) {
+        if (ServiceName !== name) continue;
+        statuses.add(Status);
+        outputs.push(Output);
+      }
+      if (performance.now() > ended + 60_000) throw new Error(`"${name}" is not well again`);
+      if (performance.now() > ended && (await isPassing(agent, name))) break;
+      await sleep(LOOK_MS);
+    }
+    return { statuses, outputs, goodAgainMs: Math.round(performance.now() - ended) };
+  }
+
+  it('F16 a blocked event loop: 5 s and 15 s cost nothing, 40 s are a warning from the worker thread', async () => {
+    const cases: readonly [name: string, ms: number, check: Omit<TtlCheckOptions, 'type'>][] = [
+      ['blocked-5', 5_000, {}],
+      ['blocked-15', 15_000, {}],
+      ['blocked-40', 40_000, { heartbeat: 'worker' }],
+    ];
+    const observed = await Promise.all(
+      cases.map(async ([name, ms, check]) => block(await start(name, check), name, ms)),
+    );
+    const shown = observed.map(
+      ({ statuses, goodAgainMs }, at) =>
+        `${cases[at]?.[0]} s: ${[...statuses].join(' and ')}, well ${goodAgainMs} ms after`,
+    );
+    figure('F16', shown.join('; '));
+    const [five, fifteen, forty] = observed as [Observed, Observed, Observed];
+    expect([...five.statuses]).toEqual(['passing']);
+    expect([...fifteen.statuses]).toEqual(['passing']);
+    expect(forty.statuses).toEqual(new Set(['passing', 'warning']));
+    expect(forty.outputs.join('\n')).toMatch(/the event loop has been blocked for \d+ s; before that/);
+    const stalled = apps.map((app) => app.output.includes('heartbeat.stalled'));
+    expect(stalled[2]).toBe(true);
+  }, 180_000);
+
+  it('F16 a worker stops vouching for an app that does not come back', async () => {
+    const app = await start('lost-cause', { heartbeat: 'worker', ttl: '3s', vouchFor: '4s' });
+    const { statuses } = await block(app, 'lost-cause', 12_000);
+    expect(statuses).toEqual(new Set(['passing', 'warning', 'critical']));
+  }, 60_000);
+
+  it('F01 a worker that finds its check gone has the app registered again', async () => {
+    await start('revived', { heartbeat: 'worker', ttl: '3s' });
+    await agent.relaunch();
+    await eventually(() => isPassing(agent, 'revived'), { within: 10_000 });
+    // And it goes on beating: longer than a TTL without a beat would be.
+    await sleep(4_000);
+    expect(await isPassing(agent, 'revived')).toBe(true);
+  });
+
+  it('tells which indicator is wrong, and leaves the registry on SIGTERM', async () => {
+    const app = await start('ending', { heartbeat: 'worker' });
+    expect(await app.stop()).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(await instancesOf(agent, 'ending')).toEqual([]);
+    expect(app.output).not.toMatch(/could not run in a thread|unhandled|uncaught/i);
+  });
+});

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsulAgent, eventually, figure, type AppProcess } from '@rookery/test-support';
+import { CountingProxy } from './counting-proxy.js';
+import { startFaultApp } from './fault-app.js';
+import { instancesOf, isPassing } from './registry-view.js';
+
+const SETTLED_MS = 5_000;
+const IDLE_MS = 85_000;
+
+/** What takes minutes runs at the same time, each on an agent of its own. */
+describe('what shows only after minutes', () => {
+  let agent: ConsulAgent;
+  const apps: AppProcess[] = [];
+  const proxies: CountingProxy[] = [];
+  const agents: ConsulAgent[] = [];
+  let reaped: Promise<number>;
+  let idle: Promise<readonly number[]>;
+
+  beforeAll(async () => {
+    agent = await ConsulAgent.start();
+    reaped = stopUntilReaped();
+    idle = countIdle();
+    // They are looked at one after the other, and may fail in the meantime.
+    reaped.catch(() => undefined);
+    idle.catch(() => undefined);
+  });
+  afterAll(async () => {
+    await Promise.all(apps.map((app) => app.kill()));
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
+    await Promise.all([agent, ...agents].map((each) => each.stop()));
+  });
+
+  it('F02 reaped while it was frozen: registered again as soon as it runs', async () => {
+    figure('F02', `registered again ${Math.round(await reaped)} ms after SIGCONT`);
+    await eventually(() => apps.some((app) => app.output.includes('registration.restored')));
+  }, 240_000);
+
+  it('F20 a registered app that is idle costs the agent next to nothing', async () => {
+    const [http = NaN, ttl = NaN] = await idle;
+    figure(
+      'F20',
+      `requests a minute of an idle app: ${http.toFixed(1)} with an HTTP check, ${ttl.toFixed(1)} with a TTL check`,
+    );
+    // At most one in 30 s, and one in 10 s; a window of this length may hold one more.
+    expect(http).toBeLessThanOrEqual(2 + 60_000 / IDLE_MS);
+    expect(ttl).toBeLessThanOrEqual(6 + 60_000 / IDLE_MS);
+  }, 240_000);
+
+  /** Frozen for as long as it takes Consul to drop it; resolves to how long it took to be back. */
+  async function stopUntilReaped(): Promise<number> {
+    const check = {
+      type: 'http',
+      interval: '1s',
+      timeout: '1s',
+      deregisterCriticalServiceAfter: '1m',
+    } as const;
+    const app = await startFaultApp({
+      options: { agent: { url: agent.url }, service: { name: 'frozen', check } },
+    });
+    apps.push(app);
+    await eventually(() => isPassing(agent, 'frozen'));
+    process.kill(app.pid ?? NaN, 'SIGSTOP');
+    await eventually(async () => (await instancesOf(agent, 'frozen')).length === 0, {
+      within: 200_000,
+      every: 200,
+    });
+    const awake = performance.now();
+    process.kill(app.pid ?? NaN, 'SIGCONT');
+    await eventually(() => isPassing(agent, 'frozen'), { within: 20_000, every: 5 });
+    return performance.now() - awake;
+  }
+
+  /** Requests a minute that reach the agent, of an app with an HTTP check and of one with a TTL check. */
+  async function countIdle(): Promise<readonly number[]> {
+    return Promise.all(
+      (['http', 'ttl'] as const).map(async (type) => {
+        const quiet = await ConsulAgent.start();
+        agents.push(quiet);
+        const proxy = await CountingProxy.start(quiet.url);
+        proxies.push(proxy);
+        const name = `idle-${type}`;
+        const check = type === 'http' ? ({ type, interval: '10s' } as const) : ({ type } as const);
+        apps.push(await startFaultApp({ options: { agent: { url: proxy.url }, service: { name, check } } }));
+        await eventually(() => isPassing(quiet, name));
+        await sleep(SETTLED_MS);
+        const before = proxy.requests.length;
+        await sleep(IDLE_MS);
+        return ((proxy.requests.length - before) / IDLE_MS) * 60_000;
+      }),
+    );
+  }
+});
