@@ -60,6 +60,8 @@ describe('many registrations', () => {
       Array.from({ length: APPS }, (_, n) => start('herd', `herd-${n}`, proxy.url)),
     );
     await eventually(async () => (await instancesOf(agent, 'herd')).length === APPS, { within: 20_000 });
+    // Each of them watches: what they have in common is that their connections break.
+    await eventually(() => watchers(proxy) >= 2 * APPS, { within: 20_000 });
     const before = proxy.requests.length;
     await agent.restart();
     await eventually(async () => (await instancesOf(agent, 'herd')).length === APPS, { within: 20_000 });
@@ -83,3 +85,10 @@ describe('many registrations', () => {
     await proxy.stop();
   }, 120_000);
 });
+
+function watchers(proxy: CountingProxy): number {
+  const blocking = proxy.requests.flatMap(({ what }) =>
+    /^GET .*[?&](hash|index)=/.test(what) ? [what] : [],
+  );
+  return blocking.length;
+}
