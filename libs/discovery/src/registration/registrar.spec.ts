@@ -231,6 +231,18 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
+  it('does not end maintenance that an operator begins in the moment after it has registered', async () => {
+    const register = registry.register.bind(registry);
+    registry.register = async (registration) => {
+      await register(registration);
+      await registry.setMaintenance(ID, 'quick');
+    };
+    registrar.start();
+    await clock.advance(500);
+    expect(registry.record(ID)?.maintenance).toBe('quick');
+    await registrar.stop();
+  });
+
   it('takes itself out of use and back, and is told when the registry cannot hear it', async () => {
     const { signal } = new AbortController();
     registrar.start();

@@ -277,9 +277,9 @@ export class Registrar {
       this.#maintenanceIsPending = (actual.maintenance === undefined) !== (this.#maintenance === undefined);
       return;
     }
-    const droppedByUs = this.#justRegistered;
-    const droppedByAnother = actual.maintenance === undefined && driftOf(planned, actual).length > 0;
-    if (!droppedByUs && !droppedByAnother && !isElsewhere(planned, actual))
-      this.#maintenance = actual.maintenance;
+    // Gone, and neither by our own registration nor by another's: the operator has ended it.
+    const wasEnded = !this.#justRegistered && driftOf(planned, actual).length === 0;
+    const isKnown = actual.maintenance !== undefined && !isElsewhere(planned, actual);
+    if (isKnown || wasEnded) this.#maintenance = actual.maintenance;
   }
 }

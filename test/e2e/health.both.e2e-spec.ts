@@ -1,0 +1,189 @@
+import { networkInterfaces } from 'node:os';
+import { Injectable } from '@nestjs/common';
+import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  ConsulModule,
+  HealthContributor,
+  RegistrationService,
+  RegistryHealthIndicator,
+  ServiceHealthIndicator,
+  type HealthOptions,
+} from '@rookery/consul';
+import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
+import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
+
+let asked = 0;
+let answer: () => Promise<void>;
+
+@Injectable()
+class Contributors {
+  constructor(
+    private readonly indicators: HealthIndicatorService,
+    private readonly registry: RegistryHealthIndicator,
+    private readonly services: ServiceHealthIndicator,
+  ) {}
+
+  @HealthContributor()
+  async database(): Promise<HealthIndicatorResult> {
+    asked++;
+    await answer();
+    return this.indicators.check('database').up();
+  }
+
+  @HealthContributor({ groups: ['deep'], timeout: '50ms' })
+  async warehouse(): Promise<HealthIndicatorResult> {
+    await new Promise(() => undefined);
+    return this.indicators.check('warehouse').up();
+  }
+
+  @HealthContributor({ groups: ['registry'] })
+  consul(): Promise<HealthIndicatorResult> {
+    return this.registry.isHealthy();
+  }
+
+  @HealthContributor({ groups: ['peers'] })
+  peers(): Promise<HealthIndicatorResult> {
+    return this.services.isAvailable('healthy', { atLeast: 1 });
+  }
+
+  @HealthContributor({ groups: ['wanted-peers'] })
+  wantedPeers(): Promise<HealthIndicatorResult> {
+    return this.services.isAvailable('nobody', { atLeast: 2, otherwise: 'degraded', key: 'enough' });
+  }
+}
+
+describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
+  let consul: TestConsul;
+  beforeAll(async () => {
+    consul = await startTestConsul();
+  });
+  afterAll(() => consul.stop());
+  beforeEach(() => {
+    asked = 0;
+    answer = async () => undefined;
+  });
+  const start = (health: HealthOptions = {}): Promise<TestApp> =>
+    startApp(
+      rootModule(
+        [ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'healthy' }, health })],
+        {
+          providers: [Contributors],
+        },
+      ),
+      { platform, host: '0.0.0.0' }, // Fastify listens on loopback only, unless it is told otherwise
+    );
+  const get = async (
+    url: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: unknown }> => {
+    const response = await fetch(url, { headers });
+    return { status: response.status, body: await response.json() };
+  };
+
+  it('asks once for all who ask at the same time, and for a second after', async () => {
+    const { app, url } = await start();
+    await app.get(RegistrationService).untilRegistered();
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    asked = 0;
+    let release: () => void = () => undefined;
+    answer = () => new Promise((resolve) => (release = resolve));
+    const probes = Array.from({ length: 20 }, () => get(`${url}/health/ready`));
+    await eventually(() => asked === 1);
+    release();
+    for (const { status } of await Promise.all(probes)) expect(status).toBe(200);
+    await get(`${url}/health/ready`);
+    expect(asked).toBe(1);
+    await app.close();
+  });
+
+  it('has a path for each group of the app’s own, which counts nowhere else', async () => {
+    const { app, url } = await start();
+    const deep = await get(`${url}/health/deep`);
+    expect(deep).toMatchObject({
+      status: 503,
+      body: { details: { 'Contributors.warehouse': { status: 'down', message: 'no result in 50 ms' } } },
+    });
+    expect((await get(`${url}/health`)).status).toBe(200);
+    expect((await get(`${url}/health/nonsense`)).status).toBe(404);
+    await app.close();
+  });
+
+  it('tells how things stand with the registry: degraded while it is away, never down', async () => {
+    const { app, url } = await start({ cache: 0 });
+    await app.get(RegistrationService).untilRegistered();
+    await get(`${url}/health/peers`); // from now on there is a list that can grow old
+    const well = { leader: true, registration: 'registered' };
+    expect(await get(`${url}/health/registry`)).toMatchObject({
+      status: 200,
+      body: { status: 'ok', details: { registry: { status: 'up', ...well } } },
+    });
+    await consul.kill();
+    const away = await eventually(async () => {
+      const { status, body } = await get(`${url}/health/registry`);
+      const { registry } = (body as { details: { registry: Record<string, unknown> } }).details;
+      return (
+        typeof registry.oldestList === 'number' &&
+        registry.registration === 'unreachable' && { status, registry }
+      );
+    });
+    expect(away.status).toBe(200);
+    expect(away.registry).toMatchObject({ status: 'degraded', leader: false });
+    expect((await get(`${url}/health/ready`)).status).toBe(200);
+    await consul.restart();
+    await eventually(
+      async () => ((await get(`${url}/health/registry`)).body as { status: string }).status === 'ok',
+    );
+    await app.close();
+  });
+
+  it('tells whether another service is there, and enough of it', async () => {
+    const { app, url } = await start();
+    await app.get(RegistrationService).untilRegistered();
+    await eventually(async () => (await get(`${url}/health/peers`)).status === 200);
+    expect(await get(`${url}/health/wanted-peers`)).toMatchObject({
+      status: 200,
+      body: {
+        details: { enough: { status: 'degraded', instances: 0, message: '0 of at least 2 instances' } },
+      },
+    });
+    await app.close();
+  });
+
+  it('tells details to whom they are meant', async () => {
+    const proxied = { 'X-Forwarded-For': '203.0.113.7' };
+    // A machine without a network has none: there is nobody outside then.
+    const [outside = 'none'] = Object.values(networkInterfaces()).flatMap((found = []) =>
+      found.flatMap(({ internal, family, address }) => (!internal && family === 'IPv4' ? [address] : [])),
+    );
+    const isTold = async (url: string, headers = {}): Promise<boolean> =>
+      'details' in ((await get(`${url}/health`, headers)).body as object);
+    const usual = await start();
+    expect(await isTold(usual.url)).toBe(true);
+    expect(await isTold(usual.url, proxied)).toBe(false);
+    const isToldOutside = outside !== 'none' && (await isTold(`http://${outside}:${usual.port}`));
+    expect(isToldOutside).toBe(false);
+    await usual.app.close();
+    const nobody = await start({ details: 'nobody' });
+    expect(await isTold(nobody.url)).toBe(false);
+    await nobody.app.close();
+    const everyone = await start({ details: 'everyone' });
+    expect(await isTold(everyone.url, proxied)).toBe(true);
+    await everyone.app.close();
+  });
+
+  it('is degraded by its own load, where that is asked for', async () => {
+    const { app, url } = await start({ cache: 0, degradedAbove: { heapUsed: 0.000_01, eventLoopLag: '1h' } });
+    const { status, body } = await get(`${url}/health/ready`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      status: 'degraded',
+      details: {
+        load: { status: 'degraded', message: expect.stringMatching(/% of the heap is in use/) as unknown },
+      },
+    });
+    const byConsul = await get(`${url}/health`, { 'User-Agent': 'Consul Health Check' });
+    expect(byConsul.status).toBe(429);
+    await app.close();
+  });
+});

@@ -1,0 +1,158 @@
+import { Controller, Get } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  ConsulModule,
+  DiscoveryEvents,
+  DiscoveryService,
+  RegistrationService,
+  type ConsulModuleOptions,
+} from '@rookery/consul';
+import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
+import { rootModule, startApp, type TestApp } from './test-app.js';
+
+@Controller()
+class WorkController {
+  @Get('work')
+  work(): string {
+    return 'done';
+  }
+}
+
+describe('RegistrationService', () => {
+  let consul: TestConsul;
+  beforeAll(async () => {
+    consul = await startTestConsul();
+  });
+  afterAll(() => consul.stop());
+
+  const start = (
+    name: string,
+    options: Partial<ConsulModuleOptions> = {},
+    service: object = {},
+  ): Promise<TestApp> =>
+    startApp(
+      rootModule(
+        [ConsulModule.forRoot({ agent: { url: consul.url }, service: { name, ...service }, ...options })],
+        { controllers: [WorkController] },
+      ),
+    );
+  const statusOf = async (app: TestApp, name: string): Promise<string | undefined> => {
+    const { instances } = await new Promise<{ instances: readonly { status: string }[] }>((resolve) => {
+      app.app
+        .get(DiscoveryService)
+        .watch(name)
+        .subscribe((snapshot) => resolve(snapshot));
+    });
+    return instances[0]?.status;
+  };
+  const inRegistry = async (name: string): Promise<string[]> => {
+    const { body } = await consul.request('GET', `/v1/health/service/${name}`);
+    return (body as { Checks: { CheckID: string }[] }[]).flatMap(({ Checks }) =>
+      Checks.map(({ CheckID }) => CheckID),
+    );
+  };
+
+  it('maintenance takes the app out of use and back, and lasts over the loss of its registration', async () => {
+    const app = await start('maintained');
+    const registration = app.app.get(RegistrationService);
+    await registration.untilRegistered();
+    await registration.maintenance(true, 'being updated');
+    await eventually(async () => (await statusOf(app, 'maintained')) === 'maintenance');
+    const id = registration.status.id ?? '';
+    await consul.request('PUT', `/v1/agent/service/deregister/${id}`);
+    const isMaintained = async (): Promise<boolean> =>
+      (await inRegistry('maintained')).includes(`_service_maintenance:${id}`);
+    await eventually(isMaintained);
+    await registration.maintenance(false);
+    await eventually(async () => !(await isMaintained()));
+    await eventually(async () => (await statusOf(app, 'maintained')) === 'passing');
+    await app.app.close();
+  });
+
+  it('maintenance that an operator began outlives a repair', async () => {
+    const app = await start('operated');
+    const registration = app.app.get(RegistrationService);
+    await registration.untilRegistered();
+    const id = registration.status.id ?? '';
+    await consul.request('PUT', `/v1/agent/service/maintenance/${id}?enable=true&reason=operator`);
+    const isMaintained = async (): Promise<boolean> =>
+      (await inRegistry('operated')).includes(`_service_maintenance:${id}`);
+    await eventually(isMaintained);
+    // The registrar has seen it too, before somebody drops the checks, and with them the maintenance.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const definition = { ID: id, Name: 'operated', Port: app.port };
+    await consul.request('PUT', '/v1/agent/service/register?replace-existing-checks=true', definition);
+    await eventually(async () => (await inRegistry('operated')).includes(`${id}:http`));
+    await eventually(isMaintained);
+    await app.app.close();
+  });
+
+  it('drain takes the app out, fails its readiness and closes its connections, and register undoes it', async () => {
+    const app = await start('drained', { health: { cache: 0 } });
+    const registration = app.app.get(RegistrationService);
+    await registration.untilRegistered();
+    await fetch(`${app.url}/work`);
+    await registration.drain();
+    expect(await inRegistry('drained')).toEqual([]);
+    expect((await fetch(`${app.url}/health/ready`)).status).toBe(503);
+    expect((await fetch(`${app.url}/health/live`)).status).toBe(200);
+    const answer = await fetch(`${app.url}/work`);
+    expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
+    expect(registration.status.state).toBe('deregistered');
+    await registration.register();
+    await registration.untilRegistered();
+    expect((await fetch(`${app.url}/health/ready`)).status).toBe(200);
+    expect((await fetch(`${app.url}/work`)).headers.get('connection')).not.toBe('close');
+    await app.app.close();
+  });
+
+  it('registers when it is told, where that was asked for', async () => {
+    const app = await start('manual', {}, { register: 'manual' });
+    const registration = app.app.get(RegistrationService);
+    expect(registration.status).toMatchObject({ state: 'idle', instances: [] });
+    await registration.register();
+    await registration.untilRegistered();
+    expect(await inRegistry('manual')).not.toEqual([]);
+    await app.app.close();
+  });
+
+  it('waits for caches to fill, where that was asked for', async () => {
+    const app = await start('warming', {}, { registerAfter: '700ms' });
+    const listening = performance.now();
+    await app.app.get(RegistrationService).untilRegistered();
+    expect(performance.now() - listening).toBeGreaterThan(600);
+    await app.app.close();
+  });
+
+  it('leaves the registration where it is, where that was asked for', async () => {
+    const app = await start('staying', { shutdown: { deregister: false } });
+    const registration = app.app.get(RegistrationService);
+    await registration.untilRegistered();
+    const id = registration.status.id ?? '';
+    await app.app.close();
+    expect(await inRegistry('staying')).not.toEqual([]);
+    await consul.request('PUT', `/v1/agent/service/deregister/${id}`);
+  });
+
+  it('tells what happens as events', async () => {
+    const app = await start('eventful', {}, { register: 'manual' });
+    const types: string[] = [];
+    app.app.get(DiscoveryEvents).events$.subscribe(({ type, at }) => {
+      expect(Math.abs(Date.now() - at)).toBeLessThan(60_000);
+      types.push(type);
+    });
+    const registration = app.app.get(RegistrationService);
+    await registration.register();
+    await registration.untilRegistered();
+    await consul.request('PUT', `/v1/agent/service/deregister/${registration.status.id}`);
+    await eventually(() => types.includes('registration.restored'));
+    await registration.deregister();
+    expect(types).toEqual([
+      'registration.registered',
+      'registration.lost',
+      'registration.restored',
+      'registration.deregistered',
+    ]);
+    await app.app.close();
+  });
+});
