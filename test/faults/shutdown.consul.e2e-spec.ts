@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -134,8 +136,11 @@ describe('an app that leaves', () => {
   it('F13 the readiness check fails while it leaves, liveness does not, and idle connections are closed', async () => {
     const app = await start('leaving');
     await eventually(() => isPassing(agent, 'leaving'));
-    const client = plainClient();
-    await client.send('GET', `${app.url}/work`);
+    const idle = connect(app.port, '127.0.0.1');
+    let isIdleClosed = false;
+    idle.on('close', () => (isIdleClosed = true));
+    idle.write('GET /work HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(idle, 'data');
     const busy = plainClient().send('GET', `${app.url}/slow?ms=2500`);
     await sleep(200);
     const ending = app.stop(60_000);
@@ -146,6 +151,8 @@ describe('an app that leaves', () => {
     });
     expect(readiness.body).toMatch(/the app is shutting down/);
     expect((await plainClient().send('GET', `${app.url}/health/live`)).status).toBe(200);
+    idle.resume();
+    await eventually(() => isIdleClosed);
     expect((await busy).status).toBe(200);
     expect(await ending).toEqual({ code: null, signal: 'SIGTERM' });
   }, 60_000);

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsulModule, RegistrationService } from '@rookery/consul';
+import { startTestConsul, type TestConsul } from '@rookery/test-support';
+import { rootModule, startApp } from './test-app.js';
+
+/** What the README shows of the options is what runs here: the text between the marks stands there word for word. */
+describe('the options that the README shows', () => {
+  let consul: TestConsul;
+  beforeAll(async () => {
+    consul = await startTestConsul();
+    process.env.CONSUL_HTTP_ADDR = consul.url;
+  });
+  afterAll(async () => {
+    delete process.env.CONSUL_HTTP_ADDR;
+    await consul.stop();
+  });
+
+  it('register a service with every one of them', async () => {
+    // README service begin
+    const inventory = ConsulModule.forRoot({
+      service: {
+        name: 'inventory',
+        tags: ['v1'],
+        meta: { version: '1.2.0' },
+        zone: 'eu-1a',
+        weights: { passing: 10, warning: 1 },
+        preferredNetworks: ['10.0.0.0/8', '127.0.0.0/8'],
+        taggedAddresses: { wan: { address: '203.0.113.7', port: 443 } },
+        registerAfter: '100ms',
+        check: [
+          { type: 'http', interval: '10s', timeout: '2s', failuresBeforeCritical: 2 },
+          { type: 'ttl', ttl: '36s', heartbeat: 'thread', id: 'alive' },
+        ],
+      },
+      startup: 'fail-fast',
+      health: {
+        path: '/health',
+        timeout: '4s',
+        cache: '1s',
+        details: 'loopback',
+        degradedAbove: { eventLoopLag: '500ms', heapUsed: 0.9 },
+      },
+      shutdown: { deregisterTimeout: '3s', drain: '10s', inFlight: '30s', timeout: '45s', deregister: true },
+    });
+    // README service end
+    const { app, port } = await startApp(rootModule([inventory]));
+    await app.get(RegistrationService).untilRegistered();
+    const { body } = await consul.request('GET', '/v1/health/service/inventory');
+    expect(body).toMatchObject([
+      {
+        Service: {
+          Port: port,
+          Address: expect.stringMatching(/^(10|127)\./) as unknown,
+          Tags: ['v1'],
+          Meta: { version: '1.2.0', zone: 'eu-1a' },
+          Weights: { Passing: 10, Warning: 1 },
+          TaggedAddresses: { wan: { Address: '203.0.113.7', Port: 443 } },
+        },
+        Checks: expect.arrayContaining([
+          expect.objectContaining({ CheckID: expect.stringMatching(/:http-1$/) as unknown }),
+          expect.objectContaining({ CheckID: expect.stringMatching(/:alive$/) as unknown }),
+        ]) as unknown,
+      },
+    ]);
+    await app.close();
+  });
+
+  it('are the ones of this test', () => {
+    const own = readFileSync(new URL(import.meta.url), 'utf8');
+    const [, block = ''] = own.split(/ *\/\/ README service (?:begin|end)\n/);
+    const shown = block.replaceAll(/^ {4}/gm, '').trim();
+    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(shown);
+  });
+});
