@@ -74,9 +74,8 @@ export interface TaggedAddress {
   readonly port: number;
 }
 
-/** The desired state: what the registry is to hold of us. */
-export interface ServiceRegistration {
-  readonly id: string;
+/** What a registry holds of an instance, besides its id and its checks. */
+interface RegisteredInstance {
   readonly service: string;
   /** Undefined: the address of the registry's node, which is right when the agent runs on our own host. */
   readonly address: string | undefined;
@@ -84,29 +83,25 @@ export interface ServiceRegistration {
   readonly secure: boolean;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
-  readonly weights: { readonly passing: number; readonly warning: number } | undefined;
   /** Other ways to it by name, such as `lan` and `wan`. */
   readonly taggedAddresses: Readonly<Record<string, TaggedAddress>>;
-  readonly checks: readonly RegistrationCheck[];
-  /** The state in which it starts, before the registry's first check. */
-  readonly status: CheckStatus;
   /** Why it is out of use though it is registered; undefined when it is in use. */
   readonly maintenance: string | undefined;
 }
 
+/** The desired state: what the registry is to hold of us. */
+export interface ServiceRegistration extends RegisteredInstance {
+  readonly id: string;
+  readonly weights: { readonly passing: number; readonly warning: number } | undefined;
+  readonly checks: readonly RegistrationCheck[];
+  /** The state in which it starts, before the registry's first check. */
+  readonly status: CheckStatus;
+}
+
 /** The actual state: what the registry holds under an id. */
-export interface RegistrationRecord {
-  readonly service: string;
-  /** Undefined: that of the registry's node. */
-  readonly address: string | undefined;
-  readonly port: number;
-  readonly secure: boolean;
-  readonly tags: readonly string[];
-  readonly meta: Readonly<Record<string, string>>;
+export interface RegistrationRecord extends RegisteredInstance {
   readonly weights: { readonly passing: number; readonly warning: number };
-  readonly taggedAddresses: Readonly<Record<string, TaggedAddress>>;
   /** Without the one that stands for maintenance. Undefined: a registry that has no checks. */
   readonly checks: readonly Pick<RegistrationCheck, 'id' | 'name' | 'notes'>[] | undefined;
   readonly status: InstanceStatus;
-  readonly maintenance: string | undefined;
 }
