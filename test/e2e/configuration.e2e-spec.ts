@@ -24,6 +24,9 @@ async function mistakesOf(options: unknown): Promise<string> {
 const service = (rest: object): object => ({ service: { name: 'books', ...rest } });
 const check = (rest: object): object => service({ check: { type: 'http', interval: '10s', ...rest } });
 
+const HTTP = { type: 'http', interval: '10s' } as const;
+const TTL = { type: 'ttl' } as const;
+
 describe('wrong options', () => {
   it('are told all at once, each with its field, its value and its cure', async () => {
     const message = await mistakesOf({
@@ -36,7 +39,7 @@ describe('wrong options', () => {
       expect.stringMatching(/^ {2}- service\.name = "": must be the service's name, such as 'inventory'$/),
       '  - service.port = 70000: must be a whole number from 1 to 65535; leave it out to use the port the app listens on',
       expect.stringMatching(
-        /^ {2}- service\.check\.interval: must be a duration from 1000 ms to \d+ ms\. Use milliseconds/,
+        /^ {2}- service\.check\.interval: is missing; it must be a duration from 1 s to 24 h\. Use milliseconds/,
       ),
       expect.stringMatching(/^ {2}- service\.colour: unknown option; known here: name, id, transport/),
       expect.stringMatching(/^ {2}- shutdown\.deregisterTimeout = "soon": must be a duration/),
@@ -84,6 +87,52 @@ describe('wrong options', () => {
       service({ meta: { 'a.b': '' } }),
       /a key may have letters, digits, - and _ only/,
     ],
+    [
+      'a default id of a check given to another',
+      service({ check: [TTL, { ...HTTP, id: 'ttl-1' }] }),
+      /two checks of the same id/,
+    ],
+    [
+      'an id with an empty part',
+      service({ id: 'a//b' }),
+      /service\.id = "a\/\/b": must not be .* part between slashes/,
+    ],
+    ['an id that Consul reads as a path', service({ id: 'maintenance/x' }), /word of Consul's own paths/],
+    ['an id with a newline', service({ id: 'a\nb' }), /must not have control characters/],
+    [
+      'half a character in a tag',
+      service({ tags: ['xxx😀'.slice(0, 4)] }),
+      /service\.tags\.0 = .*well-formed text/,
+    ],
+    [
+      'the address of all interfaces, in other words',
+      service({ address: '0::0' }),
+      /is no address that others can reach/,
+    ],
+    [
+      'a header with a space',
+      service({ check: { ...HTTP, headers: { 'X Probe': '1' } } }),
+      /is no name of a header/,
+    ],
+    [
+      'a port beyond the last',
+      service({ check: { type: 'tcp', interval: '1s', address: 'h:70000' } }),
+      /at most 65535/,
+    ],
+    ['a path and a URL', service({ check: { ...HTTP, path: '/x', url: 'http://h/x' } }), /given beside path/],
+    [
+      'a field of another kind of check',
+      service({ check: { ...TTL, interval: '10s' } as never }),
+      /interval: unknown option; known here: type, ttl, heartbeat/,
+    ],
+    [
+      'a service that is a text',
+      { service: 'inventory' as never },
+      /service = "inventory": must be an object such as/,
+    ],
+    ['an alias of nobody', service({ check: { type: 'alias' } }), /aliasService.*is missing/],
+    ['a TTL of 1 s', service({ check: { ...TTL, ttl: '1s' } }), /from 3 s/],
+    ['a network that is none', service({ preferredNetworks: ['10.0.0.0/99'] }), /must be a network such as/],
     ['an empty meta key', service({ meta: { '': '' } }), /a key must not be empty/],
     ['a reserved meta key', service({ meta: { 'consul-x': '' } }), /"consul-" are reserved by Consul/],
     [
@@ -105,16 +154,12 @@ describe('wrong options', () => {
     ['no check', service({ check: [] }), /service\.check.*must have at least one check/],
     ['an interval without a unit', check({ interval: '90' }), /check\.interval = "90": must be a duration/],
     ['an interval in days', check({ interval: '1d' }), /check\.interval = "1d"/],
-    [
-      'an interval of 0',
-      check({ interval: '0s' }),
-      /check\.interval = "0s": must be a duration from 1000 ms/,
-    ],
-    ['an interval that Consul would raise', check({ interval: 1 }), /check\.interval = 1: .* from 1000 ms/],
+    ['an interval of 0', check({ interval: '0s' }), /check\.interval = "0s": must be a duration from 1 s/],
+    ['an interval that Consul would raise', check({ interval: 1 }), /check\.interval = 1: .* from 1 s/],
     [
       'a reaper that Consul would delay',
       check({ deregisterCriticalServiceAfter: '1s' }),
-      /After = "1s": .* from 60000 ms/,
+      /After = "1s": .* from 1 m/,
     ],
     ['a path without a slash', check({ path: 'health' }), /check\.path = "health": must be a path/],
     ['headers of numbers', check({ headers: { 'X-A': 1 } }), /check\.headers\.X-A = 1: must be text/],
@@ -126,7 +171,7 @@ describe('wrong options', () => {
     [
       'a check in a list',
       service({ check: [{ type: 'tcp' }] }),
-      /service\.check\.0\.interval: must be a duration/,
+      /service\.check\.0\.interval: is missing; it must be a duration/,
     ],
     [
       'a health path with a slash at its end',

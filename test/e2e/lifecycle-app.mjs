@@ -31,6 +31,7 @@ const discovery = app.get(DiscoveryService);
 app
   .getHttpAdapter()
   .get('/instances', async (_, response) => response.json(await discovery.getInstances('living')));
+app.getHttpAdapter().get('/slow', (_, response) => setTimeout(() => response.json({}), 1_000));
 await app.listen(0);
 console.log(`listening on ${app.getHttpServer().address().port}`);
 

@@ -96,6 +96,21 @@ describe('the life of an app with Consul', () => {
     expect(await isRegistered()).toBe(false);
   });
 
+  it('F13 a second signal does not end what the first one began', async () => {
+    const app = launch({ HOOKS: 'no' });
+    const port = await app.listening();
+    await eventually(isRegistered);
+    const slow = fetch(`http://127.0.0.1:${port}/slow`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    app.signal('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    app.signal('SIGTERM');
+    app.signal('SIGINT');
+    expect((await slow).status).toBe(200);
+    expect(await app.ended()).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(await isRegistered()).toBe(false);
+  });
+
   it('waits for every app of the process', async () => {
     const app = launch({ HOOKS: 'no', APPS: '2' });
     await app.listening();

@@ -36,7 +36,7 @@ describe('the options that the README shows', () => {
       startup: 'fail-fast',
       health: {
         path: '/health',
-        timeout: '4s',
+        timeout: '1s',
         cache: '1s',
         details: 'loopback',
         degradedAbove: { eventLoopLag: '500ms', heapUsed: 0.9 },

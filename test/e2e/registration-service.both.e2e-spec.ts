@@ -8,7 +8,7 @@ import {
   type ConsulModuleOptions,
 } from '@rookery/consul';
 import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
-import { rootModule, startApp, type TestApp } from './test-app.js';
+import { createApp, rootModule, startApp, type TestApp } from './test-app.js';
 
 @Controller()
 class WorkController {
@@ -109,7 +109,7 @@ describe('RegistrationService', () => {
   it('registers when it is told, where that was asked for', async () => {
     const app = await start('manual', {}, { register: 'manual' });
     const registration = app.app.get(RegistrationService);
-    expect(registration.status).toMatchObject({ state: 'idle', instances: [] });
+    expect(registration.status).toMatchObject({ state: 'idle' });
     await registration.register();
     await registration.untilRegistered();
     expect(await inRegistry('manual')).not.toEqual([]);
@@ -132,6 +132,61 @@ describe('RegistrationService', () => {
     await app.app.close();
     expect(await inRegistry('staying')).not.toEqual([]);
     await consul.request('PUT', `/v1/agent/service/deregister/${id}`);
+  });
+
+  it('F13 an app that never listened is closed, though somebody asked for its registration', async () => {
+    const module = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'unheard' } });
+    const { app } = await createApp(rootModule([module]));
+    await app.init();
+    const registering = app.get(RegistrationService).register();
+    registering.catch(() => undefined);
+    await app.close();
+    await expect(registering).rejects.toThrow(/shutting down/);
+  });
+
+  it('F13 the end does not wait for a drain that goes on', async () => {
+    const app = await start('endless', { shutdown: { drain: '1h', timeout: '1s' } });
+    const registration = app.app.get(RegistrationService);
+    await registration.untilRegistered();
+    const calling = setInterval(() => void fetch(`${app.url}/work`).catch(() => undefined), 50);
+    const draining = registration.drain();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await app.app.close();
+    clearInterval(calling);
+    await expect(draining).resolves.toBeUndefined();
+  });
+
+  it('F12 who has just left still waits for its callers, and a path that begins like the health path is a call', async () => {
+    const app = await start('healthcare', { health: { path: '/wor' } });
+    const registration = app.app.get(RegistrationService);
+    await registration.untilRegistered();
+    let failed = 0;
+    let answered = 0;
+    const call = async (): Promise<void> => {
+      const { ok } = await fetch(`${app.url}/work`);
+      if (ok) answered++;
+      else failed++;
+    };
+    const calling = setInterval(() => void call().catch(() => failed++), 50);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await registration.deregister();
+    const closing = app.app.close();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    clearInterval(calling);
+    await closing;
+    expect(failed).toBe(0);
+    expect(answered).toBeGreaterThan(15);
+  });
+
+  it('keeps the maintenance that was asked for before it was registered', async () => {
+    const app = await start('early', {}, { register: 'manual' });
+    const registration = app.app.get(RegistrationService);
+    await registration.maintenance(true, 'not yet');
+    await registration.register();
+    await registration.untilRegistered();
+    const id = registration.status.id ?? '';
+    await eventually(async () => (await inRegistry('early')).includes(`_service_maintenance:${id}`));
+    await app.app.close();
   });
 
   it('tells what happens as events', async () => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TtlCheckOptions } from '@rookery/consul';
@@ -93,7 +96,36 @@ describe('heartbeats', () => {
     expect(await isPassing(agent, 'revived')).toBe(true);
   });
 
-  it('tells which indicator is wrong, and leaves the registry on SIGTERM', async () => {
+  it('F27 a worker whose token is refused gets the one that took its place', async () => {
+    const management = '11111111-aaaa-4bbb-8ccc-222222222222';
+    const secured = await ConsulAgent.start({ token: management });
+    const create = async (): Promise<{ SecretID: string; AccessorID: string }> => {
+      const { body } = await secured.request('PUT', '/v1/acl/token', {
+        Policies: [{ Name: 'global-management' }],
+      });
+      return body as { SecretID: string; AccessorID: string };
+    };
+    const folder = mkdtempSync(join(tmpdir(), 'rookery-token-'));
+    const tokenFile = join(folder, 'token');
+    const old = await create();
+    writeFileSync(tokenFile, old.SecretID);
+    const service = { name: 'rotated', check: { type: 'ttl', ttl: '3s', heartbeat: 'worker' } } as const;
+    const app = await startFaultApp({ options: { agent: { url: secured.url, tokenFile }, service } });
+    apps.push(app);
+    await eventually(() => isPassing(secured, 'rotated'));
+    writeFileSync(tokenFile, (await create()).SecretID);
+    await secured.request('DELETE', `/v1/acl/token/${old.AccessorID}`);
+    // Longer than a TTL without a beat would be: from here on the old token is of no use.
+    await sleep(8_000);
+    await eventually(() => isPassing(secured, 'rotated'), { within: 10_000 });
+    await sleep(4_000);
+    expect(await isPassing(secured, 'rotated')).toBe(true);
+    await app.kill();
+    await secured.stop();
+    rmSync(folder, { recursive: true });
+  }, 60_000);
+
+  it('F13 a worker ends with its app on SIGTERM', async () => {
     const app = await start('ending', { heartbeat: 'worker' });
     expect(await app.stop()).toEqual({ code: null, signal: 'SIGTERM' });
     expect(await instancesOf(agent, 'ending')).toEqual([]);

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { AppProcess, freePorts } from '@rookery/test-support';
 
@@ -7,6 +8,8 @@ const mainOf = (app: string): string => fileURLToPath(new URL(`../../${app}/dist
 export class Bookshop {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #running = new Set<AppProcess>();
+  /** Instance ids. */
+  readonly #started: string[] = [];
 
   constructor(consulUrl: string) {
     this.#environment = { CONSUL_HTTP_ADDR: consulUrl };
@@ -34,12 +37,27 @@ export class Bookshop {
 
   async stopAll(): Promise<void> {
     await Promise.all([...this.#running].map((app) => this.stop(app)));
+    await this.#removeKilled();
+  }
+
+  /** Who was killed could not leave: a Consul that goes on without us is not to keep them. */
+  async #removeKilled(): Promise<void> {
+    const url = this.#environment.CONSUL_HTTP_ADDR ?? '';
+    const address = url.includes('://') ? url : `http://${url}`;
+    for (const id of this.#started) {
+      const path = `/v1/agent/service/deregister/${encodeURIComponent(id)}`;
+      // A Consul that is gone has nothing left of ours.
+      await fetch(address + path, { method: 'PUT', signal: AbortSignal.timeout(2_000) }).catch(
+        () => undefined,
+      );
+    }
   }
 
   async #start(name: string): Promise<AppProcess> {
     const [port = 0] = await freePorts(1);
     const app = await AppProcess.start({ main: mainOf(name), port, environment: this.#environment });
     this.#running.add(app);
+    this.#started.push(`${name}-${hostname()}-${port}`);
     return app;
   }
 }

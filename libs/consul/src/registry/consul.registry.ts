@@ -52,6 +52,7 @@ export class ConsulRegistry extends ServiceRegistry {
   }
 
   override async register(registration: ServiceRegistration, signal: AbortSignal): Promise<void> {
+    await this.#assertAliasedNodes(registration, signal);
     await this.#client.agent.register(toServiceDefinition(registration), {
       signal,
       // It would end maintenance too, if only for a moment.
@@ -59,6 +60,20 @@ export class ConsulRegistry extends ServiceRegistry {
     });
     if (registration.maintenance !== undefined)
       await this.setMaintenance(registration.id, registration.maintenance, signal);
+  }
+
+  /** An alias of a node that does not exist makes Consul 1.8 panic: a typo would end everybody's agent. */
+  async #assertAliasedNodes({ checks }: ServiceRegistration, signal: AbortSignal): Promise<void> {
+    for (const check of checks) {
+      if (check.type !== 'alias' || check.node === undefined) continue;
+      const { body } = await this.#client.health.node(check.node, { signal });
+      if (body.length > 0) continue;
+      throw new DiscoveryError(
+        'RK_REGISTRY_REFUSED',
+        `the check "${check.id}" is an alias of the node "${check.node}", which Consul does not know`,
+        { hint: 'See service.check.aliasNode; a token that may not read nodes does not see it either' },
+      );
+    }
   }
 
   override async deregister(id: string, signal: AbortSignal): Promise<void> {

@@ -55,7 +55,22 @@ export class RegistrationWatch {
     }
   }
 
-  async #untilServiceChanged({ service }: RegistrationSight, signal: AbortSignal): Promise<'changed'> {
+  /** An agent that is gone is a reason to look at once; one that only refuses this read is asked again later. */
+  async #untilServiceChanged(sight: RegistrationSight, signal: AbortSignal): Promise<'changed'> {
+    const { clock, random } = this.#options;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#watchService(sight, signal);
+      } catch (error) {
+        const code = error instanceof ConsulError ? error.code : undefined;
+        const isGone = code === 'RK_REGISTRY_UNREACHABLE' || code === 'RK_REGISTRY_TIMEOUT';
+        if (signal.aborted || isGone) throw error;
+      }
+      await pause(clock, backoffPause(failures, BACKOFF, random), signal);
+    }
+  }
+
+  async #watchService({ service }: RegistrationSight, signal: AbortSignal): Promise<'changed'> {
     const { waitMs, clock } = this.#options;
     for (let hash = service.ContentHash; ;) {
       const answer = await this.#client.agent.service(service.ID, {

@@ -5,8 +5,6 @@ import { ConsulClient } from '../client/consul-client.js';
 import { Secret } from '../client/secret.js';
 import type { TokenSource } from '../client/token-source.js';
 
-const TIMEOUT_MS = 3_000;
-
 type Plain<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | undefined>>;
 
 /** An agent as it can be copied: without functions, and with its secrets as text. */
@@ -34,6 +32,9 @@ export function workerReporterSource(agent: ResolvedAgent): WorkerReporterSource
     module: import.meta.url,
     data: toPlainAgent(agent),
     token: async () => (await agent.token.current())?.reveal(),
+    refused: async () => {
+      await agent.token.refused(await agent.token.current());
+    },
   };
 }
 
@@ -52,8 +53,8 @@ export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
     token: source,
   });
   return {
-    report: (checkId: string, status: CheckStatus, output: string) =>
-      client.agent.checks.update(checkId, status, output, { timeout: TIMEOUT_MS }),
+    report: (checkId: string, status: CheckStatus, output: string, timeout: number) =>
+      client.agent.checks.update(checkId, status, output, { timeout }),
     setToken: (text) => (token = secret(text)),
     close: () => client.close(),
   };

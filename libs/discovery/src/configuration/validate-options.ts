@@ -46,8 +46,25 @@ export function durationSchema(min = 1, max = 24 * 3_600_000): z.ZodType<Duratio
         typeof value === 'number' || typeof value === 'string' ? parseDuration(value) : undefined;
       return milliseconds !== undefined && milliseconds >= min && milliseconds <= max;
     },
-    { error: `must be a duration from ${min} ms to ${max} ms. ${DURATION_CURE}` },
+    {
+      error: ({ input }) =>
+        `${input === undefined ? 'is missing; it ' : ''}must be a duration from ${readable(min)} to ${readable(max)}. ${DURATION_CURE}`,
+    },
   );
+}
+
+/** In the largest unit that divides it. */
+function readable(milliseconds: number): string {
+  const units = [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const;
+  const [unit, size] = units.find(([, each]) => milliseconds >= each && milliseconds % each === 0) ?? [
+    'ms',
+    1,
+  ];
+  return `${milliseconds / size} ${unit}`;
 }
 
 /** A whole number within bounds; `cure` completes the sentence. */
@@ -77,7 +94,7 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown
     return [{ field: path.join('.'), cure: issue.issues.map(({ message }) => message).join('; ') }];
   }
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(schema, path);
+    const known = knownKeys(schema, path, options);
     const cure = `unknown option; ${known.length > 0 ? `known here: ${known.join(', ')}` : 'remove it'}`;
     return issue.keys.map((key) => ({ field: [...path, key].join('.'), cure }));
   }
@@ -103,26 +120,38 @@ function safeJson(value: unknown): string | undefined {
   return Array.isArray(value) ? `an array of ${value.length}` : `{ ${Object.keys(value).join(', ')} }`;
 }
 
-function knownKeys(schema: z.ZodType, path: readonly string[]): string[] {
+function knownKeys(schema: z.ZodType, path: readonly string[], options: unknown): string[] {
   let at: unknown = schema;
+  let value = options;
   for (const key of [...path, undefined]) {
-    const object = objectIn(at, key);
+    const object = objectIn(at, key, value);
     if (!object) return [];
     if (key === undefined) return Object.keys(object.shape);
-    at = object === at || !/^\d+$/.test(key) ? (object.shape as Record<string, unknown>)[key] : object;
+    const isIndex = object !== at && /^\d+$/.test(key);
+    at = isIndex ? at : (object.shape as Record<string, unknown>)[key];
+    while (isIndex && (at instanceof z.ZodOptional || at instanceof z.ZodUnion)) at = listIn(at);
+    if (isIndex && at instanceof z.ZodArray) at = at.element;
+    value = (value as Record<string, unknown> | undefined)?.[key];
   }
   return [];
 }
 
+function listIn(schema: z.ZodOptional | z.ZodUnion): unknown {
+  if (schema instanceof z.ZodOptional) return schema.unwrap();
+  return schema.options.find((option) => option instanceof z.ZodArray);
+}
+
 /** The object that a schema is of, behind `optional`, in a list, or among several shapes. */
-function objectIn(schema: unknown, key: string | undefined): z.ZodObject | undefined {
+function objectIn(schema: unknown, key: string | undefined, value: unknown): z.ZodObject | undefined {
   if (schema instanceof z.ZodObject) return schema;
-  if (schema instanceof z.ZodOptional) return objectIn(schema.unwrap(), key);
-  if (schema instanceof z.ZodArray) return objectIn(schema.element, key);
+  if (schema instanceof z.ZodOptional) return objectIn(schema.unwrap(), key, value);
+  if (schema instanceof z.ZodArray) return objectIn(schema.element, key, value);
   if (!(schema instanceof z.ZodUnion)) return undefined;
-  for (const option of schema.options) {
-    const object = objectIn(option, key);
-    if (object && (key === undefined || key in object.shape || /^\d+$/.test(key))) return object;
-  }
-  return undefined;
+  const objects = schema.options.flatMap((option) => objectIn(option, key, value) ?? []);
+  // Of shapes that are told apart by their type, the one that is meant.
+  const { type } = (value ?? {}) as { type?: unknown };
+  const isMeant = ({ shape }: z.ZodObject): boolean =>
+    shape.type instanceof z.ZodType && shape.type.safeParse(type).success;
+  const hasKey = ({ shape }: z.ZodObject): boolean => key === undefined || key in shape || /^\d+$/.test(key);
+  return objects.find(isMeant) ?? objects.find(hasKey);
 }

@@ -27,6 +27,9 @@ export type DiscoveryEvent =
   | ({ readonly type: 'registration.deregistered' } & OfRegistration)
   /** The app's event loop stood still for so long; its heartbeat told the registry. */
   | ({ readonly type: 'heartbeat.stalled'; readonly lag: number } & OfRegistration)
+  /** Beats of a TTL check do not arrive, though the registration is there. */
+  | ({ readonly type: 'heartbeat.failed'; readonly reason: string } & OfRegistration)
+  | ({ readonly type: 'heartbeat.recovered' } & OfRegistration)
   /** Requests to the registry fail, for our registration's part. */
   | { readonly type: 'registry.unreachable'; readonly reason: string }
   | { readonly type: 'registry.reachable'; readonly after: number };

@@ -43,6 +43,8 @@ export function mountHealthRoutes(
         .check(group)
         .then((result) => {
           const body = mayKnow(details, request.raw ?? request) ? result : { status: result.status };
+          // Whatever the adapter would make of what JSON cannot carry, all are told the same.
+          JSON.stringify(result);
           reply(body, httpStatus(result, request.headers['user-agent']));
         })
         // A result that JSON cannot carry, say: the registry is to hear of it, and the process to live.
@@ -62,13 +64,16 @@ export function httpStatus({ status }: HealthCheckResult, userAgent = ''): numbe
   return 503;
 }
 
+const PROXY_HEADERS = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'forwarded', 'via'] as const;
+
 /** A proxy on this host asks on behalf of others. */
 export function mayKnow(
   details: HealthDetails,
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
 ): boolean {
   if (details !== 'loopback') return details === 'everyone';
-  const isProxied = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
+  const isProxied = PROXY_HEADERS.some((name) => headers[name] !== undefined);
+  const isForThisHost = /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/i.test(headers.host ?? '');
   const { remoteAddress = '' } = socket;
-  return !isProxied && /^(127\.|::1$|::ffff:127\.)/.test(remoteAddress);
+  return !isProxied && isForThisHost && /^(127\.|::1$|::ffff:127\.)/.test(remoteAddress);
 }

@@ -59,12 +59,18 @@ export class HealthService {
   }
 
   async #run(group: HealthGroup | undefined): Promise<HealthCheckResult> {
-    const indicators = this.#contributors.of(group).map((contributor) => () => this.#ask(contributor));
+    const results: HealthIndicatorResult[] = [];
+    const indicators = this.#contributors.of(group).map((contributor) => async () => {
+      const result = await this.#ask(contributor);
+      results.push(result);
+      return result;
+    });
     try {
-      return await this.#terminus.check(indicators);
+      return withDegraded(await this.#terminus.check(indicators), results);
     } catch (error) {
       // Terminus reports a failing check by throwing it.
-      if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;
+      if (error instanceof ServiceUnavailableException)
+        return withDegraded(error.getResponse() as HealthCheckResult, results);
       return { status: 'error', details: { health: { status: 'down', message: reasonOf(error) } } };
     }
   }
@@ -88,7 +94,8 @@ const STATUSES: ReadonlySet<unknown> = new Set(['up', 'degraded', 'down']);
 
 /** Terminus passes over what it does not know: a forgotten `return` would count as health. */
 function assertResult(result: unknown): asserts result is HealthIndicatorResult {
-  const entries = typeof result === 'object' && result !== null ? Object.values(result) : [];
+  const isRecord = typeof result === 'object' && result !== null && !Array.isArray(result);
+  const entries = isRecord ? Object.values(result) : [];
   const known = entries.every((entry: unknown) =>
     STATUSES.has((entry as { status?: unknown } | null)?.status),
   );
@@ -101,4 +108,17 @@ function assertResult(result: unknown): asserts result is HealthIndicatorResult 
 function refused(reason: string): HealthCheckResult {
   const app = { app: { status: 'down', message: reason } } as const;
   return { status: 'shutting_down', info: {}, error: app, details: app };
+}
+
+/** Terminus 11 knows no `degraded`, and drops what is: an app that is short of something would look well. */
+function withDegraded(
+  result: HealthCheckResult,
+  results: readonly HealthIndicatorResult[],
+): HealthCheckResult {
+  const dropped = results
+    .flatMap((each) => Object.entries(each))
+    .filter(([name, { status }]) => (status as string) === 'degraded' && !(name in result.details));
+  if (dropped.length === 0) return result;
+  const details = { ...result.details, ...Object.fromEntries(dropped) };
+  return { ...result, status: result.status === 'ok' ? 'degraded' : result.status, details };
 }

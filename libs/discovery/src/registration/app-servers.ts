@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import { connect, Server as NetServer } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { AbstractHttpAdapter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { firstValueFrom, type Observable } from 'rxjs';
+import { abortable } from '../timing/bounded.js';
 import { pause, type Clock } from '../timing/clock.js';
 import type { ServiceOptions } from './service-options.js';
 
@@ -73,17 +75,18 @@ export class AppServers {
   /** Resolves when the service's server listens; undefined when its port cannot be told. */
   async untilListening(options: ServiceOptions, signal: AbortSignal): Promise<ListeningServer | undefined> {
     const isHttp = options.transport === 'http' || (options.transport === undefined && this.adapter);
-    if (isHttp) return this.#untilHttpListens();
+    if (isHttp) return this.#untilHttpListens(signal);
     const target = this.#target(options.transport);
     if (!target) return undefined;
     return target.transportId === TRANSPORT_IDS.grpc
       ? this.#untilGrpcListens(target, options.port, signal)
-      : untilTcpListens(target);
+      : untilTcpListens(target, signal);
   }
 
-  async #untilHttpListens(): Promise<ListeningServer | undefined> {
+  async #untilHttpListens(signal: AbortSignal): Promise<ListeningServer | undefined> {
     // It emits once and completes: who comes later hears nothing but the end.
-    if (!this.#host.listening) await firstValueFrom(this.#host.listen$, { defaultValue: undefined });
+    if (!this.#host.listening)
+      await abortable(firstValueFrom(this.#host.listen$, { defaultValue: undefined }), signal);
     const server = this.adapter?.getHttpServer();
     const bound = server?.address();
     if (!server || typeof bound !== 'object' || bound === null) return undefined;
@@ -118,10 +121,10 @@ export class AppServers {
   }
 }
 
-async function untilTcpListens(target: RpcTarget): Promise<ListeningServer | undefined> {
+async function untilTcpListens(target: RpcTarget, signal: AbortSignal): Promise<ListeningServer | undefined> {
   const server = target.unwrap?.();
   if (!(server instanceof NetServer)) return undefined;
-  if (!server.listening) await new Promise<void>((resolve) => server.once('listening', resolve));
+  if (!server.listening) await once(server, 'listening', { signal });
   const bound = server.address();
   if (typeof bound !== 'object' || bound === null) return undefined;
   const secure = server instanceof TlsServer;

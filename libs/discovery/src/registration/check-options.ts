@@ -102,14 +102,52 @@ export interface AliasCheckOptions extends AnyCheckOptions {
   aliasNode?: string;
 }
 
+/** Half of a surrogate pair: whoever stores it as UTF-8 gives back another character. */
+export function wellFormed(schema: z.ZodString): z.ZodString {
+  return schema.refine((value) => !/\p{Surrogate}/u.test(value), {
+    error: 'must be well-formed text; a character of it was cut in half',
+  });
+}
+
+const OWN_PATHS = /^(register$|deregister\/|maintenance\/|deregister$|maintenance$)/;
+
+/** The registry puts it into paths, which it cleans, and in which it has words of its own. */
+export function inPath(schema: z.ZodString): z.ZodString {
+  return wellFormed(schema)
+    .refine(
+      (value) =>
+        value === '' || value.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
+      {
+        error: 'must not be ".", ".." or empty, nor have such a part between slashes',
+      },
+    )
+    .refine((value) => !/\p{Cc}/u.test(value), { error: 'must not have control characters' })
+    .refine((value) => !OWN_PATHS.test(value), { error: "must not be a word of Consul's own paths" });
+}
+
+/** What tells one check of a service from the others. */
+export function checkIdOf(
+  { id, type }: Pick<CheckOptions, 'id' | 'type'>,
+  at: number,
+  count: number,
+): string {
+  return id ?? (count === 1 ? type : `${type}-${at + 1}`);
+}
+
 const port = wholeNumber(1, 65_535, "leave it out for the service's port");
 const bool = z.boolean({ error: 'must be true or false' }).optional();
 const address = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s/:[\]]+):\d{1,5}$/, { error: "must be 'host:port', without http://" })
+  .refine((value) => Number(/\d+$/.exec(value)?.[0]) <= 65_535, {
+    error: 'must have a port of at most 65535',
+  })
   .optional();
+const headerName = z
+  .string()
+  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'is no name of a header (RFC 9110, 5.1)' });
 const any = {
-  id: text("must not be empty; leave it out for the check's type").optional(),
+  id: inPath(text("must not be empty; leave it out for the check's type")).optional(),
   name: text('must not be empty; leave it out for a name').optional(),
   notes: z.string({ error: 'must be text' }).optional(),
   status: z
@@ -136,7 +174,7 @@ const http = z
       .regex(/^[A-Z]+$/, { error: "must be an HTTP method such as 'GET'" })
       .optional(),
     headers: z
-      .record(z.string(), z.string({ error: 'must be text; write several values with commas' }), {
+      .record(headerName, z.string({ error: 'must be text; write several values with commas' }), {
         error: "must be an object of texts, such as { 'X-Probe': 'consul' }",
       })
       .optional(),

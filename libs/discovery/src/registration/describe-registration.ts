@@ -1,7 +1,7 @@
 import { formatDuration, toMilliseconds, type Duration } from '../configuration/duration.js';
 import { hostAndPort } from '../registry/service-instance.js';
 import type { RegistrationCheck, ServiceRegistration } from '../registry/service-registration.js';
-import type { CheckOptions } from './check-options.js';
+import { checkIdOf, type CheckOptions } from './check-options.js';
 import type { ServiceOptions } from './service-options.js';
 
 /** What is only known once the app listens. */
@@ -54,7 +54,7 @@ export function describeRegistration(
     weights: options.weights && { passing: options.weights.passing, warning: options.weights.warning ?? 1 },
     taggedAddresses: Object.fromEntries(tagged),
     checks: checks.map((check, index) => {
-      const own = check.id ?? (checks.length === 1 ? check.type : `${check.type}-${index + 1}`);
+      const own = checkIdOf(check, index, checks.length);
       const at = { ...listening, port: listening.checkIsRemote ? port : listening.port };
       return describeCheck(check, `${id}:${own}`, at);
     }),

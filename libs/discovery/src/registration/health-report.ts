@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { HealthCheckResult } from '@nestjs/terminus';
 import type { CheckStatus } from '../registry/service-registration.js';
 
@@ -14,7 +15,7 @@ const LONGEST_OUTPUT = 1_000;
 export function toHealthReport({ status, details }: HealthCheckResult): HealthReport {
   const wrong = Object.entries(details).filter(([, indicator]) => indicator.status !== 'up');
   const names = wrong.map(([name, { status: is, message }]) => {
-    const why = message === undefined ? '' : ` (${String(message)})`;
+    const why = message === undefined ? '' : ` (${typeof message === 'string' ? message : inspect(message)})`;
     return `${name} is ${is}${why}`;
   });
   const all = `all ${Object.keys(details).length} indicators are up`;

@@ -19,4 +19,8 @@ export type ToHeartbeatWorker =
 
 /** From the thread. */
 export type FromHeartbeatWorker =
-  { readonly type: 'lost' } | { readonly type: 'answered' } | { readonly type: 'stopped' };
+  | { readonly type: 'lost' | 'answered' | 'stopped' }
+  /** Beats do not arrive, and why; without a reason: they do again. */
+  | { readonly type: 'trouble'; readonly reason: string | undefined }
+  /** The registry does not take our token. */
+  | { readonly type: 'refused' };

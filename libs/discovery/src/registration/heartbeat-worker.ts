@@ -1,12 +1,15 @@
 // The entry of a worker thread: it beats on while the app's own thread stands still.
 import { parentPort, workerData } from 'node:worker_threads';
+import { reasonOf } from '../errors/reason-of.js';
 import { isAborted } from '../timing/clock.js';
 import type { WorkerReporter } from '../registry/worker-reporter.js';
 import type { FromHeartbeatWorker, HeartbeatWorkerData, ToHeartbeatWorker } from './heartbeat-messages.js';
 import type { HealthReport } from './health-report.js';
+import { TROUBLE_AFTER } from './heartbeat.js';
 import { vouchFor } from './vouch.js';
 
 const RETRY_MS = 1_000;
+const LONGEST_REQUEST_MS = 3_000;
 
 async function run(port: NonNullable<typeof parentPort>, data: HeartbeatWorkerData): Promise<void> {
   const { createWorkerReporter } = (await import(data.reporter.module)) as {
@@ -18,7 +21,7 @@ async function run(port: NonNullable<typeof parentPort>, data: HeartbeatWorkerDa
   let heardAt = performance.now();
   let wake: () => void = () => undefined;
   const stopping = new AbortController();
-  let failed = false;
+  let failures = 0;
   const send = (message: FromHeartbeatWorker): void => port.postMessage(message);
 
   port.on('message', (message: ToHeartbeatWorker) => {
@@ -41,17 +44,21 @@ async function run(port: NonNullable<typeof parentPort>, data: HeartbeatWorkerDa
     const report = vouchFor(last, { silentMs: performance.now() - heardAt, expectedMs, vouchForMs });
     if (report) {
       try {
-        for (const id of data.checkIds) await reporter.report(id, report.status, report.output);
-        if (failed) send({ type: 'answered' });
-        failed = false;
+        const timeoutMs = Math.min(LONGEST_REQUEST_MS, data.everyMs);
+        for (const id of data.checkIds) await reporter.report(id, report.status, report.output, timeoutMs);
+        if (failures > 0) send({ type: 'answered' });
+        if (failures >= TROUBLE_AFTER) send({ type: 'trouble', reason: undefined });
+        failures = 0;
       } catch (error) {
-        if ((error as { code?: string }).code === 'RK_NOT_FOUND') send({ type: 'lost' });
-        failed = true;
+        const { code } = error as { code?: string };
+        if (code === 'RK_NOT_FOUND') send({ type: 'lost' });
+        if (code === 'RK_ACL_DENIED') send({ type: 'refused' });
+        if (++failures === TROUBLE_AFTER) send({ type: 'trouble', reason: reasonOf(error) });
       }
     }
     if (isAborted(stopping.signal)) break;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, failed ? Math.min(RETRY_MS, data.everyMs) : data.everyMs);
+      const timer = setTimeout(resolve, failures > 0 ? Math.min(RETRY_MS, data.everyMs) : data.everyMs);
       wake = () => {
         clearTimeout(timer);
         resolve();

@@ -1,10 +1,10 @@
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
 import type { HealthReport } from './health-report.js';
-import type { Heartbeats } from './heartbeats.js';
+import type { HeartbeatListener, Heartbeats } from './heartbeats.js';
 import type { ServiceRegistration, TtlCheck } from '../registry/service-registration.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
-import { bounded } from '../timing/bounded.js';
+import { abortable, bounded } from '../timing/bounded.js';
 import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
 
 export interface HeartbeatOptions {
@@ -17,14 +17,18 @@ export interface HeartbeatOptions {
   readonly onStall: (lag: number) => void;
   /** A beat got through after one that did not. */
   readonly onAnswered: () => void;
+  /** Beats do not arrive: an error, after so many that the check may run out; undefined when they do again. */
+  readonly onTrouble: (error: unknown) => void;
 }
 
 /** Three beats in a TTL: two may be lost. */
 const BEATS_PER_TTL = 3;
-const REQUEST_TIMEOUT_MS = 3_000;
+const LONGEST_REQUEST_MS = 3_000;
 /** After a beat that was lost on the way: soon, since two more must fit into the TTL. */
 const RETRY_MS = 1_000;
 const STALL_MS = 1_000;
+/** One lost beat is nothing: two more fit into the TTL. */
+export const TROUBLE_AFTER = 2;
 
 export function beatEvery(check: TtlCheck): number {
   return check.ttl / BEATS_PER_TTL;
@@ -60,17 +64,20 @@ export class Heartbeat {
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options;
     const every = beatEvery(this.#check);
-    for (let failed = false; !signal.aborted;) {
-      const outcome = await this.#beat(signal);
+    for (let failures = 0; !signal.aborted;) {
+      const outcome = await this.#beat(every, signal);
       if (isAborted(signal)) return;
       if (outcome === 'lost') {
         this.#options.onLost();
         return;
       }
-      if (failed && outcome === 'arrived') this.#options.onAnswered();
-      failed = outcome === 'failed';
+      if (outcome === 'arrived') {
+        if (failures > 0) this.#options.onAnswered();
+        if (failures >= TROUBLE_AFTER) this.#options.onTrouble(undefined);
+        failures = 0;
+      } else if (++failures === TROUBLE_AFTER) this.#options.onTrouble(outcome);
       // Jittered downwards: never later than three in a TTL, and not in step with the apps beside us.
-      const wait = failed ? Math.min(RETRY_MS, every) : every * (0.9 + 0.1 * random());
+      const wait = failures > 0 ? Math.min(RETRY_MS, every) : every * (0.9 + 0.1 * random());
       const begun = clock.now();
       await pause(clock, wait, signal).catch(() => undefined);
       const lag = clock.now() - begun - wait;
@@ -78,20 +85,22 @@ export class Heartbeat {
     }
   }
 
-  async #beat(signal: AbortSignal): Promise<'arrived' | 'failed' | 'lost'> {
+  /** An error when it did not get through. */
+  async #beat(everyMs: number, signal: AbortSignal): Promise<unknown> {
     const { clock } = this.#options;
+    const timeoutMs = Math.min(LONGEST_REQUEST_MS, everyMs);
     const aborting = new AbortController();
     const abort = (): void => aborting.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     try {
-      const { status, output } = await this.#options.report();
-      const tooLate = (): Error => new Error(`no answer in ${REQUEST_TIMEOUT_MS} ms`);
+      const { status, output } = await abortable(this.#options.report(), signal);
+      const tooLate = (): Error => new Error(`no answer in ${timeoutMs} ms`);
       const sent = this.#registry.report(this.#check.id, status, output, aborting.signal);
-      await bounded(clock, REQUEST_TIMEOUT_MS, sent, tooLate);
+      await bounded(clock, timeoutMs, sent, tooLate);
       return 'arrived';
     } catch (error) {
       aborting.abort(new Error(reasonOf(error)));
-      return error instanceof DiscoveryError && error.code === 'RK_NOT_FOUND' ? 'lost' : 'failed';
+      return error instanceof DiscoveryError && error.code === 'RK_NOT_FOUND' ? 'lost' : error;
     } finally {
       signal.removeEventListener('abort', abort);
     }
@@ -112,10 +121,10 @@ export class ThreadHeartbeats implements Heartbeats {
     this.#options = options;
   }
 
-  start(registration: ServiceRegistration, onLost: () => void, onStall: (lag: number) => void): void {
+  start(registration: ServiceRegistration, listener: HeartbeatListener): void {
     this.#beating = registration.checks
       .filter((check) => check.type === 'ttl')
-      .map((check) => new Heartbeat(this.#registry, check, { ...this.#options, onLost, onStall }));
+      .map((check) => new Heartbeat(this.#registry, check, { ...this.#options, ...listener }));
     for (const heartbeat of this.#beating) heartbeat.start();
   }
 

@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
 import { DiscoveryEvents } from '../events/discovery-events.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { Reachability } from '../registry/reachability.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
+import { pause } from '../timing/clock.js';
 import type { HealthReport } from './health-report.js';
 import { ThreadHeartbeats } from './heartbeat.js';
 import { Registrar, type RegistrationState } from './registrar.js';
@@ -310,6 +312,93 @@ describe('Registrar', () => {
     await clock.advance(1);
     await stopping;
     expect(logger.matching(/could not be deregistered .* no answer in 3000 ms/)).toHaveLength(1);
+  });
+
+  it('F18 tries again to leave while the registry answers with errors, and says so when it could not', async () => {
+    registrar.start();
+    await clock.advance(200);
+    const deregister = registry.deregister.bind(registry);
+    let refusals = 2;
+    registry.deregister = async (id) => {
+      if (refusals-- > 0) throw new DiscoveryError('RK_REGISTRY_NO_LEADER', 'no leader');
+      await deregister(id);
+    };
+    const stopping = registrar.stop();
+    await clock.advance(1_000);
+    await stopping;
+    expect(await isRegistered()).toBe(false);
+    expect(registrar.status$.value.state).toBe('deregistered');
+  });
+
+  it('F18 does not say that it left when it could not, and leaves when it is asked again', async () => {
+    registrar.start();
+    await clock.advance(200);
+    registry.fail();
+    await registrar.stop();
+    expect(registrar.status$.value.state).toBe('unreachable');
+    expect(registrar.wasKnownWithin(0)).toBe(true);
+    registry.recover();
+    await registrar.stop();
+    expect(registrar.status$.value.state).toBe('deregistered');
+    expect(await isRegistered()).toBe(false);
+    expect(registrar.wasKnownWithin(10_000)).toBe(true);
+    await clock.advance(10_000);
+    expect(registrar.wasKnownWithin(10_000)).toBe(false);
+  });
+
+  it('F13 leaves at once though a health contributor hangs', async () => {
+    registrar.start();
+    await clock.advance(200);
+    report = new Promise(() => undefined) as never;
+    await clock.advance(12_000);
+    await registrar.stop();
+    expect(await isRegistered()).toBe(false);
+  });
+
+  it('F18 lets a registration that is under way arrive before it leaves', async () => {
+    const register = registry.register.bind(registry);
+    registry.register = async (registration: ServiceRegistration) => {
+      await pause(clock, 1_000, new AbortController().signal); // the registry does it, whatever becomes of the request
+      await register(registration);
+    };
+    registrar.start();
+    await settle();
+    const stopping = registrar.stop();
+    await clock.advance(1_000);
+    await stopping;
+    expect(await isRegistered()).toBe(false);
+    expect(registry.requests.deregister).toBe(1);
+  });
+
+  it('asks ever less often while the registry answers and refuses, says so once, and does not claim to have left', async () => {
+    registry.register = async () => {
+      throw new DiscoveryError('RK_ACL_DENIED', 'permission denied');
+    };
+    registrar.start();
+    await clock.advance(120_000);
+    expect(registry.requests.inspect).toBeLessThanOrEqual(12);
+    expect(logger.matching(/somebody has to mend this.*permission denied/)).toHaveLength(1);
+    await registrar.stop();
+    expect(registry.requests.deregister).toBe(0);
+    expect(seen.map(({ type }) => type)).not.toContain('registration.deregistered');
+  });
+
+  it('F16 tells when its beats do not arrive, once, and when they do again', async () => {
+    registrar.start();
+    await clock.advance(200);
+    const send = registry.report.bind(registry);
+    registry.report = async () => {
+      throw new DiscoveryError('RK_REGISTRY_FAILED', 'boom');
+    };
+    await clock.advance(30_000);
+    expect(registrar.status$.value).toMatchObject({ state: 'unreachable' });
+    expect(logger.matching(/its heartbeat does not arrive: boom/)).toHaveLength(1);
+    registry.report = send;
+    await clock.advance(12_000);
+    expect(registrar.status$.value).toMatchObject({ state: 'registered' });
+    const beats = seen.map(({ type }) => type).filter((type) => type.startsWith('heartbeat'));
+    expect(beats).toEqual(['heartbeat.failed', 'heartbeat.recovered']);
+    await registrar.stop();
   });
 
   it('has nothing to leave when it never asked to be registered', async () => {

@@ -11,7 +11,7 @@ import { isAborted, pause, pauseUntil, type Clock, type Random } from '../timing
 import { decideRegistration, recentRepairs, type RegistrationDecision } from './decide-registration.js';
 import type { HealthReport } from './health-report.js';
 import type { Heartbeats } from './heartbeats.js';
-import { RegistrationAnnouncer } from './registration-announcer.js';
+import { isHopeful, RegistrationAnnouncer } from './registration-announcer.js';
 import { driftOf, isElsewhere } from './registration-drift.js';
 import type { InstanceRegistrationStatus } from './registration-status.js';
 
@@ -38,6 +38,10 @@ const BACKOFF = { base: 500, cap: 30_000 };
 const REFUSED_BACKOFF = { base: 250, cap: 750 };
 const READINESS_INTERVAL_MS = 1_000;
 const SHORTEST_ROUND_MS = 100;
+/** How long who leaves waits for a registration that is under way. */
+const SENT_PATIENCE_MS = 1_500;
+const REFUSALS: ReadonlySet<string> = new Set(['RK_ACL_DENIED', 'RK_REGISTRY_REFUSED', 'RK_ID_CONFLICT']);
+const LEAVING_BACKOFF = { base: 200, cap: 500 };
 /** Another instance has our id: it may go. */
 const RIVAL_PAUSE_MS = 10_000;
 
@@ -58,6 +62,8 @@ export class Registrar {
   #look: () => void = () => undefined;
   /** A registration was sent: it may have arrived though its answer did not. */
   #mayBeThere = false;
+  #sending: AbortController | undefined;
+  #leftAt: number | undefined;
   #isOurs = false;
   #isUnlisted = false;
   #justRegistered = false;
@@ -85,9 +91,9 @@ export class Registrar {
     return this.#announcer.status$;
   }
 
-  /** Others may know of it: it was sent to the registry, and has not been taken out since. */
-  get wasRegistered(): boolean {
-    return this.#mayBeThere;
+  /** Others may know of it: the registry had it, so long ago at most. */
+  wasKnownWithin(milliseconds: number): boolean {
+    return this.#mayBeThere || (this.#leftAt ?? -Infinity) > this.#options.clock.now() - milliseconds;
   }
 
   start(): void {
@@ -125,24 +131,49 @@ export class Registrar {
     try {
       await bounded(clock, deregisterTimeout, this.#takeOut(aborting.signal), tooLate);
       if (this.#mayBeThere) this.#announcer.deregistered();
+      if (this.#mayBeThere) this.#leftAt = clock.now();
       this.#mayBeThere = false;
+      this.#announcer.tell('deregistered');
     } catch (error) {
       aborting.abort(error);
+      // Whoever asks again may have more luck.
+      this.#leaving = undefined;
       this.#announcer.notDeregistered(error, wasRegistered);
     }
     this.#forget();
   }
 
-  /** Not before the loop has ended: its last request must not arrive after ours. */
+  /** Not before the loop has ended: its last request must not arrive after ours. A beat that does says nothing. */
   async #takeOut(signal: AbortSignal): Promise<void> {
-    await this.#end();
-    if (this.#mayBeThere) await this.#registry.deregister(this.id, signal);
+    const { clock, heartbeats } = this.#options;
+    const silenced = heartbeats.stop();
+    this.#running?.abort(new Error('the app is shutting down'));
+    const late = new AbortController();
+    const patience = pause(clock, SENT_PATIENCE_MS, late.signal).catch(() => undefined);
+    await Promise.race([this.#ended, patience]);
+    late.abort();
+    this.#sending?.abort(new Error('the app is shutting down'));
+    await this.#ended;
+    for (let failures = 1; this.#mayBeThere; failures++) {
+      try {
+        await this.#registry.deregister(this.id, signal);
+        break;
+      } catch (error) {
+        // A refused connection is an agent that is gone; what answers with an error may do better in a moment.
+        const isGone = error instanceof DiscoveryError && error.code === 'RK_REGISTRY_UNREACHABLE';
+        if (signal.aborted || isGone || !isHopeful(error)) throw error;
+        await pause(clock, backoffPause(failures, LEAVING_BACKOFF, this.#options.random), signal);
+      }
+    }
+    await silenced;
   }
 
   async #end(): Promise<void> {
     this.#running?.abort(new Error('the app is shutting down'));
+    this.#sending?.abort(new Error('the app is shutting down'));
     await Promise.all([this.#ended, this.#options.heartbeats.stop()]);
     this.#forget();
+    this.#announcer.tell('deregistered');
   }
 
   #forget(): void {
@@ -151,7 +182,6 @@ export class Registrar {
     this.#isUnlisted = false;
     this.#rival = undefined;
     this.#repairs = [];
-    this.#announcer.tell('deregistered');
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -171,13 +201,12 @@ export class Registrar {
   }
 
   /** From a look at the registry to the moment when another one is worth it. */
-  async #round(signal: AbortSignal, onAnswer: () => void): Promise<void> {
+  async #round(signal: AbortSignal, onSuccess: () => void): Promise<void> {
     const status = this.#isOurs ? 'passing' : await this.#untilReady(signal);
     const planned = this.#describe({ status, maintenance: this.#maintenance });
     const actual = await this.#registry.inspect(planned, signal);
     const afterOutage = this.#announcer.answered();
     if (afterOutage) this.#options.reachability.answered();
-    onAnswer();
     if (actual) this.#adoptMaintenance(planned, actual);
     const desired = { ...planned, maintenance: this.#maintenance };
     const decision = this.#decide(desired, actual, afterOutage);
@@ -193,10 +222,13 @@ export class Registrar {
         this.#rival = undefined;
         return pause(this.#options.clock, RIVAL_PAUSE_MS, signal);
       case 'register':
-        return this.#register(desired, decision, signal);
+        await this.#register(desired, decision, signal);
+        onSuccess();
+        return;
       case 'maintain':
         return this.#registry.setMaintenance(this.id, decision.reason, signal);
       case 'nothing':
+        onSuccess();
         if (actual) await this.#hold(desired, actual, signal);
     }
   }
@@ -227,17 +259,37 @@ export class Registrar {
     if (afterMs > 0) await pause(clock, afterMs, signal);
     // One that is known already comes back as it is; a first time has waited until the app was ready.
     const status = because === undefined ? desired.status : (await abortable(health(), signal)).status;
-    this.#mayBeThere = true; // even when it fails: the request may have arrived
     if (afresh) await this.#registry.deregister(this.id, signal);
-    await this.#registry.register({ ...desired, status }, signal);
+    await this.#send({ ...desired, status });
+    if (isAborted(signal)) return;
     this.#isOurs = true;
     this.#isUnlisted = false;
     this.#justRegistered = true;
     if (isRepair) this.#repairs = [...recent, clock.now()];
     this.#announcer.registered(because);
     await heartbeats.stop();
-    const onStall = (lag: number): void => this.#announcer.stalled(lag);
-    heartbeats.start(desired, () => this.#look(), onStall);
+    heartbeats.start(desired, {
+      onLost: () => this.#look(),
+      onStall: (lag) => this.#announcer.stalled(lag),
+      onTrouble: (error) => this.#announcer.heartbeat(error),
+    });
+  }
+
+  /** What has been sent cannot be called back: who leaves lets it arrive first, for a while. */
+  async #send(registration: ServiceRegistration): Promise<void> {
+    const sending = new AbortController();
+    this.#sending = sending;
+    const wasThere = this.#mayBeThere;
+    this.#mayBeThere = true; // even when it fails: the request may have arrived
+    try {
+      await this.#registry.register(registration, sending.signal);
+    } catch (error) {
+      // But for an answer that says no.
+      if (error instanceof DiscoveryError && REFUSALS.has(error.code)) this.#mayBeThere = wasThere;
+      throw error;
+    } finally {
+      this.#sending = undefined;
+    }
   }
 
   /** All is well: until something changes, a beat finds its check gone, or the app leaves. */

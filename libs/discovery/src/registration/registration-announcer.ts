@@ -23,6 +23,7 @@ export class RegistrationAnnouncer {
   #lostSince: number | undefined;
   #awaySince: number | undefined;
   #toldOfFight = false;
+  #heartIsTroubled = false;
 
   constructor(instance: AnnouncedInstance, logger: LoggerService, events: DiscoveryEvents, clock: Clock) {
     this.#instance = instance;
@@ -118,6 +119,26 @@ export class RegistrationAnnouncer {
     this.#events.emit({ type: 'heartbeat.stalled', id, service, lag });
   }
 
+  /** Beats that do not arrive, while everything else seems well; undefined: they do again. */
+  heartbeat(error: unknown): void {
+    const { id, service, registry } = this.#instance;
+    const { state } = this.status$.value;
+    if (error === undefined) {
+      if (!this.#heartIsTroubled) return;
+      this.#heartIsTroubled = false;
+      this.#logger.log(`the heartbeat of "${id}" reaches ${registry} again`);
+      this.#events.emit({ type: 'heartbeat.recovered', id, service });
+      if (state === 'unreachable') this.tell('registered');
+      return;
+    }
+    if (state !== 'registered') return;
+    this.#heartIsTroubled = true;
+    const reason = `its heartbeat does not arrive: ${reasonOf(error)}`;
+    this.#logger.warn(`"${id}" in ${registry}: ${reason}; its check will run out`);
+    this.#events.emit({ type: 'heartbeat.failed', id, service, reason });
+    this.tell('unreachable', reason);
+  }
+
   deregistered(): void {
     const { id, service, registry } = this.#instance;
     this.#logger.log(`"${id}" is deregistered from ${registry}`);
@@ -130,15 +151,21 @@ export class RegistrationAnnouncer {
       ? 'Its check will take it out of use there'
       : 'It had never been registered there';
     this.#logger.warn(`"${id}" could not be deregistered from ${registry}: ${reasonOf(error)}. ${outlook}`);
+    if (wasRegistered) this.tell('unreachable', `it could not be deregistered: ${reasonOf(error)}`);
+    else this.tell('deregistered');
   }
 
   #explain(error: unknown): string {
-    const isHopeful = !(error instanceof DiscoveryError) || HOPEFUL.has(error.code);
-    const outlook = isHopeful
+    const outlook = isHopeful(error)
       ? 'trying again in the background'
       : 'somebody has to mend this; trying again all the same';
     return `cannot keep "${this.#instance.id}" registered, ${outlook}: ${reasonOf(error)}`;
   }
+}
+
+/** Whether trying again may help, without anybody doing anything. */
+export function isHopeful(error: unknown): boolean {
+  return !(error instanceof DiscoveryError) || HOPEFUL.has(error.code);
 }
 
 const AWAY: ReadonlySet<string> = new Set([

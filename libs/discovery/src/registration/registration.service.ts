@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import {
   Injectable,
   Logger,
@@ -12,6 +13,7 @@ import {
   filter,
   firstValueFrom,
   map,
+  of,
   type Observable,
   type Subscription,
 } from 'rxjs';
@@ -21,6 +23,7 @@ import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { HealthService } from '../health/health.service.js';
 import type { Reachability } from '../registry/reachability.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
+import { bounded } from '../timing/bounded.js';
 import { pause, type Clock, type Random } from '../timing/clock.js';
 import { addressTowards, addressWithin, chooseAddress, isLoopback } from './advertised-address.js';
 import { dial, type AppServers, type ListeningServer } from './app-servers.js';
@@ -29,7 +32,11 @@ import { checksOf, describeRegistration, type Listening } from './describe-regis
 import { toHealthReport } from './health-report.js';
 import { createHeartbeats } from './create-heartbeats.js';
 import { Registrar, type RegistrarOptions } from './registrar.js';
-import { worstRegistration, type RegistrationStatus } from './registration-status.js';
+import {
+  worstRegistration,
+  type InstanceRegistrationStatus,
+  type RegistrationStatus,
+} from './registration-status.js';
 import { explainUnreachable, findAdvertised } from './self-check.js';
 import { ServedRequests } from './served-requests.js';
 import type { ServiceOptions } from './service-options.js';
@@ -62,7 +69,9 @@ interface Registered {
 
 const SHUTTING_DOWN = 'the app is shutting down';
 const DRAINING = 'the app is drained';
-const FAIL_FAST_TIMEOUT_MS = 5_000;
+/** Longer than the registry's own deadline, which says better what is wrong. */
+const FAIL_FAST_TIMEOUT_MS = 15_000;
+const LOOKUP_TIMEOUT_MS = 2_000;
 
 /**
  * This app's own place in the registry: each of its services is registered once it listens and is ready, repaired
@@ -91,6 +100,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   #requests: ServedRequests | undefined;
   #commands: Promise<void> = Promise.resolve();
   #leaving: Promise<void> | undefined;
+  /** For those that are registered later. */
+  #maintenance: string | undefined;
 
   constructor(
     registry: ServiceRegistry,
@@ -135,15 +146,15 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   }
 
   /**
-   * Resolves when every service of this app is registered; for a test, or an app that waits for it.
+   * Resolves when every service that this app has a server for is registered; for a test, or an app that waits for it.
    *
    * @throws DiscoveryError `RK_SHUT_DOWN` when the app is closed first
    */
   async untilRegistered(): Promise<void> {
     const expected = this.#registered.filter(({ options }) => this.#servers.missing(options) === undefined);
     if (expected.length === 0) return;
-    const isDone = ({ state, instances }: RegistrationStatus): boolean =>
-      state === 'registered' && instances.length === expected.length;
+    const isDone = ({ instances }: RegistrationStatus): boolean =>
+      instances.filter(({ state }) => state === 'registered').length >= expected.length;
     const done = await firstValueFrom(this.#status.pipe(filter(isDone)), { defaultValue: undefined });
     if (!done) throw shutDown();
   }
@@ -158,7 +169,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       await this.#stopAll();
       this.#health.refuse(DRAINING);
       this.#requests?.drain();
-      await untilQuiet(this.#requests, shutdown.drain, clock, this.#logger);
+      await untilQuiet(this.#requests, shutdown.drain, clock, this.#logger, this.#closing.signal);
     });
   }
 
@@ -170,8 +181,10 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
    */
   async maintenance(on: boolean, reason = 'maintenance'): Promise<void> {
     const { signal } = this.#closing;
+    this.#maintenance = on ? reason : undefined;
+    this.#logger.log(on ? `in maintenance: ${reason}` : 'maintenance ended');
     const registrars = this.#registered.flatMap(({ registrar }) => registrar ?? []);
-    await Promise.all(registrars.map((registrar) => registrar.maintain(on ? reason : undefined, signal)));
+    await Promise.all(registrars.map((registrar) => registrar.maintain(this.#maintenance, signal)));
   }
 
   /** @throws DiscoveryError with `startup: 'fail-fast'`, when the registry does not answer or refuses the token */
@@ -251,10 +264,15 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     each.registrar ??= await this.#createRegistrar(each.options);
     if (each.registrar && !this.#closing.signal.aborted) each.registrar.start();
     this.#status$?.unsubscribe();
-    const statuses = this.#registered.flatMap(({ registrar }) => registrar?.status$ ?? []);
+    const idle = { state: 'idle', id: undefined, reason: undefined } as const;
+    const statuses: Observable<InstanceRegistrationStatus>[] = this.#registered.map(
+      ({ registrar, options: { name: service } }) => registrar?.status$ ?? of({ ...idle, service }),
+    );
     this.#status$ = combineLatest(statuses)
       .pipe(map(worstRegistration))
-      .subscribe((status) => this.#status.next(status));
+      .subscribe((status) => {
+        if (!isDeepStrictEqual(status, this.#status.value)) this.#status.next(status);
+      });
   }
 
   async #stopAll(): Promise<void> {
@@ -274,7 +292,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   async #leaveOnce(): Promise<void> {
     this.#closing.abort(new Error(SHUTTING_DOWN));
     const { shutdown, clock } = this.#options;
-    const isKnown = this.#registered.some(({ registrar }) => registrar?.wasRegistered);
+    const isKnown = this.#registered.some(({ registrar }) => registrar?.wasKnownWithin(shutdown.drain));
     const steps = {
       deregister: () => this.deregister(),
       refuse: () => this.#health.refuse(SHUTTING_DOWN),
@@ -292,7 +310,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       return undefined;
     }
     const { clock, healthPath, events, random, reachability, shutdown } = this.#options;
-    const isProbe = (url: string): boolean => url.startsWith(healthPath);
+    const isProbe = (url: string): boolean => isBelow(url, healthPath);
     if (server.http) this.#requests ??= new ServedRequests(server.http, clock, isProbe);
     const listening = await this.#locate(service, server);
     const health: RegistrarOptions['health'] = async () => toHealthReport(await this.#health.check());
@@ -319,6 +337,14 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
         answersAt: async (address, port) => (await dial(address ?? registryHost, port)) === undefined,
       },
     );
+    if (this.#registered.some((other) => other.registrar?.id === registrar.id)) {
+      this.#logger.error(
+        `"${service.name}" is not registered: another service of this app has the id "${registrar.id}" too; ` +
+          'give each an id, a port or a transport of its own',
+      );
+      return undefined;
+    }
+    if (this.#maintenance !== undefined) await registrar.maintain(this.#maintenance, this.#closing.signal);
     this.#checkSelfOnce(registrar, service, listening, server);
     return registrar;
   }
@@ -333,7 +359,15 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       bound: server.host,
       registryHost,
       registryKnowsNodeAddress: this.#registry.knowsNodeAddress,
-      towardsRegistry: registryHost === undefined ? undefined : await addressTowards(registryHost),
+      towardsRegistry:
+        registryHost === undefined
+          ? undefined
+          : await bounded(
+              this.#options.clock,
+              LOOKUP_TIMEOUT_MS,
+              addressTowards(registryHost),
+              () => new Error('no answer'),
+            ).catch(() => undefined),
     });
     if (server.host !== undefined && isLoopback(server.host) && option === undefined) {
       this.#logger.warn(
@@ -376,6 +410,12 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     });
     this.#releases.push(() => watching.unsubscribe());
   }
+}
+
+/** The path itself, or one below it; not one that merely begins alike. */
+function isBelow(url: string, path: string): boolean {
+  const [asked = ''] = url.split('?');
+  return asked === path || asked.startsWith(`${path}/`);
 }
 
 function isTtl(check: CheckOptions): check is TtlCheckOptions {

@@ -62,6 +62,11 @@ export class ServedRequests {
     if (this.#server.listening) this.#server.close();
   }
 
+  /** Ends every connection, whatever is under way on it. */
+  closeConnections(): void {
+    this.#server.closeAllConnections();
+  }
+
   /** Resolves when every request has been answered. */
   untilIdle(): Promise<void> {
     if (this.#underWay.size === 0) return Promise.resolve();

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Duration } from '../configuration/duration.js';
 import { durationSchema, text, wholeNumber } from '../configuration/validate-options.js';
-import { checkOptionsSchema, type CheckOptions } from './check-options.js';
+import { checkIdOf, checkOptionsSchema, inPath, wellFormed, type CheckOptions } from './check-options.js';
 import { parseNetwork } from './network.js';
 
 /** A service that this app is. */
@@ -54,22 +54,19 @@ const metaKey = z.string().superRefine((key, context) => {
   if (wrong) context.addIssue({ code: 'custom', message: wrong });
 });
 const metaValue = z
-  .union([z.string(), z.number(), z.boolean()], { error: 'must be text, a number, or true or false' })
+  .union([wellFormed(z.string()), z.number(), z.boolean()], {
+    error: 'must be text, a number, or true or false',
+  })
   .refine((value) => Buffer.byteLength(String(value)) <= LONGEST_META_VALUE, {
     error: `must be at most ${LONGEST_META_VALUE} bytes long`,
   });
 export const addressSchema = text('must be a host name or an IP address; leave it out to have it found')
-  .refine((value) => !/^(0\.0\.0\.0|\[?::\]?)$/.test(value), {
+  .refine((value) => !isWildcardAddress(value), {
     error: 'is no address that others can reach; give the one they use, or leave it out to have it found',
   })
   .refine((value) => isIP(value) === 6 || !/[\s/:[\]]/.test(value), {
     error: 'must be a host name or an IP address, without http://, brackets and port',
   });
-
-/** The registry puts it into paths, which it would clean. */
-function inPath(schema: z.ZodString): z.ZodString {
-  return schema.refine((value) => value !== '.' && value !== '..', { error: 'must not be "." or ".."' });
-}
 
 const service = z.strictObject(
   {
@@ -84,9 +81,11 @@ const service = z.strictObject(
     address: addressSchema.optional(),
     preferredNetworks: z
       .array(
-        z.string().refine((value) => parseNetwork(value) !== undefined, {
-          error: "must be a network such as '10.0.0.0/8' or 'fd00::/8'",
-        }),
+        z
+          .string({ error: "must be a network such as '10.0.0.0/8'" })
+          .refine((value) => parseNetwork(value) !== undefined, {
+            error: "must be a network such as '10.0.0.0/8' or 'fd00::/8'",
+          }),
         { error: "must be an array of networks, such as ['10.0.0.0/8']" },
       )
       .optional(),
@@ -102,7 +101,9 @@ const service = z.strictObject(
       .optional(),
     secure: z.boolean({ error: 'must be true or false' }).optional(),
     tags: z
-      .array(z.string({ error: 'must be text' }), { error: "must be an array of texts, such as ['v1']" })
+      .array(wellFormed(z.string({ error: 'must be text' })), {
+        error: "must be an array of texts, such as ['v1']",
+      })
       .optional(),
     meta: z
       .record(metaKey, metaValue, { error: "must be an object, such as { version: '1.2.0' }" })
@@ -128,7 +129,9 @@ const service = z.strictObject(
         z
           .array(checkOptionsSchema)
           .min(1, { error: 'must have at least one check' })
-          .refine(haveOwnIds, { error: 'has two checks of the same id' }),
+          .refine((checks) => haveOwnIds(checks as CheckOptions[]), {
+            error: 'has two checks of the same id',
+          }),
       ])
       .optional(),
     register: z.enum(['automatic', 'manual'], { error: "must be 'automatic' or 'manual'" }).optional(),
@@ -137,18 +140,21 @@ const service = z.strictObject(
   { error: "must be an object such as { name: 'inventory' }" },
 );
 
-export const serviceOptionsSchema = z.union([
-  service,
-  z
-    .array(service)
-    .min(1, { error: 'must have at least one service; leave it out to discover only' })
-    .refine(haveOwnPlaces, {
-      error: 'has two services of the same id: give each an id, a port or a transport of its own',
-    }),
-]);
+export const serviceOptionsSchema = z.union(
+  [
+    service,
+    z
+      .array(service)
+      .min(1, { error: 'must have at least one service; leave it out to discover only' })
+      .refine(haveOwnPlaces, {
+        error: 'has two services of the same id: give each an id, a port or a transport of its own',
+      }),
+  ],
+  { error: "must be an object such as { name: 'inventory' }, or an array of them" },
+);
 
-function haveOwnIds(checks: readonly { id?: string | undefined }[]): boolean {
-  const ids = checks.flatMap(({ id }) => (id === undefined ? [] : [id]));
+function haveOwnIds(checks: readonly CheckOptions[]): boolean {
+  const ids = checks.map((check, at) => checkIdOf(check, at, checks.length));
   return new Set(ids).size === ids.length;
 }
 
@@ -156,9 +162,16 @@ function haveOwnPlaces(
   services: readonly Pick<z.infer<typeof service>, 'name' | 'id' | 'port' | 'transport'>[],
 ): boolean {
   const places = services.map(
-    ({ id, name, port: at, transport }) => id ?? JSON.stringify([name, at, transport]),
+    ({ id, name, port: at, transport = 'http' }) => id ?? JSON.stringify([name, at, transport]),
   );
   return new Set(places).size === places.length;
+}
+
+/** In whatever spelling: `::`, `0::0`, `::ffff:0.0.0.0`. */
+function isWildcardAddress(text: string): boolean {
+  const bare = text.replace(/^\[|\]$/g, '');
+  if (isIP(bare) !== 6) return bare === '0.0.0.0';
+  return ['[::]', '[::ffff:0:0]'].includes(new URL(`http://[${bare}]`).hostname);
 }
 
 function metaKeyMistake(key: string): string | undefined {

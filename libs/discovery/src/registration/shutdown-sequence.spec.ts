@@ -30,6 +30,7 @@ describe('leaveInOrder', () => {
         return quiet;
       },
       stopListening: () => steps.push('stop listening'),
+      closeConnections: () => steps.push('end connections'),
       get underWay() {
         return underWay;
       },
@@ -92,6 +93,7 @@ describe('leaveInOrder', () => {
     await clock.advance(30_000);
     expect(await leaving).toBe('left');
     expect(logger.matching(/2 requests were still under way after 30000 ms/)).toHaveLength(1);
+    expect(steps.at(-1)).toBe('end connections');
   });
 
   it('keeps to its budget, whatever its parts may take', async () => {

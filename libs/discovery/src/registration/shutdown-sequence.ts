@@ -42,13 +42,18 @@ export async function leaveInOrder(
   await deregister();
   refuse();
   requests?.drain();
+  if (isKnown && budget.drain > 0) logger.log('draining: waiting until no more requests come');
   if (isKnown) await untilQuiet(requests, within(budget.drain), clock, logger);
   requests?.stopListening();
   if (requests && requests.underWay > 0) {
     const allowed = within(budget.inFlight);
-    logger.log(`waiting for ${requests.underWay} requests under way, for ${allowed} ms at most`);
+    logger.log(`requests under way: ${requests.underWay}; waiting for them, ${allowed} ms at most`);
     await bounded(clock, allowed, requests.untilIdle(), () => new Error('too late')).catch(() => {
-      logger.warn(`${requests.underWay} requests were still under way after ${allowed} ms`);
+      logger.warn(
+        `${requests.underWay} requests were still under way after ${allowed} ms: their connections are closed`,
+      );
+      // Nest would wait for them for ever.
+      requests.closeConnections();
     });
   }
 }
@@ -59,15 +64,32 @@ export async function untilQuiet(
   withinMs: number,
   clock: Clock,
   logger: LoggerService,
+  signal?: AbortSignal,
 ): Promise<void> {
   if (withinMs === 0) return;
   const ending = new AbortController();
+  const abort = (): void => ending.abort(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await waitUntilQuiet(requests, withinMs, clock, ending);
+  } catch {
+    ending.abort();
+    if (!signal?.aborted)
+      logger.warn(
+        `requests still come ${withinMs} ms after this app left the registry: not waiting any longer`,
+      );
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+async function waitUntilQuiet(
+  requests: ServedRequests | undefined,
+  withinMs: number,
+  clock: Clock,
+  ending: AbortController,
+): Promise<void> {
   if (!requests) return pause(clock, Math.min(withinMs, UNMEASURED_DRAIN_MS), ending.signal);
   const tooLate = (): Error => new Error('too late');
-  await bounded(clock, withinMs, requests.untilQuiet(ending.signal), tooLate).catch((error: unknown) => {
-    ending.abort(error);
-    logger.warn(
-      `requests still come ${withinMs} ms after this app left the registry: not waiting any longer`,
-    );
-  });
+  await bounded(clock, withinMs, requests.untilQuiet(ending.signal), tooLate);
 }

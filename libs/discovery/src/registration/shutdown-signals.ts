@@ -1,5 +1,8 @@
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
+/** The apps of this process are on their way out, each within its budget. */
+let isLeaving = false;
+
 type Leave = () => Promise<void>;
 
 /** Every app of this process that is to leave the registry when the process is told to end. */
@@ -33,7 +36,11 @@ function onSignal(signal: NodeJS.Signals): void {
   const others = process.listenerCount(signal) - 1 - signalExitListeners();
   const apps = [...leaving];
   leaving.clear();
+  // A second signal finds nobody left to ask, and must not end what the first one began.
+  if (isLeaving) return;
+  isLeaving = true;
   void Promise.all(apps.map((leave) => leave())).finally(() => {
+    isLeaving = false;
     unlisten();
     // Somebody else, Nest as a rule, decides when the process ends, and waits for us in its own shutdown.
     if (others <= 0) process.kill(process.pid, signal);

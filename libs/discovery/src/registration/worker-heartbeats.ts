@@ -3,11 +3,11 @@ import type { LoggerService } from '@nestjs/common';
 import { reasonOf } from '../errors/reason-of.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
 import type { WorkerReporterSource } from '../registry/worker-reporter.js';
-import { bounded } from '../timing/bounded.js';
+import { abortable, bounded } from '../timing/bounded.js';
 import { pause, type Clock } from '../timing/clock.js';
 import { beatEvery } from './heartbeat.js';
 import type { FromHeartbeatWorker, HeartbeatWorkerData, ToHeartbeatWorker } from './heartbeat-messages.js';
-import type { Heartbeats } from './heartbeats.js';
+import type { HeartbeatListener, Heartbeats } from './heartbeats.js';
 import type { HealthReport } from './health-report.js';
 
 export interface WorkerHeartbeatsOptions {
@@ -24,7 +24,7 @@ export interface WorkerHeartbeatsOptions {
 /** How often the thread hears that our event loop runs. */
 const ALIVE_MS = 1_000;
 const STALL_MS = 3_000;
-const STOP_MS = 3_500;
+const STOP_MS = 1_000;
 
 /** Beats from a thread of its own, which tells a blocked event loop from a dead process. */
 export class WorkerHeartbeats implements Heartbeats {
@@ -37,15 +37,15 @@ export class WorkerHeartbeats implements Heartbeats {
     this.#options = options;
   }
 
-  start(registration: ServiceRegistration, onLost: () => void, onStall: (lag: number) => void): void {
+  start(registration: ServiceRegistration, listener: HeartbeatListener): void {
     const stopping = new AbortController();
     this.#stopping = stopping;
-    this.#running = this.#run(registration, onLost, onStall, stopping.signal).catch((error: unknown) => {
+    this.#running = this.#run(registration, listener, stopping.signal).catch((error: unknown) => {
       if (stopping.signal.aborted) return;
       this.#options.logger.error(
         `the heartbeat of "${registration.id}" could not run in a thread of its own, and runs in ours: ${reasonOf(error)}`,
       );
-      this.#options.fallback.start(registration, onLost, onStall);
+      this.#options.fallback.start(registration, listener);
     });
   }
 
@@ -56,8 +56,7 @@ export class WorkerHeartbeats implements Heartbeats {
 
   async #run(
     registration: ServiceRegistration,
-    onLost: () => void,
-    onStall: (lag: number) => void,
+    listener: HeartbeatListener,
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, report, source, vouchForMs, onAnswered } = this.#options;
@@ -70,7 +69,7 @@ export class WorkerHeartbeats implements Heartbeats {
       expectedMs: ALIVE_MS,
       vouchForMs,
       reporter: { module: source.module, data: source.data },
-      first: await report(),
+      first: await abortable(report(), signal),
       token: await source.token(),
     };
     const worker = new Worker(new URL('./heartbeat-worker.js', import.meta.url), { workerData: data });
@@ -81,14 +80,17 @@ export class WorkerHeartbeats implements Heartbeats {
       worker.once('exit', () => reject(new Error('the thread ended')));
     });
     const stopped = new Promise<void>((resolve) => {
-      worker.on('message', ({ type }: FromHeartbeatWorker) => {
-        if (type === 'lost') onLost();
-        if (type === 'answered') onAnswered();
-        if (type === 'stopped') resolve();
+      worker.on('message', (message: FromHeartbeatWorker) => {
+        if (message.type === 'lost') listener.onLost();
+        if (message.type === 'answered') onAnswered();
+        if (message.type === 'trouble') listener.onTrouble(message.reason && new Error(message.reason));
+        if (message.type === 'stopped') resolve();
+        // Only this thread knows where another token comes from; the next sign of life carries it.
+        if (message.type === 'refused') source.refused().catch(() => undefined);
       });
     });
     try {
-      await Promise.race([failed, this.#speak(data.first, everyMs, onStall, signal)]);
+      await Promise.race([failed, this.#speak(data.first, everyMs, listener.onStall, signal)]);
     } finally {
       failed.catch(() => undefined); // it ends, as it should
       this.#tell({ type: 'stop' });
@@ -109,6 +111,7 @@ export class WorkerHeartbeats implements Heartbeats {
   ): Promise<void> {
     const { clock, report, source } = this.#options;
     let last = first;
+    let token: string | undefined;
     for (let askedAt = clock.now(); !signal.aborted;) {
       const begun = clock.now();
       await pause(clock, ALIVE_MS, signal).catch(() => undefined);
@@ -116,9 +119,10 @@ export class WorkerHeartbeats implements Heartbeats {
       if (lag > STALL_MS) onStall(lag);
       if (clock.now() - askedAt >= everyMs || lag > STALL_MS) {
         askedAt = clock.now();
-        last = await report();
+        last = await abortable(report(), signal).catch(() => last);
       }
-      this.#tell({ type: 'alive', report: last, token: await source.token().catch(() => undefined) });
+      token = await source.token().catch(() => token);
+      this.#tell({ type: 'alive', report: last, token });
     }
   }
 

@@ -3,7 +3,7 @@ import type { CheckStatus } from './service-registration.js';
 /** Reports to TTL checks from a worker thread, on connections of its own. */
 export interface WorkerReporter {
   /** @throws DiscoveryError `RK_NOT_FOUND` when the registry has no such check (any more) */
-  report(checkId: string, status: CheckStatus, output: string): Promise<void>;
+  report(checkId: string, status: CheckStatus, output: string, timeoutMs: number): Promise<void>;
   /** What it is to identify itself by from now on. */
   setToken(token: string | undefined): void;
   close(): Promise<void>;
@@ -17,4 +17,6 @@ export interface WorkerReporterSource {
   readonly data: unknown;
   /** Only this thread may know where the token comes from. */
   readonly token: () => Promise<string | undefined>;
+  /** The registry refused that token: another one is fetched, if there is one. */
+  readonly refused: () => Promise<void>;
 }
