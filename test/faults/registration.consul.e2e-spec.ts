@@ -48,7 +48,9 @@ describe('a registration that cannot be lost', () => {
     for (let run = 0; run < RUNS; run++) {
       await agent.relaunch();
       const up = performance.now();
-      await Promise.all(names.map(passing));
+      await Promise.all(names.map(passing)).catch((error: unknown) => {
+        throw new Error(`run ${run}: ${app.output.slice(-12_000)}`, { cause: error });
+      });
       times.push(performance.now() - up);
     }
     grpc.stop();

@@ -47,6 +47,10 @@ export class ConsulRegistry extends ServiceRegistry {
     return `Consul at ${this.#client.url}`;
   }
 
+  override get lostConnections(): number {
+    return this.#client.lostConnections;
+  }
+
   override get host(): string | undefined {
     return this.#client.host;
   }

@@ -383,6 +383,36 @@ describe('Registrar', () => {
     expect(seen.map(({ type }) => type)).not.toContain('registration.deregistered');
   });
 
+  it('F01 does not take an agent that restarts again and again for somebody who undoes its registration', async () => {
+    registrar.start();
+    for (let restarts = 0; restarts < 20; restarts++) {
+      await clock.advance(200);
+      registry.restart();
+      await clock.advance(1_200);
+      expect(await isRegistered()).toBe(true);
+    }
+    expect(seen.map(({ type }) => type)).not.toContain('registration.contested');
+    await registrar.stop();
+  });
+
+  it('F01 gives an agent that was away for long no long pause for its first hiccup', async () => {
+    registrar.start();
+    await clock.advance(200);
+    registry.fail();
+    await clock.advance(60_000);
+    registry.recover();
+    registry.remove(ID);
+    const register = registry.register.bind(registry);
+    let hiccups = 1;
+    registry.register = async (registration: ServiceRegistration) => {
+      if (hiccups-- > 0) throw new DiscoveryError('RK_REGISTRY_NO_LEADER', 'no leader yet');
+      await register(registration);
+    };
+    await clock.advance(750 + 1_000 + 500 + 1_000); // refused, spread, hiccup, spread
+    expect(await isRegistered()).toBe(true);
+    await registrar.stop();
+  });
+
   it('F16 tells when its beats do not arrive, once, and when they do again', async () => {
     registrar.start();
     await clock.advance(200);

@@ -69,6 +69,7 @@ export class Registrar {
   #justRegistered = false;
   #rival: 'answers' | 'refuses' | undefined;
   #repairs: number[] = [];
+  #lostConnections = 0;
   /** Ours, or that of an operator who told the registry. */
   #maintenance: string | undefined;
   #maintenanceIsPending = false;
@@ -186,15 +187,19 @@ export class Registrar {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, random, reachability } = this.#options;
-    for (let failures = 0; !signal.aborted;) {
+    // Counted apart: an agent that was away for long must not be given long pauses for its first hiccup.
+    const failures = { refused: 0, answered: 0 };
+    const onSuccess = (): void => void Object.assign(failures, { refused: 0, answered: 0 });
+    while (!signal.aborted) {
       try {
-        await this.#round(signal, () => (failures = 0));
+        await this.#round(signal, onSuccess);
       } catch (error) {
         if (isAborted(signal)) return;
-        failures++;
-        const refused = error instanceof DiscoveryError && error.code === 'RK_REGISTRY_UNREACHABLE';
-        this.#announcer.failed(error, failures === 1, this.#isOurs);
-        const pauseMs = backoffPause(failures, refused ? REFUSED_BACKOFF : BACKOFF, random);
+        const isRefused = error instanceof DiscoveryError && error.code === 'RK_REGISTRY_UNREACHABLE';
+        const kind = isRefused ? 'refused' : 'answered';
+        failures[kind]++;
+        this.#announcer.failed(error, failures.refused + failures.answered === 1, this.#isOurs);
+        const pauseMs = backoffPause(failures[kind], isRefused ? REFUSED_BACKOFF : BACKOFF, random);
         await pauseUntil(clock, pauseMs, signal, reachability.answered$).catch(() => undefined);
       }
     }
@@ -205,8 +210,10 @@ export class Registrar {
     const status = this.#isOurs ? 'passing' : await this.#untilReady(signal);
     const planned = this.#describe({ status, maintenance: this.#maintenance });
     const actual = await this.#registry.inspect(planned, signal);
-    const afterOutage = this.#announcer.answered();
-    if (afterOutage) this.#options.reachability.answered();
+    const wasAway = this.#announcer.answered();
+    if (wasAway) this.#options.reachability.answered();
+    const afterOutage = wasAway || this.#registry.lostConnections !== this.#lostConnections;
+    this.#lostConnections = this.#registry.lostConnections;
     if (actual) this.#adoptMaintenance(planned, actual);
     const desired = { ...planned, maintenance: this.#maintenance };
     const decision = this.#decide(desired, actual, afterOutage);

@@ -24,6 +24,7 @@ export class InMemoryRegistry extends ServiceRegistry {
   readonly #instances = new Map<string, ServiceInstance>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #failing = false;
+  #restarts = 0;
   /** How often each method was called, so that a test can tell what was *not* asked. */
   readonly requests = {
     register: 0,
@@ -93,6 +94,18 @@ export class InMemoryRegistry extends ServiceRegistry {
 
   record(id: string): RegistrationRecord | undefined {
     return this.#records.get(id);
+  }
+
+  override get lostConnections(): number {
+    return this.#restarts;
+  }
+
+  /** Forgets every registration at once, as a registry does that is restarted too quickly for anybody to notice. */
+  restart(): void {
+    this.#restarts++;
+    for (const id of this.#records.keys()) this.#instances.delete(id);
+    this.#records.clear();
+    this.#changes.emit('change');
   }
 
   /** From now on every call fails and every running watch ends with an error. */

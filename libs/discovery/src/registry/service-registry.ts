@@ -22,6 +22,12 @@ export abstract class ServiceRegistry {
   /** True when an instance registered without an address is given its node's. */
   abstract readonly knowsNodeAddress: boolean;
 
+  /**
+   * How many connections to the registry have ended. What is gone after that was lost by the registry, which may have
+   * been restarted, and not taken out by somebody.
+   */
+  abstract get lostConnections(): number;
+
   /** Idempotent: registering what is there already changes nothing. */
   abstract register(registration: ServiceRegistration, signal: AbortSignal): Promise<void>;
 
