@@ -1,11 +1,11 @@
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/reason-of.js';
 import type { HealthReport } from './health-report.js';
 import type { HeartbeatListener, Heartbeats } from './heartbeats.js';
 import type { ServiceRegistration, TtlCheck } from '../registry/service-registration.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { abortable, bounded } from '../timing/bounded.js';
 import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
+import { scoped } from '../timing/scoped.js';
 
 export interface HeartbeatOptions {
   readonly clock: Clock;
@@ -89,20 +89,16 @@ export class Heartbeat {
   async #beat(everyMs: number, signal: AbortSignal): Promise<unknown> {
     const { clock } = this.#options;
     const timeoutMs = Math.min(LONGEST_REQUEST_MS, everyMs);
-    const aborting = new AbortController();
-    const abort = (): void => aborting.abort(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
     try {
-      const { status, output } = await abortable(this.#options.report(), signal);
-      const tooLate = (): Error => new Error(`no answer in ${timeoutMs} ms`);
-      const sent = this.#registry.report(this.#check.id, status, output, aborting.signal);
-      await bounded(clock, timeoutMs, sent, tooLate);
-      return 'arrived';
+      return await scoped(signal, async (sending) => {
+        const { status, output } = await abortable(this.#options.report(), sending);
+        const tooLate = (): Error => new Error(`no answer in ${timeoutMs} ms`);
+        const sent = this.#registry.report(this.#check.id, status, output, sending);
+        await bounded(clock, timeoutMs, sent, tooLate);
+        return 'arrived';
+      });
     } catch (error) {
-      aborting.abort(new Error(reasonOf(error)));
       return error instanceof DiscoveryError && error.code === 'RK_NOT_FOUND' ? 'lost' : error;
-    } finally {
-      signal.removeEventListener('abort', abort);
     }
   }
 }

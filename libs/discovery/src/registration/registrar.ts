@@ -7,7 +7,9 @@ import type { RegistrationRecord, ServiceRegistration } from '../registry/servic
 import type { RegistrationChange, ServiceRegistry } from '../registry/service-registry.js';
 import { backoffPause } from '../timing/backoff.js';
 import { abortable, bounded } from '../timing/bounded.js';
-import { isAborted, pause, pauseUntil, type Clock, type Random } from '../timing/clock.js';
+import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
+import { pauseUntil } from '../timing/pause-until.js';
+import { scoped } from '../timing/scoped.js';
 import { decideRegistration, recentRepairs, type RegistrationDecision } from './decide-registration.js';
 import type { HealthReport } from './health-report.js';
 import type { Heartbeats } from './heartbeats.js';
@@ -302,20 +304,17 @@ export class Registrar {
   /** All is well: until something changes, a beat finds its check gone, or the app leaves. */
   async #hold(desired: ServiceRegistration, actual: RegistrationRecord, signal: AbortSignal): Promise<void> {
     this.#announcer.tell('registered');
-    const interrupting = new AbortController();
-    const abort = (): void => interrupting.abort(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
     const looked = new Promise<RegistrationChange>((resolve) => {
       this.#look = () => resolve('changed');
     });
     try {
       // An answer that comes at once, again and again, must not make a hot loop.
       await pause(this.#options.clock, SHORTEST_ROUND_MS, signal);
-      const changed = this.#registry.untilChanged(desired, actual, interrupting.signal);
-      this.#isUnlisted = (await Promise.race([changed, looked])) === 'unlisted';
+      const change = await scoped(signal, (waiting) =>
+        Promise.race([this.#registry.untilChanged(desired, actual, waiting), looked]),
+      );
+      this.#isUnlisted = change === 'unlisted';
     } finally {
-      interrupting.abort(new Error('not waited for any more'));
-      signal.removeEventListener('abort', abort);
       this.#look = () => undefined;
     }
   }

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Server } from 'node:net';
 import type { ServiceRegistry } from '../registry/service-registry.js';
+import { scoped } from '../timing/scoped.js';
 import { dial } from './app-servers.js';
 
 /**
@@ -40,15 +41,9 @@ export async function findAdvertised(
   id: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const ending = new AbortController();
-  const abort = (): void => ending.abort(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    for await (const instances of registry.watch(service, {}, ending.signal))
+  return scoped(signal, async (ending) => {
+    for await (const { instances } of registry.watch(service, {}, ending))
       return instances.find((instance) => instance.id === id)?.address;
     return undefined;
-  } finally {
-    signal.removeEventListener('abort', abort);
-    ending.abort(new Error('not watched any more'));
-  }
+  });
 }

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { bounded } from '../timing/bounded.js';
 import { pause, type Clock } from '../timing/clock.js';
+import { scoped } from '../timing/scoped.js';
 import type { ServedRequests } from './served-requests.js';
 
 /** All in milliseconds. */
@@ -67,29 +68,21 @@ export async function untilQuiet(
   signal?: AbortSignal,
 ): Promise<void> {
   if (withinMs === 0) return;
-  const ending = new AbortController();
-  const abort = (): void => ending.abort(signal?.reason);
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    await waitUntilQuiet(requests, withinMs, clock, ending);
-  } catch {
-    ending.abort();
+  await scoped(signal, (ending) => waitUntilQuiet(requests, withinMs, clock, ending)).catch(() => {
     if (!signal?.aborted)
       logger.warn(
         `requests still come ${withinMs} ms after this app left the registry: not waiting any longer`,
       );
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
+  });
 }
 
 async function waitUntilQuiet(
   requests: ServedRequests | undefined,
   withinMs: number,
   clock: Clock,
-  ending: AbortController,
+  ending: AbortSignal,
 ): Promise<void> {
-  if (!requests) return pause(clock, Math.min(withinMs, UNMEASURED_DRAIN_MS), ending.signal);
+  if (!requests) return pause(clock, Math.min(withinMs, UNMEASURED_DRAIN_MS), ending);
   const tooLate = (): Error => new Error('too late');
-  await bounded(clock, withinMs, requests.untilQuiet(ending.signal), tooLate);
+  await bounded(clock, withinMs, requests.untilQuiet(ending), tooLate);
 }

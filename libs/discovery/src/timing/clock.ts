@@ -1,4 +1,3 @@
-import type { Observable } from 'rxjs';
 import { isError } from '../errors/reason-of.js';
 
 /** Time, passed in wherever something waits, so that tests need no sleeping. */
@@ -34,26 +33,6 @@ export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): 
     });
     signal.addEventListener('abort', onAbort, { once: true });
   });
-}
-
-/** A pause that ends early when `early$` emits. */
-export async function pauseUntil(
-  clock: Clock,
-  milliseconds: number,
-  signal: AbortSignal,
-  early$: Observable<void>,
-): Promise<void> {
-  const waking = new AbortController();
-  const subscription = early$.subscribe(() => waking.abort());
-  const onAbort = (): void => waking.abort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await pause(clock, milliseconds, waking.signal).catch(() => undefined);
-    if (signal.aborted) throw abortReason(signal);
-  } finally {
-    subscription.unsubscribe();
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /** Why a signal aborted, always as an Error. */
