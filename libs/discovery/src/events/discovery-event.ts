@@ -4,6 +4,12 @@ interface OfRegistration {
   readonly service: string;
 }
 
+interface OfList {
+  readonly service: string;
+  /** Which list of the service, where there are several: its datacenter, its registry, its filter. */
+  readonly list: string;
+}
+
 /** What happens to this app and to what it sees; told apart by `type`. Durations are milliseconds. */
 export type DiscoveryEvent =
   /** The registry has us for the first time since the app started, or since `register()`. */
@@ -32,6 +38,56 @@ export type DiscoveryEvent =
   | ({ readonly type: 'heartbeat.recovered' } & OfRegistration)
   /** Requests to the registry fail, for our registration's part. */
   | { readonly type: 'registry.unreachable'; readonly reason: string }
-  | { readonly type: 'registry.reachable'; readonly after: number };
+  | { readonly type: 'registry.reachable'; readonly after: number }
+  | ({
+      readonly type: 'instance.added' | 'instance.removed';
+      readonly id: string;
+      readonly address: string;
+    } & OfList)
+  | ({
+      readonly type: 'instance.status';
+      readonly id: string;
+      readonly from: string;
+      readonly to: string;
+    } & OfList)
+  /** No instance is left that may be used; the first one that may be used again. */
+  | ({ readonly type: 'service.unavailable' } & OfList)
+  | ({ readonly type: 'service.available'; readonly instances: number } & OfList)
+  /** An answer leaves out so many that it may be wrong: those instances stay in use while it is looked into. */
+  | ({ readonly type: 'list.suspect'; readonly missing: readonly string[]; readonly reason: string } & OfList)
+  /** They are gone indeed. */
+  | ({
+      readonly type: 'list.believed';
+      readonly dropped: readonly string[];
+      readonly reason: string;
+      readonly after: number;
+    } & OfList)
+  /** The registry lists them again: the answer was wrong. */
+  | ({
+      readonly type: 'list.dismissed';
+      readonly returned: readonly string[];
+      readonly reason: string;
+      readonly after: number;
+    } & OfList)
+  /** The list cannot be brought up to date; the last one stays in use. And it is current again. */
+  | ({ readonly type: 'list.stale'; readonly reason: string } & OfList)
+  | ({ readonly type: 'list.current'; readonly after: number } & OfList)
+  /** While the registry is away: what this app itself saw of an instance. */
+  | ({
+      readonly type: 'instance.avoided' | 'instance.answers';
+      readonly id: string;
+      readonly reason: string;
+    } & OfList)
+  /** Calls go to another datacenter, or to another registry; and back. */
+  | {
+      readonly type: 'service.failover';
+      readonly service: string;
+      readonly from: string;
+      readonly to: string;
+      readonly reason: string;
+    }
+  /** A list was taken from disk, or a file was found that cannot be used. */
+  | ({ readonly type: 'snapshot.restored'; readonly instances: number; readonly age: number } & OfList)
+  | { readonly type: 'snapshot.failed'; readonly file: string; readonly reason: string };
 
 export type DiscoveryEventType = DiscoveryEvent['type'];

@@ -1,12 +1,15 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
+import { reasonOf } from '../errors/reason-of.js';
 import type { DiscoveryEvent } from './discovery-event.js';
+import { IsolatedObservable } from './isolated-observable.js';
 
 /** An event, and when it was: milliseconds since 1970. */
 export type TimedDiscoveryEvent = DiscoveryEvent & { readonly at: number };
 
 /**
- * What happens to this app's registration, as it happens. Nothing is kept: who subscribes later has missed it.
+ * What happens to this app's registration and to the services it looks for, as it happens. Nothing is kept: who
+ * subscribes later has missed it. A subscriber that throws is logged, and harms nobody.
  *
  * @example
  * ```ts
@@ -17,9 +20,12 @@ export type TimedDiscoveryEvent = DiscoveryEvent & { readonly at: number };
  */
 @Injectable()
 export class DiscoveryEvents {
+  readonly #logger = new Logger(DiscoveryEvents.name);
   readonly #events = new Subject<TimedDiscoveryEvent>();
 
-  readonly events$: Observable<TimedDiscoveryEvent> = this.#events.asObservable();
+  readonly events$: Observable<TimedDiscoveryEvent> = new IsolatedObservable(this.#events, (error) =>
+    this.#logger.error(`a subscriber of events$ threw: ${reasonOf(error)}`),
+  );
 
   /** For the module's own parts. */
   emit(event: DiscoveryEvent): void {
