@@ -6,11 +6,13 @@ import {
   systemClock,
   text,
   toMilliseconds,
+  wholeNumber,
   type Duration,
   type OptionMistake,
 } from '@rookery/discovery';
 import { z } from 'zod';
 import { ADDRESS_CURE, parseAgentAddress, type AgentAddress } from './agent-address.js';
+import { DEFAULT_CONNECTIONS, FEWEST_CONNECTIONS } from './connection-budget.js';
 import { Secret } from './secret.js';
 import {
   fixedToken,
@@ -23,10 +25,11 @@ import {
 /** How to reach the Consul agent. What is left out comes from the environment of the `consul` CLI, then the default. */
 export interface AgentOptions {
   /**
-   * `http://host:port`, `host:port` or `unix:///path`.
+   * `http://host:port`, `host:port` or `unix:///path`; or several, best first. The app is registered with the first one
+   * in any case; what is looked up is asked of the next while the first is away.
    * Environment: `CONSUL_HTTP_ADDR`, `CONSUL_HTTP_SSL`. Default: `http://127.0.0.1:8500`.
    */
-  url?: string;
+  url?: string | readonly string[];
   /** ACL token. Environment: `CONSUL_HTTP_TOKEN`. */
   token?: string;
   /** A file that holds the token; read again every 5 s, so it may be rotated. Environment: `CONSUL_HTTP_TOKEN_FILE`. */
@@ -42,6 +45,11 @@ export interface AgentOptions {
   tls?: AgentTlsOptions;
   /** Deadline of a request that does not block. Default: `'5s'`. */
   timeout?: Duration;
+  /**
+   * How many connections this process may have to an agent, which allows 200 for one host by default. Two thirds of them
+   * are for watches; services above that are polled. Default: 92.
+   */
+  maxConnections?: number;
 }
 
 export interface AgentTlsOptions {
@@ -61,10 +69,15 @@ export interface AgentTlsOptions {
 
 const file = (what: string): z.ZodType<string> => text(`must be the path of ${what}`);
 
+const address = z
+  .string({ error: ADDRESS_CURE })
+  .refine((value) => parseAgentAddress(value, false) !== undefined, { error: ADDRESS_CURE });
+
 export const agentOptionsSchema = z.strictObject({
   url: z
-    .string({ error: ADDRESS_CURE })
-    .refine((value) => parseAgentAddress(value, false) !== undefined, { error: ADDRESS_CURE })
+    .union([address, z.array(address).min(1, { error: 'must name at least one agent' })], {
+      error: ADDRESS_CURE,
+    })
     .optional(),
   token: text('must be the text of an ACL token')
     .refine((value) => /^[\x21-\x7e]+$/.test(value.trim()), { error: 'must be an ACL token, without spaces' })
@@ -92,11 +105,15 @@ export const agentOptionsSchema = z.strictObject({
     )
     .optional(),
   timeout: durationSchema(1, 600_000).optional(),
+  maxConnections: wholeNumber(FEWEST_CONNECTIONS, 10_000).optional(),
 });
 
 /** Everything a client needs, read and checked; secrets do not show. */
 export interface ResolvedAgent {
   readonly address: AgentAddress;
+  /** Agents to turn to while the first is away, best first. */
+  readonly others: readonly AgentAddress[];
+  readonly maxConnections: number;
   readonly token: TokenSource;
   readonly auth: Secret | undefined;
   readonly datacenter: string | undefined;
@@ -128,7 +145,7 @@ export function resolveAgent(
   const mistakes = findMistakes(agentOptionsSchema, options).map(({ value, ...mistake }) => ({
     ...mistake,
     // An address may hold a password, however it is written wrong.
-    ...(value === undefined || mistake.field === 'url' ? {} : { value }),
+    ...(value === undefined || /^url\b/.test(mistake.field) ? {} : { value }),
     field: `agent.${mistake.field}`,
   }));
   if (mistakes.length > 0) return { agent: undefined, mistakes };
@@ -142,6 +159,7 @@ export function resolveAgent(
     partition: from.text(options.partition, 'CONSUL_PARTITION')?.value,
     tls: from.tls(),
     timeoutMs: toMilliseconds(options.timeout ?? '5s', 'agent.timeout'),
+    maxConnections: options.maxConnections ?? DEFAULT_CONNECTIONS,
   };
   return { agent: mistakes.length > 0 ? undefined : agent, mistakes };
 }
@@ -165,10 +183,12 @@ class Settings {
     return value ? { value, field: variable } : undefined;
   }
 
-  address(): { address: AgentAddress; auth: Secret | undefined } {
-    const setting = this.text(this.options.url, 'CONSUL_HTTP_ADDR', 'agent.url');
-    const text = setting?.value ?? '127.0.0.1:8500';
-    const address = parseAgentAddress(text, this.flag('CONSUL_HTTP_SSL', false));
+  address(): Pick<ResolvedAgent, 'address' | 'others' | 'auth'> {
+    const { url } = this.options;
+    const [first, ...rest] = typeof url === 'string' ? [url] : (url ?? []);
+    const setting = this.text(first, 'CONSUL_HTTP_ADDR', 'agent.url');
+    const tls = this.flag('CONSUL_HTTP_SSL', false);
+    const address = parseAgentAddress(setting?.value ?? '127.0.0.1:8500', tls);
     if (!address) {
       // The text may hold a password, so it is not shown.
       this.mistakes.push({ field: setting?.field ?? 'agent.url', cure: ADDRESS_CURE });
@@ -176,6 +196,7 @@ class Settings {
     const given = this.environment.CONSUL_HTTP_AUTH;
     return {
       address: address ?? { origin: '', host: undefined, socketPath: undefined, auth: undefined },
+      others: rest.flatMap((text) => parseAgentAddress(text, tls) ?? []),
       auth: address?.auth ?? (given ? new Secret(given) : undefined),
     };
   }

@@ -10,7 +10,8 @@ import { SessionApi } from './api/session.api.js';
 import { StatusApi } from './api/status.api.js';
 import { TxnApi } from './api/txn.api.js';
 import { ConsulRequester } from './consul-requester.js';
-import { ConsulTransport } from './consul-transport.js';
+import { AgentSwitch } from './agent-switch.js';
+import { ConsulTransport, type Transport } from './consul-transport.js';
 
 /**
  * Consul's HTTP API, typed. Each call has a deadline, takes a signal, and fails with a `ConsulError` that says whether
@@ -32,11 +33,15 @@ export class ConsulClient {
   readonly session: SessionApi;
   readonly status: StatusApi;
   readonly txn: TxnApi;
-  readonly #transport: ConsulTransport;
+  readonly #transport: Transport;
   readonly #host: string | undefined;
 
   constructor(agent: ResolvedAgent) {
-    this.#transport = new ConsulTransport(agent);
+    const first = new ConsulTransport(agent);
+    const others = agent.others.map(
+      (address) => new ConsulTransport({ ...agent, address, auth: address.auth ?? agent.auth }),
+    );
+    this.#transport = others.length > 0 ? new AgentSwitch(first, others) : first;
     this.#host = agent.address.host;
     const requester = new ConsulRequester(this.#transport, agent);
     this.agent = new AgentApi(requester);
@@ -60,7 +65,7 @@ export class ConsulClient {
     return new ConsulClient(agent);
   }
 
-  /** Where the agent is: `http://127.0.0.1:8500` or `unix:///run/consul.sock`. */
+  /** Where the agent is: `http://127.0.0.1:8500` or `unix:///run/consul.sock`; several are separated by commas. */
   get url(): string {
     return this.#transport.url;
   }
@@ -76,6 +81,11 @@ export class ConsulClient {
    */
   get lostConnections(): number {
     return this.#transport.lostConnections;
+  }
+
+  /** How many blocking queries may run at a time; one more waits for its turn. */
+  get watchLimit(): number {
+    return this.#transport.budget.watch;
   }
 
   /** Ends every request and closes every connection. */

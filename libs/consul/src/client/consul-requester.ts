@@ -2,7 +2,8 @@ import { DiscoveryError, formatDuration, reasonOf, toMilliseconds } from '@rooke
 import type { ResolvedAgent } from './agent-options.js';
 import { answerOf, type ConsulAnswer } from './consul-answer.js';
 import { ConsulError } from './consul-error.js';
-import type { ConsulTransport, Lane, TransportAnswer, TransportCall } from './consul-transport.js';
+import type { Lane } from './connection-budget.js';
+import type { Transport, TransportAnswer, TransportCall } from './consul-transport.js';
 import type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from './request-options.js';
 
 export interface RequestParts {
@@ -26,10 +27,10 @@ const GRACE_MS = 5_000;
 
 /** Turns typed calls into requests, and answers into typed bodies; the endpoints of the API stand on it. */
 export class ConsulRequester {
-  readonly #transport: ConsulTransport;
+  readonly #transport: Transport;
   readonly #agent: Pick<ResolvedAgent, 'datacenter' | 'namespace' | 'partition' | 'timeoutMs'>;
 
-  constructor(transport: ConsulTransport, agent: ResolvedAgent) {
+  constructor(transport: Transport, agent: ResolvedAgent) {
     this.#transport = transport;
     this.#agent = agent;
   }

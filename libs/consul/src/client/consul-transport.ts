@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import {
   abortable,
   abortReason,
@@ -10,22 +12,12 @@ import {
 import { Pool } from 'undici';
 import type { ResolvedAgent } from './agent-options.js';
 import { errorOfAnswer } from './classify-answer.js';
+import { shareConnections, type ConnectionBudget, type Lane } from './connection-budget.js';
 import { ConsulError } from './consul-error.js';
 import { Turns } from './turns.js';
 
-/** Requests of one purpose share connections, so that two hundred watches never keep a heartbeat waiting. */
-export type Lane = 'watch' | 'own-watch' | 'heartbeat' | 'plain';
-
-/** The agent allows 200 connections for each client address, those of all processes of a host together. */
-const CONNECTIONS: Readonly<Record<Lane, number>> = {
-  watch: 64,
-  // The app's own registration, two for each service: hundreds of watched services must not keep it waiting its turn.
-  'own-watch': 8,
-  heartbeat: 2,
-  plain: 16,
-};
 const CONNECT_TIMEOUT_MS = 2_000;
-/** What undici gives as the reason for closing an idle socket. */
+/** What undici gives as the reason for closing a socket that was idle, or whose request we aborted. */
 const IDLE_CLOSED = 'UND_ERR_INFO';
 const LARGEST_ANSWER_BYTES = 64 * 1024 * 1024;
 
@@ -49,8 +41,23 @@ export interface TransportAnswer {
   readonly body: Buffer;
 }
 
+/** Carries requests to where they are answered. */
+export interface Transport {
+  /** For messages; holds no secret. */
+  readonly url: string;
+  readonly budget: ConnectionBudget;
+  /** How many connections have ended: whoever carries a position in the agent's state over this has to begin anew. */
+  readonly lostConnections: number;
+  send(call: TransportCall): Promise<TransportAnswer>;
+  close(): Promise<void>;
+}
+
+const unzip = promisify(gunzip);
+
 /** Carries requests to one agent: connections, deadline, token. It knows nothing of what they mean. */
-export class ConsulTransport {
+export class ConsulTransport implements Transport {
+  readonly budget: ConnectionBudget;
+  readonly #zips: boolean;
   readonly #agent: ResolvedAgent;
   readonly #clock: Clock;
   readonly #pools = new Map<Lane, Pool>();
@@ -61,15 +68,17 @@ export class ConsulTransport {
   constructor(agent: ResolvedAgent, clock: Clock = systemClock) {
     this.#agent = agent;
     this.#clock = clock;
+    this.budget = shareConnections(agent.maxConnections);
+    // On one host it takes as long as it saves; over a network a list is a twentieth of its size.
+    const { host } = agent.address;
+    this.#zips = host !== undefined && !/^(localhost|127\.|::1$)/.test(host);
   }
 
-  /** For messages; holds no secret. */
   get url(): string {
     const { origin, socketPath } = this.#agent.address;
     return socketPath === undefined ? origin : `unix://${socketPath}`;
   }
 
-  /** How many connections have ended: whoever carries a position in the agent's state over this has to begin anew. */
   get lostConnections(): number {
     return this.#lostConnections;
   }
@@ -164,7 +173,7 @@ export class ConsulTransport {
     const answer = await this.#pool(call.lane).request({
       method: call.method,
       path: query ? `${call.path}?${query}` : call.path,
-      headers: this.#headers(token),
+      headers: this.#headers(token, call.method),
       body: call.body ?? null,
       signal,
       // Ours is the only deadline: undici's default of 5 minutes would end a long blocking query.
@@ -173,11 +182,18 @@ export class ConsulTransport {
     });
     const chunks: Buffer[] = [];
     for await (const chunk of answer.body as AsyncIterable<Buffer>) chunks.push(chunk);
-    return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks) };
+    const [first] = chunks;
+    const received = chunks.length === 1 && first ? first : Buffer.concat(chunks);
+    const body =
+      answer.headers['content-encoding'] === 'gzip'
+        ? await unzip(received, { maxOutputLength: LARGEST_ANSWER_BYTES })
+        : received;
+    return { status: answer.statusCode, headers: answer.headers, body };
   }
 
-  #headers(token: string | undefined): Record<string, string> {
+  #headers(token: string | undefined, method: TransportCall['method']): Record<string, string> {
     const headers: Record<string, string> = {};
+    if (this.#zips && method === 'GET') headers['accept-encoding'] = 'gzip';
     if (token) headers['x-consul-token'] = token;
     if (this.#agent.auth) {
       headers.authorization = `Basic ${Buffer.from(this.#agent.auth.reveal()).toString('base64')}`;
@@ -188,7 +204,7 @@ export class ConsulTransport {
   #turns(lane: Lane): Turns {
     let turns = this.#lanes.get(lane);
     if (!turns) {
-      turns = new Turns(CONNECTIONS[lane]);
+      turns = new Turns(this.budget[lane]);
       this.#lanes.set(lane, turns);
     }
     return turns;
@@ -199,7 +215,7 @@ export class ConsulTransport {
     if (!pool) {
       const { address, tls } = this.#agent;
       pool = new Pool(address.origin, {
-        connections: CONNECTIONS[lane],
+        connections: this.budget[lane],
         pipelining: 1,
         maxResponseSize: LARGEST_ANSWER_BYTES,
         connect: {

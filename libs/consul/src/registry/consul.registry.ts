@@ -1,24 +1,23 @@
-import { DiscoveryError, matchesLabels, ServiceRegistry, systemClock } from '@rookery/discovery';
+import { DiscoveryError, ServiceRegistry, systemClock } from '@rookery/discovery';
 import type {
   CheckStatus,
   Clock,
+  ConnectionUse,
+  InstanceList,
   RegistrationChange,
   RegistrationRecord,
   ServiceInstance,
-  ServiceQuery,
   ServiceRegistration,
+  SourceQuery,
   WorkerReporterSource,
 } from '@rookery/discovery';
 import type { HealthCheck } from '../client/api/types.js';
-import { nextIndex } from '../client/consul-answer.js';
 import type { ConsulClient } from '../client/consul-client.js';
+import { InstanceLists } from './instance-lists.js';
 import { RegistrationWatch, type RegistrationSight } from './registration-watch.js';
 import { toServiceDefinition } from './service-definition.js';
 import { toRegistrationRecord } from './to-registration-record.js';
-import { toServiceInstance } from './to-service-instance.js';
 
-/** Short, since an aborted blocking query keeps its connection slot on the agent until its wait ends. */
-const WAIT_MS = 60_000;
 /**
  * The two reads on our own registration: each returns every 77 s on average, so that an idle app costs the agent less
  * than two requests a minute; half of that where heartbeats tell of a loss too.
@@ -32,6 +31,7 @@ export class ConsulRegistry extends ServiceRegistry {
   override readonly knowsNodeAddress = true;
   readonly #client: ConsulClient;
   readonly #clock: Clock;
+  readonly #lists: InstanceLists;
   readonly #forWorker: (() => WorkerReporterSource) | undefined;
   /** What a record was made of. */
   readonly #sights = new WeakMap<RegistrationRecord, RegistrationSight>();
@@ -41,6 +41,7 @@ export class ConsulRegistry extends ServiceRegistry {
     this.#client = client;
     this.#clock = clock;
     this.#forWorker = forWorker;
+    this.#lists = new InstanceLists(client, { clock, random: Math.random });
   }
 
   override get description(): string {
@@ -140,30 +141,23 @@ export class ConsulRegistry extends ServiceRegistry {
     return { leader: (await this.#client.status.leader({ signal })) !== undefined };
   }
 
-  override async *watch(
+  override watch(service: string, query: SourceQuery, signal: AbortSignal): AsyncIterable<InstanceList> {
+    const { preparedQuery } = query;
+    return preparedQuery
+      ? this.#lists.poll(service, query, signal)
+      : this.#lists.watch(service, query, signal);
+  }
+
+  override async confirm(
     service: string,
-    query: ServiceQuery,
+    query: SourceQuery,
     signal: AbortSignal,
-  ): AsyncGenerator<readonly ServiceInstance[]> {
-    for (let index: string | undefined, lost = this.#client.lostConnections; ;) {
-      if (this.#client.lostConnections !== lost) index = undefined;
-      lost = this.#client.lostConnections;
-      const asked = this.#clock.now();
-      const answer = await this.#client.health.service(service, {
-        signal,
-        wait: WAIT_MS,
-        ...(index === undefined ? {} : { index }),
-        ...(query.tags ? { tags: query.tags } : {}),
-        ...(query.filter === undefined ? {} : { filter: query.filter }),
-        ...(query.datacenter === undefined ? {} : { datacenter: query.datacenter }),
-        ...(query.near === undefined ? {} : { near: query.near }),
-      });
-      yield answer.body.map(toServiceInstance).filter((instance) => matchesLabels(instance, query));
-      // Woken before its time with nothing new: the servers are going down, and may come back with a lower index, on
-      // which ours would sleep for the whole wait.
-      const early = index !== undefined && answer.index === index && this.#clock.now() - asked < WAIT_MS;
-      index = early ? undefined : nextIndex(index, answer.index);
-    }
+  ): Promise<readonly ServiceInstance[]> {
+    return this.#lists.confirm(service, query, signal);
+  }
+
+  override get connections(): ConnectionUse {
+    return this.#lists.connections;
   }
 
   override async services(signal: AbortSignal): Promise<Record<string, string[]>> {

@@ -1,8 +1,15 @@
-import { backoffPause, pause, type Clock, type Random, type RegistrationChange } from '@rookery/discovery';
+import {
+  backoffPause,
+  pause,
+  scoped,
+  type Clock,
+  type Random,
+  type RegistrationChange,
+} from '@rookery/discovery';
 import type { AgentService, HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
-import { nextIndex } from '../client/consul-answer.js';
 import { ConsulError } from '../client/consul-error.js';
+import { WatchPosition } from './watch-position.js';
 
 /** What was seen of a registration, to tell later whether it is still so. */
 export interface RegistrationSight {
@@ -40,19 +47,9 @@ export class RegistrationWatch {
   }
 
   async untilChanged(sight: RegistrationSight, signal: AbortSignal): Promise<RegistrationChange> {
-    const ending = new AbortController();
-    const abort = (): void => ending.abort(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      const both = [
-        this.#untilServiceChanged(sight, ending.signal),
-        this.#untilListChanged(sight, ending.signal),
-      ];
-      return await Promise.race(both);
-    } finally {
-      signal.removeEventListener('abort', abort);
-      ending.abort(new Error('not watched any more'));
-    }
+    return scoped(signal, (watching) =>
+      Promise.race([this.#untilServiceChanged(sight, watching), this.#untilListChanged(sight, watching)]),
+    );
   }
 
   /** An agent that is gone is a reason to look at once; one that only refuses this read is asked again later. */
@@ -106,9 +103,9 @@ export class RegistrationWatch {
     const wanted = describeChecks(sight.checks);
     const settled = clock.now() + SETTLING_MS;
     let wasListed = false;
-    for (let index: string | undefined, lost = this.#client.lostConnections; ;) {
-      if (this.#client.lostConnections !== lost) index = undefined;
-      lost = this.#client.lostConnections;
+    const position = new WatchPosition(this.#client);
+    for (;;) {
+      const { index } = position;
       const wait = wasListed ? waitMs : Math.max(1, settled - clock.now());
       const answer = await this.#client.health.node(node, {
         signal,
@@ -130,7 +127,7 @@ export class RegistrationWatch {
         if (clock.now() >= settled) return 'unlisted';
       }
       const isQuiet = answer.index === index;
-      index = nextIndex(index, answer.index);
+      position.heard(answer.index, false);
       // Every check of the node wakes this read, not only ours.
       if (wasListed && !isQuiet) await pause(clock, QUIET_MS, signal);
     }

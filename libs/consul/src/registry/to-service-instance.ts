@@ -7,7 +7,7 @@ export const MAINTENANCE_CHECK = /^(_node_maintenance$|_service_maintenance:)/;
 const ZONE_META = 'zone';
 
 /** An instance as the core knows it. An empty `Service.Address` means its node's. */
-export function toServiceInstance(entry: ServiceEntry): ServiceInstance {
+export function toServiceInstance(entry: unknown): ServiceInstance {
   assertEntry(entry);
   const { Node: node, Service: service } = entry;
   const status = worstStatus(entry.Checks);
@@ -41,7 +41,8 @@ export function worstStatus(checks: readonly Pick<HealthCheck, 'CheckID' | 'Stat
   return worst;
 }
 
-function assertEntry(entry: Partial<ServiceEntry> | null): asserts entry is ServiceEntry {
+function assertEntry(given: unknown): asserts given is ServiceEntry {
+  const entry = given as Partial<ServiceEntry> | null;
   const service = entry?.Service;
   const whole =
     typeof entry?.Node?.Address === 'string' &&

@@ -10,14 +10,14 @@ type Plain<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | unde
 /** An agent as it can be copied: without functions, and with its secrets as text. */
 export interface PlainAgent extends Pick<
   ResolvedAgent,
-  'datacenter' | 'namespace' | 'partition' | 'timeoutMs'
+  'datacenter' | 'namespace' | 'partition' | 'timeoutMs' | 'maxConnections'
 > {
   readonly address: Plain<ResolvedAgent['address'], 'auth'>;
   readonly tls: Plain<ResolvedAgent['tls'], 'key'>;
   readonly auth: string | undefined;
 }
 
-function toPlainAgent({ address, tls, auth, token: _, ...rest }: ResolvedAgent): PlainAgent {
+function toPlainAgent({ address, tls, auth, token: _, others: __, ...rest }: ResolvedAgent): PlainAgent {
   return {
     ...rest,
     address: { ...address, auth: address.auth?.reveal() },
@@ -47,6 +47,7 @@ export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
   const source: TokenSource = { current: async () => token, refused: async () => false };
   const client = new ConsulClient({
     ...plain,
+    others: [],
     address: { ...plain.address, auth: secret(plain.address.auth) },
     tls: { ...plain.tls, key: secret(plain.tls.key) },
     auth: secret(plain.auth),

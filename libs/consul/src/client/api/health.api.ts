@@ -1,6 +1,6 @@
 import type { CheckStatus } from '@rookery/discovery';
-import type { ConsulAnswer } from '../consul-answer.js';
-import { segment, type ConsulRequester } from '../consul-requester.js';
+import { answerOf, type ConsulAnswer } from '../consul-answer.js';
+import { segment, type ConsulRequester, type RequestParts } from '../consul-requester.js';
 import type { ConsulListOptions } from '../request-options.js';
 import type { HealthCheck, ServiceEntry } from './types.js';
 
@@ -11,6 +11,8 @@ export interface HealthServiceOptions extends ConsulListOptions {
   tags?: readonly string[];
   /** Sort by network distance from this node; `_agent` is the agent that answers. */
   near?: string;
+  /** Takes one of the few connections that lists are polled on. Default: false. */
+  polled?: boolean;
 }
 
 export interface HealthNodeOptions extends ConsulListOptions {
@@ -28,11 +30,16 @@ export class HealthApi {
 
   /** The instances of a service; an unknown service has none. */
   async service(name: string, options: HealthServiceOptions = {}): Promise<ConsulAnswer<ServiceEntry[]>> {
-    return this.#requester.json('GET', `/v1/health/service/${segment(name, 'name')}`, options, {
-      shape: 'array',
-      query: { passing: options.passing ? true : undefined, near: options.near },
-      tags: options.tags ?? [],
+    return this.#requester.json('GET', pathOf(name), options, { shape: 'array', ...partsOf(options) });
+  }
+
+  /** The same with its body as it came, for who does not parse a long list as a whole. */
+  async serviceBytes(name: string, options: HealthServiceOptions = {}): Promise<ConsulAnswer<Buffer>> {
+    const { body, headers } = await this.#requester.raw('GET', pathOf(name), options, {
+      ...partsOf(options),
+      ...(options.polled ? { lane: 'poll' } : {}),
     });
+    return answerOf(body, headers);
   }
 
   async node(node: string, options: HealthNodeOptions = {}): Promise<ConsulAnswer<HealthCheck[]>> {
@@ -45,4 +52,12 @@ export class HealthApi {
   async state(state: CheckStatus | 'any', options?: ConsulListOptions): Promise<ConsulAnswer<HealthCheck[]>> {
     return this.#requester.json('GET', `/v1/health/state/${state}`, options, { shape: 'array' });
   }
+}
+
+function pathOf(service: string): string {
+  return `/v1/health/service/${segment(service, 'name')}`;
+}
+
+function partsOf({ passing, near, tags = [] }: HealthServiceOptions): RequestParts {
+  return { query: { passing: passing ? true : undefined, near }, tags };
 }

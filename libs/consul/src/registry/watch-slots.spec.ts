@@ -1,0 +1,17 @@
+import { describe, expect, it } from '@jest/globals';
+import { WatchSlots } from './watch-slots.js';
+
+describe('WatchSlots', () => {
+  it('gives each claim one slot, counts those without, and hands a free one on', () => {
+    const slots = new WatchSlots(1);
+    const [first, second] = [slots.claim(), slots.claim()];
+    expect([first.take(), first.take(), second.take(), second.take()]).toEqual([true, true, false, false]);
+    expect([slots.taken, slots.without]).toEqual([1, 1]);
+    first.giveUp();
+    first.giveUp();
+    expect(second.take()).toBe(true);
+    expect([slots.taken, slots.without]).toEqual([1, 0]);
+    second.giveUp();
+    expect([slots.taken, slots.without]).toEqual([0, 0]);
+  });
+});
