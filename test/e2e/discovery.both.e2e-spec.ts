@@ -33,10 +33,10 @@ describe('DiscoveryService with Consul', () => {
       .subscribe(({ passing, version }: ServiceSnapshot) => seen.push([version, passing.length]));
     await register('s1');
     await eventually(async () => (await ids()).length === 1);
-    await register('s2', { Address: '10.1.1.1' });
+    await register('s2', { Address: '127.1.1.1' });
     await eventually(async () => (await ids()).length === 2);
     const [first, second] = await discovery.getInstances('stock');
-    expect([first?.address, second?.address]).toEqual(['127.0.0.1', '10.1.1.1']);
+    expect([first?.address, second?.address]).toEqual(['127.0.0.1', '127.1.1.1']);
     await consul.request('PUT', '/v1/agent/service/maintenance/s1?enable=true');
     await eventually(async () => (await ids()).join() === 's2');
     subscription.unsubscribe();
@@ -75,7 +75,7 @@ describe('DiscoveryService with Consul', () => {
     await expect(discovery.getInstances('')).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
     const typo = { tag: 'v1' } as ServiceQuery;
     await expect(discovery.getInstances('stock', typo)).rejects.toThrow(
-      /query\.tag: unknown\. Known here: tags, meta/,
+      /query\.tag: unknown option; known here: tags, meta/,
     );
     const late = discovery.call('stock', async () => 1, { timeout: 0 });
     await expect(late).rejects.toThrow(/call\.timeout: 0 leaves no time/);

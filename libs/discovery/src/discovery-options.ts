@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type Duration } from './configuration/duration.js';
-import { durationSchema } from './configuration/validate-options.js';
+import { durationSchema, text } from './configuration/validate-options.js';
 import type { HealthDetails } from './health/health-routes.js';
+import { InstanceSource } from './registry/instance-source.js';
 import { serviceOptionsSchema, type ServiceOptions } from './registration/service-options.js';
 
 /** The options that are the same for every registry. */
@@ -41,6 +42,26 @@ export interface LoadOptions {
 export interface CatalogUseOptions {
   /** How long the very first use of a service waits for its list. Default: `'5s'`. */
   firstListTimeout?: Duration;
+  /**
+   * Where instances are looked up, best first: `'registry'` (Consul) once, and sources of your own beside it, such as a
+   * `StaticRegistry` or a `DnsRegistry`. Default: `['registry']`.
+   */
+  sources?: readonly ('registry' | InstanceSource)[];
+  /** `first`: the first source that has usable instances; `all`: the instances of all of them. Default: `first`. */
+  merge?: 'first' | 'all';
+  /**
+   * A folder in which lists are kept, for a process that starts while the registry is away. Processes of one host may
+   * share it. Default: none.
+   */
+  snapshotDirectory?: string;
+  endpoint?: DiscoveryEndpointOptions;
+}
+
+export interface DiscoveryEndpointOptions {
+  /** Where this app tells what it knows of other services, and why. Default: `'/discovery'`. */
+  path?: string;
+  /** Who is told. Default: `loopback`, this host. */
+  visibleTo?: HealthDetails;
 }
 
 export interface ShutdownOptions {
@@ -59,20 +80,25 @@ export interface ShutdownOptions {
   timeout?: Duration;
 }
 
+const audience = z.enum(['nobody', 'loopback', 'everyone'], {
+  error: "must be 'nobody', 'loopback' or 'everyone'",
+});
+
+function pathSchema(example: string): z.ZodString {
+  return z
+    .string({ error: `must be a path such as '${example}'` })
+    .regex(/^(\/[\w.~-]+)+$/, { error: `must be a path such as '${example}', without a slash at its end` });
+}
+
 /** One entry for each key of `DiscoveryOptions`, to be spread into an adapter's own schema. */
 export const discoveryOptionsShape = {
   service: serviceOptionsSchema.optional(),
   health: z
     .strictObject({
-      path: z
-        .string({ error: "must be a path such as '/health'" })
-        .regex(/^(\/[\w.~-]+)+$/, { error: "must be a path such as '/health', without a slash at its end" })
-        .optional(),
+      path: pathSchema('/health').optional(),
       timeout: durationSchema().optional(),
       cache: durationSchema(0).optional(),
-      details: z
-        .enum(['nobody', 'loopback', 'everyone'], { error: "must be 'nobody', 'loopback' or 'everyone'" })
-        .optional(),
+      details: audience.optional(),
       degradedAbove: z
         .strictObject({
           eventLoopLag: durationSchema().optional(),
@@ -85,7 +111,27 @@ export const discoveryOptionsShape = {
         .optional(),
     })
     .optional(),
-  discovery: z.strictObject({ firstListTimeout: durationSchema().optional() }).optional(),
+  discovery: z
+    .strictObject({
+      firstListTimeout: durationSchema().optional(),
+      sources: z
+        .array(
+          z.union([z.literal('registry'), z.instanceof(InstanceSource)], {
+            error: "must be 'registry', or a source such as new StaticRegistry({ ... })",
+          }),
+          { error: "must be an array such as ['registry', new StaticRegistry({ ... })]" },
+        )
+        .refine((sources) => sources.filter((source) => source === 'registry').length === 1, {
+          error: "must name 'registry' once",
+        })
+        .optional(),
+      merge: z.enum(['first', 'all'], { error: "must be 'first' or 'all'" }).optional(),
+      snapshotDirectory: text('must be the path of a folder').optional(),
+      endpoint: z
+        .strictObject({ path: pathSchema('/discovery').optional(), visibleTo: audience.optional() })
+        .optional(),
+    })
+    .optional(),
   startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),
   shutdown: z
     .strictObject({

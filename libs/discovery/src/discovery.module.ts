@@ -19,7 +19,9 @@ import {
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { RoundRobinBalancer } from './balancing/round-robin.balancer.js';
 import { ServiceCaller } from './calling/service-caller.js';
+import { probeInstance } from './catalog/instance-probe.js';
 import { ServiceCatalog } from './catalog/service-catalog.js';
+import { SnapshotStore } from './catalog/snapshot-store.js';
 import { toMilliseconds } from './configuration/duration.js';
 import type { DiscoveryOptions } from './discovery-options.js';
 import { DiscoveryService } from './discovery.service.js';
@@ -33,6 +35,7 @@ import { ServiceClientFactory } from './http/service-client.factory.js';
 import { ServiceClientsModule } from './http/service-clients.module.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
+import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
 import { AppServers } from './registration/app-servers.js';
 import { DEFAULT_HEALTH_PATH, registrationOptions } from './registration-defaults.js';
 import { RegistrationService } from './registration/registration.service.js';
@@ -110,14 +113,28 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
     // Null in an application context, whatever its type says.
     const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
     const groups = this.contributors.customGroups();
-    if (adapter) mountHealthRoutes(adapter, { path, details, groups }, this.health);
+    if (!adapter) return;
+    mountHealthRoutes(adapter, { path, details, groups }, this.health);
+    const { path: at = '/discovery', visibleTo = 'loopback' } = this.options.discovery?.endpoint ?? {};
+    if (visibleTo !== 'nobody') mountDiscoveryRoutes(adapter, { path: at, visibleTo }, this.catalog);
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#load?.close();
-    this.catalog.close();
+    await this.catalog.close();
     await Promise.all([this.connections.close(), this.options.registry.close()]);
   }
+}
+
+function openStore(directory: string, logger: Logger, events: DiscoveryEvents): SnapshotStore {
+  return new SnapshotStore({
+    directory,
+    clock: systemClock,
+    onFailure: (file, reason) => {
+      logger.warn(`the snapshot ${file}: ${reason}`);
+      events.emit({ type: 'snapshot.failed', file, reason });
+    },
+  });
 }
 
 const coreProviders: Provider[] = [
@@ -131,15 +148,27 @@ const coreProviders: Provider[] = [
   },
   {
     provide: ServiceCatalog,
-    useFactory: ({ registry, discovery }: DiscoveryModuleOptions, reachability: Reachability) =>
-      new ServiceCatalog(registry, {
+    useFactory: (
+      { registry, discovery = {} }: DiscoveryModuleOptions,
+      reachability: Reachability,
+      events: DiscoveryEvents,
+    ) => {
+      const { firstListTimeout = '5s', sources, merge, snapshotDirectory } = discovery;
+      const logger = new Logger(ServiceCatalog.name);
+      return new ServiceCatalog(registry, {
         clock: systemClock,
         random: Math.random,
-        logger: new Logger(ServiceCatalog.name),
+        logger,
         reachability,
-        firstListTimeout: toMilliseconds(discovery?.firstListTimeout ?? '5s', 'discovery.firstListTimeout'),
-      }),
-    inject: [DISCOVERY_MODULE_OPTIONS, Reachability],
+        probe: probeInstance,
+        emit: (event) => events.emit(event),
+        firstListTimeout: toMilliseconds(firstListTimeout, 'discovery.firstListTimeout'),
+        store: snapshotDirectory === undefined ? undefined : openStore(snapshotDirectory, logger, events),
+        ...(sources ? { sources } : {}),
+        ...(merge ? { merge } : {}),
+      });
+    },
+    inject: [DISCOVERY_MODULE_OPTIONS, Reachability, DiscoveryEvents],
   },
   {
     provide: ServiceCaller,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { CallOptions } from './calling/call-options.js';
 import { ServiceCaller, type Attempt } from './calling/service-caller.js';
+import type { ServiceExplanation } from './catalog/explanation.js';
 import { ServiceCatalog } from './catalog/service-catalog.js';
 import { usableInstances, type ServiceSnapshot } from './catalog/service-snapshot.js';
 import type { ServiceInstance } from './registry/service-instance.js';
@@ -32,7 +33,8 @@ export class DiscoveryService {
   }
 
   /**
-   * The instances that may be used now: status *passing*, with `includeWarning` also *warning*.
+   * The instances that may be used now: status *passing*, with `includeWarning` also *warning*; where none passes, those
+   * that are *warning* in any case.
    *
    * @throws DiscoveryError `RK_REGISTRY_UNREACHABLE` when the registry has never answered for this service
    */
@@ -45,7 +47,10 @@ export class DiscoveryService {
     return this.#catalog.services(AbortSignal.timeout(SERVICES_TIMEOUT_MS));
   }
 
-  /** The present snapshot as soon as there is one, then each change; it never errors, and completes on shutdown. */
+  /**
+   * The present snapshot as soon as there is one, then each change; it never errors, and completes on shutdown. A
+   * subscriber that throws is logged, and is called again with the next one.
+   */
   watch(service: string, query: ServiceQuery = {}): Observable<ServiceSnapshot> {
     return this.#catalog.watch(service, query);
   }
@@ -57,6 +62,14 @@ export class DiscoveryService {
    */
   async choose(service: string, query: ServiceQuery = {}): Promise<ServiceInstance> {
     return this.#caller.choose(service, query);
+  }
+
+  /**
+   * Why calls go where they go: how each list of the service stands, and what becomes of each instance, with the reason.
+   * The same is told at `GET /discovery/<service>`.
+   */
+  async explain(service: string, query: ServiceQuery = {}): Promise<ServiceExplanation> {
+    return this.#catalog.explain(service, query);
   }
 
   /**

@@ -3,6 +3,7 @@ export type { DiscoveryModuleAsyncOptions, DiscoveryModuleOptions } from './disc
 export { discoveryOptionsShape } from './discovery-options.js';
 export type {
   CatalogUseOptions,
+  DiscoveryEndpointOptions,
   DiscoveryOptions,
   HealthOptions,
   LoadOptions,
@@ -13,10 +14,15 @@ export { DiscoveryService } from './discovery.service.js';
 export { DiscoveryError } from './errors/discovery-error.js';
 export { reasonOf } from './errors/reason-of.js';
 export type { DiscoveryErrorCode, DiscoveryErrorDetails } from './errors/discovery-error.js';
-export { freezeInstance, hostAndPort, originOf } from './registry/service-instance.js';
+export { freezeInstance, hostAndPort, instanceKey, originOf } from './registry/service-instance.js';
 export type { InstanceStatus, ServiceInstance } from './registry/service-instance.js';
-export { matchesLabels } from './registry/service-query.js';
-export type { ServiceQuery } from './registry/service-query.js';
+export type { FailoverOptions, ServiceQuery, SourceQuery } from './registry/service-query.js';
+export { InstanceSource } from './registry/instance-source.js';
+export type { ConnectionUse, InstanceList, ListSource } from './registry/instance-source.js';
+export { StaticRegistry } from './registry/static.registry.js';
+export type { StaticInstance, StaticServices } from './registry/static.registry.js';
+export { DnsRegistry } from './registry/dns.registry.js';
+export type { DnsRegistryOptions } from './registry/dns.registry.js';
 export type {
   AliasCheck,
   CheckStatus,
@@ -50,8 +56,12 @@ export { abortable } from './timing/bounded.js';
 export { backoffPause } from './timing/backoff.js';
 export { abortReason, pause, systemClock } from './timing/clock.js';
 export type { Clock, Random } from './timing/clock.js';
+export { scoped } from './timing/scoped.js';
 
-export type { ServiceSnapshot } from './catalog/service-snapshot.js';
+export type { ServiceSnapshot, SnapshotSource } from './catalog/service-snapshot.js';
+export type { ListDifference } from './catalog/list-difference.js';
+export type { ExplainedInstance, InstanceVerdict, ServiceExplanation } from './catalog/explanation.js';
+export type { WatchReport } from './catalog/watch-report.js';
 export { CallError } from './calling/call-error.js';
 export type { AttemptRecord, CallOptions, CallReport } from './calling/call-options.js';
 export type { Attempt } from './calling/service-caller.js';

@@ -26,13 +26,14 @@ describe('ServiceCaller', () => {
       random: () => 0,
       logger,
       reachability: new Reachability(),
+      probe: async () => 'answers',
       firstListTimeout: 1_000,
     });
     caller = new ServiceCaller(catalog, { clock, createBalancer: () => new RoundRobinBalancer(() => 0) });
     for (const port of [1, 2, 3]) registry.put({ service: 'inventory', port });
   });
   afterEach(async () => {
-    catalog.close();
+    await catalog.close();
     await settle();
     expect(clock.pending).toBe(0);
   });
@@ -128,14 +129,16 @@ describe('ServiceCaller', () => {
     await expect(call).rejects.toThrow('the user went away');
   });
 
-  it('says what the registry knows when no instance may be used', async () => {
+  it('takes one that is warning in need, and says what the registry knows when none may be used', async () => {
     for (const port of [1, 2, 3])
       registry.setStatus(`inventory-${port}`, port === 3 ? 'warning' : 'critical');
+    const { call } = await caller.call('inventory', async () => 1);
+    expect(call.attempts[0]?.instance).toBe('inventory-3'); // in need
+    registry.setStatus('inventory-3', 'maintenance');
+    await clock.advance(1_000);
     await expect(caller.call('inventory', async () => 1)).rejects.toThrow(
-      /no usable instance of "inventory"\. The registry knows of 2 critical, 1 warning/,
+      /no usable instance of "inventory"\. The registry knows of 2 critical, 1 maintenance/,
     );
-    const { call } = await caller.call('inventory', async () => 1, { query: { includeWarning: true } });
-    expect(call.attempts[0]?.instance).toBe('inventory-3');
     await expect(caller.choose('nobody')).rejects.toMatchObject({ code: 'RK_NO_INSTANCES' });
   });
 

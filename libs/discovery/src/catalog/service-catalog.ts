@@ -1,84 +1,257 @@
 import type { LoggerService } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import type { Reachability } from '../registry/reachability.js';
-import { assertQuery, queryKey, type ServiceQuery } from '../registry/service-query.js';
+import { shutDown } from '../errors/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
+import type { DiscoveryEvent } from '../events/discovery-event.js';
+import { IsolatedObservable } from '../events/isolated-observable.js';
+import type { InstanceSource } from '../registry/instance-source.js';
+import { Reachability } from '../registry/reachability.js';
+import {
+  assertQuery,
+  failoverOf,
+  keyOfUnchecked,
+  queryKey,
+  sourceQueryOf,
+  type ServiceQuery,
+} from '../registry/service-query.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import type { Clock, Random } from '../timing/clock.js';
-import { shutDown } from '../errors/discovery-error.js';
+import { explainView, type ServiceExplanation } from './explanation.js';
+import type { InstanceProbe } from './instance-probe.js';
 import { OutageLog } from './outage-log.js';
+import { RegistryScout } from './registry-scout.js';
+import type { SavedList } from './saved-list.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
-import { ServiceWatcher, type WatcherOptions } from './service-watcher.js';
+import { ServiceView, type Leg } from './service-view.js';
+import { ServiceWatcher } from './service-watcher.js';
+import type { SnapshotStore } from './snapshot-store.js';
 
 export interface CatalogOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: LoggerService;
   readonly reachability: Reachability;
+  readonly probe: InstanceProbe;
   /** How long the very first use of a service may wait for its list, in milliseconds. */
   readonly firstListTimeout: number;
+  readonly emit?: (event: DiscoveryEvent) => void;
+  /** Where instances are looked up, best first; `registry` is the registry itself. Default: only that. */
+  readonly sources?: readonly ('registry' | InstanceSource)[];
+  /** `first`: the first source that has usable instances; `all`: those of all sources. Default: `first`. */
+  readonly merge?: 'first' | 'all';
+  readonly store?: SnapshotStore | undefined;
 }
 
-/** The local picture of all services in use: one watcher for each distinct query, started by its first use. */
+/** A source, and what its watches have in common. */
+interface Sourced {
+  readonly source: InstanceSource;
+  readonly reachability: Reachability;
+  readonly outages: OutageLog;
+  readonly scout: RegistryScout;
+}
+
+interface Watch {
+  readonly watcher: ServiceWatcher;
+  readonly views: Set<ServiceView>;
+}
+
+/** A watch that nobody has used for so long ends; its last list is kept for when the registry is away at the next use. */
+const IDLE_MS = 5 * 60_000;
+const SWEEP_MS = 60_000;
+/** Queries may be made up by the users of an app. */
+const MOST_RETIRED = 1_000;
+/** Calls are made on a list as long as somebody has asked for it within this time. */
+const IN_USE_MS = 60_000;
+
+/**
+ * The local picture of all services in use. Each distinct question to a registry has one watch, started by its first use;
+ * what only narrows down its answer (tags, meta, a range of versions) is a view on that.
+ */
 export class ServiceCatalog {
-  readonly #registry: ServiceRegistry;
+  readonly #sources: readonly Sourced[];
   readonly #options: CatalogOptions;
-  readonly #watcherOptions: WatcherOptions;
-  readonly #watchers = new Map<string, ServiceWatcher>();
+  readonly #emit: (event: DiscoveryEvent) => void;
+  readonly #watches = new Map<string, Watch>();
+  readonly #views = new Map<string, ServiceView>();
+  /** The last lists of watches that ended. */
+  readonly #retired = new Map<string, SavedList>();
+  #sweep: (() => void) | undefined;
   #closed = false;
 
   constructor(registry: ServiceRegistry, options: CatalogOptions) {
-    this.#registry = registry;
     this.#options = options;
-    const { clock, random, logger, reachability } = options;
-    this.#watcherOptions = {
-      clock,
-      random,
-      outages: new OutageLog(logger, registry.description),
-      reachability,
-    };
+    this.#emit = options.emit ?? (() => undefined);
+    const { clock, random, logger, sources = ['registry'] } = options;
+    this.#sources = sources.map((named) => {
+      const source = named === 'registry' ? registry : named;
+      const reachability = named === 'registry' ? options.reachability : new Reachability();
+      return {
+        source,
+        reachability,
+        outages: new OutageLog(logger, source.description),
+        scout: new RegistryScout(source, { clock, random, reachability }),
+      };
+    });
   }
 
   /** From memory when there is a list, however old; else the first list, or the reason why there is none. */
   async snapshot(service: string, query: ServiceQuery = {}): Promise<ServiceSnapshot> {
-    const watcher = this.#watcher(service, query);
-    return watcher.snapshot ?? watcher.first(this.#options.firstListTimeout);
+    const view = this.#view(service, query);
+    return view.use() ?? view.first(this.#options.firstListTimeout);
   }
 
-  /** The present snapshot at once, then each new one. The watch starts with the first subscription. */
+  /**
+   * The present snapshot at once, then each new one. The watch starts with the first subscription, and goes on while there
+   * is one. A subscriber that throws is logged, and harms nobody.
+   */
   watch(service: string, query: ServiceQuery = {}): Observable<ServiceSnapshot> {
-    return new Observable((subscriber) => {
+    const watched = new Observable<ServiceSnapshot>((subscriber) => {
       if (this.#closed) subscriber.complete();
-      else return this.#watcher(service, query).snapshots$.subscribe(subscriber);
+      else return this.#view(service, query).snapshots$.subscribe(subscriber);
       return undefined;
     });
+    return new IsolatedObservable(watched, this.#onThrown(service));
   }
 
+  /** What is known of a service, and why calls go where they go; waits for a first list as a call does. */
+  async explain(service: string, query: ServiceQuery = {}): Promise<ServiceExplanation> {
+    const view = this.#view(service, query);
+    // Why there is none is part of the explanation.
+    await view.first(this.#options.firstListTimeout).catch(() => undefined);
+    return explainView(view);
+  }
+
+  /** Of everything that is watched at present. */
+  explainAll(): readonly ServiceExplanation[] {
+    return [...this.#views.values()].map(explainView);
+  }
+
+  /** The names that any source knows, sorted; a source that is away is left out unless all are. */
   async services(signal: AbortSignal): Promise<string[]> {
-    return Object.keys(await this.#registry.services(signal)).sort();
+    const asked = await Promise.allSettled(this.#sources.map(({ source }) => source.services(signal)));
+    const names = asked.flatMap((answer) => (answer.status === 'fulfilled' ? Object.keys(answer.value) : []));
+    const [first] = asked;
+    if (first?.status === 'rejected' && asked.every(({ status }) => status === 'rejected'))
+      throw first.reason as Error;
+    return [...new Set(names)].sort();
   }
 
   /** For how many milliseconds the list that is out of date the longest has not been confirmed; undefined: none is. */
   oldestStaleness(): number | undefined {
-    const since = [...this.#watchers.values()].flatMap(({ staleSince }) => staleSince ?? []);
+    const since = [...this.#watches.values()].flatMap(({ watcher }) => watcher.staleSince ?? []);
     return since.length === 0 ? undefined : Math.round(this.#options.clock.now() - Math.min(...since));
   }
 
-  /** Ends every watch, for good. */
-  close(): void {
-    this.#closed = true;
-    for (const watcher of this.#watchers.values()) watcher.stop();
-    this.#watchers.clear();
+  /** How many watches run. */
+  get watches(): number {
+    return this.#watches.size;
   }
 
-  #watcher(service: string, query: ServiceQuery): ServiceWatcher {
+  /** Ends every watch, for good. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#sweep?.();
+    for (const view of this.#views.values()) view.close();
+    for (const { watcher } of this.#watches.values()) watcher.stop();
+    for (const { scout } of this.#sources) scout.close();
+    this.#views.clear();
+    this.#watches.clear();
+    const others = (this.#options.sources ?? []).filter((source) => source !== 'registry');
+    await Promise.all([this.#options.store?.flush(), ...others.map((source) => source.close())]);
+  }
+
+  #view(service: string, query: ServiceQuery): ServiceView {
+    const key = keyOfUnchecked(service, query);
+    const known = this.#views.get(key);
+    if (known) return known;
     assertQuery(service, query);
     if (this.#closed) throw shutDown();
-    const key = queryKey(service, query);
-    let watcher = this.#watchers.get(key);
-    if (!watcher) {
-      watcher = new ServiceWatcher(this.#registry, service, query, this.#watcherOptions);
-      this.#watchers.set(key, watcher);
+    const { clock } = this.#options;
+    const legs = this.#legs(service, query);
+    const view = new ServiceView(
+      service,
+      query,
+      legs.map(({ leg }) => leg),
+      { clock, emit: this.#emit, onThrown: this.#onThrown(service) },
+    );
+    for (const { watch } of legs) watch.views.add(view);
+    this.#views.set(key, view);
+    this.#sweep ??= clock.after(SWEEP_MS, () => this.#endIdle());
+    return view;
+  }
+
+  /** Each source in its order, and for the registry itself each datacenter that may stand in. */
+  #legs(service: string, query: ServiceQuery): { leg: Leg; watch: Watch }[] {
+    const { sources = ['registry'], merge = 'first' } = this.#options;
+    return this.#sources.flatMap((sourced, at) => {
+      const isRegistry = sources[at] === 'registry';
+      const others = isRegistry ? (failoverOf(query)?.to ?? []) : [];
+      return [query.datacenter, ...others].map((datacenter, nth) => {
+        const watch = this.#watch(at, service, query, datacenter);
+        const name = datacenter ?? (others.length > 0 ? 'the own datacenter' : sourced.source.description);
+        return { leg: { name, watcher: watch.watcher, merge: nth === 0 ? merge : 'first' }, watch };
+      });
+    });
+  }
+
+  #watch(at: number, service: string, query: ServiceQuery, datacenter: string | undefined): Watch {
+    const asked = sourceQueryOf(query, datacenter);
+    const key = `${at} ${queryKey(service, asked)}`;
+    const known = this.#watches.get(key);
+    if (known) return known;
+    const sourced = this.#sources[at];
+    if (!sourced) throw new RangeError(`no source ${at}`);
+    const { source, reachability, outages, scout } = sourced;
+    const { clock, random, probe, store } = this.#options;
+    const views = new Set<ServiceView>();
+    const onDisk = `${source.description} ${key}`;
+    const watcher = new ServiceWatcher(source, service, asked, {
+      clock,
+      random,
+      reachability,
+      outages,
+      probe,
+      scout,
+      emit: this.#emit,
+      recall: async () => this.#retired.get(key) ?? store?.load(onDisk),
+      ...(store ? { remember: (list: SavedList): void => store.save(onDisk, list) } : {}),
+      isInUse: () => [...views].some(({ unusedFor }) => unusedFor < IN_USE_MS),
+    });
+    const watch = { watcher, views };
+    this.#watches.set(key, watch);
+    return watch;
+  }
+
+  /** A registry that is away is no reason to forget a list: those watches go on. */
+  #endIdle(): void {
+    for (const [key, view] of this.#views) {
+      const isFailing = view.legs.some(({ watcher }) => watcher.isFailing);
+      if (view.unusedFor < IDLE_MS || isFailing) continue;
+      view.close();
+      this.#views.delete(key);
+      for (const { views } of this.#watches.values()) views.delete(view);
     }
-    return watcher;
+    for (const [key, { watcher, views }] of this.#watches) {
+      if (views.size > 0) continue;
+      const { snapshot } = watcher;
+      watcher.stop();
+      this.#watches.delete(key);
+      if (snapshot) this.#retire(key, snapshot);
+    }
+    this.#sweep =
+      this.#views.size === 0 ? undefined : this.#options.clock.after(SWEEP_MS, () => this.#endIdle());
+  }
+
+  #retire(key: string, { instances, source, age }: ServiceSnapshot): void {
+    this.#retired.delete(key);
+    this.#retired.set(key, { instances, source, confirmedAt: Date.now() - age });
+    const [oldest] = this.#retired.keys();
+    if (this.#retired.size > MOST_RETIRED && oldest !== undefined) this.#retired.delete(oldest);
+  }
+
+  #onThrown(service: string): (error: unknown) => void {
+    return (error) => {
+      this.#options.logger.error(`a subscriber of the snapshots of "${service}" threw: ${reasonOf(error)}`);
+    };
   }
 }

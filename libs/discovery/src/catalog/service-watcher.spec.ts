@@ -1,44 +1,90 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
+import type { DiscoveryEvent, DiscoveryEventType } from '../events/discovery-event.js';
 import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
 import { Reachability } from '../registry/reachability.js';
-import type { ServiceSnapshot } from './service-snapshot.js';
+import type { Sighting } from './list-belief.js';
 import { OutageLog } from './outage-log.js';
+import { RegistryScout } from './registry-scout.js';
+import type { SavedList } from './saved-list.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 import { ServiceWatcher } from './service-watcher.js';
 
 describe('ServiceWatcher', () => {
-  const clock = new FakeClock();
-  const logger = new RecordingLogger();
-  const registry = new InMemoryRegistry();
+  let clock: FakeClock;
+  let logger: RecordingLogger;
+  let registry: InMemoryRegistry;
   let watcher: ServiceWatcher;
-  const watch = (): ServiceWatcher =>
-    (watcher = new ServiceWatcher(
+  let events: DiscoveryEvent[];
+  /** What a probe of each port finds; `answers` unless said. */
+  let sightings: Map<number, Sighting>;
+  let probed: number;
+  let saved: SavedList | undefined;
+  let remembered: SavedList[];
+
+  const watch = (random: () => number = () => 1): ServiceWatcher => {
+    const reachability = new Reachability();
+    watcher = new ServiceWatcher(
       registry,
       'inventory',
       {},
       {
         clock,
-        random: () => 1,
+        random,
         outages: new OutageLog(logger, registry.description),
-        reachability: new Reachability(),
+        reachability,
+        scout: new RegistryScout(registry, { clock, random, reachability }),
+        probe: async ({ port }) => {
+          probed++;
+          return sightings.get(port) ?? 'answers';
+        },
+        emit: (event) => events.push(event),
+        recall: async () => saved,
+        remember: (list) => remembered.push(list),
       },
-    ));
+    );
+    return watcher;
+  };
+  const put = (...ports: number[]): void =>
+    ports.forEach((port) => void registry.put({ service: 'inventory', port }));
+  const ports = (): number[] => (watcher.snapshot?.usable ?? []).map(({ port }) => port);
+  const seen = (): ServiceSnapshot => {
+    if (!watcher.snapshot) throw new Error('no snapshot');
+    return watcher.snapshot;
+  };
+  const instance = (at: number): ServiceInstance => {
+    const found = seen().instances[at];
+    if (!found) throw new Error(`no instance ${at}`);
+    return found;
+  };
+  const told = <T extends DiscoveryEventType>(type: T): Extract<DiscoveryEvent, { type: T }>[] =>
+    events.filter((event): event is Extract<DiscoveryEvent, { type: T }> => event.type === type);
 
+  beforeEach(() => {
+    clock = new FakeClock();
+    logger = new RecordingLogger();
+    registry = new InMemoryRegistry();
+    events = [];
+    sightings = new Map();
+    probed = 0;
+    saved = undefined;
+    remembered = [];
+  });
   afterEach(async () => {
     watcher.stop();
     await settle();
     expect(clock.pending).toBe(0);
-    registry.recover();
-    for (const port of [1, 2, 3]) registry.remove(`inventory-${port}`);
   });
 
   it('gives the first list to who waits for it, and later ones to subscribers', async () => {
-    registry.put({ service: 'inventory', port: 1 });
+    put(1);
     const snapshots: ServiceSnapshot[] = [];
     watch().snapshots$.subscribe((snapshot) => snapshots.push(snapshot));
-    expect((await watcher.first(1_000)).passing.map(({ id }) => id)).toEqual(['inventory-1']);
+    await watcher.settled(1_000);
+    expect(ports()).toEqual([1]);
     await clock.advance(100);
-    registry.put({ service: 'inventory', port: 2 });
+    put(2);
     await clock.advance(100);
     expect(snapshots.map(({ version, passing }) => [version, passing.length])).toEqual([
       [1, 1],
@@ -46,62 +92,287 @@ describe('ServiceWatcher', () => {
     ]);
   });
 
+  it('tells what is new in a snapshot, and keeps the objects of those that are as they were', async () => {
+    put(1, 2);
+    watch();
+    await clock.advance(100);
+    const before = watcher.snapshot?.instances[0];
+    put(3);
+    registry.setStatus('inventory-2', 'warning');
+    await clock.advance(1_000);
+    const { difference, instances } = watcher.snapshot ?? {};
+    expect(difference?.added.map(({ port }) => port)).toEqual([3]);
+    expect(difference?.changed.map(({ port, status }) => [port, status])).toEqual([[2, 'warning']]);
+    expect(difference?.removed).toEqual([]);
+    expect(instances?.[0]).toBe(before);
+    registry.remove('inventory-3');
+    await clock.advance(1_000);
+    expect(watcher.snapshot?.difference.removed.map(({ port }) => port)).toEqual([3]);
+    expect(told('instance.status')).toEqual([
+      expect.objectContaining({ id: 'inventory-2', from: 'passing', to: 'warning' }),
+    ]);
+    expect(told('instance.removed')).toEqual([expect.objectContaining({ address: '127.0.0.1:3' })]);
+  });
+
   it('does not emit the same list twice', async () => {
-    registry.put({ service: 'inventory', port: 1 });
+    put(1);
     const versions: number[] = [];
     watch().snapshots$.subscribe(({ version }) => versions.push(version));
     await clock.advance(100);
     registry.put({ service: 'orders', port: 9 }); // wakes the watch; nothing changed for inventory
+    put(1);
     await clock.advance(1_000);
     expect(versions).toEqual([1]);
   });
 
+  it('follows a burst closely, and samples what never stops changing', async () => {
+    put(1);
+    let snapshots = 0;
+    watch().snapshots$.subscribe(() => snapshots++);
+    await clock.advance(60_000);
+    expect(snapshots).toBe(1);
+    let seen = 0;
+    for (let n = 0; n < 600; n++) {
+      registry.put({ service: 'inventory', port: 1, meta: { n: String(n) } });
+      await clock.advance(100);
+      if (n === 5) seen = snapshots;
+    }
+    expect(seen).toBeGreaterThanOrEqual(5);
+    // 60 s at two a second, and the burst.
+    expect(snapshots).toBeLessThanOrEqual(128);
+    await clock.advance(600);
+    expect(watcher.snapshot?.instances[0]?.meta).toEqual({ n: '599' });
+  });
+
   it('keeps the last list on an error, asks anew with a growing pause, and is current afterwards', async () => {
-    registry.put({ service: 'inventory', port: 1 });
+    put(1);
     watch();
     await clock.advance(100);
     const asked = registry.requests.watch;
     registry.fail();
     await clock.advance(60_000);
-    expect(watcher.snapshot?.passing).toHaveLength(1);
-    // 250, 500, 1000, ... 30 000 ms: 60 s hold 8 tries, not hundreds.
-    expect(registry.requests.watch - asked).toBeGreaterThanOrEqual(7);
-    expect(registry.requests.watch - asked).toBeLessThanOrEqual(9);
+    expect(ports()).toEqual([1]);
+    expect(watcher.snapshot?.age).toBeGreaterThanOrEqual(60_000);
+    // 2, 4, 8, 16, 30 s: 60 s hold 5 tries, not hundreds.
+    expect(registry.requests.watch - asked).toBeGreaterThanOrEqual(4);
+    expect(registry.requests.watch - asked).toBeLessThanOrEqual(6);
     expect(
       logger.matching(/warn cannot watch "inventory", its last list stays in use \(instances: 1\)/),
     ).toHaveLength(1);
     registry.recover();
-    registry.put({ service: 'inventory', port: 2 });
-    await clock.advance(30_000);
-    expect(watcher.snapshot?.passing).toHaveLength(2);
+    put(2);
+    // The scout finds it within 2 s, and the watches return spread over 2 s more.
+    await clock.advance(4_500);
+    expect(ports()).toEqual([1, 2]);
+    expect(watcher.snapshot?.age).toBeLessThan(5_000);
     expect(logger.matching(/log .* answers again/)).toHaveLength(1);
+    expect(told('list.stale')).toHaveLength(1);
+    expect(told('list.current')).toHaveLength(1);
+  });
+
+  it('serves its last list for an hour without the registry, and says how old it is', async () => {
+    put(1, 2);
+    watch();
+    await clock.advance(100);
+    registry.fail();
+    for (let minute = 1; minute <= 60; minute++) {
+      await clock.advance(60_000);
+      expect(ports()).toEqual([1, 2]);
+      expect(watcher.snapshot?.age).toBe(minute * 60_000 + 100);
+    }
+  });
+
+  it('F08 looks at the instances itself while the registry is away, avoids who refuses, and forgets it afterwards', async () => {
+    put(1, 2, 3);
+    watch();
+    await clock.advance(100);
+    expect(probed).toBe(0);
+    registry.fail();
+    sightings.set(2, 'refuses');
+    await clock.advance(1_000);
+    expect(ports()).toEqual([1, 3]);
+    expect(watcher.explain(instance(1))?.verdict).toBe('avoided');
+    sightings.set(2, 'answers').set(1, 'silent');
+    await clock.advance(7_000);
+    expect(ports()).toEqual([2, 3]);
+    for (const port of [2, 3]) sightings.set(port, 'refuses');
+    await clock.advance(7_000);
+    expect(ports()).toEqual([1, 2, 3]); // all of them, where none would be left
+    registry.recover();
+    await clock.advance(40_000);
+    expect(ports()).toEqual([1, 2, 3]);
+    expect(watcher.snapshot?.avoided).toEqual([]);
+    const before = probed;
+    await clock.advance(60_000);
+    expect(probed).toBe(before);
+    expect(told('instance.avoided').map(({ id }) => id)).toContain('inventory-2');
   });
 
   it('tells at once that there has never been a list while the registry is away', async () => {
     registry.fail();
-    const first = watch().first(5_000);
-    await expect(first).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
-    await expect(watcher.first(5_000)).rejects.toThrow(/no list of "inventory" from the in-memory registry/);
-    expect(clock.now()).toBeLessThan(100_000);
+    await watch().settled(5_000);
+    expect(watcher.snapshot).toBeUndefined();
+    expect(watcher.noList()).toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    expect(watcher.noList().message).toMatch(/no list of "inventory" from the in-memory registry/);
+    expect(clock.now()).toBe(0);
+  });
+
+  it('takes a list from before only while the registry has never answered', async () => {
+    put(7);
+    saved = {
+      instances: [registry.put({ service: 'inventory', port: 8 })],
+      source: 'disk',
+      confirmedAt: Date.now() - 5_000,
+    };
+    registry.remove('inventory-8');
+    registry.fail();
+    await watch().settled(5_000);
+    expect(ports()).toEqual([8]);
+    expect(watcher.snapshot?.source).toBe('disk');
+    expect(watcher.snapshot?.age).toBeGreaterThanOrEqual(5_000);
+    registry.recover();
+    await clock.advance(10_000);
+    // Believed at once: what is on disk may be very old.
+    expect(ports()).toEqual([7]);
+    expect(watcher.snapshot?.source).toBe('live');
+    expect(remembered.map(({ instances }) => instances.map(({ port }) => port))).toEqual([[7]]);
+    registry.fail();
+    await clock.advance(10_000);
+    expect(ports()).toEqual([7]);
   });
 
   it('separates instances by what they may be used for', async () => {
-    registry.put({ service: 'inventory', port: 1 });
+    put(1);
     registry.put({ service: 'inventory', port: 2, status: 'warning' });
     registry.put({ service: 'inventory', port: 3, status: 'critical' });
-    const snapshot = await watch().first(1_000);
-    expect(snapshot.instances).toHaveLength(3);
-    expect(snapshot.passing.map(({ port }) => port)).toEqual([1]);
-    expect(snapshot.passingOrWarning.map(({ port }) => port)).toEqual([1, 2]);
-    expect(Object.isFrozen(snapshot)).toBe(true);
-    expect(Object.isFrozen(snapshot.instances)).toBe(true);
-    expect(Object.isFrozen(snapshot.instances[0]?.tags)).toBe(true);
+    watch();
+    await clock.advance(100);
+    const { instances, passing, passingOrWarning } = seen();
+    expect(instances).toHaveLength(3);
+    expect(passing.map(({ port }) => port)).toEqual([1]);
+    expect(passingOrWarning.map(({ port }) => port)).toEqual([1, 2]);
+    expect(ports()).toEqual([1]);
+    expect(Object.isFrozen(watcher.snapshot)).toBe(true);
+    expect(Object.isFrozen(instances)).toBe(true);
+    expect(Object.isFrozen(instances[0]?.tags)).toBe(true);
+    registry.setStatus('inventory-1', 'critical');
+    await clock.advance(1_000);
+    expect(ports()).toEqual([2]); // in need
   });
 
-  it('completes for its subscribers, and refuses who still waits, when it stops', async () => {
+  it('marks a list of a registry without a leader, and goes on looking for a better one', async () => {
+    put(1);
+    registry.answerAs('stale');
+    watch();
+    await clock.advance(100);
+    expect(watcher.snapshot?.source).toBe('stale');
+    registry.answerAs('live');
+    await clock.advance(1_000);
+    expect(watcher.snapshot?.source).toBe('live');
+    expect(watcher.snapshot?.difference.changed).toEqual([]);
+  });
+
+  it('completes for its subscribers when it stops', async () => {
     let completed = false;
     watch().snapshots$.subscribe({ complete: () => (completed = true) });
     watcher.stop();
     expect(completed).toBe(true);
+  });
+
+  describe('in doubt of an answer', () => {
+    beforeEach(async () => {
+      put(1, 2, 3);
+      watch();
+      await clock.advance(1_000);
+    });
+
+    it('F09 keeps instances that answer, though the registry lists none, and drops the doubt when it lists them again', async () => {
+      registry.lie([]);
+      await clock.advance(20_000);
+      expect(ports()).toEqual([1, 2, 3]);
+      expect(watcher.report.state).toBe('in doubt');
+      expect(watcher.snapshot?.suspects.map(({ port }) => port)).toEqual([1, 2, 3]);
+      expect(watcher.explain(instance(0))).toMatchObject({ verdict: 'suspect' });
+      registry.tellTheTruth();
+      await clock.advance(1_000);
+      expect(ports()).toEqual([1, 2, 3]);
+      expect(watcher.snapshot?.suspects).toEqual([]);
+      expect(told('list.suspect')).toHaveLength(1);
+      expect(told('list.dismissed')).toEqual([
+        expect.objectContaining({ returned: ['inventory-1', 'inventory-2', 'inventory-3'] }),
+      ]);
+      expect(told('instance.removed')).toEqual([]);
+      // A doubtful list is not what the next process is to start with.
+      expect(remembered.every(({ instances }) => instances.length === 3)).toBe(true);
+    });
+
+    it('F10 believes it at once when the instances refuse', async () => {
+      for (const port of [1, 2, 3]) sightings.set(port, 'refuses');
+      registry.lie([]);
+      await settle();
+      expect(ports()).toEqual([]);
+      expect(told('list.believed')).toEqual([
+        expect.objectContaining({ reason: 'it refuses connections', after: 0 }),
+      ]);
+      expect(told('service.unavailable')).toHaveLength(1);
+    });
+
+    it('F10 believes an instance at once that says itself that it is not ready', async () => {
+      for (const port of [1, 2]) sightings.set(port, 'not ready');
+      registry.lie(registry.requests.watch ? [instance(2)] : []);
+      await settle();
+      expect(ports()).toEqual([3]);
+    });
+
+    it('F10 believes it after 30 s in any case', async () => {
+      registry.lie([]);
+      await clock.advance(29_000);
+      expect(ports()).toEqual([1, 2, 3]);
+      await clock.advance(3_500);
+      expect(ports()).toEqual([]);
+      expect(told('list.believed')[0]?.reason).toMatch(/still not listed after 30 s/);
+    });
+
+    it('believes at once that half of them are gone, and that all are critical', async () => {
+      registry.put({ service: 'inventory', port: 4 });
+      await clock.advance(1_000);
+      registry.remove('inventory-1');
+      registry.remove('inventory-2');
+      await clock.advance(1_000);
+      expect(ports()).toEqual([3, 4]);
+      for (const id of ['inventory-3', 'inventory-4']) registry.setStatus(id, 'critical');
+      await clock.advance(2_000);
+      expect(ports()).toEqual([]);
+      expect(told('list.suspect')).toEqual([]);
+    });
+
+    it('takes new instances in while it doubts that the old ones are gone', async () => {
+      registry.lie([registry.put({ service: 'inventory', port: 9 })]);
+      await clock.advance(500);
+      expect(ports()).toEqual([9, 1, 2, 3]);
+      sightings.set(2, 'refuses');
+      await clock.advance(3_000);
+      expect(ports()).toEqual([9, 1, 3]);
+    });
+
+    it('asks for a consistent answer, takes that, and asks the watch anew', async () => {
+      const watches = registry.requests.watch;
+      registry.lie([], { certain: true });
+      await settle();
+      expect(registry.requests.confirm).toBe(1);
+      expect(ports()).toEqual([1, 2, 3]);
+      registry.tellTheTruth();
+      await clock.advance(3_000);
+      expect(registry.requests.watch).toBeGreaterThan(watches);
+      expect(ports()).toEqual([1, 2, 3]);
+      expect(watcher.report.state).toBe('current');
+    });
+
+    it('does not ask often while the doubt lasts', async () => {
+      registry.lie([]);
+      await clock.advance(25_000);
+      expect(registry.requests.confirm).toBeLessThanOrEqual(6);
+      expect(probed).toBeLessThanOrEqual(3 * 20);
+    });
   });
 });

@@ -23,7 +23,7 @@ describe('describeRegistration', () => {
       port: 3000,
       secure: false,
       tags: [],
-      meta: {},
+      meta: { 'rookery-ready': '/health/ready' },
       weights: undefined,
       taggedAddresses: {},
       maintenance: undefined,
@@ -52,7 +52,7 @@ describe('describeRegistration', () => {
       listening,
       starting,
     );
-    expect(meta).toEqual({ n: '1', b: 'true', t: 'x' });
+    expect(meta).toMatchObject({ n: '1', b: 'true', t: 'x' });
   });
 
   it('checks where the process listens, unless the address is another one that it was told', () => {

@@ -1,5 +1,5 @@
 import { formatDuration, toMilliseconds, type Duration } from '../configuration/duration.js';
-import { hostAndPort } from '../registry/service-instance.js';
+import { hostAndPort, READINESS_META } from '../registry/service-instance.js';
 import type { RegistrationCheck, ServiceRegistration } from '../registry/service-registration.js';
 import { checkIdOf, type CheckOptions } from './check-options.js';
 import type { ServiceOptions } from './service-options.js';
@@ -38,6 +38,7 @@ export function describeRegistration(
   const zone = options.zone ?? listening.zone;
   const meta: NonNullable<ServiceOptions['meta']> = {
     ...(zone === undefined ? {} : { [ZONE_META]: zone }),
+    ...(listening.hasHealthPath ? { [READINESS_META]: `${listening.healthPath}/ready` } : {}),
     ...options.meta,
   };
   const tagged = Object.entries(options.taggedAddresses ?? {}).map(

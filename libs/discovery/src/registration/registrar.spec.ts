@@ -293,8 +293,8 @@ describe('Registrar', () => {
     registry.remove(ID);
     await clock.advance(500);
     const statuses: string[] = [];
-    for await (const list of registry.watch('inventory', {}, new AbortController().signal)) {
-      statuses.push(...list.map(({ status }) => status));
+    for await (const { instances } of registry.watch('inventory', {}, new AbortController().signal)) {
+      statuses.push(...instances.map(({ status }) => status));
       break;
     }
     expect(statuses).toEqual(['critical']);

@@ -31,7 +31,7 @@ export interface ServiceOptions {
   /** The instance speaks TLS. Default: whether the app's own server does. */
   secure?: boolean;
   tags?: readonly string[];
-  /** At most 62 entries; numbers and booleans are written as text. */
+  /** At most 61 entries; numbers and booleans are written as text. */
   meta?: Readonly<Record<string, string | number | boolean>>;
   /** Where it runs, for callers that prefer what is near; in `meta.zone`. Default: `ROOKERY_ZONE`, else that of the agent's node. */
   zone?: string;
@@ -45,7 +45,7 @@ export interface ServiceOptions {
   registerAfter?: Duration;
 }
 
-const MOST_META = 62; // Consul takes 64; two are kept, for TLS and for the zone
+const MOST_META = 61; // Consul takes 64; three are kept: for TLS, the zone and the path of readiness
 const LONGEST_META_KEY = 128;
 const LONGEST_META_VALUE = 512; // bytes
 const port = wholeNumber(1, 65_535, 'leave it out to use the port the app listens on');

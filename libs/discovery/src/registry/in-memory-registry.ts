@@ -1,7 +1,8 @@
 import { EventEmitter, on } from 'node:events';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { freezeInstance, type InstanceStatus, type ServiceInstance } from './service-instance.js';
-import { matchesLabels, type ServiceQuery } from './service-query.js';
+import type { InstanceList, ListSource } from './instance-source.js';
+import type { SourceQuery } from './service-query.js';
 import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
 import { ServiceRegistry, type RegistrationChange } from './service-registry.js';
 
@@ -24,6 +25,9 @@ export class InMemoryRegistry extends ServiceRegistry {
   readonly #instances = new Map<string, ServiceInstance>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #failing = false;
+  #shown: readonly ServiceInstance[] | undefined;
+  #isCertain = false;
+  #source: ListSource = 'live';
   #restarts = 0;
   /** How often each method was called, so that a test can tell what was *not* asked. */
   readonly requests = {
@@ -35,6 +39,7 @@ export class InMemoryRegistry extends ServiceRegistry {
     setMaintenance: 0,
     ping: 0,
     watch: 0,
+    confirm: 0,
     services: 0,
   };
   /** What was registered here, by id, as the registry keeps it. */
@@ -195,16 +200,43 @@ export class InMemoryRegistry extends ServiceRegistry {
     return { leader: true };
   }
 
-  override watch(
-    service: string,
-    query: ServiceQuery,
-    signal: AbortSignal,
-  ): AsyncIterable<ServiceInstance[]> {
+  override watch(service: string, query: SourceQuery, signal: AbortSignal): AsyncIterable<InstanceList> {
     this.requests.watch++;
     return this.#watched(
-      () => [...this.#instances.values()].filter((i) => i.service === service && matchesLabels(i, query)),
+      () => ({ instances: this.#shown ?? this.#held(service, query), source: this.#source }),
       signal,
     );
+  }
+
+  override async confirm(service: string, query: SourceQuery): Promise<readonly ServiceInstance[]> {
+    this.requests.confirm++;
+    this.#check();
+    return this.#isCertain ? this.#held(service, query) : (this.#shown ?? this.#held(service, query));
+  }
+
+  #held(service: string, { datacenter }: SourceQuery): ServiceInstance[] {
+    return [...this.#instances.values()].filter(
+      (i) => i.service === service && (datacenter === undefined || i.datacenter === datacenter),
+    );
+  }
+
+  /** Answers with this list though it holds another; `certain`: who asks for confirmation is told the truth. */
+  lie(instances: readonly ServiceInstance[], { certain = false } = {}): void {
+    this.#shown = instances;
+    this.#isCertain = certain;
+    this.#changes.emit('change');
+  }
+
+  /** Ends the lie. */
+  tellTheTruth(): void {
+    this.#shown = undefined;
+    this.#changes.emit('change');
+  }
+
+  /** What it says of its lists from now on. */
+  answerAs(source: ListSource): void {
+    this.#source = source;
+    this.#changes.emit('change');
   }
 
   override async services(): Promise<Record<string, string[]>> {

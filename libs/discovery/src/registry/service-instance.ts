@@ -36,6 +36,18 @@ export function hostAndPort(instance: Pick<ServiceInstance, 'address' | 'port'>)
   return `${host}:${instance.port}`;
 }
 
+/** Tells instances apart: an id is unique on its node only. */
+export function instanceKey({
+  id,
+  node,
+  datacenter,
+}: Pick<ServiceInstance, 'id' | 'node' | 'datacenter'>): string {
+  return `${datacenter}/${node}/${id}`;
+}
+
 export function originOf(instance: Pick<ServiceInstance, 'address' | 'port' | 'secure'>): string {
   return `${instance.secure ? 'https' : 'http'}://${hostAndPort(instance)}`;
 }
+
+/** The entry of `meta` under which an app of ours tells the path of its readiness, for others who doubt the registry. */
+export const READINESS_META = 'rookery-ready';

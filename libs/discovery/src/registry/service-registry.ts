@@ -1,5 +1,4 @@
-import type { ServiceInstance } from './service-instance.js';
-import type { ServiceQuery } from './service-query.js';
+import { InstanceSource } from './instance-source.js';
 import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
 import type { WorkerReporterSource } from './worker-reporter.js';
 
@@ -7,15 +6,10 @@ import type { WorkerReporterSource } from './worker-reporter.js';
 export type RegistrationChange = 'changed' | 'unlisted';
 
 /**
- * The port to a registry. An adapter moves data and reports errors; everything that makes this safe (backoff, one loop
- * per query, suppression of equal lists, repair of a lost registration) is written once, in the core, above it.
- *
- * Every method rejects with a `DiscoveryError`, ends when its signal aborts, and has a deadline of its own.
+ * The port to a registry: where instances are looked up, and where this app is registered. What makes it safe (the repair
+ * of a lost registration among it) is written once, in the core, above it.
  */
-export abstract class ServiceRegistry {
-  /** For messages: the kind of registry and where it is, such as `Consul at http://127.0.0.1:8500`. */
-  abstract readonly description: string;
-
+export abstract class ServiceRegistry extends InstanceSource {
   /** The host we would dial, to find the interface that routes to it. Undefined: a local socket file. */
   abstract readonly host: string | undefined;
 
@@ -68,24 +62,4 @@ export abstract class ServiceRegistry {
 
   /** Takes a registered instance out of use for a reason; undefined puts it back. */
   abstract setMaintenance(id: string, reason: string | undefined, signal: AbortSignal): Promise<void>;
-
-  /** Whether the registry answers, and whether what answers has a leader behind it. */
-  abstract ping(signal: AbortSignal): Promise<{ readonly leader: boolean }>;
-
-  /**
-   * Yields the complete list of a service's instances, whatever their status: at once, and again after every change
-   * (the same list twice is allowed). Throws on any error; the caller then starts a new iterator, so an adapter never
-   * carries a position over an error.
-   */
-  abstract watch(
-    service: string,
-    query: ServiceQuery,
-    signal: AbortSignal,
-  ): AsyncIterable<readonly ServiceInstance[]>;
-
-  /** Names of all services and their tags. */
-  abstract services(signal: AbortSignal): Promise<Readonly<Record<string, readonly string[]>>>;
-
-  /** Releases every socket and timer. */
-  abstract close(): Promise<void>;
 }

@@ -1,0 +1,169 @@
+import type { DiscoveryEvent } from '../events/discovery-event.js';
+import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
+import { pause, type Clock } from '../timing/clock.js';
+import { probeAll, type InstanceProbe } from './instance-probe.js';
+import { judge, suspectsIn, type Sighting } from './list-belief.js';
+
+export interface DoubtOptions {
+  readonly clock: Clock;
+  readonly probe: InstanceProbe;
+  /** The list as surely as the registry can tell it. */
+  readonly confirm: (signal: AbortSignal) => Promise<readonly ServiceInstance[]>;
+  /** Some suspects were dropped. */
+  readonly onDropped: () => void;
+  /** The registry lists suspects after all: this is its list. */
+  readonly onListed: (instances: readonly ServiceInstance[]) => void;
+  readonly tell: (
+    event:
+      | Pick<Extract<DiscoveryEvent, { type: 'list.suspect' }>, 'type' | 'missing' | 'reason'>
+      | Pick<Extract<DiscoveryEvent, { type: 'list.believed' }>, 'type' | 'dropped' | 'reason' | 'after'>
+      | Pick<Extract<DiscoveryEvent, { type: 'list.dismissed' }>, 'type' | 'returned' | 'reason' | 'after'>,
+  ) => void;
+}
+
+interface Suspect {
+  readonly instance: ServiceInstance;
+  readonly since: number;
+  sighting: Sighting | undefined;
+}
+
+const FIRST_LOOK_AGAIN_MS = 250;
+const LONGEST_LOOK_AGAIN_MS = 2_000;
+const FIRST_CONFIRMATION_AGAIN_MS = 1_000;
+const LONGEST_CONFIRMATION_AGAIN_MS = 30_000;
+const CALM_MS = 60_000;
+
+/** Keeps those in use that an unbelievable answer leaves out, until it is known whether they are gone. */
+export class Doubt {
+  readonly #options: DoubtOptions;
+  readonly #suspects = new Map<string, Suspect>();
+  #isLooking = false;
+  #confirmAt = -Infinity;
+  #confirmEvery = FIRST_CONFIRMATION_AGAIN_MS;
+
+  constructor(options: DoubtOptions) {
+    this.#options = options;
+  }
+
+  get suspects(): readonly ServiceInstance[] {
+    return [...this.#suspects.values()].map(({ instance }) => instance);
+  }
+
+  /** Why an instance is a suspect; undefined: it is none. */
+  explain(instance: ServiceInstance): string | undefined {
+    const suspect = this.#suspects.get(instanceKey(instance));
+    if (!suspect) return undefined;
+    const doubtedFor = Math.round(this.#options.clock.now() - suspect.since);
+    return `the registry does not list it since ${doubtedFor} ms; ${judge(suspect.sighting, doubtedFor).reason}`;
+  }
+
+  /** Looks at an answer; whoever is a suspect afterwards stays in use, and is looked into until the signal aborts. */
+  examine(inUse: readonly ServiceInstance[], answer: readonly ServiceInstance[], signal: AbortSignal): void {
+    const { clock, tell } = this.#options;
+    const missing = suspectsIn(inUse, answer);
+    const keys = new Set(missing.map(instanceKey));
+    const cleared = [...this.#suspects].filter(([key]) => !keys.has(key));
+    this.#dismiss(cleared, answer, 'it is listed again');
+    const added = missing.filter((instance) => !this.#suspects.has(instanceKey(instance)));
+    if (added.length === 0) return;
+    for (const instance of added)
+      this.#suspects.set(instanceKey(instance), { instance, since: clock.now(), sighting: undefined });
+    tell({
+      type: 'list.suspect',
+      missing: added.map(({ id }) => id),
+      reason: `an answer lists ${answer.length} instances and leaves out ${missing.length} of ${inUse.length} in use`,
+    });
+    if (!this.#isLooking) void this.#investigate(signal);
+  }
+
+  async #investigate(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    this.#isLooking = true;
+    let nextLook = FIRST_LOOK_AGAIN_MS;
+    try {
+      while (this.#suspects.size > 0) {
+        await Promise.all([this.#look(), this.#isConfirmationDue() ? this.#confirm(signal) : undefined]);
+        if (this.#suspects.size === 0) break;
+        await pause(clock, nextLook, signal);
+        nextLook = Math.min(nextLook * 2, LONGEST_LOOK_AGAIN_MS);
+      }
+    } catch {
+      // Not watched any more: nobody is in doubt.
+      this.#suspects.clear();
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** A registry that gives two answers, in turns, is not asked in a hot loop. */
+  #isConfirmationDue(): boolean {
+    const now = this.#options.clock.now();
+    if (now < this.#confirmAt) return false;
+    const isCalm = now - this.#confirmAt > CALM_MS;
+    this.#confirmEvery = isCalm
+      ? FIRST_CONFIRMATION_AGAIN_MS
+      : Math.min(this.#confirmEvery * 2, LONGEST_CONFIRMATION_AGAIN_MS);
+    this.#confirmAt = now + this.#confirmEvery;
+    return true;
+  }
+
+  async #look(): Promise<void> {
+    const { clock, probe, tell, onDropped } = this.#options;
+    const looked = [...this.#suspects.values()];
+    const sightings = await probeAll(
+      looked.map(({ instance }) => instance),
+      probe,
+    );
+    const gone = new Map<string, Suspect[]>();
+    looked.forEach((suspect, at) => {
+      suspect.sighting = sightings[at];
+      const key = instanceKey(suspect.instance);
+      const verdict = judge(suspect.sighting, clock.now() - suspect.since);
+      // It may have been listed again while it was looked at.
+      if (!verdict.gone || this.#suspects.get(key) !== suspect) return;
+      this.#suspects.delete(key);
+      gone.set(verdict.reason, [...(gone.get(verdict.reason) ?? []), suspect]);
+    });
+    for (const [reason, suspects] of gone) {
+      tell({
+        type: 'list.believed',
+        dropped: suspects.map(({ instance }) => instance.id),
+        reason,
+        after: this.#longest(suspects),
+      });
+    }
+    if (gone.size > 0) onDropped();
+  }
+
+  async #confirm(signal: AbortSignal): Promise<void> {
+    const { confirm, onListed } = this.#options;
+    // A registry that cannot say makes nothing surer.
+    const answer = await confirm(signal).catch(() => undefined);
+    if (!answer || signal.aborted) return;
+    const listed = new Set(answer.map(instanceKey));
+    const returned = [...this.#suspects].filter(([key]) => listed.has(key));
+    if (returned.length === 0) return;
+    this.#dismiss(returned, answer, 'the registry lists it when it is asked for a consistent answer');
+    onListed(answer);
+  }
+
+  #dismiss(cleared: [string, Suspect][], answer: readonly ServiceInstance[], reason: string): void {
+    if (cleared.length === 0) return;
+    for (const [key] of cleared) this.#suspects.delete(key);
+    const listed = new Set(answer.map(instanceKey));
+    const returned = cleared.filter(([key]) => listed.has(key)).map(([, suspect]) => suspect);
+    const dropped = cleared.filter(([key]) => !listed.has(key)).map(([, suspect]) => suspect);
+    const { tell } = this.#options;
+    const ids = (suspects: Suspect[]): string[] => suspects.map(({ instance }) => instance.id);
+    if (returned.length > 0)
+      tell({ type: 'list.dismissed', returned: ids(returned), reason, after: this.#longest(returned) });
+    if (dropped.length > 0) {
+      const why = 'most of the others are listed again';
+      tell({ type: 'list.believed', dropped: ids(dropped), reason: why, after: this.#longest(dropped) });
+    }
+  }
+
+  #longest(suspects: readonly Suspect[]): number {
+    return Math.round(this.#options.clock.now() - Math.min(...suspects.map(({ since }) => since)));
+  }
+}

@@ -1,0 +1,274 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
+import { map } from 'rxjs';
+import type { DiscoveryEvent } from '../events/discovery-event.js';
+import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import { Reachability } from '../registry/reachability.js';
+import type { ServiceQuery } from '../registry/service-query.js';
+import { StaticRegistry } from '../registry/static.registry.js';
+import type { Sighting } from './list-belief.js';
+import { ServiceCatalog, type CatalogOptions } from './service-catalog.js';
+import { usableInstances, type ServiceSnapshot } from './service-snapshot.js';
+
+describe('ServiceCatalog', () => {
+  let clock: FakeClock;
+  let logger: RecordingLogger;
+  let registry: InMemoryRegistry;
+  let catalog: ServiceCatalog;
+  let events: DiscoveryEvent[];
+  let sightings: Map<number, Sighting>;
+  const open = (options: Partial<CatalogOptions> = {}): ServiceCatalog =>
+    (catalog = new ServiceCatalog(registry, {
+      clock,
+      random: () => 0.5,
+      logger,
+      reachability: new Reachability(),
+      probe: async ({ port }) => sightings.get(port) ?? 'answers',
+      firstListTimeout: 5_000,
+      emit: (event) => events.push(event),
+      ...options,
+    }));
+  const ports = async (query: ServiceQuery = {}): Promise<number[]> =>
+    usableInstances(await catalog.snapshot('inventory', query), query).map(({ port }) => port);
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    logger = new RecordingLogger();
+    registry = new InMemoryRegistry();
+    events = [];
+    sightings = new Map();
+  });
+  afterEach(async () => {
+    await catalog.close();
+    await settle();
+    expect(clock.pending).toBe(0);
+  });
+
+  describe('with one registry', () => {
+    beforeEach(() => {
+      open();
+      const service = 'inventory';
+      registry.put({ service, port: 1, tags: ['a', 'b'], meta: { tier: 'gold', version: '1.2.0' } });
+      registry.put({ service, port: 2, tags: ['a'], meta: { version: '2.0.1' } });
+      registry.put({ service, port: 3, status: 'warning', meta: { version: '2.1.0' } });
+      registry.put({ service, port: 4, meta: { version: 'latest' } });
+    });
+
+    it('shares one watch among all queries that only narrow its list down', async () => {
+      expect(await ports()).toEqual([1, 2, 4]);
+      expect(await ports({ tags: ['a'] })).toEqual([1, 2]);
+      expect(await ports({ tags: ['b', 'a'], meta: { tier: 'gold' } })).toEqual([1]);
+      expect(await ports({ version: '^2' })).toEqual([2]);
+      expect(await ports({ version: '^2', includeWarning: true })).toEqual([2, 3]);
+      expect(await ports({ version: '>=2.1' })).toEqual([3]); // in need: none that passes
+      expect(await ports({ version: '^9' })).toEqual([]);
+      expect(registry.requests.watch).toBe(1);
+      expect(catalog.watches).toBe(1);
+      await ports({ datacenter: 'dc1' });
+      expect(registry.requests.watch).toBe(2);
+    });
+
+    it('refuses a query that would silently mean everybody, in one message', async () => {
+      const wrong = { tag: 'a', version: 'newest', failover: [] } as ServiceQuery;
+      const refused = catalog.snapshot('inventory', wrong);
+      await expect(refused).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
+      await expect(refused).rejects.toThrow(/query\.version = "newest": must be a semver range.*query\.tag/);
+      expect(registry.requests.watch).toBe(0);
+      // Also when its service is known already.
+      await ports();
+      await expect(ports({ tag: 'a' } as ServiceQuery)).rejects.toThrow(/query\.tag: unknown/);
+      await expect(ports({ tags: 5 } as unknown as ServiceQuery)).rejects.toThrow(
+        /query\.tags = 5: must be an array/,
+      );
+      await expect(ports({ failover: 'dc2' } as unknown as ServiceQuery)).rejects.toThrow(/query\.failover/);
+    });
+
+    it('emits to a narrowed view only what is new in it', async () => {
+      const versions: [number, number][] = [];
+      const subscription = catalog
+        .watch('inventory', { tags: ['a'] })
+        .subscribe(({ version, passing }) => versions.push([version, passing.length]));
+      await clock.advance(100);
+      registry.setStatus('inventory-4', 'critical');
+      await clock.advance(1_000);
+      registry.remove('inventory-1');
+      await clock.advance(1_000);
+      subscription.unsubscribe();
+      expect(versions).toEqual([
+        [1, 2],
+        [2, 1],
+      ]);
+    });
+
+    it('isolates subscribers from each other: one that throws is logged, and goes on', async () => {
+      const seen: number[] = [];
+      const bad = catalog
+        .watch('inventory')
+        .pipe(map(({ version }) => version))
+        .subscribe((version) => {
+          seen.push(version);
+          throw new Error('handler bug');
+        });
+      const good: ServiceSnapshot[] = [];
+      const other = catalog.watch('inventory').subscribe((snapshot) => good.push(snapshot));
+      await clock.advance(100);
+      registry.put({ service: 'inventory', port: 5 });
+      await clock.advance(1_000);
+      expect(seen).toEqual([1, 2]);
+      expect(good).toHaveLength(2);
+      expect(logger.matching(/error .*"inventory" threw: handler bug/)).toHaveLength(2);
+      bad.unsubscribe();
+      other.unsubscribe();
+    });
+
+    it('ends a watch after five minutes without use, and begins a new one with the next use', async () => {
+      await ports();
+      const subscription = catalog.watch('inventory', { datacenter: 'dc1' }).subscribe();
+      await clock.advance(4 * 60_000);
+      await ports();
+      await clock.advance(4 * 60_000);
+      expect(catalog.watches).toBe(2);
+      await clock.advance(3 * 60_000);
+      expect(catalog.watches).toBe(1); // the subscribed one goes on
+      subscription.unsubscribe();
+      await clock.advance(6 * 60_000);
+      expect(catalog.watches).toBe(0);
+      expect(clock.pending).toBe(0);
+      expect(await ports()).toEqual([1, 2, 4]);
+      expect(catalog.watches).toBe(1);
+    });
+
+    it('has the last list of an ended watch when the registry is away at its next use', async () => {
+      await ports();
+      await clock.advance(10 * 60_000);
+      expect(catalog.watches).toBe(0);
+      registry.fail();
+      expect(await ports()).toEqual([1, 2, 4]);
+      expect((await catalog.snapshot('inventory')).age).toBeGreaterThan(0);
+      await clock.advance(60 * 60_000);
+      expect(await ports()).toEqual([1, 2, 4]);
+      expect(catalog.watches).toBe(1); // no watch is ended while the registry is away
+    });
+
+    it('explains who is used and who is not, and why', async () => {
+      registry.setStatus('inventory-2', 'maintenance');
+      const { instances, lists, usable } = await catalog.explain('inventory', { meta: { version: '1.2.0' } });
+      expect(usable).toBe(1);
+      expect(instances.map(({ id, verdict, why }) => [id, verdict, why])).toEqual([
+        ['inventory-1', 'used', 'its checks pass'],
+        ['inventory-2', 'filtered', 'its meta.version is "2.0.1", not "1.2.0"'],
+        ['inventory-3', 'filtered', 'its meta.version is "2.1.0", not "1.2.0"'],
+        ['inventory-4', 'filtered', 'its meta.version is "latest", not "1.2.0"'],
+      ]);
+      expect(lists).toEqual([
+        expect.objectContaining({
+          state: 'current',
+          inUse: true,
+          source: 'the in-memory registry',
+          rounds: 1,
+        }),
+      ]);
+      const all = await catalog.explain('inventory');
+      expect(all.instances.map(({ verdict }) => verdict)).toEqual(['used', 'maintenance', 'warning', 'used']);
+      registry.fail();
+      const none = await catalog.explain('never-seen');
+      expect(none).toMatchObject({ snapshot: undefined, usable: 0, instances: [] });
+      expect(none.lists[0]).toMatchObject({
+        state: 'failing',
+        error: expect.stringMatching(/told to fail/) as unknown,
+      });
+      expect(catalog.explainAll().map(({ service }) => service)).toEqual([
+        'inventory',
+        'inventory',
+        'never-seen',
+      ]);
+    });
+  });
+
+  describe('with several datacenters', () => {
+    const query = { failover: { to: ['dc2', 'dc3'], below: 2, returnAfter: '10s' } } as const;
+    beforeEach(() => {
+      open();
+      for (const [port, datacenter] of [
+        [11, 'dc2'],
+        [12, 'dc2'],
+        [21, 'dc3'],
+        [22, 'dc3'],
+      ] as const)
+        registry.put({ service: 'inventory', port, datacenter });
+      for (const port of [1, 2]) registry.put({ service: 'inventory', port, datacenter: 'dc1' });
+    });
+    const local = { ...query, datacenter: 'dc1' };
+
+    it('fails over at once below the threshold, and returns after a while of good behaviour', async () => {
+      expect(await ports(local)).toEqual([1, 2]);
+      registry.setStatus('inventory-2', 'critical');
+      await clock.advance(200);
+      expect(await ports(local)).toEqual([11, 12]);
+      registry.setStatus('inventory-11', 'critical');
+      await clock.advance(1_000);
+      expect(await ports(local)).toEqual([21, 22]);
+      registry.setStatus('inventory-2', 'passing');
+      await clock.advance(9_000);
+      expect(await ports(local)).toEqual([21, 22]);
+      await clock.advance(3_000);
+      expect(await ports(local)).toEqual([1, 2]);
+      const moves = events.filter((event) => event.type === 'service.failover');
+      expect(moves.map(({ from, to }) => `${from} ${to}`)).toEqual(['dc1 dc2', 'dc2 dc3', 'dc3 dc1']);
+      expect(moves[0]).toMatchObject({ reason: 'dc1 has 1 usable instances, dc2 has 2' });
+    });
+
+    it('explains the lists that are not in use', async () => {
+      const { lists, instances } = await catalog.explain('inventory', local);
+      expect(lists.map(({ name, inUse }) => [name, inUse])).toEqual([
+        ['dc1', true],
+        ['dc2', false],
+        ['dc3', false],
+      ]);
+      expect(instances.filter(({ verdict }) => verdict === 'other list')).toHaveLength(4);
+    });
+  });
+
+  describe('with several sources', () => {
+    it('uses the first that has usable instances, and returns at once', async () => {
+      open({ sources: ['registry', new StaticRegistry({ inventory: ['10.0.0.1:91', '10.0.0.1:92'] })] });
+      expect(await ports()).toEqual([91, 92]);
+      registry.put({ service: 'inventory', port: 1 });
+      await clock.advance(6_000);
+      expect(await ports()).toEqual([1]);
+      registry.setStatus('inventory-1', 'critical');
+      await clock.advance(1_000);
+      expect(await ports()).toEqual([91, 92]);
+      expect(await catalog.services(new AbortController().signal)).toEqual(['inventory']);
+    });
+
+    it('has instances when the registry is away from the start', async () => {
+      registry.fail();
+      open({ sources: ['registry', new StaticRegistry({ inventory: ['10.0.0.1:91'] })] });
+      expect(await ports()).toEqual([91]);
+      expect(await catalog.services(new AbortController().signal)).toEqual(['inventory']);
+      await expect(catalog.snapshot('orders')).resolves.toMatchObject({ instances: [] });
+    });
+
+    it('can put a list of its own first', async () => {
+      registry.put({ service: 'inventory', port: 1 });
+      registry.put({ service: 'orders', port: 2 });
+      open({ sources: [new StaticRegistry({ inventory: ['127.0.0.1:3000'] }), 'registry'] });
+      expect(await ports()).toEqual([3000]);
+      expect((await catalog.snapshot('orders')).usable.map(({ port }) => port)).toEqual([2]);
+    });
+
+    it('merges all of them on demand, the first of two instances with one id', async () => {
+      registry.put({ service: 'inventory', port: 1, id: 'same' });
+      const fixed = new StaticRegistry({
+        inventory: [{ address: '10.0.0.1', port: 91, id: 'same' }, '10.0.0.1:92'],
+      });
+      open({ sources: ['registry', fixed], merge: 'all' });
+      await catalog.snapshot('inventory');
+      await clock.advance(100);
+      expect(await ports()).toEqual([1, 92]);
+      const { instances } = await catalog.explain('inventory');
+      expect(instances.map(({ verdict }) => verdict)).toEqual(['used', 'other list', 'used']);
+    });
+  });
+});

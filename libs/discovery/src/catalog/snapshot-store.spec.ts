@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FakeClock } from '@rookery/test-support';
+import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import type { SavedList } from './saved-list.js';
+import { SnapshotStore } from './snapshot-store.js';
+
+describe('SnapshotStore', () => {
+  let home: string;
+  let directory: string;
+  let clock: FakeClock;
+  let failures: string[];
+  const open = (): SnapshotStore =>
+    new SnapshotStore({ clock, directory, onFailure: (_, reason) => failures.push(reason) });
+  const registry = new InMemoryRegistry();
+  const list = (...ports: number[]): SavedList => ({
+    instances: ports.map((port) =>
+      registry.put({
+        service: 'inventory',
+        port,
+        tags: ['ä'],
+        meta: { k: '"\n' },
+        zone: port === 1 ? 'z' : undefined,
+      }),
+    ),
+    source: 'live',
+    confirmedAt: 1_000,
+  });
+  const file = (): string => join(directory, readdirSync(directory)[0] ?? '');
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'rookery-store-'));
+    directory = join(home, 'deep', 'snapshots');
+    clock = new FakeClock();
+    failures = [];
+  });
+  afterEach(() => rmSync(home, { recursive: true }));
+
+  it('gives back what was saved, frozen, as a list from disk, to another process', async () => {
+    const store = open();
+    store.save('a', list(1, 2));
+    await store.flush();
+    const loaded = await open().load('a');
+    expect(loaded).toEqual({ ...list(1, 2), source: 'disk' });
+    expect(Object.isFrozen(loaded?.instances[0]?.meta)).toBe(true);
+    expect(statSync(file()).mode & 0o777).toBe(0o600);
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(await open().load('b')).toBeUndefined();
+    expect(failures).toEqual([]);
+  });
+
+  it('writes only the last of many changes, and one that is unchanged only now and then', async () => {
+    const store = open();
+    for (let port = 1; port <= 50; port++) store.save('a', list(port));
+    await clock.advance(1_000);
+    await store.flush();
+    expect((await open().load('a'))?.instances.map(({ port }) => port)).toEqual([50]);
+    const before = statSync(file()).ino;
+    const same = list(50);
+    store.save('a', same);
+    await store.flush();
+    const after = statSync(file()).ino;
+    expect(after).not.toBe(before);
+    store.save('a', same);
+    await clock.advance(10_000);
+    expect(statSync(file()).ino).toBe(after);
+    await clock.advance(300_000);
+    store.save('a', same);
+    await store.flush();
+    expect(statSync(file()).ino).not.toBe(after);
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each<[string, (bytes: string) => string, RegExp]>([
+    ['cut short', (bytes) => bytes.slice(0, 40), /JSON|Unterminated/],
+    ['empty', () => '', /JSON/],
+    ['changed', (bytes) => bytes.replace('3000', '3001'), /checksum/],
+    ['something else', () => '{"hello":1}', /no snapshot/],
+    ['zeros', (bytes) => '\0'.repeat(bytes.length), /JSON/],
+  ])('reports and ignores a file that is %s', async (_, change, reason) => {
+    const store = open();
+    store.save('a', list(3000));
+    await store.flush();
+    writeFileSync(file(), change(readFileSync(file(), 'utf8')));
+    expect(await store.load('a')).toBeUndefined();
+    expect(failures).toEqual([expect.stringMatching(reason)]);
+  });
+
+  it('does not take the file of one list for another', async () => {
+    const store = open();
+    store.save('a', list(1));
+    await store.flush();
+    const bytes = readFileSync(file());
+    const [a] = readdirSync(directory);
+    store.save('b', list(2));
+    await store.flush();
+    const b = readdirSync(directory).find((name) => name !== a) ?? '';
+    writeFileSync(join(directory, b), bytes);
+    expect(await store.load('b')).toBeUndefined();
+    expect(failures).toEqual(['it is ignored: it is the list of another query']);
+  });
+
+  it('is never read half, however many write the same file', async () => {
+    const stores = Array.from({ length: 4 }, open);
+    const writing = stores.map(async (store, n) => {
+      for (let round = 0; round < 25; round++) {
+        store.save('a', list(...Array.from({ length: 20 * (n + 1) }, (_, at) => at + 1)));
+        await store.flush();
+        expect(((await store.load('a'))?.instances.length ?? 0) % 20).toBe(0);
+      }
+    });
+    await Promise.all(writing);
+    expect(failures).toEqual([]);
+    expect(readdirSync(directory)).toHaveLength(1); // no temporary file is left
+  });
+
+  it('tells once of a folder that cannot be written, and again after it could', async () => {
+    writeFileSync(join(home, 'deep'), 'a file where the folder should be');
+    const store = open();
+    for (let n = 1; n <= 3; n++) {
+      store.save('a', list(n));
+      await store.flush();
+    }
+    expect(failures).toEqual([expect.stringMatching(/cannot be written: (ENOTDIR|EEXIST)/)]);
+    rmSync(join(home, 'deep'));
+    store.save('a', list(4));
+    await store.flush();
+    expect((await store.load('a'))?.instances.map(({ port }) => port)).toEqual([4]);
+    chmodSync(directory, 0o700);
+  });
+});

@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import type { ServiceCatalog } from '../catalog/service-catalog.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { reasonOf } from '../errors/reason-of.js';
+import { mayKnow, type HealthDetails } from '../health/health-routes.js';
+
+export interface DiscoveryRoutes {
+  readonly path: string;
+  readonly visibleTo: HealthDetails;
+}
+
+interface AdapterRequest extends Pick<IncomingMessage, 'headers' | 'socket'> {
+  readonly raw?: IncomingMessage;
+  readonly params: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Mounts `<path>`, what is known of every service in use, and `<path>/<service>`. They stand on the HTTP adapter, as the
+ * health endpoints do, so that a global guard of the app does not hide them from an operator on the host.
+ */
+export function mountDiscoveryRoutes(
+  adapter: AbstractHttpAdapter,
+  { path, visibleTo }: DiscoveryRoutes,
+  catalog: ServiceCatalog,
+): void {
+  const mount = (at: string, tell: (service: string) => Promise<object>): void => {
+    adapter.get(at, (request: AdapterRequest, response: unknown) => {
+      const reply = (body: object, status: number): void => {
+        adapter.setHeader(response, 'Cache-Control', 'no-store');
+        adapter.reply(response, body, status);
+      };
+      if (!mayKnow(visibleTo, request.raw ?? request)) {
+        reply({ statusCode: 404, message: 'Not Found' }, 404);
+        return;
+      }
+      tell(request.params.service ?? '').then(
+        (body) => reply(body, 200),
+        (error: unknown) => reply({ message: reasonOf(error) }, error instanceof DiscoveryError ? 400 : 500),
+      );
+    });
+  };
+  mount(path, async () => ({ services: catalog.explainAll() }));
+  // Only what is in use: asking for a name must not start a watch.
+  mount(`${path}/:service`, async (service) => ({
+    services: catalog.explainAll().filter((explained) => explained.service === service),
+  }));
+}

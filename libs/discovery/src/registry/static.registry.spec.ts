@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { StaticRegistry, type StaticServices } from './static.registry.js';
+
+const signal = new AbortController().signal;
+
+describe('StaticRegistry', () => {
+  it('lists what is written down, once, and then waits for its end', async () => {
+    const registry = new StaticRegistry({
+      inventory: [
+        '10.0.0.7:3000',
+        '[::1]:3001',
+        { address: 'host', port: 1, tags: ['a'], datacenter: 'dc2' },
+      ],
+    });
+    const ending = new AbortController();
+    const lists = [];
+    for await (const list of registry.watch('inventory', {}, ending.signal)) {
+      lists.push(list);
+      setImmediate(() => ending.abort());
+    }
+    expect(lists).toHaveLength(1);
+    expect(lists[0]?.instances.map(({ id, address, port }) => [id, address, port])).toEqual([
+      ['inventory-10.0.0.7:3000', '10.0.0.7', 3000],
+      ['inventory-[::1]:3001', '::1', 3001],
+      ['inventory-host:1', 'host', 1],
+    ]);
+    expect(await registry.confirm('orders', {})).toEqual([]);
+    expect((await registry.confirm('inventory', { datacenter: 'dc2' })).map(({ port }) => port)).toEqual([1]);
+    expect(await registry.services()).toEqual({ inventory: ['a'] });
+    await expect(registry.confirm('inventory', { filter: 'x' })).rejects.toThrow(/query\.filter/);
+    expect(signal.aborted).toBe(false);
+  });
+
+  it('names every mistake, with its cure', () => {
+    const wrong = { a: ['host'], b: [{ address: '', port: 0 }], c: 'x' } as unknown as StaticServices;
+    expect(() => new StaticRegistry(wrong)).toThrow(
+      /StaticRegistry: \d options are wrong[^]*a\.0 = "host": must be 'host:port'[^]*b\.0\.port = 0: must be a whole number[^]*c = "x": must be an array/,
+    );
+  });
+});
