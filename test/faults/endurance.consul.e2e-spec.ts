@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulModule, RegistrationService } from '@rookery/consul';
 import { ConsulAgent, eventually, figure } from '@rookery/test-support';
-import { CountingProxy } from './counting-proxy.js';
+import { FaultProxy } from './fault-proxy.js';
 import { rootModule, startApp, type TestApp } from '../e2e/test-app.js';
 import { instancesOf } from './registry-view.js';
 
@@ -55,7 +55,7 @@ describe('many registrations', () => {
   }, 240_000);
 
   it(`F20 ${APPS} apps of one agent that restarts do not come back in one moment`, async () => {
-    const proxy = await CountingProxy.start(agent.url);
+    const proxy = await FaultProxy.start(agent.url);
     const apps = await Promise.all(
       Array.from({ length: APPS }, (_, n) => start('herd', `herd-${n}`, proxy.url)),
     );
@@ -86,7 +86,7 @@ describe('many registrations', () => {
   }, 120_000);
 });
 
-function watchers(proxy: CountingProxy): number {
+function watchers(proxy: FaultProxy): number {
   const blocking = proxy.requests.flatMap(({ what }) =>
     /^GET .*[?&](hash|index)=/.test(what) ? [what] : [],
   );

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulAgent, eventually, figure, type AppProcess } from '@rookery/test-support';
-import { CountingProxy } from './counting-proxy.js';
+import { FaultProxy } from './fault-proxy.js';
 import { startFaultApp } from './fault-app.js';
 import { instancesOf, isPassing } from './registry-view.js';
 
@@ -12,7 +12,7 @@ const IDLE_MS = 85_000;
 describe('what shows only after minutes', () => {
   let agent: ConsulAgent;
   const apps: AppProcess[] = [];
-  const proxies: CountingProxy[] = [];
+  const proxies: FaultProxy[] = [];
   const agents: ConsulAgent[] = [];
   let reaped: Promise<number>;
   let idle: Promise<readonly number[]>;
@@ -77,7 +77,7 @@ describe('what shows only after minutes', () => {
       (['http', 'ttl'] as const).map(async (type) => {
         const quiet = await ConsulAgent.start();
         agents.push(quiet);
-        const proxy = await CountingProxy.start(quiet.url);
+        const proxy = await FaultProxy.start(quiet.url);
         proxies.push(proxy);
         const name = `idle-${type}`;
         const check = type === 'http' ? ({ type, interval: '10s' } as const) : ({ type } as const);

@@ -14,15 +14,14 @@ export interface ConsulErrorDetails {
 export class ConsulError extends DiscoveryError {
   readonly status: number | undefined;
   readonly retryable: boolean;
-  readonly retryAfter: number | undefined;
 
   constructor(code: DiscoveryErrorCode, message: string, details: ConsulErrorDetails) {
     super(code, message, {
       ...(details.hint === undefined ? {} : { hint: details.hint }),
       ...(details.cause === undefined ? {} : { cause: details.cause }),
+      ...(details.retryAfter === undefined ? {} : { retryAfter: details.retryAfter }),
     });
     this.status = details.status;
     this.retryable = details.retryable;
-    this.retryAfter = details.retryAfter;
   }
 }

@@ -6,7 +6,7 @@ import type { InstanceList, InstanceSource } from '../registry/instance-source.j
 import type { Reachability } from '../registry/reachability.js';
 import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import { describeQuery, type SourceQuery } from '../registry/service-query.js';
-import { backoffPause } from '../timing/backoff.js';
+import { askedPause, backoffPause } from '../timing/backoff.js';
 import { bounded } from '../timing/bounded.js';
 import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
 import { pauseUntil } from '../timing/pause-until.js';
@@ -206,7 +206,7 @@ export class ServiceWatcher {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, random, reachability, outages, scout } = this.#options;
+    const { clock, outages, scout } = this.#options;
     const bucket = new TokenBucket(clock, ROUNDS);
     while (!signal.aborted) {
       try {
@@ -229,14 +229,21 @@ export class ServiceWatcher {
         await pause(clock, Math.max(SHORTEST_ROUND_MS, bucket.take()), signal).catch(() => undefined);
         continue;
       }
-      const rest = backoffPause(this.#failures, BACKOFF, random);
-      await pauseUntil(clock, rest, signal, reachability.answered$)
-        .then((isBack) => (isBack ? pause(clock, RETURN_SPREAD_MS * random(), signal) : undefined))
-        .catch(() => undefined);
+      await this.#rest(signal).catch(() => undefined);
     }
     outages.stopped(this);
     scout.recovered(this);
     this.#release(); // whoever still waits for a first list is told that none will come
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { clock, random, reachability } = this.#options;
+    const asked = askedPause(this.#lastError, random);
+    const rest = backoffPause(this.#failures, BACKOFF, random);
+    // Who asked to be left alone is, whatever others have heard.
+    if (asked !== undefined) return pause(clock, Math.max(asked, rest), signal);
+    const isBack = await pauseUntil(clock, rest, signal, reachability.answered$);
+    if (isBack) await pause(clock, RETURN_SPREAD_MS * random(), signal);
   }
 
   #accept(list: InstanceList): void {

@@ -44,6 +44,8 @@ export interface DiscoveryErrorDetails {
   /** What the reader can do about it; one sentence, appended to the message. */
   hint?: string;
   cause?: unknown;
+  /** For how many milliseconds the other side asked to be left alone. */
+  retryAfter?: number;
 }
 
 /**
@@ -62,6 +64,7 @@ export interface DiscoveryErrorDetails {
 export class DiscoveryError extends Error {
   readonly code: DiscoveryErrorCode;
   readonly hint: string | undefined;
+  readonly retryAfter: number | undefined;
 
   constructor(code: DiscoveryErrorCode, message: string, details: DiscoveryErrorDetails = {}) {
     super(
@@ -71,6 +74,7 @@ export class DiscoveryError extends Error {
     this.name = new.target.name;
     this.code = code;
     this.hint = details.hint;
+    this.retryAfter = details.retryAfter;
   }
 }
 

@@ -5,7 +5,7 @@ import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { Reachability } from '../registry/reachability.js';
 import type { RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
 import type { RegistrationChange, ServiceRegistry } from '../registry/service-registry.js';
-import { backoffPause } from '../timing/backoff.js';
+import { askedPause, backoffPause } from '../timing/backoff.js';
 import { abortable, bounded } from '../timing/bounded.js';
 import { isAborted, pause, type Clock, type Random } from '../timing/clock.js';
 import { pauseUntil } from '../timing/pause-until.js';
@@ -202,7 +202,13 @@ export class Registrar {
         failures[kind]++;
         this.#announcer.failed(error, failures.refused + failures.answered === 1, this.#isOurs);
         const pauseMs = backoffPause(failures[kind], isRefused ? REFUSED_BACKOFF : BACKOFF, random);
-        await pauseUntil(clock, pauseMs, signal, reachability.answered$).catch(() => undefined);
+        const askedMs = askedPause(error, random);
+        // Who asked to be left alone is, whatever others have heard.
+        const resting =
+          askedMs === undefined
+            ? pauseUntil(clock, pauseMs, signal, reachability.answered$)
+            : pause(clock, Math.max(askedMs, pauseMs), signal);
+        await resting.catch(() => undefined);
       }
     }
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { backoffPause } from './backoff.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { askedPause, backoffPause } from './backoff.js';
 
 describe('backoffPause', () => {
   const options = { base: 250, cap: 30_000 };
@@ -12,5 +13,16 @@ describe('backoffPause', () => {
   it('spreads over the whole range but never reaches zero', () => {
     expect(backoffPause(3, options, () => 0)).toBe(100);
     expect(backoffPause(3, options, () => 0.5)).toBe(550);
+  });
+});
+
+describe('askedPause', () => {
+  it('is what was asked for and a little more, at most six minutes, and undefined where nothing was', () => {
+    const limited = (retryAfter: number): DiscoveryError =>
+      new DiscoveryError('RK_REGISTRY_LIMITED', 'slow down', { retryAfter });
+    expect(askedPause(limited(5_000), () => 0)).toBe(5_000);
+    expect(askedPause(limited(5_000), () => 1)).toBe(6_000);
+    expect(askedPause(limited(9e9), () => 1)).toBe(360_000);
+    expect(askedPause(new Error('x'), () => 1)).toBeUndefined();
   });
 });

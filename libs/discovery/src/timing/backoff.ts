@@ -1,3 +1,4 @@
+import { DiscoveryError } from '../errors/discovery-error.js';
 import type { Random } from './clock.js';
 
 export interface BackoffOptions {
@@ -15,4 +16,15 @@ export interface BackoffOptions {
 export function backoffPause(failures: number, { base, cap }: BackoffOptions, random: Random): number {
   const ceiling = Math.min(cap, base * 2 ** Math.min(Math.max(failures - 1, 0), 30));
   return ceiling * (0.1 + 0.9 * random());
+}
+
+const LONGEST_PATIENCE_MS = 300_000;
+
+/**
+ * How long the one who failed us asked to be left alone, a little more, so that not all come back at once; undefined: it
+ * did not ask.
+ */
+export function askedPause(error: unknown, random: Random): number | undefined {
+  const asked = error instanceof DiscoveryError ? error.retryAfter : undefined;
+  return asked === undefined ? undefined : Math.min(asked, LONGEST_PATIENCE_MS) * (1 + 0.2 * random());
 }

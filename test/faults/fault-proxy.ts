@@ -1,0 +1,121 @@
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * What becomes of a request. `reset`: the connection is. `hang`: it is taken, and never answered. `garbage`: 200, and no
+ * JSON. `drip`: headers, then a byte now and then. Else an answer that Consul did not give, or one of its own, changed or
+ * late.
+ */
+export type Fault =
+  | 'reset'
+  | 'hang'
+  | 'garbage'
+  | 'drip'
+  | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
+  | { readonly edit: (body: string) => string }
+  | { readonly delay: number };
+
+export interface ProxiedRequest {
+  readonly what: string;
+  readonly at: number;
+}
+
+/** Stands before an agent, hands requests on, keeps what was asked, and misbehaves on demand. */
+export class FaultProxy {
+  readonly requests: ProxiedRequest[] = [];
+  /** Asked for every request; undefined hands it on as it is. */
+  fault: (path: string) => Fault | undefined = () => undefined;
+  /** Connections stay open, and nothing passes: neither what is asked, nor answers to what was. */
+  isHalfOpen = false;
+  readonly #server: Server;
+  readonly #underWay = new Map<string, number>();
+
+  private constructor(target: string) {
+    this.#server = createServer((incoming, outgoing) => {
+      const path = incoming.url ?? '/';
+      this.requests.push({ what: `${incoming.method} ${path}`, at: performance.now() });
+      const name = path.split('?')[0] ?? '';
+      this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1);
+      outgoing.once('close', () => this.#underWay.set(name, (this.#underWay.get(name) ?? 1) - 1));
+      void this.#handle(target, incoming, outgoing, this.fault(path));
+    });
+  }
+
+  static async start(target: string): Promise<FaultProxy> {
+    const proxy = new FaultProxy(target);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Requests of this path that are not answered yet. */
+  underWay(path: string): number {
+    return this.#underWay.get(path) ?? 0;
+  }
+
+  /** Every connection is reset. */
+  resetAll(): void {
+    this.#server.closeAllConnections();
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #handle(
+    target: string,
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    fault: Fault | undefined,
+  ): Promise<void> {
+    if (this.isHalfOpen || fault === 'hang') return;
+    if (fault === 'reset') {
+      incoming.socket.resetAndDestroy();
+      return;
+    }
+    if (fault === 'garbage') {
+      outgoing.end('<html>it works</html>');
+      return;
+    }
+    if (fault === 'drip') {
+      outgoing.writeHead(200, { 'X-Consul-Index': '7' });
+      while (!outgoing.destroyed) {
+        outgoing.write(' ');
+        await sleep(200);
+      }
+      return;
+    }
+    if (fault && 'status' in fault) {
+      outgoing.writeHead(fault.status, fault.headers).end(fault.body ?? '');
+      return;
+    }
+    if (fault && 'delay' in fault) await sleep(fault.delay);
+    const onward = request(new URL(incoming.url ?? '/', target), {
+      method: incoming.method,
+      headers: incoming.headers,
+    });
+    onward.on('response', (answer) => {
+      if (fault && 'edit' in fault) {
+        let body = '';
+        answer.setEncoding('utf8');
+        answer.on('data', (chunk: string) => (body += chunk));
+        answer.on('end', () => {
+          const { 'content-length': _, ...headers } = answer.headers;
+          if (!this.isHalfOpen) outgoing.writeHead(answer.statusCode ?? 502, headers).end(fault.edit(body));
+        });
+        return;
+      }
+      if (this.isHalfOpen) return;
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => onward.destroy());
+    incoming.pipe(onward);
+  }
+}

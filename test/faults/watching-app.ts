@@ -1,0 +1,64 @@
+import { NestFactory } from '@nestjs/core';
+import {
+  ConsulModule,
+  DiscoveryEvents,
+  DiscoveryService,
+  type ConsulModuleOptions,
+  type TimedDiscoveryEvent,
+} from '@rookery/consul';
+import type { ConsulAgent } from '@rookery/test-support';
+import { rootModule } from '../e2e/test-app.js';
+
+export interface WatchingApp {
+  readonly discovery: DiscoveryService;
+  readonly events: readonly TimedDiscoveryEvent[];
+  /** Ids of those who may be called, sorted. */
+  ids(service: string): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** An app in this process that looks for others, and keeps what it is told. */
+export async function startWatching(options: ConsulModuleOptions): Promise<WatchingApp> {
+  const app = await NestFactory.createApplicationContext(rootModule([ConsulModule.forRoot(options)]), {
+    logger: false,
+    abortOnError: false,
+  });
+  const events: TimedDiscoveryEvent[] = [];
+  app.get(DiscoveryEvents).events$.subscribe((event) => events.push(event));
+  const discovery = app.get(DiscoveryService);
+  return {
+    discovery,
+    events,
+    ids: async (service) => (await discovery.getInstances(service)).map(({ id }) => id).sort(),
+    close: () => app.close(),
+  };
+}
+
+/** An instance by the catalog's API: no agent checks it, nothing has to listen at it. */
+export function catalogInstance(service: string, id: string, port: number, more: object = {}): object {
+  return {
+    Node: 'external',
+    Address: '127.0.0.1',
+    SkipNodeUpdate: true,
+    Service: { ID: id, Service: service, Port: port, ...more },
+  };
+}
+
+export async function putInstance(
+  agent: Pick<ConsulAgent, 'request'>,
+  service: string,
+  id: string,
+  port: number,
+  more: object = {},
+): Promise<void> {
+  const { status, body } = await agent.request(
+    'PUT',
+    '/v1/catalog/register',
+    catalogInstance(service, id, port, more),
+  );
+  if (status !== 200) throw new Error(`catalog/register: ${status} ${JSON.stringify(body)}`);
+}
+
+export async function removeInstance(agent: Pick<ConsulAgent, 'request'>, id: string): Promise<void> {
+  await agent.request('PUT', '/v1/catalog/deregister', { Node: 'external', ServiceID: id });
+}
