@@ -30,7 +30,7 @@ interface Suspect {
 const FIRST_LOOK_AGAIN_MS = 250;
 const LONGEST_LOOK_AGAIN_MS = 2_000;
 const FIRST_CONFIRMATION_AGAIN_MS = 1_000;
-const LONGEST_CONFIRMATION_AGAIN_MS = 30_000;
+const LONGEST_CONFIRMATION_AGAIN_MS = 5_000;
 const CALM_MS = 60_000;
 
 /** Keeps those in use that an unbelievable answer leaves out, until it is known whether they are gone. */
@@ -38,6 +38,7 @@ export class Doubt {
   readonly #options: DoubtOptions;
   readonly #suspects = new Map<string, Suspect>();
   #isLooking = false;
+  #leftOutAt = -Infinity;
   #confirmAt = -Infinity;
   #confirmEvery = FIRST_CONFIRMATION_AGAIN_MS;
 
@@ -54,7 +55,7 @@ export class Doubt {
     const suspect = this.#suspects.get(instanceKey(instance));
     if (!suspect) return undefined;
     const doubtedFor = Math.round(this.#options.clock.now() - suspect.since);
-    return `the registry does not list it since ${doubtedFor} ms; ${judge(suspect.sighting, doubtedFor).reason}`;
+    return `the registry does not list it since ${doubtedFor} ms; ${judge(suspect.sighting, doubtedFor, this.#isConfirmed()).reason}`;
   }
 
   /** Looks at an answer; whoever is a suspect afterwards stays in use, and is looked into until the signal aborts. */
@@ -82,7 +83,8 @@ export class Doubt {
     let nextLook = FIRST_LOOK_AGAIN_MS;
     try {
       while (this.#suspects.size > 0) {
-        await Promise.all([this.#look(), this.#isConfirmationDue() ? this.#confirm(signal) : undefined]);
+        if (this.#isConfirmationDue()) await this.#confirm(signal);
+        await this.#look();
         if (this.#suspects.size === 0) break;
         await pause(clock, nextLook, signal);
         nextLook = Math.min(nextLook * 2, LONGEST_LOOK_AGAIN_MS);
@@ -118,7 +120,7 @@ export class Doubt {
     looked.forEach((suspect, at) => {
       suspect.sighting = sightings[at];
       const key = instanceKey(suspect.instance);
-      const verdict = judge(suspect.sighting, clock.now() - suspect.since);
+      const verdict = judge(suspect.sighting, clock.now() - suspect.since, this.#isConfirmed());
       // It may have been listed again while it was looked at.
       if (!verdict.gone || this.#suspects.get(key) !== suspect) return;
       this.#suspects.delete(key);
@@ -135,6 +137,11 @@ export class Doubt {
     if (gone.size > 0) onDropped();
   }
 
+  /** That the registry, asked for a consistent answer, left them out too, and not long ago. */
+  #isConfirmed(): boolean {
+    return this.#options.clock.now() - this.#leftOutAt <= 2 * LONGEST_CONFIRMATION_AGAIN_MS;
+  }
+
   async #confirm(signal: AbortSignal): Promise<void> {
     const { confirm, onListed } = this.#options;
     // A registry that cannot say makes nothing surer.
@@ -142,6 +149,7 @@ export class Doubt {
     if (!answer || signal.aborted) return;
     const listed = new Set(answer.map(instanceKey));
     const returned = [...this.#suspects].filter(([key]) => listed.has(key));
+    if (returned.length < this.#suspects.size) this.#leftOutAt = this.#options.clock.now();
     if (returned.length === 0) return;
     this.#dismiss(returned, answer, 'the registry lists it when it is asked for a consistent answer');
     onListed(answer);

@@ -31,8 +31,12 @@ export interface Verdict {
   readonly reason: string;
 }
 
-/** Whether an instance that the registry does not list any more is gone, by what was seen of it. */
-export function judge(sighting: Sighting | undefined, doubtedForMs: number): Verdict {
+/**
+ * Whether an instance that the registry does not list any more is gone, by what was seen of it.
+ *
+ * @param isConfirmed the registry has left it out again, of late, when it was asked for a consistent answer
+ */
+export function judge(sighting: Sighting | undefined, doubtedForMs: number, isConfirmed: boolean): Verdict {
   switch (sighting) {
     case 'refuses':
       return { gone: true, reason: 'it refuses connections' };
@@ -41,7 +45,7 @@ export function judge(sighting: Sighting | undefined, doubtedForMs: number): Ver
     case 'not ready':
       return { gone: true, reason: 'it says itself that it is not ready' };
     default:
-      return doubtedForMs >= LONGEST_DOUBT_MS
+      return doubtedForMs >= LONGEST_DOUBT_MS && isConfirmed
         ? { gone: true, reason: `still not listed after ${LONGEST_DOUBT_MS / 1000} s` }
         : { gone: false, reason: sighting === undefined ? 'not probed yet' : 'it answers' };
   }

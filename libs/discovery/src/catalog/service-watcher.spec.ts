@@ -333,6 +333,17 @@ describe('ServiceWatcher', () => {
       expect(told('list.believed')[0]?.reason).toMatch(/still not listed after 30 s/);
     });
 
+    it('does not believe it while the registry cannot say it again', async () => {
+      registry.lie([]);
+      await clock.advance(5_000);
+      registry.fail();
+      await clock.advance(120_000);
+      expect(ports()).toEqual([1, 2, 3]);
+      registry.recover();
+      await clock.advance(40_000);
+      expect(ports()).toEqual([]);
+    });
+
     it('believes at once that half of them are gone, and that all are critical', async () => {
       registry.put({ service: 'inventory', port: 4 });
       await clock.advance(1_000);
@@ -371,7 +382,7 @@ describe('ServiceWatcher', () => {
     it('does not ask often while the doubt lasts', async () => {
       registry.lie([]);
       await clock.advance(25_000);
-      expect(registry.requests.confirm).toBeLessThanOrEqual(6);
+      expect(registry.requests.confirm).toBeLessThanOrEqual(8);
       expect(probed).toBeLessThanOrEqual(3 * 20);
     });
   });
