@@ -19,6 +19,8 @@ export type Fault =
 export interface ProxiedRequest {
   readonly what: string;
   readonly at: number;
+  /** How many bytes of the agent's answer have come. */
+  bytes: number;
 }
 
 /** Stands before an agent, hands requests on, keeps what was asked, and misbehaves on demand. */
@@ -34,11 +36,12 @@ export class FaultProxy {
   private constructor(target: string) {
     this.#server = createServer((incoming, outgoing) => {
       const path = incoming.url ?? '/';
-      this.requests.push({ what: `${incoming.method} ${path}`, at: performance.now() });
+      const proxied = { what: `${incoming.method} ${path}`, at: performance.now(), bytes: 0 };
+      this.requests.push(proxied);
       const name = path.split('?')[0] ?? '';
       this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1);
       outgoing.once('close', () => this.#underWay.set(name, (this.#underWay.get(name) ?? 1) - 1));
-      void this.#handle(target, incoming, outgoing, this.fault(path));
+      void this.#handle(target, incoming, outgoing, proxied, this.fault(path));
     });
   }
 
@@ -71,6 +74,7 @@ export class FaultProxy {
     target: string,
     incoming: IncomingMessage,
     outgoing: ServerResponse,
+    proxied: ProxiedRequest,
     fault: Fault | undefined,
   ): Promise<void> {
     if (this.isHalfOpen || fault === 'hang') return;
@@ -100,6 +104,7 @@ export class FaultProxy {
       headers: incoming.headers,
     });
     onward.on('response', (answer) => {
+      answer.on('data', (chunk: Buffer | string) => (proxied.bytes += chunk.length));
       if (fault && 'edit' in fault) {
         let body = '';
         answer.setEncoding('utf8');

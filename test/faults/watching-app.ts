@@ -1,3 +1,4 @@
+import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   ConsulModule,
@@ -17,12 +18,10 @@ export interface WatchingApp {
   close(): Promise<void>;
 }
 
-/** An app in this process that looks for others, and keeps what it is told. */
+/** An app in this process that looks for others, and keeps what it is told; with a service of its own it listens. */
 export async function startWatching(options: ConsulModuleOptions): Promise<WatchingApp> {
-  const app = await NestFactory.createApplicationContext(rootModule([ConsulModule.forRoot(options)]), {
-    logger: false,
-    abortOnError: false,
-  });
+  const module = rootModule([ConsulModule.forRoot(options)]);
+  const app = await startQuietly(module, options.service !== undefined);
   const events: TimedDiscoveryEvent[] = [];
   app.get(DiscoveryEvents).events$.subscribe((event) => events.push(event));
   const discovery = app.get(DiscoveryService);
@@ -32,6 +31,14 @@ export async function startWatching(options: ConsulModuleOptions): Promise<Watch
     ids: async (service) => (await discovery.getInstances(service)).map(({ id }) => id).sort(),
     close: () => app.close(),
   };
+}
+
+async function startQuietly(module: DynamicModule, listens: boolean): Promise<INestApplicationContext> {
+  const quiet = { logger: false, abortOnError: false } as const;
+  if (!listens) return NestFactory.createApplicationContext(module, quiet);
+  const app = await NestFactory.create(module, quiet);
+  await app.listen(0);
+  return app;
 }
 
 /** An instance by the catalog's API: no agent checks it, nothing has to listen at it. */

@@ -10,7 +10,7 @@ const ZONE_META = 'zone';
 export function toServiceInstance(entry: unknown): ServiceInstance {
   assertEntry(entry);
   const { Node: node, Service: service } = entry;
-  const status = worstStatus(entry.Checks);
+  const status = worstStatus(entry.Checks ?? []);
   const meta = service.Meta ?? {};
   // Null-safe all the same: older agents leave out what they do not know.
   const weights = service.Weights as ServiceEntry['Service']['Weights'] | undefined;
@@ -49,8 +49,10 @@ function assertEntry(given: unknown): asserts given is ServiceEntry {
     typeof service?.ID === 'string' &&
     typeof service.Service === 'string' &&
     typeof service.Port === 'number' &&
-    Array.isArray(entry.Checks) &&
-    entry.Checks.every((check: unknown) => typeof check === 'object' && check !== null);
+    // A prepared query has null where there is none.
+    (entry.Checks === null ||
+      (Array.isArray(entry.Checks) &&
+        entry.Checks.every((check: unknown) => typeof check === 'object' && check !== null)));
   if (whole) return;
   throw new ConsulError(
     'RK_REGISTRY_BAD_ANSWER',

@@ -46,10 +46,10 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'RK_SHUT_DOWN',
 ]);
 /**
- * The first pause is up to two seconds: those whom the same failure struck (every watch of a datacenter, when its leader
+ * The first pause is up to four seconds: those whom the same failure struck (every watch of a datacenter, when its leader
  * ends) must not come back in the same moment.
  */
-const BACKOFF = { base: 2_000, cap: 30_000 };
+const BACKOFF = { base: 4_000, cap: 30_000 };
 /** For the same reason, when one of them finds that the registry is back. */
 const RETURN_SPREAD_MS = 2_000;
 /** Consul's own advice for blocking queries: a rate limit on the client's side, since a busy service answers at once. */

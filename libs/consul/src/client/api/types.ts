@@ -87,7 +87,8 @@ export interface CatalogNode {
 export interface ServiceEntry {
   Node: CatalogNode;
   Service: AgentService;
-  Checks: HealthCheck[];
+  /** Null in the answer of a prepared query that found none. */
+  Checks: HealthCheck[] | null;
 }
 
 /** One instance of `GET /v1/catalog/service/:name`, flat. */
