@@ -151,7 +151,8 @@ describe('where instances are looked up', () => {
 
 describe('several datacenters', () => {
   it('F41 one of two ends: the other is not touched, and calls fail over to it', async () => {
-    const { dc1, dc2, stop } = await startTwoDatacenters();
+    const both = await startTwoDatacenters();
+    const { dc1, dc2 } = both;
     const listen = async (): Promise<Server> => {
       const server = createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
       await once(server, 'listening');
@@ -198,6 +199,6 @@ describe('several datacenters', () => {
     expect(performance.now() - begun).toBeLessThan(10_000);
     await app.close();
     for (const server of [here, back]) server.close();
-    await stop();
+    await both.stop();
   }, 120_000);
 });

@@ -10,8 +10,6 @@ import { startFaultApp } from './fault-app.js';
 import { FaultProxy } from './fault-proxy.js';
 import { putInstance, removeInstance, startWatching, type WatchingApp } from './watching-app.js';
 
-const LIST = /\/v1\/health\/service\/stock/;
-
 /** Calls one after the other until it is stopped. */
 class Callers {
   calls = 0;
@@ -76,7 +74,8 @@ describe('a list that never lies', () => {
   it('F09 Consul answers with an empty list, once: no call fails', async () => {
     const callers = new Callers(app);
     let lies = 0;
-    proxy.fault = (path) => (path.includes('/v1/health/service/stock') && lies++ === 0 ? { edit: () => '[]' } : undefined);
+    proxy.fault = (path) =>
+      path.includes('/v1/health/service/stock') && lies++ === 0 ? { edit: () => '[]' } : undefined;
     await putInstance(agent, 'unrelated', 'u', 1);
     await putInstance(agent, 'stock', 's1', portOf(servers[0]), { Meta: { n: '1' } });
     await eventually(() => app.events.some(({ type }) => type === 'list.dismissed'), { within: 30_000 });

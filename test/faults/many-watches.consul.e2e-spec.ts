@@ -118,8 +118,8 @@ describe('many watches', () => {
     };
 
     it(`F21 ${CLIENTS} clients do not come back in one moment after the leader was restarted`, async () => {
-      await withCluster(async ({ clients, leader }) => {
-        const [agent] = clients;
+      await withCluster(async (cluster) => {
+        const [agent] = cluster.clients;
         if (!agent) throw new Error('no agent');
         const proxy = await FaultProxy.start(agent.url);
         await putInstance(agent, 'stock', 's1', 4001);
@@ -128,7 +128,7 @@ describe('many watches', () => {
         await Promise.all(apps.map((app) => app.ids('stock')));
         await eventually(() => proxy.underWay('/v1/health/service/stock') === CLIENTS, { within: 30_000 });
         const before = proxy.requests.length;
-        const led = await leader();
+        const led = await cluster.leader();
         await led.kill();
         await eventually(() => apps.every((app) => app.events.some(({ type }) => type === 'list.current')), {
           within: 60_000,
@@ -155,8 +155,8 @@ describe('many watches', () => {
     }, 180_000);
 
     it('F22 the leader is killed, again and again: no list is lost, and beats go on', async () => {
-      await withCluster(async ({ clients, leader }) => {
-        const [agent] = clients;
+      await withCluster(async (cluster) => {
+        const [agent] = cluster.clients;
         if (!agent) throw new Error('no agent');
         await putInstance(agent, 'stock', 's1', 4001);
         const app = await startWatching({
@@ -172,14 +172,14 @@ describe('many watches', () => {
         const client = ConsulClient.create({ url: agent.url });
         const failed = { default: 0, stale: 0, cached: 0 };
         let reads = 0;
-        let isOver = false;
+        const over = new AbortController();
         const reading = (async () => {
-          while (!isOver) {
+          while (!over.signal.aborted) {
             reads++;
             const each = (['default', 'stale', 'cached'] as const).map((consistency) =>
-              client.health
-                .service('stock', { consistency, timeout: '2s' })
-                .catch(() => void failed[consistency]++),
+              client.health.service('stock', { consistency, timeout: '2s' }).catch(() => {
+                failed[consistency]++;
+              }),
             );
             await Promise.all(each);
             await sleep(50);
@@ -190,7 +190,7 @@ describe('many watches', () => {
           void app.ids('stock').then((found) => (emptied += found.length === 0 ? 1 : 0));
         }, 20);
         for (let kill = 0; kill < 2; kill++) {
-          const led = await leader();
+          const led = await cluster.leader();
           await led.kill();
           await sleep(8_000);
           await led.relaunch();
@@ -201,7 +201,7 @@ describe('many watches', () => {
         });
         await putInstance(agent, 'stock', 's2', 4002);
         await eventually(async () => (await app.ids('stock')).length === 2, { within: 60_000 });
-        isOver = true;
+        over.abort();
         clearInterval(looking);
         await reading;
         figure(

@@ -207,9 +207,9 @@ describe('a watch that never dies', () => {
     const subscription = app.discovery.watch('stock').subscribe(({ instances }) => {
       if (instances.some((instance) => instance.port === port)) ours.push(performance.now());
     });
-    let isOver = false;
+    const over = new AbortController();
     const loop = (async () => {
-      for (let index = '1'; !isOver;) {
+      for (let index = '1'; !over.signal.aborted;) {
         const answer = await fetch(`${agent.url}${PATH}?index=${index}&wait=10s`);
         const body = (await answer.json()) as { Service: { Port: number } }[];
         index = answer.headers.get('x-consul-index') ?? '1';
@@ -228,7 +228,7 @@ describe('a watch that never dies', () => {
       polled.push((bare[0] ?? NaN) - put);
       await new Promise((resolve) => setTimeout(resolve, 520));
     }
-    isOver = true;
+    over.abort();
     subscription.unsubscribe();
     await putInstance(agent, 'stock', 's1', 1);
     await loop;
