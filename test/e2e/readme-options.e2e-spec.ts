@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule, RegistrationService } from '@rookery/consul';
+import { ConsulModule, DiscoveryService, RegistrationService, StaticRegistry } from '@rookery/consul';
 import { startTestConsul, type TestConsul } from '@rookery/test-support';
 import { rootModule, startApp } from './test-app.js';
 
@@ -66,10 +66,34 @@ describe('the options that the README shows', () => {
     await app.close();
   });
 
-  it('are the ones of this test', () => {
+  it('look services up with every one of them', async () => {
+    // README discovery begin
+    const discovery = ConsulModule.forRoot({
+      agent: { url: ['http://127.0.0.1:8500', 'http://127.0.0.2:8500'], maxConnections: 92 },
+      discovery: {
+        firstListTimeout: '5s',
+        sources: ['registry', new StaticRegistry({ billing: ['10.0.0.7:3000'] })],
+        merge: 'first',
+        snapshotDirectory: '/tmp/rookery-snapshots',
+        endpoint: { path: '/discovery', visibleTo: 'loopback' },
+      },
+    });
+    // README discovery end
+    // Whoever listens at 8500 of this machine, if anybody, is none of our business: the static list is there in any case.
+    const { app, url } = await startApp(rootModule([discovery]));
+    const [billing] = await app.get(DiscoveryService).getInstances('billing');
+    expect(billing).toMatchObject({ address: '10.0.0.7', port: 3000 });
+    const shown = (await (await fetch(`${url}/discovery/billing`)).json()) as { services: unknown[] };
+    expect(shown.services).toHaveLength(1);
+    await app.close();
+    rmSync('/tmp/rookery-snapshots', { recursive: true, force: true });
+  });
+
+  it.each(['service', 'discovery'])('are the ones of this test: %s', (name) => {
     const own = readFileSync(new URL(import.meta.url), 'utf8');
-    const [, block = ''] = own.split(/ *\/\/ README service (?:begin|end)\n/);
+    const [, block = ''] = own.split(new RegExp(` *// README ${name} (?:begin|end)\\n`));
     const shown = block.replaceAll(/^ {4}/gm, '').trim();
+    expect(shown).not.toBe('');
     expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(shown);
   });
 });
