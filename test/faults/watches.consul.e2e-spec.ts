@@ -200,7 +200,7 @@ describe('a watch that never dies', () => {
     expect(explained.lists).toEqual([expect.objectContaining({ state: 'current', failures: 0 })]);
   }, 900_000);
 
-  it('a change in Consul is in the snapshot as soon as a bare blocking query has it', async () => {
+  it('F05 a change in Consul is in the snapshot as soon as a bare blocking query has it', async () => {
     const ours: number[] = [];
     const bare: number[] = [];
     let port = 0;

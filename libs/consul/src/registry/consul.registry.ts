@@ -97,8 +97,8 @@ export class ConsulRegistry extends ServiceRegistry {
     const checks = Object.values(list.body);
     assertOwnChecks(registration, checks);
     if (!held) return undefined;
-    const record = toRegistrationRecord(held.body, checks);
     const own = checks.filter(({ ServiceID }) => ServiceID === id);
+    const record = toRegistrationRecord(held.body, own);
     const service = {
       ...held.body,
       ...(held.contentHash === undefined ? {} : { ContentHash: held.contentHash }),

@@ -47,9 +47,12 @@ const WITHOUT_LEADER: ReadonlySet<string> = new Set([
 
 /**
  * Lists of instances, kept current: by a blocking query each, as long as there are connections for that; the others are
- * polled from the agent's own cache, which the servers keep current and which costs them nothing. (Of the three ways to
- * watch many services over few connections this is the one that costs no more with the size of the datacenter, as
- * watching all health checks does, and needs no TLS, as HTTP/2 does.)
+ * polled from the agent's own cache, which the servers keep current and which costs them nothing.
+ *
+ * There are three ways to watch many services over few connections. HTTP/2 needs TLS. Two blocking queries for everything
+ * (all names, all checks) are cheaper where nothing changes, and send all checks of the datacenter with each change:
+ * 300 services of 10 instances at 10 changes a second cost 6.8 MB/s and 15 % of a core of the agent. Polling those 300
+ * costs 0.3 MB/s and 5 to 7 % of a core, whatever changes and however large the datacenter is.
  */
 export class InstanceLists {
   readonly #client: ConsulClient;

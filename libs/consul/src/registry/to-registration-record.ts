@@ -3,13 +3,9 @@ import type { AgentService, HealthCheck } from '../client/api/types.js';
 import { SECURE_META } from './service-definition.js';
 import { MAINTENANCE_CHECK, worstStatus } from './to-service-instance.js';
 
-/** What an agent holds of a service, as the core knows it. */
-export function toRegistrationRecord(
-  service: AgentService,
-  checks: readonly HealthCheck[],
-): RegistrationRecord {
+/** What an agent holds of a service, with the checks that belong to it, as the core knows it. */
+export function toRegistrationRecord(service: AgentService, own: readonly HealthCheck[]): RegistrationRecord {
   const { [SECURE_META]: secure, ...meta } = service.Meta ?? {};
-  const own = checks.filter(({ ServiceID }) => ServiceID === service.ID);
   // Null-safe all the same: older agents leave out what they do not know.
   const weights = service.Weights as AgentService['Weights'] | undefined;
   const tagged = Object.entries(service.TaggedAddresses ?? {}).map(

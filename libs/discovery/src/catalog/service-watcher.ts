@@ -4,7 +4,7 @@ import { reasonOf } from '../errors/reason-of.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { InstanceList, InstanceSource } from '../registry/instance-source.js';
 import type { Reachability } from '../registry/reachability.js';
-import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/service-instance.js';
+import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import { describeQuery, type SourceQuery } from '../registry/service-query.js';
 import { askedPause, backoffPause } from '../timing/backoff.js';
 import { bounded } from '../timing/bounded.js';
@@ -14,12 +14,13 @@ import { scoped } from '../timing/scoped.js';
 import { TokenBucket } from '../timing/token-bucket.js';
 import { Doubt } from './doubt.js';
 import type { InstanceProbe } from './instance-probe.js';
-import { NO_DIFFERENCE, succeed, type ListDifference } from './list-difference.js';
+import { NO_DIFFERENCE, succeed } from './list-difference.js';
 import type { OutageLog } from './outage-log.js';
 import type { RegistryScout } from './registry-scout.js';
 import { OutageProbe } from './outage-probe.js';
 import type { SavedList } from './saved-list.js';
 import { createSnapshot, type ServiceSnapshot, type SnapshotSource } from './service-snapshot.js';
+import { tellOfChange } from './tell-of-change.js';
 import type { WatchReport } from './watch-report.js';
 
 export interface WatcherOptions {
@@ -313,29 +314,7 @@ export class ServiceWatcher {
       age: () => Math.max(0, Math.round(this.#options.clock.now() - this.#confirmedAt)),
     });
     this.#snapshots.next(this.#snapshot);
-    if (previous) this.#tellOf(previous, this.#snapshot, difference);
-  }
-
-  #tellOf(previous: ServiceSnapshot, snapshot: ServiceSnapshot, difference: ListDifference): void {
-    const { emit } = this.#options;
-    const of = { service: this.#service, list: this.list };
-    const told = ({ id, ...instance }: ServiceInstance): { id: string; address: string } => ({
-      id,
-      address: hostAndPort(instance),
-    });
-    for (const instance of difference.added) emit({ type: 'instance.added', ...of, ...told(instance) });
-    for (const instance of difference.removed) emit({ type: 'instance.removed', ...of, ...told(instance) });
-    if (difference.changed.length > 0) {
-      const before = new Map(previous.instances.map((instance) => [instanceKey(instance), instance.status]));
-      for (const instance of difference.changed) {
-        const { id, status: to } = instance;
-        const from = before.get(instanceKey(instance)) ?? to;
-        if (from !== to) emit({ type: 'instance.status', ...of, id, from, to });
-      }
-    }
-    const [had, has] = [previous.usable.length, snapshot.usable.length];
-    if (had > 0 && has === 0) emit({ type: 'service.unavailable', ...of });
-    if (had === 0 && has > 0) emit({ type: 'service.available', ...of, instances: has });
+    if (previous) tellOfChange(previous, this.#snapshot, this.list, this.#options.emit);
   }
 
   #see(instance: ServiceInstance, sighting: string): void {
