@@ -71,7 +71,11 @@ describe('toServiceInstance', () => {
     });
   });
 
-  it.each([null, {}, { Node: {} }, { ...entry(), Service: { ID: 'x' } }, { ...entry(), Checks: null }])(
+  it('takes no checks, as a prepared query has them, for passing', () => {
+    expect(toServiceInstance({ ...entry(), Checks: null }).status).toBe('passing');
+  });
+
+  it.each([null, {}, { Node: {} }, { ...entry(), Service: { ID: 'x' } }, { ...entry(), Checks: 'none' }])(
     'refuses %p',
     (wrong) => {
       expect(() => toServiceInstance(wrong as ServiceEntry)).toThrow(

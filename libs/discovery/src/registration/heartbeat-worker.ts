@@ -5,11 +5,8 @@ import { isAborted } from '../timing/clock.js';
 import type { WorkerReporter } from '../registry/worker-reporter.js';
 import type { FromHeartbeatWorker, HeartbeatWorkerData, ToHeartbeatWorker } from './heartbeat-messages.js';
 import type { HealthReport } from './health-report.js';
-import { TROUBLE_AFTER } from './heartbeat.js';
+import { LONGEST_REQUEST_MS, RETRY_MS, TROUBLE_AFTER } from './heartbeat.js';
 import { vouchFor } from './vouch.js';
-
-const RETRY_MS = 1_000;
-const LONGEST_REQUEST_MS = 3_000;
 
 async function run(port: NonNullable<typeof parentPort>, data: HeartbeatWorkerData): Promise<void> {
   const { createWorkerReporter } = (await import(data.reporter.module)) as {

@@ -23,9 +23,9 @@ export interface HeartbeatOptions {
 
 /** Three beats in a TTL: two may be lost. */
 const BEATS_PER_TTL = 3;
-const LONGEST_REQUEST_MS = 3_000;
+export const LONGEST_REQUEST_MS = 3_000;
 /** After a beat that was lost on the way: soon, since two more must fit into the TTL. */
-const RETRY_MS = 1_000;
+export const RETRY_MS = 1_000;
 const STALL_MS = 1_000;
 /** One lost beat is nothing: two more fit into the TTL. */
 export const TROUBLE_AFTER = 2;
