@@ -128,7 +128,10 @@ export const discoveryOptionsShape = {
       merge: z.enum(['first', 'all'], { error: "must be 'first' or 'all'" }).optional(),
       snapshotDirectory: text('must be the path of a folder').optional(),
       endpoint: z
-        .strictObject({ path: pathSchema('/discovery').optional(), visibleTo: audience.optional() })
+        .strictObject(
+          { path: pathSchema('/discovery').optional(), visibleTo: audience.optional() },
+          { error: "must be an object such as { visibleTo: 'nobody' }" },
+        )
         .optional(),
     })
     .optional(),

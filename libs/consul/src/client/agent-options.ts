@@ -46,8 +46,8 @@ export interface AgentOptions {
   /** Deadline of a request that does not block. Default: `'5s'`. */
   timeout?: Duration;
   /**
-   * How many connections this process may have to an agent, which allows 200 for one host by default. Two thirds of them
-   * are for watches; services above that are polled. Default: 92.
+   * How many connections this process may have to an agent, which allows 200 for one host by default. About half of them
+   * are for lists of services; services above that are polled. Default: 92.
    */
   maxConnections?: number;
 }

@@ -1,4 +1,5 @@
 import { DiscoveryError, pause, systemClock, type Clock } from '@rookery/discovery';
+import type { Lane } from './connection-budget.js';
 import type { Transport, TransportAnswer, TransportCall } from './consul-transport.js';
 
 const LOOK_EVERY_MS = 2_000;
@@ -6,7 +7,9 @@ const LOOK_DEADLINE_MS = 2_000;
 
 /** Agent-local: what is registered with one agent is not known to the next. */
 const OF_THE_FIRST = '/v1/agent/';
-const GONE: ReadonlySet<string> = new Set(['RK_REGISTRY_UNREACHABLE', 'RK_REGISTRY_TIMEOUT']);
+/** It may be the call that was slow, or its deadline short: the agent is asked before it is left. */
+const DOUBTFUL: ReadonlySet<string> = new Set(['RK_REGISTRY_TIMEOUT', 'RK_REGISTRY_NO_LEADER']);
+const BLOCKING: ReadonlySet<Lane> = new Set(['list', 'watch', 'own-watch']);
 
 /**
  * Several agents of one datacenter: what is looked up is asked of the next one while the first is away, and of the first
@@ -48,11 +51,10 @@ export class AgentSwitch implements Transport {
       try {
         return await (this.#agents[used] ?? this.#first).send(call);
       } catch (error) {
-        const isGone = error instanceof DiscoveryError && GONE.has(error.code);
-        if (!isGone || call.signal?.aborted) throw error;
+        if (call.signal?.aborted || !(await this.#isGone(used, error))) throw error;
         this.#leave(used);
         // A blocking query begins anew, and a write may have arrived.
-        const isRepeatable = call.method === 'GET' && call.lane !== 'watch' && call.lane !== 'own-watch';
+        const isRepeatable = call.method === 'GET' && !BLOCKING.has(call.lane);
         if (!isRepeatable || tries >= this.#agents.length) throw error;
       }
     }
@@ -76,14 +78,20 @@ export class AgentSwitch implements Transport {
 
   async #return(signal: AbortSignal): Promise<void> {
     do await pause(this.#clock, LOOK_EVERY_MS, signal);
-    while (!(await this.#isFirstWell(signal)));
+    while (!(await this.#isWell(this.#first, signal)));
     this.#returning = undefined;
     if (this.#current === 0) return;
     this.#current = 0;
     this.#switches++;
   }
 
-  async #isFirstWell(signal: AbortSignal): Promise<boolean> {
+  async #isGone(agent: number, error: unknown): Promise<boolean> {
+    if (!(error instanceof DiscoveryError)) return false;
+    if (error.code === 'RK_REGISTRY_UNREACHABLE') return true;
+    return DOUBTFUL.has(error.code) && !(await this.#isWell(this.#agents[agent] ?? this.#first));
+  }
+
+  async #isWell(agent: Transport, signal?: AbortSignal): Promise<boolean> {
     const look: TransportCall = {
       method: 'GET',
       path: '/v1/status/leader',
@@ -95,7 +103,7 @@ export class AgentSwitch implements Transport {
       token: undefined,
       accept: [],
     };
-    return this.#first.send(look).then(
+    return agent.send(look).then(
       // `""` while there is none.
       ({ body }) => body.toString('utf8').trim().length > 2,
       () => false,

@@ -2,8 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { FEWEST_CONNECTIONS, shareConnections } from './connection-budget.js';
 
 describe('shareConnections', () => {
-  it('gives watches 64 by default', () => {
-    expect(shareConnections().watch).toBe(64);
+  it('gives watches 64 by default, most of them to lists', () => {
+    const { watch, list } = shareConnections();
+    expect([watch, list]).toEqual([16, 48]);
   });
 
   it('never hands out more than there are, and something to everybody', () => {

@@ -1,5 +1,5 @@
 /** Requests of one purpose share connections, so that two hundred watches never keep a heartbeat waiting. */
-export type Lane = 'watch' | 'own-watch' | 'poll' | 'heartbeat' | 'plain';
+export type Lane = 'list' | 'watch' | 'own-watch' | 'poll' | 'heartbeat' | 'plain';
 
 export type ConnectionBudget = Readonly<Record<Lane, number>>;
 
@@ -8,8 +8,8 @@ export const DEFAULT_CONNECTIONS = 92;
 export const FEWEST_CONNECTIONS = 10;
 
 /**
- * Shares a process's connections out: what keeps the app registered first, then what is asked once, and watches take the
- * rest. What is over its share waits for its turn, or (lists of services) is polled instead of watched.
+ * Shares a process's connections out: what keeps the app registered first, then what is asked once; watches take the rest,
+ * three quarters of it for lists of services. What is over its share waits for its turn, or (lists) is polled.
  */
 export function shareConnections(total: number = DEFAULT_CONNECTIONS): ConnectionBudget {
   const heartbeat = 2;
@@ -17,11 +17,7 @@ export function shareConnections(total: number = DEFAULT_CONNECTIONS): Connectio
   // The app's own registration, two for each service: hundreds of watched services must not keep it waiting its turn.
   const own = Math.min(8, Math.max(2, Math.round(total / 10)));
   const plain = Math.min(16, Math.max(2, Math.ceil(total / 6)));
-  return {
-    heartbeat,
-    poll,
-    'own-watch': own,
-    plain,
-    watch: Math.max(1, total - heartbeat - poll - own - plain),
-  };
+  const rest = total - heartbeat - poll - own - plain;
+  const watch = Math.max(1, rest >> 2);
+  return { heartbeat, poll, 'own-watch': own, plain, watch, list: rest - watch };
 }

@@ -35,14 +35,22 @@ export class ConsulClient {
   readonly txn: TxnApi;
   readonly #transport: Transport;
   readonly #host: string | undefined;
+  readonly #scope: readonly (string | null)[];
 
   constructor(agent: ResolvedAgent) {
     const first = new ConsulTransport(agent);
     const others = agent.others.map(
-      (address) => new ConsulTransport({ ...agent, address, auth: address.auth ?? agent.auth }),
+      (address) =>
+        // A password in the first one's address is for the first one only.
+        new ConsulTransport({
+          ...agent,
+          address,
+          auth: address.auth ?? (agent.address.auth ? undefined : agent.auth),
+        }),
     );
     this.#transport = others.length > 0 ? new AgentSwitch(first, others) : first;
     this.#host = agent.address.host;
+    this.#scope = [agent.datacenter ?? null, agent.namespace ?? null, agent.partition ?? null];
     const requester = new ConsulRequester(this.#transport, agent);
     this.agent = new AgentApi(requester);
     this.catalog = new CatalogApi(requester);
@@ -70,6 +78,11 @@ export class ConsulClient {
     return this.#transport.url;
   }
 
+  /** What every request is about that does not say otherwise; null: the agent's own. */
+  get scope(): readonly (string | null)[] {
+    return this.#scope;
+  }
+
   /** Undefined when the agent is reached over a socket file. */
   get host(): string | undefined {
     return this.#host;
@@ -83,9 +96,9 @@ export class ConsulClient {
     return this.#transport.lostConnections;
   }
 
-  /** How many blocking queries may run at a time; one more waits for its turn. */
+  /** How many lists of instances may be watched at a time. */
   get watchLimit(): number {
-    return this.#transport.budget.watch;
+    return this.#transport.budget.list;
   }
 
   /** Ends every request and closes every connection. */

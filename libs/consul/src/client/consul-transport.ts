@@ -64,6 +64,7 @@ export class ConsulTransport implements Transport {
   readonly #lanes = new Map<Lane, Turns>();
   #closed = false;
   #lostConnections = 0;
+  #announcedCloses = 0;
 
   constructor(agent: ResolvedAgent, clock: Clock = systemClock) {
     this.#agent = agent;
@@ -110,10 +111,14 @@ export class ConsulTransport implements Transport {
     work: (signal: AbortSignal) => Promise<TransportAnswer>,
   ): Promise<TransportAnswer> {
     const aborting = new AbortController();
-    const late = new ConsulError('RK_REGISTRY_TIMEOUT', `${request}: no answer in ${call.deadlineMs} ms`, {
-      retryable: true,
-      hint: 'The agent took the connection and is silent: it is overloaded, frozen, or cut off from its servers',
-    });
+    const late = new ConsulError(
+      'RK_REGISTRY_TIMEOUT',
+      `${request}: no answer in ${Math.round(call.deadlineMs)} ms`,
+      {
+        retryable: true,
+        hint: 'The agent took the connection and is silent: it is overloaded, frozen, or cut off from its servers',
+      },
+    );
     const cancel = this.#clock.after(call.deadlineMs, () => aborting.abort(late));
     const onAbort = (): void => {
       if (call.signal) aborting.abort(abortReason(call.signal));
@@ -180,6 +185,8 @@ export class ConsulTransport implements Transport {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+    // Announced: a peer that closes after each answer has not been restarted.
+    if (answer.headers.connection === 'close') this.#announcedCloses++;
     const chunks: Buffer[] = [];
     for await (const chunk of answer.body as AsyncIterable<Buffer>) chunks.push(chunk);
     const [first] = chunks;
@@ -230,6 +237,10 @@ export class ConsulTransport implements Transport {
         },
       });
       pool.on('disconnect', (_origin, _targets, error) => {
+        if (this.#announcedCloses > 0) {
+          this.#announcedCloses--;
+          return;
+        }
         // Closed by ourselves, when it had been idle for a while: that says nothing of the agent.
         if ((error as { code?: string } | undefined)?.code !== IDLE_CLOSED) this.#lostConnections++;
       });

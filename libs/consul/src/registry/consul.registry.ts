@@ -48,6 +48,11 @@ export class ConsulRegistry extends ServiceRegistry {
     return `Consul at ${this.#client.url}`;
   }
 
+  /** The same agent shows another list to who asks for another datacenter, namespace or partition. */
+  override get identity(): string {
+    return `${this.description} ${JSON.stringify(this.#client.scope)}`;
+  }
+
   override get lostConnections(): number {
     return this.#client.lostConnections;
   }

@@ -35,8 +35,6 @@ const OLDEST_CACHE_S = 10;
 /** How long the leader may take before any server is asked as well. */
 const HEDGE_MS = 1_000;
 const STALE_DEADLINE_MS = 3_000;
-/** For users of `ConsulClient`, who may block too. */
-const SLOTS_LEFT_TO_OTHERS = 4;
 
 /** A server's answer may be had when its leader's is not. */
 const WITHOUT_LEADER: ReadonlySet<string> = new Set([
@@ -62,8 +60,7 @@ export class InstanceLists {
   constructor(client: ConsulClient, options: InstanceListsOptions) {
     this.#client = client;
     this.#options = options;
-    const { watchLimit } = client;
-    this.#slots = new WatchSlots(Math.max(1, watchLimit - Math.min(SLOTS_LEFT_TO_OTHERS, watchLimit >> 2)));
+    this.#slots = new WatchSlots(client.watchLimit);
   }
 
   get connections(): ConnectionUse {
@@ -104,10 +101,10 @@ export class InstanceLists {
   }
 
   /** A prepared query has no watch. */
-  async *poll(query: string, { near }: SourceQuery, signal: AbortSignal): AsyncGenerator<InstanceList> {
+  async *poll(name: string, query: SourceQuery, signal: AbortSignal): AsyncGenerator<InstanceList> {
     const { clock, random } = this.#options;
     for (;;) {
-      yield { instances: await this.#execute(query, near, signal), source: 'live', how: 'polled' };
+      yield { instances: await this.#execute(name, query, signal), source: 'live', how: 'polled' };
       await pause(clock, PREPARED_QUERY_MS * (0.9 + 0.2 * random()), signal);
     }
   }
@@ -118,15 +115,25 @@ export class InstanceLists {
     query: SourceQuery,
     signal: AbortSignal,
   ): Promise<readonly ServiceInstance[]> {
-    if (query.preparedQuery) return this.#execute(service, query.near, signal);
+    if (query.preparedQuery) return this.#execute(service, query, signal);
     const answer = await this.#read(service, query, { signal, consistency: 'consistent' });
     return new InstanceReader().read(answer.body);
   }
 
-  async #execute(query: string, near: string | undefined, signal: AbortSignal): Promise<ServiceInstance[]> {
-    const { body } = await this.#client.query.execute(query, {
+  async #execute(
+    name: string,
+    { near, datacenter, filter }: SourceQuery,
+    signal: AbortSignal,
+  ): Promise<ServiceInstance[]> {
+    if (filter !== undefined) {
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', 'query.filter: a prepared query takes none', {
+        hint: 'Use tags, meta or version, or filter in the prepared query itself',
+      });
+    }
+    const { body } = await this.#client.query.execute(name, {
       signal,
       ...(near === undefined ? {} : { near }),
+      ...(datacenter === undefined ? {} : { datacenter }),
     });
     const nodes: unknown = (body as Partial<typeof body> | null)?.Nodes ?? [];
     return Array.isArray(nodes) ? nodes.map(toServiceInstance) : [];

@@ -122,6 +122,17 @@ describe('InstanceReader', () => {
     expect(await reader.read(compact([entry(1)]))).toHaveLength(1);
   });
 
+  it('reads a large list in which the bytes between two elements stand within one', async () => {
+    const entries = Array.from({ length: 300 }, (_, n) => entry(n));
+    const proxied = entry(300) as { Service: object };
+    Object.assign(proxied.Service, { Proxy: { Config: { list: [{ a: 1 }, { Node: { ID: 'x' } }] } } });
+    entries.splice(150, 0, proxied);
+    const reader = new InstanceReader();
+    expect(await reader.read(compact(entries))).toHaveLength(301);
+    entries.pop();
+    expect(await reader.read(compact(entries))).toHaveLength(300);
+  });
+
   it('reads a list that is written in yet another way', async () => {
     const entries = Array.from({ length: 300 }, (_, n) => entry(n));
     const odd = Buffer.from(JSON.stringify(entries, null, 1));

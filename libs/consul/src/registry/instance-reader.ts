@@ -33,8 +33,10 @@ export class InstanceReader {
     const digest = hash('sha1', body, 'base64');
     if (digest === this.#digest) return this.#instances;
     const pieces = body.length >= LARGE_BYTES ? splitEntries(body) : undefined;
-    const instances = pieces ? await this.#readPieces(body, pieces) : this.#readWhole(body);
-    this.#last = pieces && { body, pieces, instances };
+    // What stands between two elements may also stand within one, in the configuration of a proxy: then all is parsed.
+    const parts = pieces && (await this.#readPieces(body, pieces).catch(() => undefined));
+    const instances = parts ?? this.#readWhole(body);
+    this.#last = pieces && parts && { body, pieces, instances };
     this.#instances = instances;
     this.#digest = digest;
     return instances;

@@ -6,6 +6,7 @@ import { InMemoryRegistry } from '../registry/in-memory-registry.js';
 import { Reachability } from '../registry/reachability.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import { CallError } from './call-error.js';
+import type { CallOptions } from './call-options.js';
 import { ServiceCaller } from './service-caller.js';
 
 const refused = (): Error => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
@@ -140,6 +141,13 @@ describe('ServiceCaller', () => {
       /no usable instance of "inventory"\. The registry knows of 2 critical, 1 maintenance/,
     );
     await expect(caller.choose('nobody')).rejects.toMatchObject({ code: 'RK_NO_INSTANCES' });
+  });
+
+  it('refuses an option that it does not know, and says why a query finds nobody', async () => {
+    const typo = caller.call('inventory', async () => 1, { qeury: {} } as CallOptions);
+    await expect(typo).rejects.toThrow(/call\.qeury: unknown option/);
+    const none = caller.call('inventory', async () => 1, { query: { version: '^9' } });
+    await expect(none).rejects.toThrow(/None matches; discovery\.explain\('inventory', query\) tells why/);
   });
 
   it('F08 the registry is away for an hour: no call fails, and the age of the list rises', async () => {

@@ -5,7 +5,7 @@ import { toMilliseconds, type Duration } from '../configuration/duration.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
 import { hostAndPort, type ServiceInstance } from '../registry/service-instance.js';
-import { describeQuery, queryKey, type ServiceQuery } from '../registry/service-query.js';
+import { describeQuery, isNarrowing, queryKey, type ServiceQuery } from '../registry/service-query.js';
 import { abortable, bounded } from '../timing/bounded.js';
 import { abortReason, type Clock } from '../timing/clock.js';
 import { CallError } from './call-error.js';
@@ -26,6 +26,8 @@ export interface CallerOptions {
   readonly createBalancer: () => LoadBalancer;
 }
 
+/** Queries may be made up by the users of an app. */
+const MOST_BALANCERS = 1_000;
 const CALL_TIMEOUT_MS = 10_000;
 const ATTEMPT_TIMEOUT_MS = 5_000;
 
@@ -45,6 +47,7 @@ export class ServiceCaller {
    * @throws DiscoveryError `RK_NO_INSTANCES` when no instance may be used
    */
   async call<T>(service: string, attempt: Attempt<T>, options: CallOptions = {}): Promise<CallResult<T>> {
+    assertKnownOptions(options);
     const { clock } = this.#options;
     const callTimeout = limit(options.timeout ?? CALL_TIMEOUT_MS, 'call.timeout');
     const attemptTimeout = limit(options.attemptTimeout ?? ATTEMPT_TIMEOUT_MS, 'call.attemptTimeout');
@@ -129,6 +132,8 @@ export class ServiceCaller {
     if (!balancer) {
       balancer = this.#options.createBalancer();
       this.#balancers.set(key, balancer);
+      const [oldest] = this.#balancers.keys();
+      if (this.#balancers.size > MOST_BALANCERS && oldest !== undefined) this.#balancers.delete(oldest);
     }
     return balancer;
   }
@@ -162,6 +167,18 @@ export class ServiceCaller {
   }
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(['query', 'timeout', 'attemptTimeout', 'signal', 'repeatable']);
+
+/** `{ qeury: … }` must not mean everybody. */
+function assertKnownOptions(options: CallOptions): void {
+  for (const key in options) {
+    if (OPTIONS.has(key)) continue;
+    throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key}: unknown option`, {
+      hint: 'Known here: query, timeout, attemptTimeout',
+    });
+  }
+}
+
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 function limit(value: Duration, field: string): number {
@@ -185,6 +202,8 @@ function noInstances({ service, instances }: ServiceSnapshot, query: ServiceQuer
   return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${describeQuery(query)}`, {
     hint: known
       ? `The registry knows of ${known}`
-      : 'The registry knows of none: is it running and registered?',
+      : isNarrowing(query)
+        ? `None matches; discovery.explain('${service}', query) tells why`
+        : 'The registry knows of none: is it running and registered?',
   });
 }

@@ -31,8 +31,23 @@ describe('chooseLeg', () => {
   });
 
   it('returns at once when the list that it is on has too few', () => {
-    const on1: LegChoice = { current: 1, left: [0], betterSince: undefined, lookAgainAt: undefined };
+    const on1: LegChoice = { current: 1, left: [0], better: undefined, lookAgainAt: undefined };
     expect(chooseLeg([3, 0], rule, on1, 5).current).toBe(0);
+  });
+
+  it('counts the good behaviour of each list on its own', () => {
+    let choice: LegChoice | undefined = {
+      current: 2,
+      left: [0, 1],
+      better: undefined,
+      lookAgainAt: undefined,
+    };
+    const at = (now: number, ...usable: number[]): number =>
+      (choice = chooseLeg(usable, rule, choice, now)).current;
+    expect(at(100, 0, 5, 5)).toBe(2);
+    expect(at(10_050, 5, 5, 5)).toBe(2);
+    expect(at(10_100, 5, 5, 5)).toBe(2);
+    expect(at(20_050, 5, 5, 5)).toBe(0);
   });
 
   it('does not wait for a list that was only late at the start', () => {

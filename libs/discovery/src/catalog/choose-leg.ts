@@ -3,8 +3,8 @@ export interface LegChoice {
   readonly current: number;
   /** Lists that were left since they had too few: a return to one of them takes a while of good behaviour. */
   readonly left: readonly number[];
-  /** Since when a better list that was left has had enough again. */
-  readonly betterSince: number | undefined;
+  /** Which better list has enough again, and since when. */
+  readonly better: { readonly leg: number; readonly since: number } | undefined;
   /** When to choose again though nothing changed; by the same clock. */
   readonly lookAgainAt: number | undefined;
 }
@@ -30,14 +30,14 @@ export function chooseLeg(
   const best = bestOf(usable, below);
   const current = before?.current;
   const left = before?.left ?? [];
-  const stay = { left, betterSince: undefined, lookAgainAt: undefined };
+  const stay = { left, better: undefined, lookAgainAt: undefined };
   if (current === undefined || best === current) return { ...stay, current: best };
   const isReturn = best < current && left.includes(best);
   const mustLeave = (usable[current] ?? 0) < below;
   if (isReturn && !mustLeave) {
-    const betterSince = before?.betterSince ?? now;
-    const lookAgainAt = betterSince + returnAfterMs;
-    if (now < lookAgainAt) return { current, left, betterSince, lookAgainAt };
+    const since = before?.better?.leg === best ? before.better.since : now;
+    const lookAgainAt = since + returnAfterMs;
+    if (now < lookAgainAt) return { current, left, better: { leg: best, since }, lookAgainAt };
   }
   const wasLeft = best > current ? [...new Set([...left, current])] : left.filter((leg) => leg < best);
   return { ...stay, current: best, left: wasLeft };

@@ -25,6 +25,8 @@ interface Suspect {
   readonly instance: ServiceInstance;
   readonly since: number;
   sighting: Sighting | undefined;
+  /** Looks in a row that found it silent: once may be a moment in which this very process stood still. */
+  silentLooks: number;
 }
 
 const FIRST_LOOK_AGAIN_MS = 250;
@@ -55,20 +57,24 @@ export class Doubt {
     const suspect = this.#suspects.get(instanceKey(instance));
     if (!suspect) return undefined;
     const doubtedFor = Math.round(this.#options.clock.now() - suspect.since);
-    return `the registry does not list it since ${doubtedFor} ms; ${judge(suspect.sighting, doubtedFor, this.#isConfirmed()).reason}`;
+    return `the registry has not listed it for ${doubtedFor} ms; ${judge(suspect.sighting, doubtedFor, this.#isConfirmed()).reason}`;
   }
 
   /** Looks at an answer; whoever is a suspect afterwards stays in use, and is looked into until the signal aborts. */
   examine(inUse: readonly ServiceInstance[], answer: readonly ServiceInstance[], signal: AbortSignal): void {
     const { clock, tell } = this.#options;
     const missing = suspectsIn(inUse, answer);
-    const keys = new Set(missing.map(instanceKey));
-    const cleared = [...this.#suspects].filter(([key]) => !keys.has(key));
-    this.#dismiss(cleared, answer, 'it is listed again');
+    // Who became a suspect is one until he is listed or judged, however many of the others are listed again.
+    this.#dismissListed(answer, 'it is listed again');
     const added = missing.filter((instance) => !this.#suspects.has(instanceKey(instance)));
     if (added.length === 0) return;
     for (const instance of added)
-      this.#suspects.set(instanceKey(instance), { instance, since: clock.now(), sighting: undefined });
+      this.#suspects.set(instanceKey(instance), {
+        instance,
+        since: clock.now(),
+        sighting: undefined,
+        silentLooks: 0,
+      });
     tell({
       type: 'list.suspect',
       missing: added.map(({ id }) => id),
@@ -118,7 +124,9 @@ export class Doubt {
     );
     const gone = new Map<string, Suspect[]>();
     looked.forEach((suspect, at) => {
-      suspect.sighting = sightings[at];
+      const sighting = sightings[at];
+      suspect.silentLooks = sighting === 'silent' ? suspect.silentLooks + 1 : 0;
+      suspect.sighting = suspect.silentLooks === 1 ? 'unknown' : sighting;
       const key = instanceKey(suspect.instance);
       const verdict = judge(suspect.sighting, clock.now() - suspect.since, this.#isConfirmed());
       // It may have been listed again while it was looked at.
@@ -147,28 +155,30 @@ export class Doubt {
     // A registry that cannot say makes nothing surer.
     const answer = await confirm(signal).catch(() => undefined);
     if (!answer || signal.aborted) return;
-    const listed = new Set(answer.map(instanceKey));
-    const returned = [...this.#suspects].filter(([key]) => listed.has(key));
-    if (returned.length < this.#suspects.size) this.#leftOutAt = this.#options.clock.now();
-    if (returned.length === 0) return;
-    this.#dismiss(returned, answer, 'the registry lists it when it is asked for a consistent answer');
-    onListed(answer);
+    const before = this.#suspects.size;
+    const returned = this.#dismissListed(
+      answer,
+      'the registry lists it when it is asked for a consistent answer',
+    );
+    if (returned < before) this.#leftOutAt = this.#options.clock.now();
+    if (returned > 0) onListed(answer);
   }
 
-  #dismiss(cleared: [string, Suspect][], answer: readonly ServiceInstance[], reason: string): void {
-    if (cleared.length === 0) return;
-    for (const [key] of cleared) this.#suspects.delete(key);
+  /** @returns how many there were */
+  #dismissListed(answer: readonly ServiceInstance[], reason: string): number {
+    if (this.#suspects.size === 0) return 0;
     const listed = new Set(answer.map(instanceKey));
-    const returned = cleared.filter(([key]) => listed.has(key)).map(([, suspect]) => suspect);
-    const dropped = cleared.filter(([key]) => !listed.has(key)).map(([, suspect]) => suspect);
-    const { tell } = this.#options;
-    const ids = (suspects: Suspect[]): string[] => suspects.map(({ instance }) => instance.id);
-    if (returned.length > 0)
-      tell({ type: 'list.dismissed', returned: ids(returned), reason, after: this.#longest(returned) });
-    if (dropped.length > 0) {
-      const why = 'most of the others are listed again';
-      tell({ type: 'list.believed', dropped: ids(dropped), reason: why, after: this.#longest(dropped) });
-    }
+    const returned = [...this.#suspects].filter(([key]) => listed.has(key));
+    if (returned.length === 0) return 0;
+    for (const [key] of returned) this.#suspects.delete(key);
+    const suspects = returned.map(([, suspect]) => suspect);
+    this.#options.tell({
+      type: 'list.dismissed',
+      returned: suspects.map(({ instance }) => instance.id),
+      reason,
+      after: this.#longest(suspects),
+    });
+    return returned.length;
   }
 
   #longest(suspects: readonly Suspect[]): number {

@@ -1,4 +1,9 @@
-import { hostAndPort, type InstanceStatus, type ServiceInstance } from '../registry/service-instance.js';
+import {
+  hostAndPort,
+  instanceKey,
+  type InstanceStatus,
+  type ServiceInstance,
+} from '../registry/service-instance.js';
 import { whyNotWanted, type ServiceQuery } from '../registry/service-query.js';
 import { usableInstances, type SnapshotSource } from './service-snapshot.js';
 import type { ServiceView } from './service-view.js';
@@ -51,13 +56,16 @@ export function explainView(view: ServiceView): ServiceExplanation {
 
 function explainLeg({ legs, chosen, query, snapshot }: ServiceView, at: number): ExplainedInstance[] {
   const leg = legs[at];
-  const usable = new Set(snapshot ? usableInstances(snapshot, query) : []);
+  const usable = new Set((snapshot ? usableInstances(snapshot, query) : []).map(instanceKey));
   return (leg?.watcher.snapshot?.instances ?? []).map((instance) => {
     const { id, status, weight, datacenter, node } = instance;
     const told = { id, address: hostAndPort(instance), status, weight, datacenter, node };
     if (!chosen.includes(at))
       return { ...told, verdict: 'other list', why: `${leg?.name} is not in use at present` };
-    return { ...told, ...verdictOn(instance, query, usable.has(instance), leg?.watcher.explain(instance)) };
+    return {
+      ...told,
+      ...verdictOn(instance, query, usable.has(instanceKey(instance)), leg?.watcher.explain(instance)),
+    };
   });
 }
 

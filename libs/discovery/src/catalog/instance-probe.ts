@@ -3,14 +3,14 @@ import { connect } from 'node:net';
 import { READINESS_META, type ServiceInstance } from '../registry/service-instance.js';
 import type { Sighting } from './list-belief.js';
 
-/** Looks at one instance itself. Never rejects. */
+/** Looks at one instance itself. */
 export type InstanceProbe = (instance: ServiceInstance) => Promise<Sighting>;
 
 const PATIENCE_MS = 1_000;
 const AT_ONCE = 16;
 
 /** Asks an instance that tells of its readiness path whether it is ready; any other one only takes a connection. */
-export const probeInstance: InstanceProbe = (instance) => {
+export const probeInstance: InstanceProbe = async (instance) => {
   const path = instance.meta[READINESS_META];
   return path?.startsWith('/') && !instance.secure ? askReadiness(instance, path) : knock(instance);
 };
@@ -25,7 +25,8 @@ export async function probeAll(
   const worker = async (): Promise<void> => {
     for (let at = next++; at < instances.length; at = next++) {
       const instance = instances[at];
-      if (instance) sightings[at] = await probe(instance);
+      // An address that cannot even be dialled (a registry takes any number for a port) says nothing of the others.
+      if (instance) sightings[at] = await probe(instance).catch(() => 'unknown' as const);
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, instances.length) }, worker));
@@ -34,30 +35,39 @@ export async function probeAll(
 
 function knock({ address, port }: ServiceInstance): Promise<Sighting> {
   return new Promise((resolve) => {
-    const socket = connect({ host: address, port, timeout: PATIENCE_MS });
-    const end = (sighting: Sighting) => (): void => {
+    const socket = connect({ host: address, port });
+    const end = (sighting: Sighting): void => {
+      clearTimeout(timer);
       socket.destroy();
       resolve(sighting);
     };
-    socket.once('connect', end('answers'));
-    socket.once('timeout', end('silent'));
-    socket.once('error', end('refuses'));
+    const timer = setTimeout(() => end('silent'), PATIENCE_MS);
+    socket.once('connect', () => end('answers'));
+    socket.once('error', (error) => end(sightingOf(error)));
   });
 }
 
 function askReadiness({ address, port }: ServiceInstance, path: string): Promise<Sighting> {
   return new Promise((resolve) => {
-    const asked = request({ host: address, port, path, agent: false, timeout: PATIENCE_MS });
-    asked.once('response', (answer) => {
-      answer.resume();
-      resolve(answer.statusCode === 503 ? 'not ready' : 'answers');
-    });
-    // It took the connection: slow is not gone. Only who does not even do that is silent.
-    asked.once('timeout', () => {
-      resolve(asked.socket?.connecting === false ? 'answers' : 'silent');
+    const asked = request({ host: address, port, path, agent: false });
+    const end = (sighting: Sighting): void => {
+      clearTimeout(timer);
+      // Whatever the body is, it is not read.
       asked.destroy();
-    });
-    asked.once('error', () => resolve('refuses'));
+      resolve(sighting);
+    };
+    // It took the connection: slow is not gone. Only who does not even do that is silent.
+    const timer = setTimeout(
+      () => end(asked.socket?.connecting === false ? 'answers' : 'silent'),
+      PATIENCE_MS,
+    );
+    asked.once('response', ({ statusCode }) => end(statusCode === 503 ? 'not ready' : 'answers'));
+    asked.on('error', (error) => end(sightingOf(error)));
     asked.end();
   });
+}
+
+/** Our own trouble (no descriptor left, a name that does not resolve, no route) is not the instance's. */
+function sightingOf({ code }: NodeJS.ErrnoException): Sighting {
+  return code === 'ECONNREFUSED' ? 'refuses' : 'unknown';
 }

@@ -2,9 +2,9 @@ import { instanceKey, type ServiceInstance } from '../registry/service-instance.
 
 /**
  * What a probe of an instance found: it takes connections; refuses them; does not react at all; or says itself that it
- * is not ready, as an app does that is about to end.
+ * is not ready, as an app does that is about to end; or nothing could be found out.
  */
-export type Sighting = 'answers' | 'refuses' | 'silent' | 'not ready';
+export type Sighting = 'answers' | 'refuses' | 'silent' | 'not ready' | 'unknown';
 
 /** An answer that leaves out instances which are there is believed after so many milliseconds all the same. */
 export const LONGEST_DOUBT_MS = 30_000;
@@ -47,6 +47,6 @@ export function judge(sighting: Sighting | undefined, doubtedForMs: number, isCo
     default:
       return doubtedForMs >= LONGEST_DOUBT_MS && isConfirmed
         ? { gone: true, reason: `still not listed after ${LONGEST_DOUBT_MS / 1000} s` }
-        : { gone: false, reason: sighting === undefined ? 'not probed yet' : 'it answers' };
+        : { gone: false, reason: sighting === 'answers' ? 'it answers' : 'nothing is known of it yet' };
   }
 }

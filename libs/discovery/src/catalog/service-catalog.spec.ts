@@ -138,6 +138,42 @@ describe('ServiceCatalog', () => {
       expect(catalog.watches).toBe(1);
     });
 
+    it('ends an idle watch that the registry refuses, though it fails', async () => {
+      registry.fail();
+      await expect(ports()).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+      await clock.advance(10 * 60_000);
+      expect(catalog.watches).toBe(0); // it has no list to be kept
+    });
+
+    it('tells wrong values from none, whatever was asked before', async () => {
+      await ports();
+      const wrong = [
+        { version: null },
+        { filter: '' },
+        { filter: null },
+        { datacenter: null },
+        { tags: '' },
+        { meta: null },
+        { meta: 7 },
+        { meta: [] },
+        { preparedQuery: 'true' },
+        { includeWarning: 'no' },
+      ];
+      for (const query of wrong as unknown as ServiceQuery[])
+        await expect(ports(query)).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
+      expect(await ports({ includeWarning: false, preparedQuery: false })).toEqual([1, 2, 4]);
+    });
+
+    it('explains a query that includes who warns by that query', async () => {
+      await ports();
+      const { usable, instances } = await catalog.explain('inventory', { includeWarning: true });
+      expect(usable).toBe(4);
+      expect(instances[2]).toMatchObject({
+        verdict: 'used',
+        why: 'a check of it warns, and the query includes those',
+      });
+    });
+
     it('has the last list of an ended watch when the registry is away at its next use', async () => {
       await ports();
       await clock.advance(10 * 60_000);
@@ -200,6 +236,15 @@ describe('ServiceCatalog', () => {
     });
     const local = { ...query, datacenter: 'dc1' };
 
+    it('tells the operator what calls do not show', async () => {
+      await ports(local);
+      registry.setStatus('inventory-2', 'critical');
+      await clock.advance(200);
+      expect(
+        logger.matching(/warn "inventory": calls go to dc2 instead of dc1: dc1 has 1 usable/),
+      ).toHaveLength(1);
+    });
+
     it('fails over at once below the threshold, and returns after a while of good behaviour', async () => {
       expect(await ports(local)).toEqual([1, 2]);
       registry.setStatus('inventory-2', 'critical');
@@ -247,7 +292,69 @@ describe('ServiceCatalog', () => {
       open({ sources: ['registry', new StaticRegistry({ inventory: ['10.0.0.1:91'] })] });
       expect(await ports()).toEqual([91]);
       expect(await catalog.services(new AbortController().signal)).toEqual(['inventory']);
-      await expect(catalog.snapshot('orders')).resolves.toMatchObject({ instances: [] });
+      // That there is none of it is only known when the registry says so, too.
+      await expect(catalog.snapshot('orders')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    });
+
+    it('does not take a list of lesser choice for an answer while a better one may still come', async () => {
+      registry.hang();
+      open({ sources: ['registry', new StaticRegistry({ other: ['10.0.0.1:91'] })] });
+      const asked = [catalog.snapshot('inventory'), catalog.snapshot('inventory')];
+      await clock.advance(1_500);
+      registry.put({ service: 'inventory', port: 1 });
+      for (const snapshot of asked) expect((await snapshot).usable.map(({ port }) => port)).toEqual([1]);
+      const none = catalog.snapshot('nobody').catch((error: unknown) => String(error));
+      await clock.advance(5_000);
+      expect(await none).toMatch(/no list of "nobody" .* no answer in 5000 ms/);
+    });
+
+    it('waits a second for the first choice, and no longer, where another has instances', async () => {
+      registry.hang();
+      open({ sources: ['registry', new StaticRegistry({ inventory: ['10.0.0.1:91'] })] });
+      const asked = ports();
+      await clock.advance(900);
+      expect(catalog.explainAll()[0]?.snapshot).toBeUndefined();
+      await clock.advance(200);
+      expect(await asked).toEqual([91]);
+    });
+
+    it('waits for a list of lesser choice where the first is empty', async () => {
+      const late = new InMemoryRegistry();
+      late.hang();
+      open({ sources: ['registry', late] });
+      const asked = ports();
+      await clock.advance(500);
+      late.recover();
+      late.put({ service: 'inventory', port: 5 });
+      await settle();
+      expect(await asked).toEqual([5]);
+      expect(events.filter(({ type }) => type === 'service.failover')).toEqual([]);
+    });
+
+    it('answers with the first where the second cannot take the query', async () => {
+      open({ sources: ['registry', new StaticRegistry({})] });
+      await expect(ports({ filter: 'x' })).resolves.toEqual([]);
+    });
+
+    it('counts an instance once that has another id in another list', async () => {
+      registry.put({ service: 'inventory', port: 1, id: 'mine' });
+      open({ sources: ['registry', new StaticRegistry({ inventory: ['127.0.0.1:1'] })], merge: 'all' });
+      await catalog.snapshot('inventory');
+      await clock.advance(100);
+      expect(await ports()).toEqual([1]);
+    });
+
+    it('keeps two instances of one id on two nodes apart', async () => {
+      registry.put({ service: 'inventory', port: 1, id: 'mine' });
+      const fixed = new StaticRegistry({
+        inventory: [
+          { address: 'x', port: 1, id: 'same', node: 'n1' },
+          { address: 'x', port: 2, id: 'same', node: 'n2' },
+        ],
+      });
+      open({ sources: ['registry', fixed], merge: 'all' });
+      await catalog.snapshot('inventory');
+      expect((await ports()).length).toBe(3);
     });
 
     it('can put a list of its own first', async () => {

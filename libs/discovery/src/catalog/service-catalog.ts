@@ -15,6 +15,7 @@ import {
   type ServiceQuery,
 } from '../registry/service-query.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
+import { bounded } from '../timing/bounded.js';
 import type { Clock, Random } from '../timing/clock.js';
 import { explainView, type ServiceExplanation } from './explanation.js';
 import type { InstanceProbe } from './instance-probe.js';
@@ -25,6 +26,7 @@ import type { ServiceSnapshot } from './service-snapshot.js';
 import { ServiceView, type Leg } from './service-view.js';
 import { ServiceWatcher } from './service-watcher.js';
 import type { SnapshotStore } from './snapshot-store.js';
+import { tellOperator } from './tell-operator.js';
 
 export interface CatalogOptions {
   readonly clock: Clock;
@@ -51,13 +53,20 @@ interface Sourced {
 }
 
 interface Watch {
+  readonly onDisk: string;
   readonly watcher: ServiceWatcher;
   readonly views: Set<ServiceView>;
+}
+
+interface Viewed {
+  readonly view: ServiceView;
+  readonly watches: readonly Watch[];
 }
 
 /** A watch that nobody has used for so long ends; its last list is kept for when the registry is away at the next use. */
 const IDLE_MS = 5 * 60_000;
 const SWEEP_MS = 60_000;
+const LAST_WRITE_MS = 2_000;
 /** Queries may be made up by the users of an app. */
 const MOST_RETIRED = 1_000;
 /** Calls are made on a list as long as somebody has asked for it within this time. */
@@ -72,7 +81,7 @@ export class ServiceCatalog {
   readonly #options: CatalogOptions;
   readonly #emit: (event: DiscoveryEvent) => void;
   readonly #watches = new Map<string, Watch>();
-  readonly #views = new Map<string, ServiceView>();
+  readonly #views = new Map<string, Viewed>();
   /** The last lists of watches that ended. */
   readonly #retired = new Map<string, SavedList>();
   #sweep: (() => void) | undefined;
@@ -80,7 +89,10 @@ export class ServiceCatalog {
 
   constructor(registry: ServiceRegistry, options: CatalogOptions) {
     this.#options = options;
-    this.#emit = options.emit ?? (() => undefined);
+    this.#emit = (event) => {
+      tellOperator(event, options.logger);
+      options.emit?.(event);
+    };
     const { clock, random, logger, sources = ['registry'] } = options;
     this.#sources = sources.map((named) => {
       const source = named === 'registry' ? registry : named;
@@ -123,7 +135,7 @@ export class ServiceCatalog {
 
   /** Of everything that is watched at present. */
   explainAll(): readonly ServiceExplanation[] {
-    return [...this.#views.values()].map(explainView);
+    return [...this.#views.values()].map(({ view }) => explainView(view));
   }
 
   /** The names that any source knows, sorted; a source that is away is left out unless all are. */
@@ -151,19 +163,22 @@ export class ServiceCatalog {
   async close(): Promise<void> {
     this.#closed = true;
     this.#sweep?.();
-    for (const view of this.#views.values()) view.close();
+    for (const { view } of this.#views.values()) view.close();
     for (const { watcher } of this.#watches.values()) watcher.stop();
     for (const { scout } of this.#sources) scout.close();
     this.#views.clear();
     this.#watches.clear();
     const others = (this.#options.sources ?? []).filter((source) => source !== 'registry');
-    await Promise.all([this.#options.store?.flush(), ...others.map((source) => source.close())]);
+    const { store, clock } = this.#options;
+    // A disk that hangs must not keep the app from ending.
+    const written = store && bounded(clock, LAST_WRITE_MS, store.flush(), () => new Error('too late'));
+    await Promise.allSettled([written, ...others.map((source) => source.close())]);
   }
 
   #view(service: string, query: ServiceQuery): ServiceView {
     const key = keyOfUnchecked(service, query);
     const known = this.#views.get(key);
-    if (known) return known;
+    if (known) return known.view;
     assertQuery(service, query);
     if (this.#closed) throw shutDown();
     const { clock } = this.#options;
@@ -175,7 +190,7 @@ export class ServiceCatalog {
       { clock, emit: this.#emit, onThrown: this.#onThrown(service) },
     );
     for (const { watch } of legs) watch.views.add(view);
-    this.#views.set(key, view);
+    this.#views.set(key, { view, watches: legs.map(({ watch }) => watch) });
     this.#sweep ??= clock.after(SWEEP_MS, () => this.#endIdle());
     return view;
   }
@@ -204,7 +219,7 @@ export class ServiceCatalog {
     const { source, reachability, outages, scout } = sourced;
     const { clock, random, probe, store } = this.#options;
     const views = new Set<ServiceView>();
-    const onDisk = `${source.description} ${key}`;
+    const onDisk = `${source.identity} ${key}`;
     const watcher = new ServiceWatcher(source, service, asked, {
       clock,
       random,
@@ -217,25 +232,25 @@ export class ServiceCatalog {
       ...(store ? { remember: (list: SavedList): void => store.save(onDisk, list) } : {}),
       isInUse: () => [...views].some(({ unusedFor }) => unusedFor < IN_USE_MS),
     });
-    const watch = { watcher, views };
+    const watch = { watcher, views, onDisk };
     this.#watches.set(key, watch);
     return watch;
   }
 
   /** A registry that is away is no reason to forget a list: those watches go on. */
   #endIdle(): void {
-    for (const [key, view] of this.#views) {
-      const isFailing = view.legs.some(({ watcher }) => watcher.isFailing);
-      if (view.unusedFor < IDLE_MS || isFailing) continue;
+    for (const [key, { view, watches }] of this.#views) {
+      if (view.unusedFor < IDLE_MS || watches.some(({ watcher }) => holdsOut(watcher))) continue;
       view.close();
       this.#views.delete(key);
-      for (const { views } of this.#watches.values()) views.delete(view);
+      for (const { views } of watches) views.delete(view);
     }
-    for (const [key, { watcher, views }] of this.#watches) {
+    for (const [key, { watcher, views, onDisk }] of this.#watches) {
       if (views.size > 0) continue;
       const { snapshot } = watcher;
       watcher.stop();
       this.#watches.delete(key);
+      this.#options.store?.forget(onDisk);
       if (snapshot) this.#retire(key, snapshot);
     }
     this.#sweep =
@@ -254,4 +269,9 @@ export class ServiceCatalog {
       this.#options.logger.error(`a subscriber of the snapshots of "${service}" threw: ${reasonOf(error)}`);
     };
   }
+}
+
+/** It has a list that may be had nowhere else; one that the registry refuses to give has nothing to be kept for. */
+function holdsOut({ isFailing, snapshot, refusal }: ServiceWatcher): boolean {
+  return isFailing && snapshot !== undefined && refusal === undefined;
 }

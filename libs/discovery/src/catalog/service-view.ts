@@ -1,7 +1,7 @@
 import { ReplaySubject, type Observable, type Subscription } from 'rxjs';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { IsolatedObservable } from '../events/isolated-observable.js';
-import type { ServiceInstance } from '../registry/service-instance.js';
+import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import { failoverOf, isNarrowing, whyNotWanted, type ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
 import { chooseLeg, type FailoverRule, type LegChoice } from './choose-leg.js';
@@ -43,6 +43,8 @@ export class ServiceView {
   #lookAgain: (() => void) | undefined;
   #snapshot: ServiceSnapshot | undefined;
   #lastUse: number;
+  readonly #patienceEndsAt: number;
+  #isClosed = false;
 
   constructor(service: string, query: ServiceQuery, legs: readonly Leg[], options: ViewOptions) {
     this.service = service;
@@ -50,6 +52,7 @@ export class ServiceView {
     this.legs = legs;
     this.#options = options;
     this.#lastUse = options.clock.now();
+    this.#patienceEndsAt = this.#lastUse + FIRST_CHOICE_PATIENCE_MS;
     this.#rule = failoverOf(query) ?? { below: 1, returnAfterMs: 0 };
     this.#isPlain = legs.length === 1 && !isNarrowing(query);
     this.snapshots$ = new IsolatedObservable(this.#snapshots, options.onThrown);
@@ -83,40 +86,62 @@ export class ServiceView {
    * @throws DiscoveryError `RK_REGISTRY_UNREACHABLE` when there has never been a list
    */
   async first(timeoutMs: number): Promise<ServiceSnapshot> {
-    const [primary, ...others] = this.legs.map(({ watcher }) => watcher);
-    if (!this.#snapshot && primary) {
-      const patience = others.length === 0 ? timeoutMs : Math.min(timeoutMs, FIRST_CHOICE_PATIENCE_MS);
-      const asked = primary.settled(patience);
-      await (others.length === 0 ? asked : asked.catch(() => undefined));
-      const rest = Math.max(1, timeoutMs - patience);
-      if (others.length > 0 && this.snapshot === undefined)
-        await Promise.any(others.map((other) => haveList(other, rest))).catch(() => undefined);
+    const { clock } = this.#options;
+    const deadline = clock.now() + timeoutMs;
+    for (;;) {
+      this.#refresh();
+      const unsettled = this.legs.filter(({ watcher }) => !watcher.isSettled);
+      const rest = deadline - clock.now();
+      if (this.#snapshot || unsettled.length === 0 || rest <= 0) break;
+      const patience = this.#patienceEndsAt - clock.now();
+      const wait = this.legs.length > 1 && patience > 0 ? Math.min(rest, patience) : rest;
+      // Whoever settles first may be enough; who does not in time is looked at again above.
+      await Promise.race(unsettled.map(({ watcher }) => watcher.settled(wait).catch(() => undefined)));
     }
-    const refusal = this.legs.map(({ watcher }) => watcher.refusal).find((found) => found !== undefined);
+    const refusals = this.legs.map(({ watcher }) => watcher.refusal);
+    // One of lesser choice may refuse what a better one has answered.
+    const refusal = refusals.slice(0, (this.#choice?.current ?? 0) + 1).find((found) => found !== undefined);
     if (this.#snapshot && !(refusal && this.#snapshot.instances.length === 0)) return this.#snapshot;
-    throw refusal ?? primary?.noList() ?? new Error('a view of nothing');
+    throw refusal ?? this.#noList(timeoutMs);
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#lookAgain?.();
     for (const subscription of this.#subscription) subscription.unsubscribe();
     this.#snapshots.complete();
   }
 
+  #noList(timeoutMs: number): Error {
+    const without = this.legs.find(({ watcher }) => !watcher.snapshot)?.watcher;
+    if (!without) return new Error('a view of nothing');
+    return without.isSettled ? without.noList() : without.noList(`no answer in ${timeoutMs} ms`);
+  }
+
   #refresh(): void {
+    if (this.#isClosed) return;
     const [only] = this.legs;
-    if (this.#isPlain && only) return this.#emit(only.watcher.snapshot);
+    if (this.#isPlain && only) {
+      if (only.watcher.snapshot !== this.#snapshot) this.#emit(only.watcher.snapshot);
+      return;
+    }
     this.#choose();
     const used = this.chosen.flatMap((at) => this.legs[at]?.watcher.snapshot ?? []);
     const [best] = used;
-    if (!best) return;
     const previous = this.#snapshot;
+    if (!best || (!previous && this.#isTooEarly())) return;
     const wanted = (instances: readonly ServiceInstance[]): ServiceInstance[] =>
       instances.filter((instance) => whyNotWanted(instance, this.query) === undefined);
     const united = wanted(unite(used.map(({ instances }) => instances)));
     const succession = succeed(previous?.instances ?? [], united);
-    const suspects = wanted(used.flatMap((snapshot) => snapshot.suspects));
-    const avoided = wanted(used.flatMap((snapshot) => snapshot.avoided));
+    const instances = succession?.instances ?? previous?.instances ?? [];
+    // Those of this very list: another one may describe the same instance with another object.
+    const among = (chosen: readonly ServiceInstance[]): ServiceInstance[] => {
+      const keys = new Set(chosen.map(instanceKey));
+      return keys.size === 0 ? [] : instances.filter((instance) => keys.has(instanceKey(instance)));
+    };
+    const suspects = among(used.flatMap((snapshot) => snapshot.suspects));
+    const avoided = among(used.flatMap((snapshot) => snapshot.avoided));
     const isSame =
       previous?.source === best.source &&
       String(suspects.map(({ id }) => id)) === String(previous.suspects.map(({ id }) => id)) &&
@@ -125,7 +150,7 @@ export class ServiceView {
     this.#emit(
       createSnapshot({
         service: this.service,
-        instances: succession?.instances ?? previous?.instances ?? [],
+        instances,
         suspects: Object.freeze(suspects),
         avoided: Object.freeze(avoided),
         difference: (previous && succession?.difference) ?? NO_DIFFERENCE,
@@ -146,12 +171,15 @@ export class ServiceView {
     );
     this.#choice = chooseLeg(usable, this.#rule, before, clock.now());
     this.#lookAgain?.();
-    const { lookAgainAt, current } = this.#choice;
+    const { current } = this.#choice;
+    const isWaiting = !this.#snapshot && clock.now() < this.#patienceEndsAt;
+    const lookAgainAt = this.#choice.lookAgainAt ?? (isWaiting ? this.#patienceEndsAt : undefined);
     this.#lookAgain =
       lookAgainAt === undefined
         ? undefined
         : clock.after(Math.max(1, lookAgainAt - clock.now()), () => this.#refresh());
-    if (!before || before.current === current) return;
+    // What is chosen before there is a list is no move; nor is it one where there is nothing to go to.
+    if (!before || before.current === current || !this.#snapshot || (usable[current] ?? 0) === 0) return;
     const count = usable[before.current];
     const [from, to] = [before.current, current].map((at) => this.legs[at]?.name ?? '');
     const had = count === undefined ? 'no list' : `${count} usable instances`;
@@ -162,6 +190,20 @@ export class ServiceView {
       to: to ?? '',
       reason: `${from} has ${had}, ${to} has ${usable[current] ?? 0}`,
     });
+  }
+
+  /**
+   * A list of lesser choice is no first answer while a better one may still come; and an empty one never is where the
+   * better one is only away.
+   */
+  #isTooEarly(): boolean {
+    const current = this.#choice?.current ?? 0;
+    const isEmpty = (this.#usableIn(this.legs[current]?.watcher.snapshot) ?? 0) === 0;
+    if (isEmpty && this.legs.some(({ watcher }) => !watcher.isSettled)) return true;
+    const better = this.legs.slice(0, current).filter(({ watcher }) => !watcher.snapshot);
+    if (better.length === 0) return false;
+    const mayCome = better.some(({ watcher }) => !watcher.isSettled);
+    return isEmpty || (mayCome && this.#options.clock.now() < this.#patienceEndsAt);
   }
 
   /** Strictly: those found silent do not count, though they are used when nobody else is left. */
@@ -181,23 +223,20 @@ export class ServiceView {
   }
 }
 
-/** Of instances with one id the first is kept: registries in their order. */
+/**
+ * Of instances with one id, or one address, in several lists the first is kept: registries in their order. (DNS knows
+ * nothing of ids.)
+ */
 function unite(lists: readonly (readonly ServiceInstance[])[]): readonly ServiceInstance[] {
   const [first = [], ...rest] = lists;
   if (rest.length === 0) return first;
-  const known = new Set(first.map(({ id }) => id));
+  const known = new Set(first.flatMap((instance) => [instance.id, hostAndPort(instance)]));
   const united = [...first];
   for (const list of rest) {
-    for (const instance of list) {
-      if (known.has(instance.id)) continue;
-      known.add(instance.id);
-      united.push(instance);
-    }
+    // Within one list an id may well stand on two nodes.
+    const added = list.filter((instance) => !known.has(instance.id) && !known.has(hostAndPort(instance)));
+    united.push(...added);
+    for (const instance of added) known.add(instance.id).add(hostAndPort(instance));
   }
   return united;
-}
-
-async function haveList(watcher: ServiceWatcher, timeoutMs: number): Promise<void> {
-  await watcher.settled(timeoutMs);
-  if (!watcher.snapshot) throw watcher.noList();
 }

@@ -21,6 +21,7 @@ describe('ServiceWatcher', () => {
   let sightings: Map<number, Sighting>;
   let probed: number;
   let saved: SavedList | undefined;
+  let recall: () => Promise<SavedList | undefined>;
   let remembered: SavedList[];
 
   const watch = (random: () => number = () => 1): ServiceWatcher => {
@@ -40,7 +41,7 @@ describe('ServiceWatcher', () => {
           return sightings.get(port) ?? 'answers';
         },
         emit: (event) => events.push(event),
-        recall: async () => saved,
+        recall: () => recall(),
         remember: (list) => remembered.push(list),
       },
     );
@@ -69,6 +70,7 @@ describe('ServiceWatcher', () => {
     sightings = new Map();
     probed = 0;
     saved = undefined;
+    recall = async () => saved;
     remembered = [];
   });
   afterEach(async () => {
@@ -241,6 +243,59 @@ describe('ServiceWatcher', () => {
     expect(ports()).toEqual([7]);
   });
 
+  it('takes a list from before when the registry is silent for a second', async () => {
+    saved = {
+      instances: [registry.put({ service: 'inventory', port: 8 })],
+      source: 'disk',
+      confirmedAt: Date.now(),
+    };
+    registry.hang();
+    const first = watch().settled(5_000);
+    await clock.advance(1_000);
+    await first;
+    expect(ports()).toEqual([8]);
+    expect(clock.now()).toBe(1_000);
+  });
+
+  it('goes on when the disk hangs', async () => {
+    recall = () => new Promise(() => undefined);
+    registry.fail();
+    watch();
+    await clock.advance(3_000);
+    registry.recover();
+    put(1);
+    await clock.advance(20_000);
+    expect(ports()).toEqual([1]);
+  });
+
+  it('prefers what is on disk to an empty list of a registry without a leader', async () => {
+    saved = {
+      instances: [registry.put({ service: 'inventory', port: 8 })],
+      source: 'disk',
+      confirmedAt: Date.now(),
+    };
+    registry.lie([]);
+    registry.answerAs('stale');
+    watch();
+    await clock.advance(2_000);
+    expect(ports()).toEqual([8]);
+    put(1);
+    await clock.advance(2_000);
+    expect(ports()).toEqual([8]); // in doubt, since it answers
+  });
+
+  it('does not take the word of a registry without a leader for a confirmation', async () => {
+    put(1);
+    watch();
+    await clock.advance(100);
+    registry.answerAs('stale');
+    for (let n = 0; n < 6; n++) {
+      await clock.advance(10_000);
+      registry.put({ service: 'other', port: n + 100 });
+    }
+    expect(seen().age).toBeGreaterThan(50_000);
+  });
+
   it('separates instances by what they may be used for', async () => {
     put(1);
     registry.put({ service: 'inventory', port: 2, status: 'warning' });
@@ -355,6 +410,39 @@ describe('ServiceWatcher', () => {
       await clock.advance(2_000);
       expect(ports()).toEqual([]);
       expect(told('list.suspect')).toEqual([]);
+    });
+
+    it('judges each suspect on its own, though most of the others are listed again', async () => {
+      const [, , third] = seen().instances;
+      registry.lie([]);
+      await clock.advance(500);
+      registry.lie(seen().instances.slice(0, 2));
+      await clock.advance(3_000);
+      expect(ports()).toEqual([1, 2, 3]);
+      expect(seen().suspects).toEqual([third]);
+      sightings.set(3, 'refuses');
+      await clock.advance(3_000);
+      expect(ports()).toEqual([1, 2]);
+    });
+
+    it('keeps those that warn as well', async () => {
+      registry.setStatus('inventory-2', 'warning');
+      registry.setStatus('inventory-3', 'warning');
+      await clock.advance(2_000);
+      registry.lie([]);
+      await clock.advance(5_000);
+      expect(seen().passingOrWarning).toHaveLength(3);
+    });
+
+    it('is not ended by an instance that cannot be probed, and knows nothing of it', async () => {
+      sightings.set(1, 'unknown').set(2, 'refuses').set(3, 'silent');
+      registry.lie([]);
+      await settle();
+      expect(ports()).toEqual([1, 3]); // silent once: this very process may have stood still
+      await clock.advance(1_000);
+      expect(ports()).toEqual([1]);
+      await clock.advance(40_000);
+      expect(ports()).toEqual([]);
     });
 
     it('takes new instances in while it doubts that the old ones are gone', async () => {

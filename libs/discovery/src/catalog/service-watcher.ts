@@ -55,6 +55,9 @@ const BACKOFF = { base: 4_000, cap: 30_000 };
 const RETURN_SPREAD_MS = 2_000;
 /** Consul's own advice for blocking queries: a rate limit on the client's side, since a busy service answers at once. */
 const SHORTEST_ROUND_MS = 100;
+/** Who has not answered by then is as good as away for those who wait for a first list. */
+const FIRST_PATIENCE_MS = 1_000;
+const RECALL_MS = 2_000;
 const ROUNDS = { capacity: 5, refillEvery: 500 };
 
 /** Keeps one snapshot current for as long as it runs. On an error the last one stays, and the source is asked anew. */
@@ -83,6 +86,8 @@ export class ServiceWatcher {
   #confirmedAt: number;
   #failingSince: number | undefined;
   #rounds = 0;
+  #isRecalled = false;
+  readonly #endPatience: () => void;
   #waiting: (() => void)[] = [];
 
   constructor(source: InstanceSource, service: string, query: SourceQuery, options: WatcherOptions) {
@@ -113,6 +118,9 @@ export class ServiceWatcher {
       inUse: () => (isInUse() ? (this.#snapshot?.passingOrWarning ?? []) : []),
       onSeen: (instance, sighting) => this.#see(instance, sighting),
       onRound: () => this.#publish(this.#snapshot?.source ?? 'live'),
+    });
+    this.#endPatience = clock.after(FIRST_PATIENCE_MS, () => {
+      if (!this.#snapshot) void this.#recall();
     });
     void this.#run(this.#stopping.signal);
   }
@@ -202,6 +210,7 @@ export class ServiceWatcher {
     this.#lastError ??= shutDown();
     this.#stopping.abort(shutDown());
     this.#outageProbe.stop();
+    this.#endPatience();
     this.#snapshots.complete();
     this.#release();
   }
@@ -249,11 +258,17 @@ export class ServiceWatcher {
 
   #accept(list: InstanceList): void {
     const { instances, source } = list;
-    const inUse = this.#snapshot?.source === 'disk' ? [] : this.#inUse();
+    // Of a registry without a leader an empty list means nothing; what may be on disk is better.
+    if (source === 'stale' && instances.length === 0 && !this.#snapshot) return;
+    // What is on disk may be very old, and is believed less than the registry's own word.
+    const isOld = this.#snapshot?.source === 'disk' && source !== 'stale';
+    const inUse = isOld ? [] : (this.#snapshot?.passingOrWarning ?? []);
     this.#lastList = { index: list.index, how: list.how ?? 'watched' };
     // A stale answer is better than none, and no sign that the registry is well.
-    if (source !== 'stale') this.#recover();
-    this.#confirmedAt = this.#options.clock.now();
+    if (source !== 'stale') {
+      this.#recover();
+      this.#confirmedAt = this.#options.clock.now();
+    }
     this.#answer = instances;
     this.#doubt.examine(inUse, instances, this.#stopping.signal);
     this.#publish(source);
@@ -261,12 +276,6 @@ export class ServiceWatcher {
     if (remember && source !== 'stale' && this.#doubt.suspects.length === 0 && this.#snapshot)
       remember({ instances: this.#snapshot.instances, source, confirmedAt: Date.now() });
     this.#release();
-  }
-
-  /** Whom an answer that leaves them out has to account for. */
-  #inUse(): readonly ServiceInstance[] {
-    const { passing = [], passingOrWarning = [] } = this.#snapshot ?? {};
-    return passing.length > 0 ? passing : passingOrWarning;
   }
 
   #recover(): void {
@@ -302,6 +311,7 @@ export class ServiceWatcher {
       sameMembers(previous.avoided, avoided);
     if (!succession && isSameRest) return;
     const difference = succession?.difference ?? NO_DIFFERENCE;
+    this.#endPatience();
     this.#snapshot = createSnapshot({
       service: this.#service,
       instances,
@@ -321,6 +331,7 @@ export class ServiceWatcher {
     const key = instanceKey(instance);
     const { id } = instance;
     const of = { service: this.#service, list: this.list };
+    if (sighting === 'unknown') return;
     if (sighting === 'answers') {
       if (this.#avoided.delete(key))
         this.#options.emit({ type: 'instance.answers', ...of, id, reason: 'it takes connections again' });
@@ -344,7 +355,7 @@ export class ServiceWatcher {
     outages.failed(this, error, message);
     scout.failed(this);
     if (this.#snapshot) this.#outageProbe.start();
-    if (this.#failures === 1)
+    if (this.#failures === 1 && this.#snapshot)
       emit({ type: 'list.stale', service: this.#service, list: this.list, reason: reasonOf(error) });
     this.#release();
   }
@@ -352,14 +363,20 @@ export class ServiceWatcher {
   /** The source has never answered: an older list is better than none. */
   async #recall(): Promise<void> {
     const { recall, clock, emit } = this.#options;
-    const saved = await recall?.();
-    if (!saved || this.#snapshot) return;
+    if (!recall || this.#isRecalled) return;
+    this.#isRecalled = true;
+    // A disk may hang as anything else may.
+    const saved = await bounded(clock, RECALL_MS, recall(), () => new Error('too late')).catch(
+      () => undefined,
+    );
+    if (!saved || this.#snapshot || this.#stopping.signal.aborted) return;
     this.#answer = saved.instances;
     const age = Math.max(0, Date.now() - saved.confirmedAt);
     this.#confirmedAt = clock.now() - age;
     this.#publish(saved.source, saved.confirmedAt);
     const of = { service: this.#service, list: this.list };
     emit({ type: 'snapshot.restored', ...of, instances: saved.instances.length, age });
+    this.#release();
   }
 
   #release(): void {

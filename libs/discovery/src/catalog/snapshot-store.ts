@@ -25,7 +25,8 @@ const instanceSchema = z.strictObject({
   id: text.min(1),
   service: text.min(1),
   address: text.min(1),
-  port: z.number().int().min(0).max(65_535),
+  // As the registry gave it: Consul takes any number.
+  port: z.number().int(),
   secure: z.boolean(),
   tags: z.array(text),
   meta: z.record(text, text),
@@ -94,6 +95,11 @@ export class SnapshotStore {
       this.#cancel = undefined;
       void this.flush();
     });
+  }
+
+  /** What is on disk stays; what was kept of it in memory goes. */
+  forget(key: string): void {
+    this.#written.delete(key);
   }
 
   /** Writes what is still to be written. */

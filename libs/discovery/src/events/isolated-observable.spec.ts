@@ -22,6 +22,20 @@ describe('IsolatedObservable', () => {
     expect(thrown.splice(0).map(String)).toEqual(['Error: no 1', 'Error: no 2']);
   });
 
+  it('tells of a subscriber that throws later', async () => {
+    const before = thrown.length;
+    const late = async (): Promise<void> => {
+      await Promise.resolve();
+      throw new Error('async');
+    };
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- what users write all the same
+    const subscription = isolated.subscribe(late);
+    source.next(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    subscription.unsubscribe();
+    expect(thrown.slice(before).map(String)).toContain('Error: async');
+  });
+
   it('isolates what is derived from it, operators that throw included', () => {
     const seen: number[] = [];
     isolated.pipe(map((value) => value * 2)).subscribe((value) => {

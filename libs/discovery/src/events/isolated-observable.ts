@@ -41,10 +41,12 @@ export class IsolatedObservable<T> extends Observable<T> {
     });
   }
 
-  #isolated<A extends unknown[]>(call: (...args: A) => void): (...args: A) => void {
+  #isolated<A extends unknown[]>(call: (...args: A) => unknown): (...args: A) => void {
     return (...args) => {
       try {
-        call(...args);
+        const returned = call(...args);
+        // An async subscriber: its rejection would end the process as surely.
+        if (returned instanceof Promise) returned.catch(this.#onThrown);
       } catch (thrown) {
         this.#onThrown(thrown);
       }

@@ -25,13 +25,15 @@ export function mountDiscoveryRoutes(
   catalog: ServiceCatalog,
 ): void {
   const mount = (at: string, tell: (service: string) => Promise<object>): void => {
-    adapter.get(at, (request: AdapterRequest, response: unknown) => {
+    adapter.get(at, (request: AdapterRequest, response: unknown, next?: unknown) => {
       const reply = (body: object, status: number): void => {
         adapter.setHeader(response, 'Cache-Control', 'no-store');
         adapter.reply(response, body, status);
       };
       if (!mayKnow(visibleTo, request.raw ?? request)) {
-        reply({ statusCode: 404, message: 'Not Found' }, 404);
+        // A route of the app's own may be at the same path, where the adapter can go on to it.
+        if (typeof next === 'function') (next as () => void)();
+        else reply({ statusCode: 404, message: 'Not Found' }, 404);
         return;
       }
       tell(request.params.service ?? '').then(

@@ -106,11 +106,11 @@ export class DnsRegistry extends InstanceSource {
     const first = Math.min(...records.map(({ priority }) => priority));
     const best = records.filter(({ priority }) => priority === first);
     const targets = [...new Set(best.map((record) => record.name))];
-    const addresses = await Promise.all(targets.map((target) => this.#addressOf(target, signal)));
+    const addresses = await Promise.all(targets.map((target) => this.#addressesOf(target, signal)));
     const known = new Map(targets.map((target, at) => [target, addresses[at]]));
     return best.flatMap((record) => {
-      const address = known.get(record.name);
-      return address === undefined ? [] : [toInstance(service, query, record, address)];
+      const found = known.get(record.name) ?? [];
+      return found.map((address) => toInstance(service, query, record, address));
     });
   }
 
@@ -128,12 +128,12 @@ export class DnsRegistry extends InstanceSource {
     this.#resolver.cancel();
   }
 
-  async #addressOf(target: string, signal: AbortSignal): Promise<string | undefined> {
-    if (isIP(target)) return target;
-    const [v4] = await this.#lookUp(target, () => this.#resolver.resolve4(target), signal);
-    if (v4 !== undefined) return v4;
-    const [v6] = await this.#lookUp(target, () => this.#resolver.resolve6(target), signal);
-    return v6;
+  /** All of them, sorted: name servers rotate what they answer. */
+  async #addressesOf(target: string, signal: AbortSignal): Promise<readonly string[]> {
+    if (isIP(target)) return [target];
+    const v4 = await this.#lookUp(target, () => this.#resolver.resolve4(target), signal);
+    if (v4.length > 0) return v4.sort();
+    return (await this.#lookUp(target, () => this.#resolver.resolve6(target), signal)).sort();
   }
 
   async #lookUp<T>(name: string, look: () => Promise<T[]>, signal: AbortSignal): Promise<T[]> {

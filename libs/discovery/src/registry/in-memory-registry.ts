@@ -27,6 +27,7 @@ export class InMemoryRegistry extends ServiceRegistry {
   #failing = false;
   #shown: readonly ServiceInstance[] | undefined;
   #isCertain = false;
+  #isSilent = false;
   #source: ListSource = 'live';
   #restarts = 0;
   /** How often each method was called, so that a test can tell what was *not* asked. */
@@ -113,6 +114,11 @@ export class InMemoryRegistry extends ServiceRegistry {
     this.#changes.emit('change');
   }
 
+  /** Takes every watch, and never answers it. */
+  hang(): void {
+    this.#isSilent = true;
+  }
+
   /** From now on every call fails and every running watch ends with an error. */
   fail(): void {
     this.#failing = true;
@@ -121,6 +127,7 @@ export class InMemoryRegistry extends ServiceRegistry {
 
   recover(): void {
     this.#failing = false;
+    this.#isSilent = false;
   }
 
   override async register(registration: ServiceRegistration): Promise<void> {
@@ -258,7 +265,7 @@ export class InMemoryRegistry extends ServiceRegistry {
     const changes = on(this.#changes, 'change', { signal });
     try {
       this.#check();
-      yield read();
+      if (!this.#isSilent) yield read();
       for await (const _ of changes) {
         this.#check();
         yield read();

@@ -35,6 +35,11 @@ export abstract class InstanceSource {
   /** For messages: the kind of source and where it is, such as `Consul at http://127.0.0.1:8500`. */
   abstract readonly description: string;
 
+  /** What its lists are lists of, for what outlives this process. Default: the description. */
+  get identity(): string {
+    return this.description;
+  }
+
   /**
    * Yields the complete list of a service's instances, whatever their status: at once, and again after every change
    * (the same list twice is allowed). Throws on any error; the caller then starts a new iterator, so an adapter never

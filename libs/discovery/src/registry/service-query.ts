@@ -39,7 +39,9 @@ export interface FailoverOptions {
 /** What a source is asked; the rest of a query is narrowed down from the answer, so that all its users share one watch. */
 export type SourceQuery = Pick<ServiceQuery, 'filter' | 'datacenter' | 'near' | 'preparedQuery'>;
 
-const texts = z.array(text('must be text'), { error: "must be an array of texts, such as ['v1']" });
+const texts = z.array(text('must be text that is not blank'), {
+  error: "must be an array of texts, such as ['v1']",
+});
 const datacenters = z
   .array(text("must be a datacenter's name"), { error: "must be an array of datacenters, such as ['dc2']" })
   .min(1, { error: 'must name at least one datacenter' });
@@ -120,21 +122,30 @@ export function describeQuery(query: ServiceQuery = {}): string {
   return asked.length > 0 ? ` for ${JSON.stringify(Object.fromEntries(asked))}` : '';
 }
 
-/** One key for all queries that mean the same, whatever the order in which they were written. */
+/**
+ * One key for all queries that mean the same, whatever the order in which they were written. What means nothing has a key
+ * of its own, so that it is never taken for something that does.
+ */
 export function queryKey(service: string, query: ServiceQuery = {}): string {
-  const { tags, meta, version, filter, datacenter, near, preparedQuery } = query;
-  const failover = failoverOf(query);
+  const { tags, meta, version, filter, datacenter, near, preparedQuery, includeWarning } = query;
+  const isEntries = typeof meta === 'object' && !Array.isArray(meta) && (meta as unknown) !== null;
   return JSON.stringify([
     service,
-    tags ? [...tags].sort() : [],
-    Object.entries(meta ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
-    version ?? '',
-    filter ?? '',
-    datacenter ?? '',
-    failover ?? '',
-    near ?? '',
-    preparedQuery === true,
+    Array.isArray(tags) ? [...(tags as readonly string[])].sort() : given(tags),
+    isEntries ? Object.entries(meta).sort(([a], [b]) => (a < b ? -1 : 1)) : given(meta),
+    given(version),
+    given(filter),
+    given(datacenter),
+    failoverOf(query) ?? 0,
+    given(near),
+    given(preparedQuery),
+    given(includeWarning),
   ]);
+}
+
+/** As JSON tells what was not given from null, and from nothing. */
+function given(value: unknown): unknown {
+  return value === undefined || value === false ? 0 : ['given', value];
 }
 
 /** With its defaults, times in milliseconds; undefined: no failover. */

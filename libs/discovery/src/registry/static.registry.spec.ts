@@ -31,6 +31,19 @@ describe('StaticRegistry', () => {
     expect(signal.aborted).toBe(false);
   });
 
+  it.each([
+    ['10.0.0.7:99999', /a\.0 = "10\.0\.0\.7:99999": must be 'host:port'/],
+    ['host:0', /must be 'host:port'/],
+    ['[:::::]:80', /must be 'host:port'/],
+    [{ address: 'a b', port: 1 }, /a\.0\.address = "a b": must be a host's name or address, without spaces/],
+  ])('refuses %p', (wrong, reason) => {
+    expect(() => new StaticRegistry({ a: [wrong] })).toThrow(reason);
+  });
+
+  it('refuses two instances of one id', () => {
+    expect(() => new StaticRegistry({ a: ['x:1', 'x:1'] })).toThrow(/a\.1 = "a-x:1": is there twice/);
+  });
+
   it('names every mistake, with its cure', () => {
     const wrong = { a: ['host'], b: [{ address: '', port: 0 }], c: 'x' } as unknown as StaticServices;
     expect(() => new StaticRegistry(wrong)).toThrow(

@@ -1,8 +1,15 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { configInvalid, findMistakes, text, wholeNumber } from '../configuration/validate-options.js';
+import {
+  configInvalid,
+  findMistakes,
+  text,
+  wholeNumber,
+  type OptionMistake,
+} from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { InstanceSource, type InstanceList } from './instance-source.js';
-import { freezeInstance, hostAndPort, type ServiceInstance } from './service-instance.js';
+import { freezeInstance, hostAndPort, instanceKey, type ServiceInstance } from './service-instance.js';
 import type { SourceQuery } from './service-query.js';
 
 /** An instance that is written down; what is left out has a plain default. */
@@ -22,9 +29,11 @@ const schema = z.record(
   z.array(
     z.union(
       [
-        z.string({ error: cure }).regex(ADDRESS, { error: cure }),
+        z.string({ error: cure }).refine(isHostAndPort, { error: cure }),
         z.strictObject({
-          address: text("must be a host's name or address"),
+          address: text("must be a host's name or address").regex(/^\S+$/, {
+            error: "must be a host's name or address, without spaces",
+          }),
           port: wholeNumber(1, 65_535, 'there is no default'),
           id: text('must be an id').optional(),
           secure: z.boolean({ error: 'must be true or false' }).optional(),
@@ -72,6 +81,8 @@ export class StaticRegistry extends InstanceSource {
         Object.freeze(list.map((given) => toInstance(service, given))),
       ]),
     );
+    const twice = [...this.#services].flatMap(([service, list]) => twiceIn(service, list));
+    if (twice.length > 0) throw configInvalid('StaticRegistry', twice);
   }
 
   override async *watch(
@@ -132,6 +143,26 @@ function toInstance(service: string, given: string | StaticInstance): ServiceIns
     node: rest.node ?? '',
     datacenter: rest.datacenter ?? '',
   });
+}
+
+function twiceIn(service: string, list: readonly ServiceInstance[]): OptionMistake[] {
+  const keys = list.map(instanceKey);
+  return list.flatMap(({ id }, at) =>
+    keys.indexOf(instanceKey(list[at] ?? { id, node: '', datacenter: '' })) === at
+      ? []
+      : [
+          {
+            field: `${service}.${at}`,
+            value: JSON.stringify(id),
+            cure: 'is there twice: each instance needs an id of its own',
+          },
+        ],
+  );
+}
+
+function isHostAndPort(text: string): boolean {
+  const [, v6, , port] = ADDRESS.exec(text) ?? [];
+  return Number(port) > 0 && Number(port) < 65_536 && (v6 === undefined || isIP(v6) === 6);
 }
 
 function parse(text: string): StaticInstance {

@@ -38,6 +38,7 @@ export class HealthApi {
     const { body, headers } = await this.#requester.raw('GET', pathOf(name), options, {
       ...partsOf(options),
       ...(options.polled ? { lane: 'poll' } : {}),
+      ...(options.index === undefined ? {} : { lane: 'list' }),
     });
     return answerOf(body, headers);
   }

@@ -1,0 +1,36 @@
+import type { LoggerService } from '@nestjs/common';
+import type { DiscoveryEvent } from '../events/discovery-event.js';
+
+/** A line of the log for what an operator has to know of without subscribing to anything. */
+export function tellOperator(event: DiscoveryEvent, logger: LoggerService): void {
+  switch (event.type) {
+    case 'list.suspect':
+      logger.warn(
+        `"${event.service}": ${event.reason}; not believed yet, these stay in use: ${event.missing.join(', ')}`,
+      );
+      break;
+    case 'list.believed':
+      logger.warn(
+        `"${event.service}": gone indeed after ${event.after} ms, ${event.reason}: ${event.dropped.join(', ')}`,
+      );
+      break;
+    case 'list.dismissed':
+      logger.log(`"${event.service}": there after all, ${event.reason}: ${event.returned.join(', ')}`);
+      break;
+    case 'service.failover':
+      logger.warn(`"${event.service}": calls go to ${event.to} instead of ${event.from}: ${event.reason}`);
+      break;
+    case 'service.unavailable':
+      logger.warn(`"${event.service}": no usable instance is left`);
+      break;
+    case 'service.available':
+      logger.log(`"${event.service}": usable instances again: ${event.instances}`);
+      break;
+    case 'snapshot.restored':
+      logger.warn(
+        `"${event.service}": ${event.instances} instances as they were ${Math.round(event.age / 1000)} s ago, since the registry does not answer`,
+      );
+      break;
+    default:
+  }
+}
