@@ -221,9 +221,12 @@ describe('many watches', () => {
         const [agent] = cluster.clients;
         if (!agent) throw new Error('no agent');
         await putInstance(agent, 'stock', 's1', 4001);
+        // Each of them knows: whoever is left alone does not learn of what he has not been told yet.
         await eventually(async () => {
-          const { body } = await agent.request('GET', '/v1/health/service/stock?stale');
-          return (body as unknown[]).length === 1;
+          const lists = await Promise.all(
+            cluster.servers.map((server) => server.request('GET', '/v1/health/service/stock?stale')),
+          );
+          return lists.every(({ body }) => (body as unknown[]).length === 1);
         });
         // The leader among them: one that is left alone believes in itself for a moment yet.
         const led = await cluster.leader();
