@@ -43,7 +43,8 @@ describe('where instances are looked up', () => {
     await eventually(async () => (await app.ids('by-dns')).length === 1);
     // That there is none of it is not known before Consul says so too.
     await expect(app.ids('never-was')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
-    await expect(app.discovery.getInstances('by-dns', { filter: 'x' })).rejects.toThrow(/query\.filter/);
+    const filtered = dns.confirm('by-dns', { filter: 'x' }, new AbortController().signal);
+    await expect(filtered).rejects.toThrow(/query\.filter: DNS has no such thing/);
     const { lists } = await app.discovery.explain('by-dns');
     expect(lists.map(({ how, state, inUse }) => [how, state, inUse])).toEqual([
       ['watched', 'failing', false],
