@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
@@ -242,6 +243,35 @@ describe('a watch that never dies', () => {
 });
 
 describe('an index that cannot be relied on', () => {
+  it('F05 answers without any of Consul’s headers are read, and asked for no more than twice a second', async () => {
+    let asked = 0;
+    let port = 4001;
+    const bare = createHttpServer((_, response) => {
+      asked++;
+      const instance = {
+        Node: { ID: 'n', Node: 'n', Address: '127.0.0.1', Datacenter: 'dc1' },
+        Service: { ID: 's1', Service: 'stock', Tags: null, Meta: null, Address: '', Port: port },
+        Checks: [],
+      };
+      response.end(JSON.stringify([instance]));
+    }).listen(0, '127.0.0.1');
+    await once(bare, 'listening');
+    const app = await startWatching({
+      agent: { url: `http://127.0.0.1:${(bare.address() as AddressInfo).port}` },
+    });
+    expect(await app.ids('stock')).toEqual(['s1']);
+    expect((await app.discovery.explain('stock')).snapshot?.source).toBe('live');
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    port = 4002;
+    await eventually(async () => (await app.discovery.getInstances('stock'))[0]?.port === 4002);
+    figure('F05', `without an index: ${asked} questions in 6 s`);
+    // A burst of five, then two a second; generously, for a machine that stood still.
+    expect(asked).toBeLessThanOrEqual(30);
+    await app.close();
+    bare.closeAllConnections();
+    bare.close();
+  }, 60_000);
+
   it('F05 goes back, stands still, and is lost: the watch asks no more than it may, and misses no last state', async () => {
     const random = seededRandom(SEED);
     const consul = await EmbeddedConsul.start();
