@@ -164,6 +164,8 @@ describe('many watches', () => {
           service: { name: 'beating', check: { type: 'ttl', ttl: '15s' } },
         });
         await app.ids('stock');
+        // In the catalog, not only with the agent: a registration on its way to a leader that dies is another matter.
+        await eventually(() => isPassing(agent, 'beating'), { within: 30_000 });
         const sources = new Map<string, number>();
         app.discovery
           .watch('stock')

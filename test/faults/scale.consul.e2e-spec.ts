@@ -131,8 +131,9 @@ describe('large lists', () => {
       `${changes} changes, ${events} events: RSS ${(rss[0] / MB).toFixed(0)} → ${(rss[1] / MB).toFixed(0)} MB (x ${rssGrowth?.toFixed(3)}), heap ${(heap[0] / MB).toFixed(1)} → ${(heap[1] / MB).toFixed(1)} MB, handles ${handles.join(' → ')}`,
     );
     expect(seen).toBeGreaterThan(1_000_000);
-    expect(heapGrowth).toBeLessThan(1.1);
-    expect(rssGrowth).toBeLessThan(1.05);
+    expect(heapGrowth).toBeLessThan(1.05);
+    // Five per cent is what we owe; what the same process has a moment later differs by nearly as much.
+    expect(rssGrowth).toBeLessThan(1.1);
     expect(handles[1]).toBeLessThanOrEqual(handles[0] + 1);
     expect(timers).toBeLessThanOrEqual(4);
   }, 240_000);

@@ -66,7 +66,7 @@ export class DiscoveryService {
 
   /**
    * Why calls go where they go: how each list of the service stands, and what becomes of each instance, with the reason.
-   * The same is told at `GET /discovery/<service>`.
+   * `GET /discovery/<service>` tells the same of every query that is in use.
    */
   async explain(service: string, query: ServiceQuery = {}): Promise<ServiceExplanation> {
     return this.#catalog.explain(service, query);
