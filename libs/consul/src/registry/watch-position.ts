@@ -24,8 +24,4 @@ export class WatchPosition {
   heard(index: string | undefined, early: boolean): void {
     this.#index = early && index === this.#index ? undefined : nextIndex(this.#index, index);
   }
-
-  forget(): void {
-    this.#index = undefined;
-  }
 }

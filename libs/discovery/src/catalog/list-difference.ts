@@ -66,6 +66,11 @@ export function isSame(a: ServiceInstance, b: ServiceInstance | undefined): bool
   );
 }
 
+/** Of lists that `succeed` one another an instance that is as it was is the same object. */
+export function sameMembers(a: readonly ServiceInstance[], b: readonly ServiceInstance[]): boolean {
+  return a.length === b.length && a.every((instance, at) => instance === b[at]);
+}
+
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((text, at) => text === b[at]));
 }

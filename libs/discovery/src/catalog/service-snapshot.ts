@@ -32,15 +32,11 @@ export interface ServiceSnapshot {
   readonly age: number;
 }
 
-export interface SnapshotParts {
-  readonly service: string;
-  readonly instances: readonly ServiceInstance[];
-  readonly suspects: readonly ServiceInstance[];
-  readonly avoided: readonly ServiceInstance[];
-  readonly difference: ListDifference;
-  readonly version: number;
-  readonly source: SnapshotSource;
-  readonly receivedAt: number;
+/** What a snapshot is made of; the rest of it follows. */
+export interface SnapshotParts extends Omit<
+  ServiceSnapshot,
+  'passing' | 'passingOrWarning' | 'usable' | 'age'
+> {
   /** Tells the age of the list as time goes by. */
   readonly age: () => number;
 }

@@ -5,7 +5,7 @@ import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/serv
 import { failoverOf, isNarrowing, whyNotWanted, type ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
 import { chooseLeg, type FailoverRule, type LegChoice } from './choose-leg.js';
-import { NO_DIFFERENCE, succeed } from './list-difference.js';
+import { NO_DIFFERENCE, sameMembers, succeed } from './list-difference.js';
 import { createSnapshot, type ServiceSnapshot } from './service-snapshot.js';
 import type { ServiceWatcher } from './service-watcher.js';
 
@@ -144,8 +144,8 @@ export class ServiceView {
     const avoided = among(used.flatMap((snapshot) => snapshot.avoided));
     const isSame =
       previous?.source === best.source &&
-      String(suspects.map(({ id }) => id)) === String(previous.suspects.map(({ id }) => id)) &&
-      String(avoided.map(({ id }) => id)) === String(previous.avoided.map(({ id }) => id));
+      sameMembers(suspects, previous.suspects) &&
+      sameMembers(avoided, previous.avoided);
     if (!succession && isSame) return;
     this.#emit(
       createSnapshot({

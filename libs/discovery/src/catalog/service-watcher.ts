@@ -14,7 +14,7 @@ import { scoped } from '../timing/scoped.js';
 import { TokenBucket } from '../timing/token-bucket.js';
 import { Doubt } from './doubt.js';
 import type { InstanceProbe } from './instance-probe.js';
-import { NO_DIFFERENCE, succeed } from './list-difference.js';
+import { NO_DIFFERENCE, sameMembers, succeed } from './list-difference.js';
 import type { OutageLog } from './outage-log.js';
 import type { RegistryScout } from './registry-scout.js';
 import { OutageProbe } from './outage-probe.js';
@@ -384,8 +384,4 @@ export class ServiceWatcher {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-function sameMembers(a: readonly ServiceInstance[], b: readonly ServiceInstance[]): boolean {
-  return a.length === b.length && a.every((instance, at) => instance === b[at]);
 }
