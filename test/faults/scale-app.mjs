@@ -13,14 +13,20 @@ Module({ imports: [ConsulModule.forRoot({ agent: { url } })] })(AppModule);
 const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
 const discovery = app.get(DiscoveryService);
 
+/** What is alive: on a busy machine what a finished request leaves behind is let go of some moments later. */
 const heap = async () => {
-  for (let n = 0; n < 3; n++) {
+  let least = Infinity;
+  for (let n = 0; n < 20; n++) {
     globalThis.gc();
-    await sleep(20);
+    const used = process.memoryUsage().heapUsed;
+    if (n > 3 && used > least * 0.999) return least;
+    least = Math.min(least, used);
+    await sleep(50);
   }
-  return process.memoryUsage().heapUsed;
+  return least;
 };
 
+// The code that reads a list is no part of what an instance costs: it is compiled by a list of some length.
 await discovery.getInstances('warm-up').catch(() => undefined);
 const before = await heap();
 const rssBefore = process.memoryUsage().rss;

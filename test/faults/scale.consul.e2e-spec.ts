@@ -36,7 +36,9 @@ const MB = 2 ** 20;
 
 function run(script: string, environment: Record<string, string>): ChildProcess {
   const main = fileURLToPath(new URL(`./${script}`, import.meta.url));
-  return fork(main, { execArgv: ['--expose-gc'], env: { ...process.env, ...environment } });
+  // V8 widens its young space as it likes, and the allocator keeps an arena for each thread: neither is what we measure.
+  const execArgv = ['--expose-gc', '--min-semi-space-size=4', '--max-semi-space-size=4'];
+  return fork(main, { execArgv, env: { ...process.env, MALLOC_ARENA_MAX: '1', ...environment } });
 }
 
 async function message<T>(child: ChildProcess): Promise<T> {
@@ -79,6 +81,7 @@ async function fill(
 describe('large lists', () => {
   it('F42 5,000 instances of one service, one of them changing each second: no stall, and little memory', async () => {
     const agent = await ConsulAgent.start({ mode: 'server', expect: 1 });
+    await fill(agent, 200, (n) => ['warm-up', `warm-up-${n}`]);
     await fill(agent, 5_000, (n) => ['large', `large-${n}`]);
     const app = run('scale-app.mjs', {
       SCALE: JSON.stringify({ url: agent.url, services: ['large'], forMs: 15_000 }),
@@ -132,8 +135,7 @@ describe('large lists', () => {
     );
     expect(seen).toBeGreaterThan(1_000_000);
     expect(heapGrowth).toBeLessThan(1.05);
-    // Five per cent is what we owe; what the same process has a moment later differs by nearly as much.
-    expect(rssGrowth).toBeLessThan(1.1);
+    expect(rssGrowth).toBeLessThan(1.05);
     expect(handles[1]).toBeLessThanOrEqual(handles[0] + 1);
     expect(timers).toBeLessThanOrEqual(4);
   }, 240_000);
