@@ -49,9 +49,11 @@ describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
     });
   });
 
-  it('takes both instances in turn', async () => {
+  it('takes both instances', async () => {
     const answered = new Set<string>();
-    for (let n = 1; n <= 4; n++) answered.add(((await get(`/books/${n}`)).body as Offers).answeredBy);
+    // Together, so that one of them cannot be the better one for all.
+    const books = await Promise.all(Array.from({ length: 20 }, (_, n) => get(`/books/${n + 1}`)));
+    for (const { body } of books) answered.add((body as Offers).answeredBy);
     expect(answered.size).toBe(2);
   });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { clientsOptionsSchema, type ClientsOptions } from './calling/client-options.js';
 import { type Duration } from './configuration/duration.js';
 import { durationSchema, text } from './configuration/validate-options.js';
 import type { HealthDetails } from './health/health-routes.js';
@@ -16,6 +17,8 @@ export interface DiscoveryOptions {
   startup?: 'background' | 'fail-fast';
   health?: HealthOptions;
   discovery?: CatalogUseOptions;
+  /** How this app calls others. */
+  clients?: ClientsOptions;
   shutdown?: ShutdownOptions;
 }
 
@@ -135,6 +138,7 @@ export const discoveryOptionsShape = {
         .optional(),
     })
     .optional(),
+  clients: clientsOptionsSchema.optional(),
   startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),
   shutdown: z
     .strictObject({

@@ -11,17 +11,19 @@ import {
   type Provider,
 } from '@nestjs/common';
 import {
+  APP_INTERCEPTOR,
   DiscoveryModule as ProviderScannerModule,
   HttpAdapterHost,
   ModulesContainer,
   type AbstractHttpAdapter,
 } from '@nestjs/core';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
-import { RoundRobinBalancer } from './balancing/round-robin.balancer.js';
+import { withCalls } from './calling/call-explanation.js';
 import { ServiceCaller } from './calling/service-caller.js';
 import { probeInstance } from './catalog/instance-probe.js';
 import { ServiceCatalog } from './catalog/service-catalog.js';
 import { SnapshotStore } from './catalog/snapshot-store.js';
+import { tellOperator } from './catalog/tell-operator.js';
 import { toMilliseconds } from './configuration/duration.js';
 import type { DiscoveryOptions } from './discovery-options.js';
 import { DiscoveryService } from './discovery.service.js';
@@ -36,9 +38,14 @@ import { ServiceClientsModule } from './http/service-clients.module.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
 import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
+import { callerZones } from './calling/caller-zones.js';
+import type { ServiceExplanation } from './catalog/explanation.js';
+import { DeadlineInterceptor } from './receiving/deadline.interceptor.js';
+import { receiveCall } from './receiving/receive-call.js';
 import { AppServers } from './registration/app-servers.js';
 import { DEFAULT_HEALTH_PATH, registrationOptions } from './registration-defaults.js';
 import { RegistrationService } from './registration/registration.service.js';
+import type { ServiceOptions } from './registration/service-options.js';
 import { Reachability } from './registry/reachability.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { systemClock } from './timing/clock.js';
@@ -68,6 +75,7 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
     private readonly health: HealthService,
     private readonly contributors: HealthContributors,
     private readonly catalog: ServiceCatalog,
+    private readonly caller: ServiceCaller,
     private readonly connections: HttpConnections,
   ) {}
 
@@ -114,13 +122,18 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
     const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
     const groups = this.contributors.customGroups();
     if (!adapter) return;
+    const names = this.options.service ? [this.options.service].flat() : [];
+    adapter.use(receiveCall(new Set(names.map(({ name }) => name)), systemClock));
     mountHealthRoutes(adapter, { path, details, groups }, this.health);
     const { path: at = '/discovery', visibleTo = 'loopback' } = this.options.discovery?.endpoint ?? {};
-    if (visibleTo !== 'nobody') mountDiscoveryRoutes(adapter, { path: at, visibleTo }, this.catalog);
+    const explainAll = (): readonly ServiceExplanation[] =>
+      this.catalog.explainAll().map((explanation) => withCalls(explanation, this.caller));
+    if (visibleTo !== 'nobody') mountDiscoveryRoutes(adapter, { path: at, visibleTo }, explainAll);
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#load?.close();
+    this.caller.close();
     await this.catalog.close();
     await Promise.all([this.connections.close(), this.options.registry.close()]);
   }
@@ -172,18 +185,37 @@ const coreProviders: Provider[] = [
   },
   {
     provide: ServiceCaller,
-    useFactory: (catalog: ServiceCatalog) =>
-      new ServiceCaller(catalog, {
+    useFactory: (
+      { service = [], clients = {} }: DiscoveryModuleOptions,
+      catalog: ServiceCatalog,
+      connections: HttpConnections,
+      events: DiscoveryEvents,
+    ) => {
+      const logger = new Logger(ServiceCaller.name);
+      const [own] = Array.isArray(service)
+        ? (service as readonly ServiceOptions[])
+        : [service as ServiceOptions];
+      return new ServiceCaller(catalog, {
         clock: systemClock,
-        createBalancer: () => new RoundRobinBalancer(Math.random),
-      }),
-    inject: [ServiceCatalog],
+        random: Math.random,
+        clients,
+        ...callerZones(catalog, own, clients.zone, process.env),
+        probe: probeInstance,
+        emit: (event) => {
+          tellOperator(event, logger);
+          events.emit(event);
+        },
+        onUnused: (instance) => connections.release(instance),
+      });
+    },
+    inject: [DISCOVERY_MODULE_OPTIONS, ServiceCatalog, HttpConnections, DiscoveryEvents],
   },
   {
     provide: DiscoveryService,
     useFactory: (catalog: ServiceCatalog, caller: ServiceCaller) => new DiscoveryService(catalog, caller),
     inject: [ServiceCatalog, ServiceCaller],
   },
+  { provide: APP_INTERCEPTOR, useFactory: () => new DeadlineInterceptor(systemClock) },
   { provide: HttpConnections, useFactory: () => new HttpConnections() },
   {
     provide: ServiceClientFactory,

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import type { CallOptions } from './calling/call-options.js';
-import { ServiceCaller, type Attempt } from './calling/service-caller.js';
+import type { CallOptions, FallbackOptions } from './calling/call-options.js';
+import { withCalls } from './calling/call-explanation.js';
+import type { Attempt } from './calling/running-attempt.js';
+import { ServiceCaller } from './calling/service-caller.js';
 import type { ServiceExplanation } from './catalog/explanation.js';
 import { ServiceCatalog } from './catalog/service-catalog.js';
 import { usableInstances, type ServiceSnapshot } from './catalog/service-snapshot.js';
@@ -60,8 +62,12 @@ export class DiscoveryService {
    *
    * @throws DiscoveryError `RK_NO_INSTANCES`, or `RK_REGISTRY_UNREACHABLE` when there has never been a list
    */
-  async choose(service: string, query: ServiceQuery = {}): Promise<ServiceInstance> {
-    return this.#caller.choose(service, query);
+  async choose(
+    service: string,
+    query?: ServiceQuery,
+    options: Pick<CallOptions, 'hashKey' | 'strategy'> = {},
+  ): Promise<ServiceInstance> {
+    return this.#caller.choose(service, query, options);
   }
 
   /**
@@ -69,16 +75,30 @@ export class DiscoveryService {
    * `GET /discovery/<service>` tells the same of every query that is in use.
    */
   async explain(service: string, query: ServiceQuery = {}): Promise<ServiceExplanation> {
-    return this.#catalog.explain(service, query);
+    return withCalls(await this.#catalog.explain(service, query), this.#caller);
   }
 
   /**
    * Makes a call over any transport: `attempt` is given an instance and a signal that ends with its deadline, and runs
-   * again on another instance when its error shows that nothing was sent.
+   * again on another instance when its error shows that nothing was sent; with `idempotent: true` after other failures of
+   * a connection as well. What counts as a failure of the instance is for `isFailure` to say, where the transport has
+   * errors of its own.
    *
-   * @throws CallError `RK_CALL_FAILED` or `RK_CALL_TIMEOUT`, with every attempt
+   * @example
+   * ```ts
+   * const book = await this.discovery.call(
+   *   'inventory',
+   *   async ({ address, port }, signal, { headers }) => {
+   *     const response = await fetch(`http://${address}:${port}/books/1`, { signal, headers });
+   *     return response.json();
+   *   },
+   *   { idempotent: true, fallback: () => undefined },
+   * );
+   * ```
+   * @throws CallError with every attempt: `RK_CALL_FAILED`, `RK_CALL_TIMEOUT`; `RK_CIRCUIT_OPEN`, `RK_OVERLOADED` without one
+   * @throws DiscoveryError `RK_NO_INSTANCES`, or `RK_REGISTRY_UNREACHABLE` when there has never been a list
    */
-  async call<T>(service: string, attempt: Attempt<T>, options: CallOptions = {}): Promise<T> {
+  async call<T>(service: string, attempt: Attempt<T>, options: FallbackOptions<T> = {}): Promise<T> {
     return (await this.#caller.call(service, attempt, options)).value;
   }
 }

@@ -63,8 +63,29 @@ export type { ListDifference } from './catalog/list-difference.js';
 export type { ExplainedInstance, InstanceVerdict, ServiceExplanation } from './catalog/explanation.js';
 export type { WatchReport } from './catalog/watch-report.js';
 export { CallError } from './calling/call-error.js';
-export type { AttemptRecord, CallOptions, CallReport } from './calling/call-options.js';
-export type { Attempt } from './calling/service-caller.js';
+export type {
+  AttemptRecord,
+  CallDefaults,
+  CallOptions,
+  CallReport,
+  FallbackOptions,
+  HedgeOptions,
+} from './calling/call-options.js';
+export { SERVICE_HEADER, TIMEOUT_HEADER } from './calling/call-headers.js';
+export type {
+  BulkheadOptions,
+  CircuitBreakerOptions,
+  ClientsOptions,
+  EjectionOptions,
+  RetryBudgetOptions,
+  ServicePolicy,
+} from './calling/client-options.js';
+export { countsAsFailure } from './calling/verdict.js';
+export type { AttemptOutcome, IsFailure } from './calling/verdict.js';
+export { LoadBalancer } from './balancing/load-balancer.js';
+export type { PickContext, Target } from './balancing/load-balancer.js';
+export type { Strategy, StrategyName } from './balancing/strategies.js';
+export type { Attempt, AttemptContext } from './calling/running-attempt.js';
 export { isNotSent } from './calling/not-sent.js';
 
 export { HealthContributor } from './health/health-contributor.decorator.js';

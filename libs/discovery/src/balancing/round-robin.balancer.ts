@@ -1,22 +1,19 @@
-import type { ServiceInstance } from '../registry/service-instance.js';
 import type { Random } from '../timing/clock.js';
-import { LoadBalancer, type PickContext } from './load-balancer.js';
+import { LoadBalancer, type Target } from './load-balancer.js';
 
-/** Each instance in turn. The start is random: clients that start together must not all begin with the same instance. */
+const MOST_TURNS = 2 ** 30; // V8 keeps it without a heap number
+
+/** Each in turn. The start is random: clients that start together must not all begin with the same instance. */
 export class RoundRobinBalancer extends LoadBalancer {
   #turn: number;
 
   constructor(random: Random) {
     super();
-    this.#turn = Math.floor(random() * 2 ** 30);
+    this.#turn = Math.floor(random() * MOST_TURNS);
   }
 
-  override pick(instances: readonly ServiceInstance[], { tried }: PickContext): ServiceInstance | undefined {
-    for (const _ of instances) {
-      this.#turn = (this.#turn + 1) % Number.MAX_SAFE_INTEGER;
-      const instance = instances[this.#turn % instances.length];
-      if (instance && !tried.has(instance.id)) return instance;
-    }
-    return undefined;
+  override pick(targets: readonly Target[]): Target | undefined {
+    this.#turn = this.#turn >= MOST_TURNS ? 0 : this.#turn + 1;
+    return targets[this.#turn % targets.length];
   }
 }

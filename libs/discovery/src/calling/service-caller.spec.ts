@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
-import { RoundRobinBalancer } from '../balancing/round-robin.balancer.js';
 import { ServiceCatalog } from '../catalog/service-catalog.js';
 import { InMemoryRegistry } from '../registry/in-memory-registry.js';
 import { Reachability } from '../registry/reachability.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
+import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { CallError } from './call-error.js';
+import type { ClientsOptions } from './client-options.js';
 import type { CallOptions } from './call-options.js';
 import { ServiceCaller } from './service-caller.js';
 
@@ -17,6 +18,22 @@ describe('ServiceCaller', () => {
   let registry: InMemoryRegistry;
   let catalog: ServiceCatalog;
   let caller: ServiceCaller;
+  const events: DiscoveryEvent[] = [];
+  const callers: ServiceCaller[] = [];
+  const createCaller = (clients: ClientsOptions): ServiceCaller => {
+    const created = new ServiceCaller(catalog, {
+      clock,
+      random: () => 0,
+      clients,
+      zone: undefined,
+      callers: () => undefined,
+      probe: undefined,
+      emit: (event) => events.push(event),
+      onUnused: () => undefined,
+    });
+    callers.push(created);
+    return created;
+  };
 
   beforeEach(() => {
     clock = new FakeClock();
@@ -30,10 +47,12 @@ describe('ServiceCaller', () => {
       probe: async () => 'answers',
       firstListTimeout: 1_000,
     });
-    caller = new ServiceCaller(catalog, { clock, createBalancer: () => new RoundRobinBalancer(() => 0) });
+    events.length = 0;
+    caller = createCaller({ strategy: 'round-robin' });
     for (const port of [1, 2, 3]) registry.put({ service: 'inventory', port });
   });
   afterEach(async () => {
+    for (const created of callers.splice(0)) created.close();
     await catalog.close();
     await settle();
     expect(clock.pending).toBe(0);

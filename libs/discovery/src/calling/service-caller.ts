@@ -1,209 +1,228 @@
-import { type LoadBalancer } from '../balancing/load-balancer.js';
+import type { PoolOptions } from '../balancing/target-pool.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
-import { usableInstances, type ServiceSnapshot } from '../catalog/service-snapshot.js';
-import { toMilliseconds, type Duration } from '../configuration/duration.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/reason-of.js';
-import { hostAndPort, type ServiceInstance } from '../registry/service-instance.js';
-import { describeQuery, isNarrowing, queryKey, type ServiceQuery } from '../registry/service-query.js';
+import type { DiscoveryEvent } from '../events/discovery-event.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
+import type { ServiceQuery } from '../registry/service-query.js';
 import { abortable, bounded } from '../timing/bounded.js';
-import { abortReason, type Clock } from '../timing/clock.js';
+import { abortReason, type Clock, type Random } from '../timing/clock.js';
+import { TimerWheel } from '../timing/timer-wheel.js';
 import { CallError } from './call-error.js';
-import type { AttemptRecord, CallOptions, CallReport } from './call-options.js';
-import { isNotSent } from './not-sent.js';
-
-/** One try on one instance. It must end when the signal aborts; if it does not, the call goes on without it. */
-export type Attempt<T> = (instance: ServiceInstance, signal: AbortSignal) => Promise<T>;
+import type { CallReport, CallOptions, FallbackOptions, TransportOptions } from './call-options.js';
+import { callSettings, serviceSettings } from './call-settings.js';
+import { CalledService } from './called-service.js';
+import type { ClientsOptions } from './client-options.js';
+import { incomingCall } from './incoming-call.js';
+import type { Attempt, AttemptEnd, CallTools } from './running-attempt.js';
+import { noInstances, ServiceCall } from './service-call.js';
+import { judgeError } from './verdict.js';
 
 export interface CallResult<T> {
   readonly value: T;
   readonly call: CallReport;
 }
 
-export interface CallerOptions {
+export interface CallerOptions extends Omit<PoolOptions, 'ejection' | 'slowStart'> {
   readonly clock: Clock;
-  /** One balancer for each service. */
-  readonly createBalancer: () => LoadBalancer;
+  readonly random: Random;
+  readonly clients?: ClientsOptions;
 }
 
-/** Queries may be made up by the users of an app. */
-const MOST_BALANCERS = 1_000;
-const CALL_TIMEOUT_MS = 10_000;
-const ATTEMPT_TIMEOUT_MS = 5_000;
+/** Names of services may be made up by the users of an app. */
+const MOST_SERVICES = 1_000;
 
-/** Carries a call to an instance, whatever the transport. What was not sent goes to the next instance. */
+/** Carries a call to an instance, whatever the transport: picks, bounds, repeats and counts. */
 export class ServiceCaller {
   readonly #catalog: ServiceCatalog;
   readonly #options: CallerOptions;
-  readonly #balancers = new Map<string, LoadBalancer>();
+  readonly #tools: CallTools;
+  readonly #services = new Map<string, CalledService>();
 
   constructor(catalog: ServiceCatalog, options: CallerOptions) {
     this.#catalog = catalog;
     this.#options = options;
+    const { clock, random } = options;
+    this.#tools = { clock, random, wheel: new TimerWheel(clock) };
   }
 
   /**
-   * @throws CallError `RK_CALL_FAILED` when the last attempt failed, `RK_CALL_TIMEOUT` past the deadline
+   * @throws CallError `RK_CALL_FAILED` when the last attempt failed, `RK_CALL_TIMEOUT` past the deadline,
+   * `RK_CIRCUIT_OPEN` and `RK_OVERLOADED` without an attempt
    * @throws DiscoveryError `RK_NO_INSTANCES` when no instance may be used
    */
-  async call<T>(service: string, attempt: Attempt<T>, options: CallOptions = {}): Promise<CallResult<T>> {
+  async call<T>(
+    service: string,
+    attempt: Attempt<T>,
+    options: TransportOptions<T> & FallbackOptions<T> = {},
+  ): Promise<CallResult<T>> {
     assertKnownOptions(options);
-    const { clock } = this.#options;
-    const callTimeout = limit(options.timeout ?? CALL_TIMEOUT_MS, 'call.timeout');
-    const attemptTimeout = limit(options.attemptTimeout ?? ATTEMPT_TIMEOUT_MS, 'call.attemptTimeout');
-    const deadline = clock.now() + callTimeout;
-    const attempts: AttemptRecord[] = [];
-    const tried = new Set<string>();
-    const call: CallReport = { service, attempts };
-
-    for (;;) {
-      const snapshot = await this.#snapshot(service, options, deadline, call);
-      const instance = this.#balancer(service, options.query).pick(usableInstances(snapshot, options.query), {
-        tried,
-      });
-      if (!instance) {
-        const none = noInstances(snapshot, options.query);
-        throw attempts.length > 0 ? new CallError('RK_CALL_FAILED', call, none) : none;
-      }
-      tried.add(instance.id);
-
-      const startedAt = clock.now();
-      const record = (reason: string | undefined): void => {
-        attempts.push({
-          instance: instance.id,
-          address: hostAndPort(instance),
-          durationMs: clock.now() - startedAt,
-          reason,
-        });
-      };
-      try {
-        const limitMs = Math.max(1, Math.min(attemptTimeout, deadline - startedAt));
-        const value = await this.#attempt(attempt, instance, limitMs, options.signal);
-        record(undefined);
-        return { value, call };
-      } catch (error) {
-        if (options.signal?.aborted) throw abortReason(options.signal);
-        record(reasonOf(error));
-        const late = clock.now() >= deadline;
-        const left = usableInstances(snapshot, options.query).some(({ id }) => !tried.has(id));
-        if (!late && left && isNotSent(error) && options.repeatable !== false) continue;
-        throw new CallError(
-          error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED',
-          call,
-          error,
-        );
-      }
+    const called = this.#service(service);
+    const settings = callSettings(called.settings.call, options);
+    const now = this.#options.clock.now();
+    // Whoever waits for us does not wait longer because we wait for somebody else.
+    const deadline = Math.min(now + settings.timeoutMs, incomingCall()?.deadline ?? Infinity);
+    const call = new ServiceCall(called, attempt, options, settings, deadline, this.#tools);
+    try {
+      if (deadline <= now)
+        throw new CallError('RK_CALL_TIMEOUT', call.report, new Error('who asked for it has given up'));
+      const { value, verdict } = await this.#admitted(called, call, options, deadline);
+      if (options.fallback && verdict.outcome === 'failure')
+        throw new CallError('RK_CALL_FAILED', call.report, new Error(verdict.reason));
+      // Only what has a value ends without an error.
+      return { value: value as T, call: call.report };
+    } catch (error) {
+      const { fallback, signal } = options;
+      if (!fallback || signal?.aborted) throw error;
+      return { value: await fallback(error as Error), call: call.report };
     }
   }
 
   /** Picks as a call does: it takes a turn. */
-  async choose(service: string, query: ServiceQuery = {}): Promise<ServiceInstance> {
-    const snapshot = await this.#catalog.snapshot(service, query);
-    const instance = this.#balancer(service, query).pick(usableInstances(snapshot, query), {
-      tried: new Set(),
-    });
-    if (!instance) throw noInstances(snapshot, query);
-    return instance;
-  }
-
-  /** From memory as a rule; the wait for a first list counts as part of the call. */
-  async #snapshot(
+  async choose(
     service: string,
-    options: CallOptions,
+    query?: ServiceQuery,
+    options: Pick<CallOptions, 'hashKey' | 'strategy'> = {},
+  ): Promise<ServiceInstance> {
+    const called = this.#service(service);
+    const { view, pool } = called.queried(query);
+    pool.update(view.use() ?? (await called.firstList(view)));
+    const { strategy } = callSettings(called.settings.call, options);
+    const request = { hashKey: options.hashKey, attempt: 0, tried: new Set<never>(), isSafe: false };
+    const target = pool.pick(strategy, request);
+    if (!target) throw noInstances(view.snapshot, service, query);
+    return target.instance;
+  }
+
+  /** What the calls to a service have seen, as far as there were any. */
+  find(service: string): CalledService | undefined {
+    return this.#services.get(service);
+  }
+
+  /** Milliseconds of the clock that ejections are told in. */
+  now(): number {
+    return this.#options.clock.now();
+  }
+
+  close(): void {
+    for (const service of this.#services.values()) service.close();
+  }
+
+  async #admitted<T>(
+    called: CalledService,
+    call: ServiceCall<T>,
+    options: TransportOptions<T>,
     deadline: number,
-    call: CallReport,
-  ): Promise<ServiceSnapshot> {
-    options.signal?.throwIfAborted();
-    const known = this.#catalog.snapshot(service, options.query);
-    const tooLate = (): Error => new CallError('RK_CALL_TIMEOUT', call, new Error('no list of it in time'));
-    const inTime = bounded(
-      this.#options.clock,
-      Math.max(0, deadline - this.#options.clock.now()),
-      known,
-      tooLate,
-    );
-    return options.signal ? abortable(inTime, options.signal) : inTime;
-  }
-
-  /** One for each query: alternating callers of different queries must not share their turns. */
-  #balancer(service: string, query: ServiceQuery | undefined): LoadBalancer {
-    const key = queryKey(service, query);
-    let balancer = this.#balancers.get(key);
-    if (!balancer) {
-      balancer = this.#options.createBalancer();
-      this.#balancers.set(key, balancer);
-      const [oldest] = this.#balancers.keys();
-      if (this.#balancers.size > MOST_BALANCERS && oldest !== undefined) this.#balancers.delete(oldest);
+  ): Promise<AttemptEnd<T>> {
+    const { breaker, bulkhead, budget } = called;
+    if (breaker && !breaker.admits()) {
+      const why = new Error('its circuit breaker is open: most calls of late failed');
+      throw new CallError('RK_CIRCUIT_OPEN', call.report, why);
     }
-    return balancer;
+    let startedAt: number | undefined;
+    let hasFailed: boolean | undefined;
+    try {
+      if (bulkhead) await this.#enter(called, call, options.signal, deadline);
+      startedAt = this.#options.clock.now();
+      budget.deposit();
+      const end = await call.run();
+      hasFailed = end.verdict.outcome === 'failure';
+      return end;
+    } catch (error) {
+      // What somebody gave up, or never began, says nothing of the service.
+      if (!options.signal?.aborted && error instanceof CallError && error.call.attempts.length > 0)
+        hasFailed = judgeError(error.cause, options.isFailure).outcome === 'failure';
+      throw error;
+    } finally {
+      if (startedAt !== undefined) bulkhead?.exit(this.#options.clock.now() - startedAt, hasFailed === true);
+      this.#record(called, hasFailed);
+    }
   }
 
-  #attempt<T>(
-    attempt: Attempt<T>,
-    instance: ServiceInstance,
-    limitMs: number,
+  #record({ breaker, name, settings }: CalledService, hasFailed: boolean | undefined): void {
+    if (!breaker) return;
+    if (hasFailed === undefined) {
+      breaker.forget();
+      return;
+    }
+    const changed = breaker.record(hasFailed);
+    const { emit } = this.#options;
+    const { openMs = 0, failureRate = 0 } = settings.circuitBreaker ?? {};
+    const reason = `more than ${Math.round(failureRate * 100)} % of its calls failed`;
+    const event: DiscoveryEvent | undefined =
+      changed === 'opened'
+        ? { type: 'circuit.opened', service: name, reason, for: openMs }
+        : changed && { type: 'circuit.closed', service: name };
+    if (event) emit(event);
+  }
+
+  async #enter<T>(
+    { bulkhead, name }: CalledService,
+    { report }: ServiceCall<T>,
     signal: AbortSignal | undefined,
-  ): Promise<T> {
-    const aborting = new AbortController();
-    return new Promise<T>((resolve, reject) => {
-      const release = (): void => {
-        cancel();
-        signal?.removeEventListener('abort', onAbort);
-      };
-      // Does not wait for the attempt: one that ignores its signal must not hold up the call.
-      const giveUp = (error: Error): void => {
-        release();
-        aborting.abort(error);
-        reject(error);
-      };
-      const onAbort = (): void => {
-        if (signal) giveUp(abortReason(signal));
-      };
-      const cancel = this.#options.clock.after(limitMs, () => giveUp(new AttemptTimeout(limitMs)));
-      signal?.addEventListener('abort', onAbort, { once: true });
-      // The arrow turns an attempt that throws at once into one that rejects.
-      (async () => attempt(instance, aborting.signal))().then(resolve, reject).finally(release);
-    });
+    deadline: number,
+  ): Promise<void> {
+    const place = bulkhead?.enter();
+    if (place === true || place === undefined) return;
+    if (place === false) {
+      const why = new Error(`${bulkhead?.limit} calls to "${name}" are under way, and its queue is full`);
+      throw new CallError('RK_OVERLOADED', report, why);
+    }
+    const tooLate = (): Error =>
+      new CallError('RK_CALL_TIMEOUT', report, new Error('its turn did not come in time'));
+    const { clock } = this.#options;
+    try {
+      const inTime = bounded(clock, Math.max(1, deadline - clock.now()), place.admitted, tooLate);
+      await (signal ? abortable(inTime, signal) : inTime);
+    } catch (error) {
+      if (!place.leave()) bulkhead?.exit();
+      throw signal?.aborted ? abortReason(signal) : error;
+    }
+  }
+
+  #service(name: string): CalledService {
+    const known = this.#services.get(name);
+    if (known) return known;
+    const { clock, clients = {} } = this.#options;
+    const service = new CalledService(
+      name,
+      this.#catalog,
+      serviceSettings(clients, name),
+      clock,
+      this.#options,
+    );
+    this.#services.set(name, service);
+    const [oldest] = this.#services;
+    if (this.#services.size > MOST_SERVICES && oldest) {
+      oldest[1].close();
+      this.#services.delete(oldest[0]);
+    }
+    return service;
   }
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['query', 'timeout', 'attemptTimeout', 'signal', 'repeatable']);
+const OPTIONS: ReadonlySet<string> = new Set([
+  'query',
+  'timeout',
+  'attemptTimeout',
+  'retries',
+  'idempotent',
+  'strategy',
+  'hedge',
+  'hashKey',
+  'signal',
+  'repeatable',
+  'isFailure',
+  'fallback',
+  'answer',
+  'discard',
+]);
 
 /** `{ qeury: … }` must not mean everybody. */
 function assertKnownOptions(options: CallOptions): void {
   for (const key in options) {
     if (OPTIONS.has(key)) continue;
     throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key}: unknown option`, {
-      hint: 'Known here: query, timeout, attemptTimeout',
+      hint: 'Known here: query, timeout, attemptTimeout, retries, idempotent, strategy, hedge, hashKey, fallback',
     });
   }
-}
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-function limit(value: Duration, field: string): number {
-  const milliseconds = toMilliseconds(value, field);
-  if (milliseconds > 0) return Math.min(milliseconds, LONGEST_TIMER_MS);
-  throw new DiscoveryError('RK_INVALID_ARGUMENT', `${field}: ${JSON.stringify(value)} leaves no time`, {
-    hint: 'Leave it out for the default; no call is without a deadline',
-  });
-}
-
-class AttemptTimeout extends Error {
-  constructor(limitMs: number) {
-    super(`no answer in ${Math.round(limitMs)} ms`);
-  }
-}
-
-function noInstances({ service, instances }: ServiceSnapshot, query: ServiceQuery = {}): DiscoveryError {
-  const counts = new Map<string, number>();
-  for (const { status } of instances) counts.set(status, (counts.get(status) ?? 0) + 1);
-  const known = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
-  return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${describeQuery(query)}`, {
-    hint: known
-      ? `The registry knows of ${known}`
-      : isNarrowing(query)
-        ? `None matches; discovery.explain('${service}', query) tells why`
-        : 'The registry knows of none: is it running and registered?',
-  });
 }

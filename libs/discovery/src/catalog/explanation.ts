@@ -12,10 +12,18 @@ import type { WatchReport } from './watch-report.js';
 /**
  * What becomes of an instance: `used`; `warning` and `critical`, by its checks; `maintenance`, by somebody's wish;
  * `filtered` by the query; `suspect`, used though the registry does not list it any more; `avoided`, found silent while
- * the registry was away; `other list`, of a datacenter or registry that is not in use.
+ * the registry was away; `ejected`, since calls to it failed; `other list`, of a datacenter or registry that is not in use.
  */
 export type InstanceVerdict =
-  'used' | 'warning' | 'critical' | 'maintenance' | 'filtered' | 'suspect' | 'avoided' | 'other list';
+  | 'used'
+  | 'warning'
+  | 'critical'
+  | 'maintenance'
+  | 'filtered'
+  | 'suspect'
+  | 'avoided'
+  | 'ejected'
+  | 'other list';
 
 export interface ExplainedInstance {
   readonly id: string;
@@ -27,6 +35,19 @@ export interface ExplainedInstance {
   readonly verdict: InstanceVerdict;
   /** In words. */
   readonly why: string;
+  /** What this app's calls have seen of it; undefined: there were none. */
+  readonly calls?: InstanceCalls;
+}
+
+export interface InstanceCalls {
+  /** Under way at the moment. */
+  readonly inFlight: number;
+  /** Peak EWMA, in milliseconds; 0: nothing is known of late. */
+  readonly latency: number;
+  /** Of late, 0 to 1. */
+  readonly successRate: number;
+  /** Its share of the traffic relative to the others, with slow start. */
+  readonly weight: number;
 }
 
 /** What is known of a service, and why calls go where they go. */

@@ -109,7 +109,17 @@ export class ServiceCatalog {
   /** From memory when there is a list, however old; else the first list, or the reason why there is none. */
   async snapshot(service: string, query: ServiceQuery = {}): Promise<ServiceSnapshot> {
     const view = this.#view(service, query);
-    return view.use() ?? view.first(this.#options.firstListTimeout);
+    return view.use() ?? this.firstList(view);
+  }
+
+  /** What a query sees, for those who ask again and again. Closed when nobody has asked for a while: then open another. */
+  open(service: string, query: ServiceQuery = {}): ServiceView {
+    return this.#view(service, query);
+  }
+
+  /** Waits for a view's first list as long as a call may. */
+  firstList(view: ServiceView): Promise<ServiceSnapshot> {
+    return view.first(this.#options.firstListTimeout);
   }
 
   /**

@@ -63,6 +63,10 @@ export class ServiceView {
     return this.#snapshot;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Somebody asks on behalf of a call. */
   use(): ServiceSnapshot | undefined {
     this.#lastUse = this.#options.clock.now();

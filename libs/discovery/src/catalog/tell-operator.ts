@@ -26,6 +26,33 @@ export function tellOperator(event: DiscoveryEvent, logger: LoggerService): void
     case 'service.available':
       logger.log(`"${event.service}": usable instances again: ${event.instances}`);
       break;
+    case 'instance.ejected':
+      logger.warn(
+        `"${event.service}": ${event.id} at ${event.address} gets no calls for ${Math.round(event.for / 1000)} s: ${event.reason}`,
+      );
+      break;
+    case 'instance.returned':
+      logger.log(`"${event.service}": ${event.id} at ${event.address} gets calls again: ${event.reason}`);
+      break;
+    case 'instance.ghost':
+      logger.warn(`"${event.service}": ${event.id} at ${event.address} is a ghost: ${event.reason}`);
+      break;
+    case 'service.panic':
+      logger.warn(
+        `"${event.service}": only ${event.available} of ${event.instances} instances are left, so that the ejected ones are called as well`,
+      );
+      break;
+    case 'service.calm':
+      logger.log(`"${event.service}": ${event.available} of ${event.instances} instances are usable again`);
+      break;
+    case 'circuit.opened':
+      logger.warn(
+        `"${event.service}": calls are refused for ${Math.round(event.for / 1000)} s: ${event.reason}`,
+      );
+      break;
+    case 'circuit.closed':
+      logger.log(`"${event.service}": calls are made again`);
+      break;
     case 'snapshot.restored':
       logger.warn(
         `"${event.service}": ${event.instances} instances as they were ${Math.round(event.age / 1000)} s ago, since the registry does not answer`,

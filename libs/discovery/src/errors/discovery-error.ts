@@ -8,6 +8,8 @@
  * | `RK_NO_INSTANCES` | the service has no instance that may be used | later |
  * | `RK_CALL_FAILED` | every attempt of a call failed | by its cause |
  * | `RK_CALL_TIMEOUT` | the whole call ran past its deadline | by its meaning |
+ * | `RK_CIRCUIT_OPEN` | no attempt was made: most calls to the service failed of late | later |
+ * | `RK_OVERLOADED` | no attempt was made: as many calls to the service as may be are under way | later |
  * | `RK_REGISTRY_UNREACHABLE` | the registry refused, reset or never took the connection | yes |
  * | `RK_REGISTRY_TIMEOUT` | the registry took the request and did not answer in time | yes |
  * | `RK_REGISTRY_NO_LEADER` | the registry's servers have no leader, or cannot be reached by its agent | yes |
@@ -27,6 +29,8 @@ export type DiscoveryErrorCode =
   | 'RK_NO_INSTANCES'
   | 'RK_CALL_FAILED'
   | 'RK_CALL_TIMEOUT'
+  | 'RK_CIRCUIT_OPEN'
+  | 'RK_OVERLOADED'
   | 'RK_REGISTRY_UNREACHABLE'
   | 'RK_REGISTRY_TIMEOUT'
   | 'RK_REGISTRY_NO_LEADER'

@@ -10,6 +10,13 @@ interface OfList {
   readonly list: string;
 }
 
+interface OfTarget {
+  readonly service: string;
+  /** Instance id. */
+  readonly id: string;
+  readonly address: string;
+}
+
 /** What happens to this app and to what it sees; told apart by `type`. Durations are milliseconds. */
 export type DiscoveryEvent =
   /** The registry has us for the first time since the app started, or since `register()`. */
@@ -78,6 +85,26 @@ export type DiscoveryEvent =
       readonly id: string;
       readonly reason: string;
     } & OfList)
+  /** Calls to it fail: it gets none for so many milliseconds. */
+  | ({ readonly type: 'instance.ejected'; readonly reason: string; readonly for: number } & OfTarget)
+  | ({ readonly type: 'instance.returned'; readonly reason: string; readonly after: number } & OfTarget)
+  /** The registry lists it, and nothing is there: a dead host, or a registration that nobody took away. */
+  | ({ readonly type: 'instance.ghost'; readonly reason: string } & OfTarget)
+  /** So few instances are usable that the ejected ones are called as well; and enough again. */
+  | {
+      readonly type: 'service.panic' | 'service.calm';
+      readonly service: string;
+      readonly available: number;
+      readonly instances: number;
+    }
+  /** Calls are refused without an attempt, since most of them failed of late; and made again. */
+  | {
+      readonly type: 'circuit.opened';
+      readonly service: string;
+      readonly reason: string;
+      readonly for: number;
+    }
+  | { readonly type: 'circuit.closed'; readonly service: string }
   /** Calls go to another datacenter, or to another registry; and back. */
   | {
       readonly type: 'service.failover';

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import axios, { AxiosError, type InternalAxiosRequestConfig } from 'axios';
+import axios, { AxiosError, AxiosHeaders, type InternalAxiosRequestConfig } from 'axios';
 import { markSent } from '../calling/not-sent.js';
 import { originOf } from '../registry/service-instance.js';
 import type { Transport } from './transport-request.js';
@@ -47,13 +47,14 @@ function isPlainBody(data: unknown): boolean {
   );
 }
 
-export const sendOverAxios: Transport = async ({ config, instance, path, signal }) => {
+export const sendOverAxios: Transport = async ({ config, instance, path, signal, headers: own }) => {
   const send = axios.getAdapter('http');
   let redirects = 0;
   const { beforeRedirect } = config;
   try {
     const response = await send({
       ...config,
+      headers: AxiosHeaders.concat(config.headers, own),
       baseURL: '',
       url: originOf(instance) + path,
       params: undefined,
@@ -63,6 +64,10 @@ export const sendOverAxios: Transport = async ({ config, instance, path, signal 
       validateStatus: null,
       beforeRedirect: (...hop: Parameters<NonNullable<typeof beforeRedirect>>) => {
         redirects++;
+        // For the instance only, wherever it leads to.
+        const [options] = hop;
+        const sent = Object.entries(options.headers as Record<string, string>);
+        options.headers = Object.fromEntries(sent.filter(([name]) => !(name.toLowerCase() in own)));
         beforeRedirect?.(...hop);
       },
     });

@@ -1,7 +1,18 @@
-import axios, { AxiosError, CanceledError, type AxiosAdapter, type InternalAxiosRequestConfig } from 'axios';
+import { Readable } from 'node:stream';
+import axios, {
+  AxiosError,
+  AxiosHeaders,
+  CanceledError,
+  type AxiosAdapter,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+} from 'axios';
 import { CallError } from '../calling/call-error.js';
-import type { CallOptions } from '../calling/call-options.js';
+import { SERVICE_HEADER } from '../calling/call-headers.js';
+import type { FallbackOptions, TransportOptions } from '../calling/call-options.js';
+import type { AttemptContext } from '../calling/running-attempt.js';
 import type { ServiceCaller } from '../calling/service-caller.js';
+import type { Answer } from '../calling/verdict.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { isError } from '../errors/reason-of.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
@@ -24,8 +35,8 @@ export function createBalancedAdapter(
     try {
       const { value: response, call } = await caller.call(
         service,
-        (instance: ServiceInstance, signal: AbortSignal) =>
-          send({ config, instance, path, signal, connections }),
+        (instance: ServiceInstance, signal: AbortSignal, { headers }: AttemptContext) =>
+          send({ config, instance, path, signal, headers, connections }),
         callOptions(config, defaults, cancellation.signal),
       );
       return validated(Object.assign(response, { call }));
@@ -42,14 +53,49 @@ function callOptions(
   config: InternalAxiosRequestConfig,
   defaults: ServiceClientOptions,
   signal: AbortSignal,
-): CallOptions {
+): TransportOptions<AxiosResponse> & FallbackOptions<AxiosResponse> {
+  const { fallback, ...call } = config.call ?? {};
   return {
+    idempotent: IDEMPOTENT.has((config.method ?? 'get').toUpperCase()),
     ...defaults,
     // axios's own timeout means the whole request, however many attempts; 0 means that it says nothing.
     ...(config.timeout ? { timeout: config.timeout, attemptTimeout: config.timeout } : {}),
-    ...config.call,
+    ...call,
     signal,
     repeatable: !isStream(config.data),
+    answer,
+    discard,
+    ...(fallback
+      ? { fallback: async (error: Error) => instead(await fallback(asAxiosError(error, config)), config) }
+      : {}),
+  };
+}
+
+/** RFC 9110, 9.2.2. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
+
+function answer({ status, headers }: AxiosResponse): Answer {
+  const { 'retry-after': retryAfter, [SERVICE_HEADER]: refusedBy } = headers as Record<string, unknown>;
+  return {
+    status,
+    retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+    isMisdirected: refusedBy !== undefined,
+  };
+}
+
+/** A stream that nobody reads would keep its connection. */
+function discard({ data }: AxiosResponse): void {
+  if (data instanceof Readable) data.on('error', () => undefined).destroy();
+}
+
+function instead(data: unknown, config: InternalAxiosRequestConfig): AxiosResponse {
+  return {
+    data,
+    status: 200,
+    statusText: 'fallback',
+    headers: new AxiosHeaders(),
+    config,
+    request: undefined,
   };
 }
 

@@ -11,6 +11,17 @@ import type { ServiceClientOptions } from './service-client.options.js';
  * ```
  */
 export function getServiceClientToken(service: string, options: ServiceClientOptions = {}): string {
-  const own = Object.keys(options).length > 0 ? `, ${JSON.stringify(options)}` : '';
+  const own = Object.keys(options).length > 0 ? `, ${JSON.stringify(options, nameClasses)}` : '';
   return `ServiceClient(${service}${own})`;
+}
+
+/** Two strategies of one name are two strategies. */
+const numbers = new WeakMap<object, number>();
+let classes = 0;
+
+function nameClasses(_key: string, value: unknown): unknown {
+  if (typeof value !== 'function') return value;
+  const number = numbers.get(value) ?? ++classes;
+  numbers.set(value, number);
+  return `${value.name}#${number}`;
 }

@@ -9,6 +9,8 @@ export interface TransportRequest {
   /** Path and query. */
   readonly path: string;
   readonly signal: AbortSignal;
+  /** What the call itself tells the instance. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly connections: HttpConnections;
 }
 

@@ -8,13 +8,21 @@ import type { Transport } from './transport-request.js';
 
 const MOST_REDIRECTS = 21; // as follow-redirects, and so axios, has it
 
-export const sendOverUndici: Transport = async ({ config, instance, path, signal, connections }) => {
+export const sendOverUndici: Transport = async ({
+  config,
+  instance,
+  path,
+  signal,
+  headers: own,
+  connections,
+}) => {
   const origin = originOf(instance);
   const most = config.maxRedirects ?? MOST_REDIRECTS;
   let url = origin + path;
   let method = (config.method ?? 'get').toUpperCase();
   let body = requestBody(config);
-  let headers = requestHeaders(config);
+  let headers = { ...requestHeaders(config), ...own };
+  let dispatcher = connections.to(origin);
   for (let redirects = 0; ; redirects++) {
     try {
       const answer = await request(url, {
@@ -25,7 +33,7 @@ export const sendOverUndici: Transport = async ({ config, instance, path, signal
         // The caller's timers bound every attempt; undici's own would be second, hidden ones.
         headersTimeout: 0,
         bodyTimeout: 0,
-        dispatcher: connections.dispatcher,
+        dispatcher,
       });
       const next =
         most === 0 ? undefined : redirected(answer.statusCode, answer.headers.location, url, method);
@@ -55,7 +63,10 @@ export const sendOverUndici: Transport = async ({ config, instance, path, signal
         body = null;
         headers = without(headers, BODY_HEADERS);
       }
-      if (!next.keepsCredentials) headers = without(headers, CREDENTIALS);
+      if (!next.keepsCredentials) {
+        headers = without(headers, [...CREDENTIALS, ...Object.keys(own)]);
+        dispatcher = connections.toOthers;
+      }
     } catch (error) {
       throw redirects > 0 ? markSent(error) : error;
     }

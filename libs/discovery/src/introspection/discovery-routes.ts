@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import type { ServiceCatalog } from '../catalog/service-catalog.js';
+import type { ServiceExplanation } from '../catalog/explanation.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { reasonOf } from '../errors/reason-of.js';
 import { mayKnow, type HealthDetails } from '../health/health-routes.js';
@@ -22,7 +22,7 @@ interface AdapterRequest extends Pick<IncomingMessage, 'headers' | 'socket'> {
 export function mountDiscoveryRoutes(
   adapter: AbstractHttpAdapter,
   { path, visibleTo }: DiscoveryRoutes,
-  catalog: ServiceCatalog,
+  explainAll: () => readonly ServiceExplanation[],
 ): void {
   const mount = (at: string, tell: (service: string) => Promise<object>): void => {
     adapter.get(at, (request: AdapterRequest, response: unknown, next?: unknown) => {
@@ -42,9 +42,9 @@ export function mountDiscoveryRoutes(
       );
     });
   };
-  mount(path, async () => ({ services: catalog.explainAll() }));
+  mount(path, async () => ({ services: explainAll() }));
   // Only what is in use: asking for a name must not start a watch.
   mount(`${path}/:service`, async (service) => ({
-    services: catalog.explainAll().filter((explained) => explained.service === service),
+    services: explainAll().filter((explained) => explained.service === service),
   }));
 }

@@ -26,5 +26,10 @@ const LONGEST_PATIENCE_MS = 300_000;
  */
 export function askedPause(error: unknown, random: Random): number | undefined {
   const asked = error instanceof DiscoveryError ? error.retryAfter : undefined;
-  return asked === undefined ? undefined : Math.min(asked, LONGEST_PATIENCE_MS) * (1 + 0.2 * random());
+  return asked === undefined ? undefined : patience(asked, random);
+}
+
+/** A pause that was asked for: never for ever, and not the same for everybody who was asked. */
+export function patience(askedMs: number, random: Random): number {
+  return Math.min(askedMs, LONGEST_PATIENCE_MS) * (1 + 0.2 * random());
 }

@@ -1,0 +1,116 @@
+import type { ServiceInstance } from '../registry/service-instance.js';
+import type { Target } from './load-balancer.js';
+
+/** How an attempt went, for statistics: `ignored` is one that says nothing of the instance, as the caller ended it. */
+export type Outcome = 'success' | 'failure' | 'ignored';
+
+const DECAY_MS = 10_000;
+/** Without it who fails at once would look fast, and get the most calls (performance.md, 6). */
+const FAILURE_COSTS_MS = 1_000;
+const LEAST_LATENCY_MS = 0.001; // 0 is for nothing known
+const RATE_STEP = 0.05;
+
+/** Why an instance gets no calls for a while. */
+export interface Ejection {
+  readonly at: number;
+  readonly until: number;
+  readonly reason: string;
+  /** It asked to be left alone: no call has to prove anything afterwards. */
+  readonly wasAsked: boolean;
+}
+
+/** What this app's calls have seen of an instance; kept as long as the registry lists it. */
+export class TargetState implements Target {
+  instance: ServiceInstance;
+  weight = 1;
+  inFlight = 0;
+  latency = 0;
+  successRate = 1;
+  /** Failures since the last success. */
+  consecutiveFailures = 0;
+  /** Of these, the ones in which nothing could be sent. */
+  consecutiveRefusals = 0;
+  failingSince = 0;
+  lastSuccessAt = -Infinity;
+  ejection: Ejection | undefined;
+  /** How often it was ejected of late. */
+  ejections = 0;
+  /** When an ejection was last counted, or forgiven. */
+  ejectionsChangedAt = 0;
+  /** A call is under way that is to prove it well. */
+  isProbed = false;
+  isListed = true;
+  /** In the present interval of the comparison of success rates. */
+  calls = 0;
+  failures = 0;
+  #sampledAt = -Infinity;
+  #hasNewSample = false;
+  readonly joinedAt: number;
+  readonly score: number;
+
+  constructor(instance: ServiceInstance, joinedAt: number, score: number) {
+    this.instance = instance;
+    this.joinedAt = joinedAt;
+    this.score = score;
+  }
+
+  /** When it was last heard of. */
+  get sampledAt(): number {
+    return this.#sampledAt;
+  }
+
+  begin(): void {
+    this.inFlight++;
+  }
+
+  end(now: number, elapsed: number, outcome: Outcome, isRefusal = false): void {
+    this.inFlight--;
+    if (outcome === 'ignored') {
+      // It took at least as long: a hedge that was lost must not hide who lost it.
+      if (elapsed > this.latency && this.latency > 0) this.latency = elapsed;
+      return;
+    }
+    const hasFailed = outcome === 'failure';
+    this.#observe(now, hasFailed ? Math.max(elapsed, FAILURE_COSTS_MS) : elapsed);
+    this.calls++;
+    this.successRate += ((hasFailed ? 0 : 1) - this.successRate) * RATE_STEP;
+    if (!hasFailed) {
+      this.consecutiveFailures = 0;
+      this.consecutiveRefusals = 0;
+      this.lastSuccessAt = now;
+      return;
+    }
+    this.failures++;
+    if (this.consecutiveFailures++ === 0) this.failingSince = now;
+    if (isRefusal) this.consecutiveRefusals++;
+  }
+
+  /** A slow answer counts at once, a fast one little by little. */
+  #observe(now: number, elapsed: number): void {
+    const sample = Math.max(elapsed, LEAST_LATENCY_MS);
+    if (this.latency === 0 || sample > this.latency) this.latency = sample;
+    else {
+      const old = Math.exp(-(now - this.#sampledAt) / DECAY_MS);
+      this.latency = this.latency * old + sample * (1 - old);
+    }
+    this.#sampledAt = now;
+    this.#hasNewSample = true;
+  }
+
+  /** What was not heard of for a while is forgotten little by little. Called once a second, not at each pick: `exp` is dear. */
+  decay(elapsed: number): void {
+    if (!this.#hasNewSample && this.latency > 0)
+      this.latency = Math.max(LEAST_LATENCY_MS, this.latency * Math.exp(-elapsed / DECAY_MS));
+    this.#hasNewSample = false;
+  }
+
+  /** Nothing is known of it any more: it gets one call, which tells. */
+  forgetLatency(): void {
+    this.latency = 0;
+  }
+
+  forgetFailures(): void {
+    this.consecutiveFailures = 0;
+    this.consecutiveRefusals = 0;
+  }
+}

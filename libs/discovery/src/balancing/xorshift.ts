@@ -1,0 +1,28 @@
+import type { Random } from '../timing/clock.js';
+
+/**
+ * Random whole numbers that cost neither memory nor much time: `Math.random` returns a new heap number for each pick.
+ * Source: George Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003. Not for secrets.
+ */
+export class Xorshift {
+  #state: number;
+
+  constructor(random: Random) {
+    this.#state = Math.floor(random() * 2 ** 31) | 1;
+  }
+
+  /** 0 to 2^30 - 1: what V8 keeps without a heap number. */
+  next(): number {
+    let state = this.#state;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    this.#state = state;
+    return state & 0x3fffffff;
+  }
+
+  /** 0 to `count` - 1. */
+  below(count: number): number {
+    return this.next() % count;
+  }
+}

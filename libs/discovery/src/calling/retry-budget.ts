@@ -1,0 +1,47 @@
+import type { Clock } from '../timing/clock.js';
+
+export interface RetryBudgetOptions {
+  /** Retries for each call that is made. */
+  readonly ratio: number;
+  /** And so many a second besides, for whoever calls seldom. */
+  readonly perSecond: number;
+}
+
+/** Saved for a moment of failures: more would be a storm when one comes after a long calm. */
+const MOST_SAVED = 20;
+
+/**
+ * How many retries may be made, in proportion to the calls: retries without it multiply the load exactly when a service
+ * has too much of it. Source: Finagle's `RetryBudget`; "Handling Overload" in Beyer et al., Site Reliability Engineering, 2016.
+ */
+export class RetryBudget {
+  readonly #clock: Clock;
+  readonly #options: RetryBudgetOptions;
+  #earned = 0;
+  #steady: number;
+  #countedAt: number;
+
+  constructor(clock: Clock, options: RetryBudgetOptions) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#steady = options.perSecond;
+    this.#countedAt = clock.now();
+  }
+
+  /** A call is made. */
+  deposit(): void {
+    this.#earned = Math.min(MOST_SAVED, this.#earned + this.#options.ratio);
+  }
+
+  /** Takes one retry; false when there is none left. */
+  take(): boolean {
+    const { perSecond } = this.#options;
+    const now = this.#clock.now();
+    this.#steady = Math.min(perSecond, this.#steady + ((now - this.#countedAt) / 1_000) * perSecond);
+    this.#countedAt = now;
+    if (this.#earned >= 1) this.#earned--;
+    else if (this.#steady >= 1) this.#steady--;
+    else return false;
+    return true;
+  }
+}

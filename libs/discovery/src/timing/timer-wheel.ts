@@ -1,0 +1,101 @@
+import type { Clock } from './clock.js';
+
+/** Something that is to happen unless it is cancelled before. */
+export interface Deadline {
+  cancel(): void;
+}
+
+class Entry implements Deadline {
+  readonly at: number;
+  callback: (() => void) | undefined;
+  readonly #slot: Set<Entry>;
+  readonly #onCancel: () => void;
+
+  constructor(at: number, callback: () => void, slot: Set<Entry>, onCancel: () => void) {
+    this.at = at;
+    this.callback = callback;
+    this.#slot = slot;
+    this.#onCancel = onCancel;
+    slot.add(this);
+  }
+
+  cancel(): void {
+    if (!this.callback) return;
+    this.callback = undefined;
+    this.#slot.delete(this);
+    this.#onCancel();
+  }
+}
+
+const TICK_MS = 10;
+
+/**
+ * Deadlines of many calls at the cost of one timer: nearly all of them are cancelled, so setting and cancelling has to be
+ * cheap, and being late by up to 10 ms does not matter. Never early.
+ * Source of the idea: Varghese, Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987; a slot for each 10 ms in use.
+ */
+export class TimerWheel {
+  readonly #clock: Clock;
+  readonly #slots = new Map<number, Set<Entry>>();
+  #size = 0;
+  #armedFor = Infinity;
+  #disarm: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** How many deadlines are set. */
+  get size(): number {
+    return this.#size;
+  }
+
+  after(milliseconds: number, callback: () => void): Deadline {
+    const at = this.#clock.now() + milliseconds;
+    const tick = Math.ceil(at / TICK_MS);
+    let slot = this.#slots.get(tick);
+    if (!slot) this.#slots.set(tick, (slot = new Set()));
+    this.#size++;
+    const entry = new Entry(at, callback, slot, this.#onCancel);
+    if (tick < this.#armedFor) this.#arm(tick);
+    return entry;
+  }
+
+  readonly #onCancel = (): void => {
+    // The timer stays set while there is anything to wait for: setting it anew for each call is what this spares.
+    if (--this.#size > 0) return;
+    this.#disarm?.();
+    this.#disarm = undefined;
+    this.#armedFor = Infinity;
+    this.#slots.clear();
+  };
+
+  #arm(tick: number): void {
+    this.#disarm?.();
+    this.#armedFor = tick;
+    this.#disarm = this.#clock.after(Math.max(0, tick * TICK_MS - this.#clock.now()), () => this.#fire());
+  }
+
+  #fire(): void {
+    this.#disarm = undefined;
+    this.#armedFor = Infinity;
+    const now = this.#clock.now();
+    const due: Entry[] = [];
+    let next = Infinity;
+    for (const [tick, slot] of this.#slots) {
+      // A timer of Node may be early by a fraction.
+      if (tick * TICK_MS <= now + 1) {
+        due.push(...slot);
+        this.#slots.delete(tick);
+      } else if (slot.size === 0) this.#slots.delete(tick);
+      else next = Math.min(next, tick);
+    }
+    if (next < Infinity) this.#arm(next);
+    for (const entry of due.sort((a, b) => a.at - b.at)) {
+      const { callback } = entry;
+      // One that is due may have cancelled the next.
+      entry.cancel();
+      callback?.();
+    }
+  }
+}
