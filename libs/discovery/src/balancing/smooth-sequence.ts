@@ -1,10 +1,12 @@
 /** Beyond it weights are rounded, to a share of so much less than one turn in a hundred. */
 const LONGEST = 10_000;
 const TURNS_EACH = 10;
+/** Where the first turn of each begins, so that those of equal weight do not come together: the golden ratio spreads best. */
+const GOLDEN = 0.618_033_988_75;
 
 /**
  * One round of turns in which each index comes as often as its weight says, and never in a burst: its turns are spread
- * evenly over the round. Ties go round by index.
+ * evenly over the round.
  * Source of the idea: the smooth weighted round robin of nginx (Igor Sysoev, 2012); computed at once instead of at each pick.
  *
  * @param weights each above 0
@@ -17,7 +19,7 @@ export function smoothSequence(weights: readonly number[]): Int32Array {
   let next = 0;
   counts.forEach((count, at) => {
     for (let turn = 0; turn < count; turn++) {
-      place[next] = (turn + 0.5) / count;
+      place[next] = (turn + ((at * GOLDEN) % 1)) / count;
       index[next++] = at;
     }
   });

@@ -180,6 +180,7 @@ export class TargetPool {
 
   /** It is not who it is said to be, or asked to be left alone. */
   leaveAlone(target: TargetState, reason: string, forMs?: number): void {
+    if (forMs !== undefined) target.leaveAloneUntil = this.#options.clock.now() + forMs;
     if (target.isListed) this.#ward.eject(target, reason, forMs);
   }
 

@@ -32,6 +32,8 @@ export class TargetState implements Target {
   consecutiveRefusals = 0;
   failingSince = 0;
   lastSuccessAt = -Infinity;
+  /** It asked for it, whether it could be ejected for that or not. */
+  leaveAloneUntil = -Infinity;
   ejection: Ejection | undefined;
   /** How often it was ejected of late. */
   ejections = 0;

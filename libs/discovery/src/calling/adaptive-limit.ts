@@ -3,17 +3,21 @@ const MOST = 1_000;
 const FIRST = 20;
 const TOLERANCE = 1.5;
 const STEP = 0.2;
-const LONG_TERM = 1 / 600;
 const AFTER_FAILURE = 0.9;
+/** So many answers, then it is found out anew how quick the service is when it is not busy. */
+const WINDOW = 1_000;
 
 /**
- * How many calls a service takes at once, found out by trying: while its latency is what it is in the long run the limit
- * rises by the square root of itself, and as queues make it slower the limit falls in proportion.
- * Source: `Gradient2Limit` of Netflix's concurrency-limits.
+ * How many calls a service takes at once, found out by trying: while it answers about as quickly as it can the limit rises
+ * by the square root of itself, and as queues make it slower the limit falls in proportion. How quickly it can answer is
+ * what it did at best of late; for that the limit is halved for a moment now and then.
+ * Source: the gradient limit of Netflix's concurrency-limits, after TCP Vegas (Brakmo, Peterson, IEEE JSAC 13(8), 1995).
  */
 export class AdaptiveLimit {
   #limit = FIRST;
-  #longTerm = 0;
+  #best = Infinity;
+  #bestBefore = Infinity;
+  #answers = 0;
 
   get value(): number {
     return Math.round(this.#limit);
@@ -25,14 +29,20 @@ export class AdaptiveLimit {
       this.#set(this.#limit * AFTER_FAILURE);
       return;
     }
-    this.#longTerm += (latencyMs - this.#longTerm) * (this.#longTerm === 0 ? 1 : LONG_TERM);
-    // After a long time of overload the long run is slow as well: it comes down quickly again.
-    if (this.#longTerm > latencyMs * 2) this.#longTerm *= 0.95;
+    const latency = Math.max(latencyMs, 0.001);
+    this.#best = Math.min(this.#best, latency);
+    const best = Math.min(this.#best, this.#bestBefore);
     // Who does not use what he has learns nothing of what he could have.
-    if (inFlight < this.#limit / 2) return;
-    const gradient = Math.max(0.5, Math.min(1, (TOLERANCE * this.#longTerm) / Math.max(latencyMs, 0.001)));
-    const next = this.#limit * gradient + Math.sqrt(this.#limit);
-    this.#set(this.#limit * (1 - STEP) + next * STEP);
+    const isUsed = inFlight >= this.#limit / 2;
+    if (++this.#answers % WINDOW === 0) {
+      this.#bestBefore = this.#best;
+      this.#best = Infinity;
+      if (isUsed) this.#set(this.#limit / 2);
+    } else if (isUsed) {
+      const gradient = Math.max(0.5, Math.min(1, (TOLERANCE * best) / latency));
+      const next = this.#limit * gradient + Math.sqrt(this.#limit);
+      this.#set(this.#limit * (1 - STEP) + next * STEP);
+    }
   }
 
   #set(limit: number): void {

@@ -39,7 +39,8 @@ export class RetryBudget {
     const now = this.#clock.now();
     this.#steady = Math.min(perSecond, this.#steady + ((now - this.#countedAt) / 1_000) * perSecond);
     this.#countedAt = now;
-    if (this.#earned >= 1) this.#earned--;
+    // Five fifths are a little less than one to a computer.
+    if (this.#earned >= 1 - 1e-9) this.#earned--;
     else if (this.#steady >= 1) this.#steady--;
     else return false;
     return true;

@@ -81,6 +81,8 @@ export class RunningAttempt<T> {
 
   /** Ends it for our part; what it does then is nobody's business, and says nothing of the instance. */
   abandon(error: Error): void {
+    // What has ended may go on to give its answer, as a stream.
+    if (this.#isOver) return;
     this.#settle({ verdict: judgeError(error, () => false), error, hasValue: false });
     this.#aborting.abort(error);
   }

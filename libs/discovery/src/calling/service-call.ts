@@ -85,8 +85,8 @@ export class ServiceCall<T> {
       pool = await this.#pool();
       const next = this.#nextOne(pool, failure);
       if (!next || this.#begun >= MOST_ATTEMPTS) return this.#end(end);
-      // Everybody who is left asked to be left alone.
-      const rest = next.ejection?.wasAsked ? next.ejection.until - this.#tools.clock.now() : 0;
+      // Somebody who asked to be left alone is taken only where there is nobody else.
+      const rest = next.leaveAloneUntil - this.#tools.clock.now();
       const wait = Math.max(rest, retryPause(failure, retried, random));
       if (this.#rest() <= wait || !this.#service.budget.take()) return this.#end(end);
       this.#discard(end);
@@ -201,13 +201,9 @@ export class ServiceCall<T> {
     const { signal } = this.#options;
     const tooLate = (): Error =>
       new CallError('RK_CALL_TIMEOUT', this.report, new Error('no list of it in time'));
-    const inTime = bounded(
-      this.#tools.clock,
-      Math.max(0, this.#rest()),
-      this.#service.firstList(view),
-      tooLate,
-    );
-    pool.update(await (signal ? abortable(inTime, signal) : inTime));
+    const { clock } = this.#tools;
+    const list = this.#service.firstList(view);
+    pool.update(await bounded(clock, Math.max(0, this.#rest()), list, tooLate, signal));
   }
 
   #rest(): number {

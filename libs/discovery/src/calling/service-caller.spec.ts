@@ -6,7 +6,10 @@ import { Reachability } from '../registry/reachability.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { CallError } from './call-error.js';
+import { withCalls } from './call-explanation.js';
 import type { ClientsOptions } from './client-options.js';
+import { answering } from './incoming-call.js';
+import type { Attempt } from './running-attempt.js';
 import type { CallOptions } from './call-options.js';
 import { ServiceCaller } from './service-caller.js';
 
@@ -183,5 +186,331 @@ describe('ServiceCaller', () => {
       ({ age } = snapshot);
     }
     expect(age).toBeGreaterThan(3_000_000 - 1);
+  });
+
+  describe('what was sent', () => {
+    const once = (fault: () => Error): ((instance: ServiceInstance) => Promise<number>) => {
+      let attempts = 0;
+      return async ({ port }) => {
+        if (attempts++ === 0) throw fault();
+        return port;
+      };
+    };
+    const answer = ({ status }: { status: number }) => ({
+      status,
+      retryAfter: undefined,
+      isMisdirected: false,
+    });
+
+    it('is sent again elsewhere when it is idempotent, after a pause, and only so often', async () => {
+      const call = caller.call('inventory', once(reset), { idempotent: true });
+      await clock.advance(25);
+      expect((await call).call.attempts.map(({ instance, reason }) => [instance, reason])).toEqual([
+        ['inventory-2', 'socket hang up'],
+        ['inventory-3', undefined],
+      ]);
+      const failing = caller.call('inventory', async () => Promise.reject(reset()), {
+        idempotent: true,
+        retries: 2,
+      });
+      const failure = failing.catch((error: unknown) => error);
+      await clock.advance(1_000);
+      expect((await failure) as CallError).toMatchObject({ call: { attempts: { length: 3 } } });
+    });
+
+    it('is sent to the same one again where there is no other', async () => {
+      for (const port of [1, 2]) registry.remove(`inventory-${port}`);
+      const call = caller.call('inventory', once(reset), { idempotent: true });
+      await clock.advance(100);
+      expect((await call).call.attempts).toHaveLength(2);
+    });
+
+    it('hands on the answer of the last attempt, whatever it says, and lets go of the one before', async () => {
+      const dropped: object[] = [];
+      const given = [{ status: 503 }, { status: 502 }];
+      const call = caller.call('inventory', async ({ port }) => given[port - 2] ?? { status: 200 }, {
+        idempotent: true,
+        answer,
+        discard: (value) => dropped.push(value),
+      });
+      await clock.advance(100);
+      const { value, call: report } = await call;
+      expect(value).toEqual({ status: 502 });
+      expect(dropped).toEqual([{ status: 503 }]);
+      expect(report.attempts.map(({ reason }) => reason)).toEqual(['status 503', 'status 502']);
+    });
+
+    it('F32 is not sent again when the budget is used up', async () => {
+      for (let n = 4; n < 40; n++) registry.put({ service: 'inventory', port: n });
+      let attempts = 0;
+      const failing = async (): Promise<never> => {
+        attempts++;
+        throw reset();
+      };
+      const calls = Array.from({ length: 500 }, () =>
+        caller.call('inventory', failing, { idempotent: true }).catch(() => undefined),
+      );
+      await clock.advance(5_000);
+      await Promise.all(calls);
+      expect(attempts).toBeLessThanOrEqual(500 * 1.2 + 10 + 20);
+    });
+
+    it('F34 is not sent again where everybody fails', async () => {
+      let attempts = 0;
+      const failing = async (): Promise<never> => {
+        attempts++;
+        throw reset();
+      };
+      for (let n = 0; n < 200; n++) {
+        const call = caller.call('inventory', failing, { idempotent: true }).catch(() => undefined);
+        await clock.advance(50);
+        await call;
+      }
+      expect(attempts).toBeLessThan(240);
+      expect(events.filter(({ type }) => type === 'instance.ejected')).toEqual([]);
+      // And they are back at once.
+      const { call } = await caller.call('inventory', async () => 1);
+      expect(call.attempts).toHaveLength(1);
+    });
+
+    it('F37 goes elsewhere when it was misdirected, a POST too, and its instance is ejected', async () => {
+      const wrong = { status: 421 };
+      const call = caller.call('inventory', async ({ port }) => (port === 2 ? wrong : { status: 200 }), {
+        answer: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: status === 421 }),
+      });
+      const { value, call: report } = await call;
+      expect(value.status).toBe(200);
+      expect(report.attempts[0]?.reason).toBe('it is another service now');
+      expect(events).toMatchObject([{ type: 'instance.ejected', id: 'inventory-2' }]);
+    });
+
+    it('leaves alone who asks for it, and waits for him where there is nobody else', async () => {
+      for (const port of [1, 2]) registry.remove(`inventory-${port}`);
+      registry.put({ service: 'inventory', port: 4 });
+      let limited = true;
+      const call = caller.call('inventory', async () => (limited ? { status: 429 } : { status: 200 }), {
+        idempotent: true,
+        retries: 2,
+        answer: ({ status }) => ({
+          status,
+          retryAfter: status === 429 ? '2' : undefined,
+          isMisdirected: false,
+        }),
+      });
+      await clock.advance(500);
+      limited = false;
+      await clock.advance(5_000);
+      expect((await call).value.status).toBe(200);
+      expect(events).toMatchObject([{ type: 'instance.ejected', for: 2_000 }, { type: 'instance.returned' }]);
+    });
+  });
+
+  it('has its own notion of a failure, and survives one that throws', async () => {
+    const mine = caller.call('inventory', async ({ port }) => ({ code: port === 2 ? 14 : 0 }), {
+      idempotent: true,
+      isFailure: ({ value }) => (value as { code: number } | undefined)?.code === 14,
+    });
+    await clock.advance(100);
+    expect((await mine).value.code).toBe(0);
+    const thrower = (): never => {
+      throw new TypeError('not that');
+    };
+    await expect(caller.call('inventory', async () => 1, { isFailure: thrower })).rejects.toThrow('not that');
+    const both = caller.call('inventory', async () => Promise.reject(reset()), { isFailure: thrower });
+    await expect(both).rejects.toThrow('not that');
+  });
+
+  describe('a hedge', () => {
+    const slowAt =
+      (slow: number, ms: number, aborted: number[] = []) =>
+      ({ port }: ServiceInstance, signal: AbortSignal): Promise<number> =>
+        new Promise((resolve, reject) => {
+          const cancel = clock.after(port === slow ? ms : 5, () => resolve(port));
+          signal.addEventListener('abort', () => {
+            cancel();
+            aborted.push(port);
+            reject(new Error('aborted'));
+          });
+        });
+
+    it('overtakes a slow first attempt, which is ended', async () => {
+      const aborted: number[] = [];
+      const call = caller.call('inventory', slowAt(2, 1_000, aborted), {
+        idempotent: true,
+        hedge: { after: 50 },
+      });
+      await clock.advance(70);
+      const { value, call: report } = await call;
+      expect([value, aborted]).toEqual([3, [2]]);
+      expect(report.attempts.map(({ instance, reason }) => [instance, reason])).toEqual([
+        ['inventory-3', undefined],
+        ['inventory-2', 'another attempt was answered first'],
+      ]);
+    });
+
+    it('is made for idempotent calls only, and no more often than it may', async () => {
+      const counted: number[] = [];
+      let attempts = 0;
+      const slow = ({ port }: ServiceInstance, signal: AbortSignal): Promise<number> => {
+        attempts++;
+        return slowAt(port, 200)({ port } as ServiceInstance, signal);
+      };
+      for (let n = 0; n < 100; n++) {
+        const call = caller.call('inventory', slow, {
+          idempotent: n > 0,
+          hedge: { after: 20, extraLoad: 0.1 },
+        });
+        await clock.advance(220);
+        await call;
+        counted.push(attempts);
+      }
+      expect(counted[0]).toBe(1);
+      expect(attempts).toBeGreaterThan(105);
+      expect(attempts).toBeLessThanOrEqual(112);
+    });
+
+    it('waits as long as 95 of 100 calls took, when nothing else is said', async () => {
+      for (let n = 0; n < 30; n++) {
+        const call = caller.call('inventory', slowAt(0, 0), { idempotent: true, hedge: true });
+        await clock.advance(10);
+        await call;
+      }
+      const [target] = (await catalog.snapshot('inventory')).usable;
+      expect(target).toBeDefined();
+      const call = caller.call('inventory', slowAt(2, 1_000), { idempotent: true, hedge: true });
+      await clock.advance(40);
+      expect((await call).value).not.toBe(2);
+    });
+
+    it('fails only when both attempts have failed', async () => {
+      const call = caller.call(
+        'inventory',
+        ({ port }) =>
+          new Promise((resolve, reject) => {
+            clock.after(port === 2 ? 100 : 30, () => (port === 2 ? resolve('late') : reject(reset())));
+          }),
+        { idempotent: true, hedge: { after: 10 } },
+      );
+      await clock.advance(200);
+      expect((await call).value).toBe('late');
+    });
+  });
+
+  describe('within a request of somebody else', () => {
+    it('ends when he gives up, and is not begun when he has', async () => {
+      const within = (timeout: number) =>
+        answering({ deadline: clock.now() + timeout }, () =>
+          caller.call('inventory', () => new Promise(() => undefined)),
+        ).catch((error: unknown) => error);
+      const call = within(300);
+      await clock.advance(310);
+      expect(await call).toMatchObject({ code: 'RK_CALL_TIMEOUT', call: { attempts: { length: 1 } } });
+      expect(await within(0)).toMatchObject({
+        code: 'RK_CALL_TIMEOUT',
+        message: /who asked for it has given up/,
+        call: { attempts: { length: 0 } },
+      });
+    });
+
+    it('tells the instance how long it has, and one of ours whom it means', async () => {
+      const headers: object[] = [];
+      const note: Attempt<number> = async (_, __, context) => headers.push(context.headers);
+      await caller.call('inventory', note, { timeout: '2s' });
+      registry.put({ service: 'ours', port: 9, meta: { 'rookery-ready': '/health/ready' } });
+      await caller.call('ours', note);
+      expect(headers).toEqual([
+        { 'rookery-timeout': '2000' },
+        { 'rookery-timeout': '5000', 'rookery-service': 'ours' },
+      ]);
+    });
+  });
+
+  describe('a service with limits of its own', () => {
+    it('is not called while most calls fail, and has something to fall back on', async () => {
+      caller = createCaller({
+        services: { inventory: { circuitBreaker: { minimumCalls: 5, openFor: '1s' } } },
+      });
+      let attempts = 0;
+      let isDown = true;
+      const attempt = async (): Promise<string> => {
+        attempts++;
+        if (isDown) throw reset();
+        return 'real';
+      };
+      for (let n = 0; n < 5; n++) await caller.call('inventory', attempt).catch(() => undefined);
+      await expect(caller.call('inventory', attempt)).rejects.toMatchObject({ code: 'RK_CIRCUIT_OPEN' });
+      const { value } = await caller.call('inventory', attempt, { fallback: (error) => error.name });
+      expect([value, attempts]).toEqual(['CallError', 5]);
+      isDown = false;
+      await clock.advance(1_000);
+      expect((await caller.call('inventory', attempt)).value).toBe('real');
+      expect(events.map(({ type }) => type)).toEqual(['circuit.opened', 'circuit.closed']);
+      // An answer that counts as a failure has it as well; one that does not, has not.
+      const answered = caller.call('inventory', async () => 'bad', {
+        isFailure: ({ value: got }) => got === 'bad',
+        fallback: () => 'fallen back',
+      });
+      expect((await answered).value).toBe('fallen back');
+    });
+
+    it('lets only so many calls under way, in turn, within their time', async () => {
+      caller = createCaller({ services: { inventory: { bulkhead: { concurrency: 1, queue: 2 } } } });
+      const work = (): Promise<string> => new Promise((resolve) => clock.after(100, () => resolve('done')));
+      const calls = [0, 1].map(() => caller.call('inventory', work).catch((error: unknown) => error));
+      const hasty = caller.call('inventory', work, { timeout: 50 }).catch((error: unknown) => error);
+      await settle();
+      await expect(caller.call('inventory', work)).rejects.toMatchObject({ code: 'RK_OVERLOADED' });
+      await clock.advance(60);
+      expect(await hasty).toMatchObject({ code: 'RK_CALL_TIMEOUT' });
+      await clock.advance(300);
+      expect(await Promise.all(calls)).toMatchObject([{ value: 'done' }, { value: 'done' }]);
+      const aborting = new AbortController();
+      const first = caller.call('inventory', work);
+      const waiting = caller.call('inventory', work, { signal: aborting.signal });
+      await settle();
+      aborting.abort(new Error('the user went away'));
+      await expect(waiting).rejects.toThrow('the user went away');
+      await clock.advance(100);
+      await first;
+      expect(caller.find('inventory')?.bulkhead?.underWay).toBe(0);
+    });
+
+    it('has its own defaults, and a strategy for each call', async () => {
+      caller = createCaller({ timeout: '1s', services: { inventory: { strategy: 'sticky' } } });
+      const ports = new Set<number>();
+      for (let n = 0; n < 9; n++) await caller.call('inventory', async ({ port }) => ports.add(port));
+      expect(ports.size).toBe(1);
+      for (let n = 0; n < 3; n++)
+        await caller.call('inventory', async ({ port }) => ports.add(port), { strategy: 'round-robin' });
+      expect(ports.size).toBe(3);
+      const slow = caller
+        .call('inventory', () => new Promise(() => undefined))
+        .catch((error: unknown) => error);
+      await clock.advance(1_010);
+      expect(await slow).toMatchObject({ code: 'RK_CALL_TIMEOUT' });
+    });
+  });
+
+  it('explains what its calls have seen', async () => {
+    for (let n = 0; n < 12; n++) {
+      await caller
+        .call('inventory', async ({ port }) => (port === 2 ? Promise.reject(reset()) : 1))
+        .catch(() => undefined);
+      await caller.call('inventory', async () => 1, { strategy: 'random' }).catch(() => undefined);
+    }
+    for (let n = 0; n < 6; n++)
+      await caller
+        .call('inventory', async ({ port }) => (port === 2 ? Promise.reject(reset()) : 1))
+        .catch(() => undefined);
+    const { instances } = withCalls(await catalog.explain('inventory'), caller);
+    expect(instances.map(({ calls }) => calls)).not.toContain(undefined);
+    for (const { calls } of instances) expect(calls?.inFlight).toBe(0);
+  });
+
+  it('F42 keeps nothing of calls that are over, nor of services that were made up', async () => {
+    for (let n = 0; n < 1_200; n++)
+      await caller.call(`made-up-${n}`, async () => 1, { timeout: 10 }).catch(() => undefined);
+    expect(caller.find('made-up-0')).toBeUndefined();
+    expect(caller.find('made-up-1199')).toBeDefined();
   });
 });

@@ -4,8 +4,8 @@ import { DiscoveryError } from '../errors/discovery-error.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
-import { abortable, bounded } from '../timing/bounded.js';
-import { abortReason, type Clock, type Random } from '../timing/clock.js';
+import { bounded } from '../timing/bounded.js';
+import type { Clock, Random } from '../timing/clock.js';
 import { TimerWheel } from '../timing/timer-wheel.js';
 import { CallError } from './call-error.js';
 import type { CallReport, CallOptions, FallbackOptions, TransportOptions } from './call-options.js';
@@ -171,11 +171,10 @@ export class ServiceCaller {
       new CallError('RK_CALL_TIMEOUT', report, new Error('its turn did not come in time'));
     const { clock } = this.#options;
     try {
-      const inTime = bounded(clock, Math.max(1, deadline - clock.now()), place.admitted, tooLate);
-      await (signal ? abortable(inTime, signal) : inTime);
+      await bounded(clock, Math.max(1, deadline - clock.now()), place.admitted, tooLate, signal);
     } catch (error) {
       if (!place.leave()) bulkhead?.exit();
-      throw signal?.aborted ? abortReason(signal) : error;
+      throw error;
     }
   }
 

@@ -1,15 +1,29 @@
 import { abortReason, type Clock } from './clock.js';
 
-/** Settles as `work` does, or rejects with `onTimeout()` after so many milliseconds; the work itself is not stopped. */
+/**
+ * Settles as `work` does, or rejects with `onTimeout()` after so many milliseconds, or with the signal's reason when that
+ * aborts; the work itself is not stopped.
+ */
 export function bounded<T>(
   clock: Clock,
   milliseconds: number,
   work: Promise<T>,
   onTimeout: () => Error,
+  signal?: AbortSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
+    const end = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const onAbort = (): void => {
+      end();
+      if (signal) reject(abortReason(signal));
+    };
     const cancel = clock.after(milliseconds, () => reject(onTimeout()));
-    work.then(resolve, reject).finally(cancel);
+    work.then(resolve, reject).finally(end);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
 

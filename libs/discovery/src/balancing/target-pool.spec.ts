@@ -1,0 +1,387 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeClock, settle } from '@rookery/test-support';
+import type { InstanceProbe } from '../catalog/instance-probe.js';
+import { createSnapshot, type ServiceSnapshot } from '../catalog/service-snapshot.js';
+import { NO_DIFFERENCE } from '../catalog/list-difference.js';
+import type { Sighting } from '../catalog/list-belief.js';
+import type { DiscoveryEvent } from '../events/discovery-event.js';
+import { freezeInstance, type ServiceInstance } from '../registry/service-instance.js';
+import { EJECTION_DEFAULTS } from './ejection.js';
+import { LoadBalancer, type Target } from './load-balancer.js';
+import type { Strategy } from './strategies.js';
+import { TargetPool, type PoolOptions } from './target-pool.js';
+import type { TargetState } from './target-state.js';
+
+function instance(n: number, more: Partial<ServiceInstance> = {}): ServiceInstance {
+  return freezeInstance({
+    id: `i${n}`,
+    service: 's',
+    address: '10.0.0.1',
+    port: 1_000 + n,
+    secure: false,
+    tags: [],
+    meta: {},
+    status: 'passing',
+    weight: 1,
+    zone: undefined,
+    node: 'n',
+    datacenter: 'dc1',
+    ...more,
+  });
+}
+
+function listOf(instances: readonly ServiceInstance[]): ServiceSnapshot {
+  return createSnapshot({
+    service: 's',
+    instances,
+    suspects: [],
+    avoided: [],
+    difference: NO_DIFFERENCE,
+    version: 1,
+    source: 'live',
+    receivedAt: 0,
+    age: () => 0,
+  });
+}
+
+const many = (count: number, more: Partial<ServiceInstance> = {}): ServiceInstance[] =>
+  Array.from({ length: count }, (_, n) => instance(n, more));
+const FAILED = { reason: 'status 503', isRefusal: false };
+const REFUSED = { reason: 'connect ECONNREFUSED', isRefusal: true };
+
+describe('TargetPool', () => {
+  let clock: FakeClock;
+  let pool: TargetPool;
+  let events: DiscoveryEvent[];
+  let unused: string[];
+  const create = (options: Partial<PoolOptions> = {}): TargetPool => {
+    let state = 1;
+    return new TargetPool('s', undefined, {
+      clock,
+      random: () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647,
+      ejection: EJECTION_DEFAULTS,
+      slowStart: true,
+      zone: undefined,
+      callers: () => undefined,
+      probe: undefined,
+      emit: (event) => events.push(event),
+      onUnused: ({ id }) => unused.push(id),
+      ...options,
+    });
+  };
+  const find = (n: number): TargetState => {
+    const found = pool.find({ id: `i${n}`, node: 'n', datacenter: 'dc1' });
+    if (!found) throw new Error(`no target ${n}`);
+    return found;
+  };
+  const pick = (strategy: Strategy = 'round-robin', isSafe = true): TargetState | undefined =>
+    pool.pick(strategy, { attempt: 0, hashKey: undefined, tried: new Set(), isSafe });
+  const picks = (count: number, strategy: Strategy = 'round-robin'): string[] =>
+    Array.from({ length: count }, () => pick(strategy)?.instance.id ?? '');
+  const call = (target: TargetState, outcome: 'success' | 'failure', details = FAILED): void => {
+    pool.begin(target);
+    pool.report(target, 3, outcome, details);
+  };
+  /** Fails so often in a row that it is ejected, while another one succeeds. */
+  const eject = (n: number, other: number, details = FAILED): void => {
+    for (let failure = 0; failure < 5; failure++) {
+      call(find(n), 'failure', details);
+      call(find(other), 'success');
+    }
+    call(find(n), 'failure', details);
+  };
+  const types = (): string[] => events.map(({ type }) => type);
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    events = [];
+    unused = [];
+    pool = create();
+    pool.update(listOf(many(4)));
+  });
+  afterEach(() => {
+    pool.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('keeps what it knows of an instance over a new list, and forgets who left or moved', () => {
+    const before = find(1);
+    call(before, 'success');
+    pool.update(listOf([instance(0), instance(1, { tags: ['new'] }), instance(2, { port: 9 })]));
+    expect(find(1)).toBe(before);
+    expect(find(1)).toMatchObject({ latency: 3, instance: { tags: ['new'] } });
+    expect(() => find(3)).toThrow();
+    expect(find(2).joinedAt).toBe(0);
+    expect(unused).toEqual(['i2', 'i3']);
+  });
+
+  it('ejects after five failures in a row, for 30 s, and tells who holds connections', async () => {
+    for (let n = 0; n < 4; n++) call(find(0), 'failure');
+    call(find(1), 'success');
+    call(find(0), 'success');
+    for (let n = 0; n < 4; n++) call(find(0), 'failure');
+    call(find(1), 'success');
+    expect(types()).toEqual([]);
+    call(find(0), 'failure');
+    expect(events).toMatchObject([
+      { type: 'instance.ejected', id: 'i0', reason: '5 calls failed in a row, the last one with status 503' },
+    ]);
+    expect(unused).toEqual(['i0']);
+    expect(new Set(picks(50))).toEqual(new Set(['i1', 'i2', 'i3']));
+    await clock.advance(25_000);
+    expect(picks(50)).not.toContain('i0');
+  });
+
+  it('takes it back after one call that succeeds, and not after one that fails', async () => {
+    eject(0, 1);
+    await clock.advance(35_000);
+    const proving = pick();
+    expect(proving).toBe(find(0));
+    pool.begin(find(0));
+    // One, not more.
+    expect(picks(50)).not.toContain('i0');
+    pool.report(find(0), 3, 'failure', FAILED);
+    expect(types()).toEqual(['instance.ejected', 'instance.ejected']);
+    expect(events[1]).toMatchObject({ reason: 'the call that was to prove it well failed: status 503' });
+    await clock.advance(40_000);
+    expect(picks(50)).not.toContain('i0');
+    await clock.advance(40_000);
+    expect(pick()).toBe(find(0));
+    call(find(0), 'success');
+    expect(types().at(-1)).toBe('instance.returned');
+    expect(picks(8)).toContain('i0');
+  });
+
+  it('does not prove anybody with a call that cannot be made again, at first', async () => {
+    eject(0, 1);
+    await clock.advance(34_000);
+    expect(pick('round-robin', false)).not.toBe(find(0));
+    await clock.advance(12_000);
+    expect(pick('round-robin', false)).toBe(find(0));
+  });
+
+  it('asks anew when the call that was to prove it was given up', async () => {
+    eject(0, 1);
+    await clock.advance(35_000);
+    pool.begin(find(0));
+    pool.report(find(0), 3, 'ignored', FAILED);
+    expect(pick()).toBe(find(0));
+  });
+
+  it('F34 ejects nobody where everybody fails', () => {
+    for (let round = 0; round < 20; round++) for (let n = 0; n < 4; n++) call(find(n), 'failure');
+    expect(types()).toEqual([]);
+    expect(new Set(picks(40)).size).toBe(4);
+  });
+
+  it('ejects no more than half of few, and takes back whom it may not leave out any longer', () => {
+    eject(0, 3);
+    eject(1, 3);
+    eject(2, 3);
+    expect(types().filter((type) => type === 'instance.ejected')).toHaveLength(2);
+    pool.update(listOf([instance(0), instance(1), instance(3)]));
+    expect(types().at(-1)).toBe('instance.returned');
+    pool.update(listOf([instance(1)]));
+    expect(picks(3)).toEqual(['i1', 'i1', 'i1']);
+  });
+
+  it('F34 calls the ejected ones as well when fewer than half are left, and says so', () => {
+    eject(0, 1);
+    pool.update(
+      listOf([
+        instance(0),
+        instance(1),
+        ...many(4)
+          .slice(2)
+          .map((each) => ({ ...each, status: 'critical' as const })),
+      ]),
+    );
+    expect(events.at(-1)).toMatchObject({ type: 'service.panic', available: 1, instances: 4 });
+    expect(new Set(picks(20))).toEqual(new Set(['i0', 'i1']));
+    pool.update(listOf(many(4)));
+    expect(types().at(-1)).toBe('service.calm');
+    expect(picks(20)).not.toContain('i0');
+  });
+
+  it('leaves alone who asks for it, and needs no proof from him afterwards', async () => {
+    pool.leaveAlone(find(2), 'it asked for a pause with status 429', 5_000);
+    expect(picks(20)).not.toContain('i2');
+    await clock.advance(7_000);
+    expect(types()).toEqual(['instance.ejected', 'instance.returned']);
+    expect(picks(20)).toContain('i2');
+  });
+
+  it('ejects by success rate, if the others are better', async () => {
+    pool.update(listOf(many(6)));
+    for (let round = 0; round < 200; round++)
+      for (let n = 0; n < 6; n++) call(find(n), n === 0 && round % 3 === 0 ? 'failure' : 'success');
+    pick();
+    await clock.advance(11_000);
+    expect(events).toMatchObject([
+      {
+        type: 'instance.ejected',
+        id: 'i0',
+        reason: expect.stringMatching(/only 67 % of its calls succeeded/) as unknown,
+      },
+    ]);
+  });
+
+  it('ejects nobody where that is switched off', () => {
+    pool.close();
+    pool = create({ ejection: undefined });
+    pool.update(listOf(many(4)));
+    eject(0, 1);
+    expect(types()).toEqual([]);
+  });
+
+  it('picks somebody whom the call has not been to, whatever the strategy wants', () => {
+    class Stubborn extends LoadBalancer {
+      override pick(targets: readonly Target[]): Target | undefined {
+        return targets[0];
+      }
+    }
+    const tried = new Set<TargetState>();
+    for (let n = 0; n < 4; n++) {
+      const next = pool.pick(Stubborn, { attempt: n, hashKey: undefined, tried, isSafe: true });
+      expect(next).toBeDefined();
+      if (next) tried.add(next);
+    }
+    expect(tried.size).toBe(4);
+    expect(pool.pick(Stubborn, { attempt: 4, hashKey: undefined, tried, isSafe: true })).toBeUndefined();
+  });
+
+  it('does not let a strategy of somebody else pick one that is not there', () => {
+    class Wrong extends LoadBalancer {
+      override pick(): Target | undefined {
+        return { instance: instance(99), weight: 1, inFlight: 0, latency: 0, successRate: 1 };
+      }
+    }
+    expect(pool.active).toContain(pick(Wrong));
+  });
+
+  it('gives who is new a tenth at first, and all of it after 30 s', async () => {
+    pool.update(listOf(many(5)));
+    expect(find(4).weight).toBe(0.1);
+    const share = (): number => picks(4_000, 'weighted-random').filter((id) => id === 'i4').length / 4_000;
+    expect(share()).toBeLessThan(0.06);
+    await clock.advance(16_000);
+    expect(find(4).weight).toBeCloseTo(0.5, 1);
+    await clock.advance(16_000);
+    expect(find(4).weight).toBe(1);
+    expect(share()).toBeGreaterThan(0.15);
+  });
+
+  it('sends nothing to who weighs nothing, unless nobody weighs anything', () => {
+    pool.update(listOf([instance(0), instance(1, { weight: 0 })]));
+    expect(new Set(picks(10))).toEqual(new Set(['i0']));
+    pool.update(listOf([instance(1, { weight: 0 })]));
+    expect(picks(2)).toEqual(['i1', 'i1']);
+  });
+
+  it('F36 stays in its own zone, spills what that cannot take, and keeps keys together all the same', () => {
+    pool.close();
+    pool = create({ zone: 'a' });
+    const zoned = many(19).map((each, n) => ({ ...each, zone: n === 0 ? 'a' : n < 10 ? 'b' : 'c' }));
+    pool.update(listOf(zoned));
+    const share = picks(6_000, 'random').filter((id) => id === 'i0').length / 6_000;
+    expect(share).toBeCloseTo(3 / 19, 1);
+    pool.update(listOf(zoned.map((each, n) => ({ ...each, zone: n < 9 ? 'a' : each.zone }))));
+    expect(picks(500).every((id) => Number(id.slice(1)) < 9)).toBe(true);
+    expect(new Set(picks(500, 'consistent-hash')).size).toBeGreaterThan(9);
+  });
+
+  it('calls no more than a hundred of a large service', () => {
+    pool.update(listOf(many(1_000)));
+    expect(new Set(picks(3_000)).size).toBe(100);
+    expect(new Set(picks(3_000, 'consistent-hash')).size).toBeGreaterThan(100);
+  });
+
+  it('finds out that a slow one is fast again, at the price of one call in 200', async () => {
+    const fast = (target: TargetState, ms: number): void => {
+      pool.begin(target);
+      pool.report(target, ms, 'success', FAILED);
+    };
+    for (let n = 0; n < 4; n++) fast(find(n), n === 0 ? 100 : 3);
+    let slow = 0;
+    for (let second = 0; second < 20; second++) {
+      for (let n = 0; n < 100; n++) {
+        const picked = pick('p2c-ewma');
+        if (!picked) throw new Error('nobody');
+        if (picked === find(0)) slow++;
+        fast(picked, picked === find(0) ? 100 : 3);
+      }
+      await clock.advance(1_000);
+    }
+    expect(slow).toBeGreaterThan(0);
+    expect(slow).toBeLessThanOrEqual(2_000 / 200);
+    for (let second = 0; second < 15; second++) {
+      for (let n = 0; n < 100; n++) {
+        const picked = pick('p2c-ewma');
+        if (picked) fast(picked, 3);
+      }
+      await clock.advance(1_000);
+    }
+    const back = picks(1_000, 'p2c-ewma').filter((id) => id === 'i0').length;
+    expect(back).toBeGreaterThan(150);
+  });
+
+  it('has no timer any more after a while without calls', async () => {
+    pick();
+    expect(clock.pending).toBe(1);
+    await clock.advance(30_000);
+    expect(clock.pending).toBe(0);
+  });
+
+  describe('with a probe of its own', () => {
+    let sighting: Sighting;
+    let probed: string[];
+    const probe: InstanceProbe = async ({ id }) => {
+      probed.push(id);
+      return sighting;
+    };
+    beforeEach(() => {
+      pool.close();
+      sighting = 'refuses';
+      probed = [];
+      pool = create({ probe });
+      pool.update(listOf(many(4)));
+    });
+
+    it('F18 spends one call on who refuses connections, and none on his return', async () => {
+      call(find(0), 'failure', REFUSED);
+      for (let second = 0; second < 6; second++) {
+        call(find(1), 'success');
+        await clock.advance(1_000);
+      }
+      expect(types()).toEqual(['instance.ejected', 'instance.ghost']);
+      expect(events[1]).toMatchObject({
+        id: 'i0',
+        reason: 'the registry calls it passing, and nobody is there',
+      });
+      await clock.advance(120_000);
+      expect(new Set(probed)).toEqual(new Set(['i0']));
+      expect(new Set(picks(50))).toEqual(new Set(['i1', 'i2', 'i3']));
+      sighting = 'answers';
+      await clock.advance(300_000);
+      expect(pick()).toBe(find(0));
+    });
+
+    it('ejects nobody who answers it', async () => {
+      sighting = 'answers';
+      call(find(0), 'failure', REFUSED);
+      await clock.advance(10_000);
+      await settle();
+      expect(probed).toEqual(['i0']);
+      expect(types()).toEqual([]);
+    });
+
+    it('looks at once when the registry finds an ejected one well again', async () => {
+      eject(0, 1);
+      pool.update(listOf([instance(0, { status: 'critical' }), ...many(4).slice(1)]));
+      sighting = 'answers';
+      pool.update(listOf(many(4)));
+      await clock.advance(2_000);
+      expect(pick()).toBe(find(0));
+    });
+  });
+});

@@ -1,0 +1,238 @@
+import { describe, expect, it } from '@jest/globals';
+import { FakeClock } from '@rookery/test-support';
+import { AdaptiveLimit } from './adaptive-limit.js';
+import { Bulkhead } from './bulkhead.js';
+import { CircuitBreaker } from './circuit-breaker.js';
+import { LatencyQuantile } from './latency-quantile.js';
+import { RetryBudget } from './retry-budget.js';
+import { mayRetry, retryPause } from './retry-decision.js';
+import { AttemptTimeout, countsAsFailure, judgeError, judgeValue } from './verdict.js';
+
+const coded = (code: string, more: object = {}): Error => Object.assign(new Error(code), { code, ...more });
+
+describe('mayRetry', () => {
+  const ask = { idempotent: false, repeatable: true, retried: 0, retries: 1 };
+  it('repeats anything that was not sent, what was sent only if it is idempotent, and an answer never', () => {
+    expect(mayRetry({ ...ask, failure: 'not sent' })).toBe(true);
+    expect(mayRetry({ ...ask, failure: 'sent' })).toBe(false);
+    expect(mayRetry({ ...ask, failure: 'sent', idempotent: true })).toBe(true);
+    expect(mayRetry({ ...ask, failure: 'sent', idempotent: true, retried: 1 })).toBe(false);
+    expect(mayRetry({ ...ask, failure: 'final', idempotent: true })).toBe(false);
+    expect(mayRetry({ ...ask, failure: 'not sent', repeatable: false })).toBe(false);
+  });
+
+  it('pauses with full jitter up to 25 ms, then twice as long, at most 250 ms; not for what was not sent', () => {
+    expect([0, 1, 2, 3, 4].map((retried) => retryPause('sent', retried, () => 1))).toEqual([
+      25, 50, 100, 200, 250,
+    ]);
+    expect(retryPause('sent', 0, () => 0)).toBe(0);
+    expect(retryPause('not sent', 0, () => 1)).toBe(0);
+  });
+});
+
+describe('RetryBudget', () => {
+  it('F32 allows a fifth of the calls and ten a second, and saves no more than a moment of it', async () => {
+    const clock = new FakeClock();
+    const budget = new RetryBudget(clock, { ratio: 0.2, perSecond: 10 });
+    const taken = (): number => {
+      let count = 0;
+      while (budget.take()) count++;
+      return count;
+    };
+    expect(taken()).toBe(10);
+    for (let n = 0; n < 50; n++) budget.deposit();
+    expect(taken()).toBe(10);
+    await clock.advance(500);
+    expect(taken()).toBe(5);
+    for (let n = 0; n < 10_000; n++) budget.deposit();
+    expect(taken()).toBe(20);
+  });
+});
+
+describe('what an attempt came to', () => {
+  it('counts broken connections and timeouts against the instance, and not what is our own doing', () => {
+    for (const error of [
+      coded('ECONNRESET'),
+      coded('ECONNREFUSED', { syscall: 'connect' }),
+      coded('UND_ERR_SOCKET'),
+      coded('HPE_INVALID_CONSTANT'),
+      new AttemptTimeout(5_000),
+      new Error('fetch failed', { cause: coded('ECONNRESET') }),
+      new AggregateError([coded('ETIMEDOUT')]),
+    ])
+      expect(countsAsFailure(error)).toBe(true);
+    for (const error of [
+      coded('EMFILE', { syscall: 'connect' }),
+      new TypeError('x is not a function'),
+      coded('ERR_BAD_REQUEST'),
+      'a text',
+    ])
+      expect(countsAsFailure(error)).toBe(false);
+  });
+
+  it('tells what was not sent from what was, and from what would come again', () => {
+    expect(judgeError(coded('ECONNREFUSED', { syscall: 'connect' }), undefined)).toMatchObject({
+      outcome: 'failure',
+      failure: 'not sent',
+      isRefusal: true,
+    });
+    expect(judgeError(coded('ECONNRESET'), undefined)).toMatchObject({ failure: 'sent', isRefusal: false });
+    expect(judgeError(new TypeError('no'), undefined)).toMatchObject({
+      outcome: 'ignored',
+      failure: 'final',
+    });
+    expect(judgeError(new TypeError('no'), () => true)).toMatchObject({
+      outcome: 'failure',
+      failure: 'sent',
+    });
+  });
+
+  const answered = (status: number, retryAfter?: string, isMisdirected = false) =>
+    judgeValue({}, { status, retryAfter, isMisdirected }, undefined, () => 0);
+
+  it('counts 502, 503, 504 and 429, and no other answer', () => {
+    for (const status of [502, 503, 504, 429])
+      expect(answered(status)).toMatchObject({
+        outcome: 'failure',
+        failure: 'sent',
+        reason: `status ${status}`,
+      });
+    for (const status of [200, 301, 400, 404, 408, 500, 501, 421])
+      expect(answered(status).outcome).toBe('success');
+  });
+
+  it('reads Retry-After in seconds and as a date, and nothing else', () => {
+    expect(answered(429, '5').leaveAlone).toBe(5_000);
+    expect(answered(503, '100000').leaveAlone).toBe(300_000);
+    const soon = answered(503, new Date(Date.now() + 10_000).toUTCString()).leaveAlone ?? 0;
+    expect(soon).toBeGreaterThan(7_000);
+    for (const wrong of ['soon', '-1', '', '0']) expect(answered(503, wrong).leaveAlone).toBeUndefined();
+  });
+
+  it('F37 takes only our own refusal for that of another service', () => {
+    expect(answered(421, undefined, true)).toMatchObject({ isMisdirected: true, failure: 'not sent' });
+    expect(answered(421).isMisdirected).toBe(false);
+  });
+});
+
+describe('CircuitBreaker', () => {
+  const rules = { failureRate: 0.5, minimumCalls: 10, windowMs: 10_000, openMs: 5_000 };
+
+  it('opens when most calls fail, lets one try after a while, and closes when that succeeds', async () => {
+    const clock = new FakeClock();
+    const breaker = new CircuitBreaker(clock, rules);
+    for (let n = 0; n < 9; n++) expect(breaker.record(true)).toBeUndefined();
+    expect(breaker.admits()).toBe(true);
+    expect(breaker.record(true)).toBe('opened');
+    expect(breaker.admits()).toBe(false);
+    await clock.advance(5_000);
+    expect([breaker.admits(), breaker.admits()]).toEqual([true, false]);
+    expect(breaker.record(true)).toBeUndefined();
+    expect(breaker.admits()).toBe(false);
+    await clock.advance(5_000);
+    expect(breaker.admits()).toBe(true);
+    expect(breaker.record(false)).toBe('closed');
+    expect([breaker.admits(), breaker.isOpen]).toEqual([true, false]);
+  });
+
+  it('lets another one try when the first was given up, and heeds no call from before it opened', async () => {
+    const clock = new FakeClock();
+    const breaker = new CircuitBreaker(clock, rules);
+    for (let n = 0; n < 10; n++) breaker.record(true);
+    breaker.record(false);
+    expect(breaker.isOpen).toBe(true);
+    await clock.advance(5_000);
+    expect(breaker.admits()).toBe(true);
+    breaker.forget();
+    expect(breaker.admits()).toBe(true);
+  });
+
+  it('forgets what is older than its window', async () => {
+    const clock = new FakeClock();
+    const breaker = new CircuitBreaker(clock, rules);
+    for (let n = 0; n < 9; n++) breaker.record(true);
+    await clock.advance(11_000);
+    for (let n = 0; n < 9; n++) expect(breaker.record(true)).toBeUndefined();
+    for (let n = 0; n < 10; n++) breaker.record(false);
+    expect(breaker.record(true)).toBeUndefined();
+  });
+});
+
+describe('Bulkhead', () => {
+  it('lets so many in, so many wait in their order, and refuses the rest', async () => {
+    const bulkhead = new Bulkhead({ concurrency: 2, queue: 2 });
+    expect([bulkhead.enter(), bulkhead.enter()]).toEqual([true, true]);
+    const waiting = [bulkhead.enter(), bulkhead.enter()];
+    expect(bulkhead.enter()).toBe(false);
+    const order: number[] = [];
+    const admitted = waiting.map(async (place, at) => {
+      if (typeof place === 'object') await place.admitted;
+      order.push(at);
+    });
+    bulkhead.exit(1, false);
+    await admitted[0];
+    expect([order, bulkhead.underWay, bulkhead.waiting]).toEqual([[0], 2, 1]);
+    bulkhead.exit(1, false);
+    await admitted[1];
+    expect(order).toEqual([0, 1]);
+  });
+
+  it('keeps no place for who gave it up', () => {
+    const bulkhead = new Bulkhead({ concurrency: 1, queue: 1 });
+    bulkhead.enter();
+    const place = bulkhead.enter();
+    if (typeof place !== 'object') throw new Error('it should wait');
+    expect(place.leave()).toBe(true);
+    expect(bulkhead.waiting).toBe(0);
+    const next = bulkhead.enter();
+    bulkhead.exit(1, false);
+    expect(typeof next === 'object' && next.leave()).toBe(false);
+  });
+});
+
+describe('AdaptiveLimit', () => {
+  /** A service that takes so many at once, each for 10 ms; what is above waits. */
+  const settle = (limit: AdaptiveLimit, capacity: number, calls = 4_000): number => {
+    for (let n = 0; n < calls; n++) {
+      const inFlight = limit.value;
+      limit.observe(10 * Math.max(1, inFlight / capacity), inFlight, false);
+    }
+    return limit.value;
+  };
+
+  it('finds out about how many a service takes, and follows it', () => {
+    const limit = new AdaptiveLimit();
+    const found = settle(limit, 100);
+    expect(found).toBeGreaterThan(60);
+    expect(found).toBeLessThan(250);
+    expect(settle(limit, 20)).toBeLessThan(60);
+    expect(settle(limit, 400)).toBeGreaterThan(200);
+  });
+
+  it('falls with failures, never below a few, and does not rise unused', () => {
+    const limit = new AdaptiveLimit();
+    for (let n = 0; n < 100; n++) limit.observe(10, 1, false);
+    expect(limit.value).toBe(20);
+    for (let n = 0; n < 100; n++) limit.observe(10, 20, true);
+    expect(limit.value).toBe(4);
+  });
+});
+
+describe('LatencyQuantile', () => {
+  it('is right to within a fifth, and knows when it knows too little', () => {
+    const quantile = new LatencyQuantile();
+    for (let n = 0; n < 19; n++) quantile.add(5);
+    expect(quantile.at(0.95)).toBeUndefined();
+    for (let n = 1; n <= 1_000; n++) quantile.add(n / 10);
+    const p95 = quantile.at(0.95) ?? 0;
+    expect(p95).toBeGreaterThanOrEqual(94);
+    expect(p95).toBeLessThan(95 * 1.2);
+  });
+
+  it('forgets the past', () => {
+    const quantile = new LatencyQuantile();
+    for (let n = 0; n < 5_000; n++) quantile.add(1_000);
+    for (let n = 0; n < 20_000; n++) quantile.add(1);
+    expect(quantile.at(0.95)).toBeLessThan(2);
+  });
+});
