@@ -1,0 +1,349 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HttpService } from '@nestjs/axios';
+import {
+  Body,
+  Controller,
+  Get,
+  Injectable,
+  Param,
+  Post,
+  UseGuards,
+  type CanActivate,
+  type DynamicModule,
+} from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  CallError,
+  ConsulModule,
+  DiscoveryService,
+  LoadBalancer,
+  ServiceClient,
+  ServiceClientFactory,
+  type ConsulModuleOptions,
+  type Target,
+} from '@rookery/consul';
+import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
+import type { AxiosError } from 'axios';
+import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
+
+const posted: unknown[] = [];
+
+/** Takes as long as the request says. */
+@Injectable()
+class SlowGuard implements CanActivate {
+  async canActivate(): Promise<boolean> {
+    await sleep(300);
+    return true;
+  }
+}
+
+@Controller()
+class WorkController {
+  constructor(
+    private readonly discovery: DiscoveryService,
+    @ServiceClient('behind') private readonly behind: HttpService,
+  ) {}
+
+  @Get('work')
+  work() {
+    return { ok: true };
+  }
+
+  @Post('work')
+  post(@Body() body: unknown) {
+    posted.push(body);
+    return { ok: true };
+  }
+
+  @Get('guarded')
+  @UseGuards(SlowGuard)
+  guarded() {
+    posted.push('guarded');
+    return {};
+  }
+
+  /** Calls another service, which never answers, and tells how long it tried. */
+  @Post('chain/:ms')
+  async chain(@Param('ms') ms: string) {
+    await sleep(Number(ms));
+    const begun = performance.now();
+    const error = (await this.behind.axiosRef.get('/').catch((thrown: unknown) => thrown)) as AxiosError;
+    return { waited: performance.now() - begun, code: error.code };
+  }
+}
+
+describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) => {
+  let consul: TestConsul;
+  const apps: TestApp[] = [];
+  const silent: Server = createServer(() => undefined);
+  const start = async (options: ConsulModuleOptions): Promise<TestApp> => {
+    const module: DynamicModule = rootModule(
+      [ConsulModule.forRoot({ agent: { url: consul.url }, ...options })],
+      { controllers: [WorkController] },
+    );
+    const app = await startApp(module, { platform });
+    apps.push(app);
+    return app;
+  };
+  let callee: TestApp;
+  const call = (path: string, headers: Record<string, string>, init: RequestInit = {}): Promise<Response> =>
+    fetch(callee.url + path, { ...init, headers: { ...headers, ...(init.headers as object) } });
+
+  beforeAll(async () => {
+    consul = await startTestConsul();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    await consul.request('PUT', '/v1/agent/service/register', { ID: 'behind', Name: 'behind', Port: port });
+    callee = await start({ service: { name: 'callee' } });
+  });
+  afterAll(async () => {
+    await Promise.all(apps.splice(0).map(({ app }) => app.close()));
+    silent.closeAllConnections();
+    silent.close();
+    await consul.stop();
+  });
+  afterEach(() => {
+    posted.length = 0;
+  });
+
+  it('F37 refuses what is meant for another service before anything is done, and takes what names none', async () => {
+    const wrong = await call(
+      '/work',
+      { 'rookery-service': 'other', 'content-type': 'application/json' },
+      { method: 'POST', body: '{"a":1}' },
+    );
+    expect([wrong.status, wrong.headers.get('rookery-service')]).toEqual([421, 'callee']);
+    expect(await wrong.json()).toEqual({ statusCode: 421, message: 'This is callee, not other' });
+    expect(posted).toEqual([]);
+    expect((await call('/work', { 'rookery-service': 'callee' })).status).toBe(200);
+    expect((await call('/work', {})).status).toBe(200);
+    expect((await call('/health', { 'rookery-service': 'other' })).status).toBe(421);
+    expect((await call('/health', {})).status).toBe(200);
+  });
+
+  it('refuses a request whose caller has given up, and heeds no header that means nothing', async () => {
+    const late = await call('/guarded', { 'rookery-timeout': '100' });
+    expect(late.status).toBe(504);
+    expect(posted).toEqual([]);
+    expect((await call('/guarded', { 'rookery-timeout': '5000' })).status).toBe(200);
+    for (const value of ['soon', '-1', '1e3', '99999999999'])
+      expect((await call('/work', { 'rookery-timeout': value })).status).toBe(200);
+    expect((await call('/work', { 'rookery-timeout': '0' })).status).toBe(504);
+  });
+
+  it('ends its own calls when its caller gives up, after the body of a POST was read as well', async () => {
+    const answer = await call(
+      '/chain/100',
+      { 'rookery-timeout': '700', 'content-type': 'application/json' },
+      { method: 'POST', body: JSON.stringify({ long: 'x'.repeat(50_000) }) },
+    );
+    const { waited, code } = (await answer.json()) as { waited: number; code: string };
+    expect(code).toBe('ECONNABORTED');
+    // Without the header it would be 5 s.
+    expect(waited).toBeLessThan(3_000);
+    expect(waited).toBeGreaterThan(300);
+  });
+
+  it('F37 an address that belongs to another service now is left, and its instance is ejected', async () => {
+    const other = await start({ service: { name: 'other' } });
+    const caller = await start({});
+    const client = caller.app.get(ServiceClientFactory).create('callee', { strategy: 'round-robin' });
+    // As the registry shows it for a while after the app at this address was replaced by another one.
+    await consul.request('PUT', '/v1/agent/service/register', {
+      ID: 'callee-gone',
+      Name: 'callee',
+      Port: other.port,
+      Meta: { 'rookery-ready': '/health/ready' },
+    });
+    await start({ service: { name: 'callee' } });
+    const discovery = caller.app.get(DiscoveryService);
+    await eventually(async () => (await discovery.getInstances('callee')).length === 3);
+    let retried = 0;
+    for (let n = 0; n < 12; n++) {
+      const { status, call: report } = await client.axiosRef.post('/work', { n });
+      expect(status).toBe(201);
+      retried += (report?.attempts.length ?? 0) - 1;
+    }
+    expect(retried).toBe(1);
+    expect(posted.map((body) => (body as { n: number }).n)).toEqual(Array.from({ length: 12 }, (_, n) => n));
+    const { instances } = await discovery.explain('callee');
+    expect(instances.find(({ id }) => id === 'callee-gone')).toMatchObject({
+      verdict: 'ejected',
+      why: expect.stringMatching(/^it is another service now; no calls for \d+ s more$/) as unknown,
+      calls: { successRate: expect.any(Number) as unknown },
+    });
+    await consul.request('PUT', '/v1/agent/service/deregister/callee-gone');
+  });
+});
+
+describe('a client over HTTP', () => {
+  let consul: TestConsul;
+  let caller: TestApp;
+  const servers: Server[] = [];
+  /** What each request was answered with, by port. */
+  const listen = async (
+    answer: (n: number) => { status: number; headers?: Record<string, string>; ms?: number },
+  ): Promise<{ port: number; seen: string[]; connections: () => number }> => {
+    const seen: string[] = [];
+    let open = 0;
+    const server = createServer((request, response) => {
+      const { status, headers = {}, ms = 0 } = answer(seen.length);
+      seen.push(`${request.method} ${request.url}`);
+      request.resume();
+      setTimeout(() => response.writeHead(status, headers).end(JSON.stringify({ status })), ms);
+    });
+    server.on('connection', (socket) => {
+      open++;
+      socket.on('close', () => open--);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    servers.push(server);
+    return { port: (server.address() as AddressInfo).port, seen, connections: () => open };
+  };
+  const register = async (name: string, ...ports: number[]): Promise<void> => {
+    for (const port of ports)
+      await consul.request('PUT', '/v1/agent/service/register', {
+        ID: `${name}-${port}`,
+        Name: name,
+        Port: port,
+      });
+    const discovery = caller.app.get(DiscoveryService);
+    await eventually(async () => (await discovery.getInstances(name)).length === ports.length);
+  };
+  const client = (name: string, options = {}): HttpService =>
+    caller.app.get(ServiceClientFactory).create(name, options);
+  const failure = (call: Promise<unknown>): Promise<AxiosError> =>
+    call.then(
+      () => Promise.reject(new Error('it should have failed')),
+      (error: unknown) => error as AxiosError,
+    );
+
+  beforeAll(async () => {
+    consul = await startTestConsul();
+    const clients = {
+      strategy: 'round-robin',
+      services: {
+        guarded: { circuitBreaker: { minimumCalls: 4, openFor: '1m' } },
+        shaky: { ejection: false },
+        narrow: { bulkhead: { concurrency: 1 } },
+      },
+    } as const;
+    caller = await startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, clients })]));
+  });
+  afterAll(async () => {
+    await caller.app.close();
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+    await consul.stop();
+  });
+
+  it('repeats a GET elsewhere after 502, 503, 504 and 429, and a POST never', async () => {
+    let status = 503;
+    const [bad, good] = [await listen(() => ({ status })), await listen(() => ({ status: 200 }))];
+    await register('shaky', bad.port, good.port);
+    const { axiosRef } = client('shaky');
+    for (status of [502, 503, 504, 429]) {
+      const before = bad.seen.length;
+      for (let n = 0; n < 2; n++) {
+        const { data, call } = await axiosRef.get<{ status: number }>('/');
+        expect(data.status).toBe(200);
+        expect(call?.attempts.at(-1)?.reason).toBeUndefined();
+      }
+      expect(bad.seen.length).toBeGreaterThan(before);
+    }
+    status = 503;
+    const refused: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      const error = await client('shaky')
+        .axiosRef.post('/', {})
+        .catch((thrown: unknown) => thrown as AxiosError);
+      if ('isAxiosError' in error) refused.push(error.call?.attempts.length ?? 0);
+    }
+    expect(refused.length).toBeGreaterThan(0);
+    expect(new Set(refused)).toEqual(new Set([1]));
+    const told = await client('shaky').axiosRef.post('/', {}, { call: { idempotent: true } });
+    expect(told.status).toBe(200);
+  });
+
+  it('hedges, and cancels the loser', async () => {
+    const [slow, quick] = [
+      await listen(() => ({ status: 200, ms: 3_000 })),
+      await listen(() => ({ status: 200 })),
+    ];
+    await register('hedged', slow.port, quick.port);
+    const { axiosRef } = client('hedged', { hedge: { after: '50ms', extraLoad: 1 } });
+    const begun = performance.now();
+    for (let n = 0; n < 4; n++) expect((await axiosRef.get('/')).status).toBe(200);
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(slow.seen.length).toBeGreaterThan(0);
+    await eventually(() => slow.connections() === 0);
+  });
+
+  it('falls back, for a service that fails or is not there, and not for an answer such as 404', async () => {
+    const [down, missing] = [await listen(() => ({ status: 503 })), await listen(() => ({ status: 404 }))];
+    await register('down', down.port);
+    await register('missing', missing.port);
+    const call = {
+      fallback: (error: AxiosError) => ({ instead: error.call?.attempts.length ?? error.code }),
+    };
+    expect(await client('down').axiosRef.get('/', { call })).toMatchObject({
+      status: 200,
+      statusText: 'fallback',
+      data: { instead: 2 },
+    });
+    expect((await client('nobody').axiosRef.get('/', { call })).data).toEqual({ instead: 'RK_NO_INSTANCES' });
+    expect((await failure(client('missing').axiosRef.get('/', { call }))).response?.status).toBe(404);
+  });
+
+  it('refuses calls to a service that only fails, and calls that are too many', async () => {
+    const [bad, slow] = [
+      await listen(() => ({ status: 503 })),
+      await listen(() => ({ status: 200, ms: 300 })),
+    ];
+    await register('guarded', bad.port);
+    await register('narrow', slow.port);
+    for (let n = 0; n < 4; n++) await failure(client('guarded').axiosRef.post('/'));
+    const open = await failure(client('guarded').axiosRef.post('/'));
+    expect(open.code).toBe('RK_CIRCUIT_OPEN');
+    expect(open.cause).toBeInstanceOf(CallError);
+    expect(bad.seen).toHaveLength(4);
+    const [first, second] = await Promise.allSettled([0, 1].map(() => client('narrow').axiosRef.get('/')));
+    expect([first?.status, second?.status]).toEqual(['fulfilled', 'rejected']);
+    expect(second).toMatchObject({ reason: { code: 'RK_OVERLOADED' } });
+  });
+
+  it('closes the connections to an instance that leaves, after what is under way was answered', async () => {
+    const [leaving, staying] = [
+      await listen(() => ({ status: 200, ms: 500 })),
+      await listen(() => ({ status: 200 })),
+    ];
+    await register('leaving', leaving.port, staying.port);
+    const { axiosRef } = client('leaving');
+    const calls = Array.from({ length: 8 }, () => axiosRef.get('/'));
+    await eventually(() => leaving.connections() > 0);
+    await consul.request('PUT', `/v1/agent/service/deregister/leaving-${leaving.port}`);
+    await eventually(
+      async () => (await caller.app.get(DiscoveryService).getInstances('leaving')).length === 1,
+    );
+    expect((await axiosRef.get('/')).status).toBe(200);
+    for (const { status } of await Promise.all(calls)) expect(status).toBe(200);
+    // Far earlier than the idle timeout of either side would.
+    await eventually(() => leaving.connections() === 0, { within: 2_000 });
+  });
+
+  it('takes a strategy of your own, by its class', async () => {
+    class AlwaysLast extends LoadBalancer {
+      override pick(targets: readonly Target[]): Target | undefined {
+        return targets.at(-1);
+      }
+    }
+    const [one, two] = [await listen(() => ({ status: 200 })), await listen(() => ({ status: 200 }))];
+    await register('own', one.port, two.port);
+    for (let n = 0; n < 5; n++) await client('own', { strategy: AlwaysLast }).axiosRef.get('/');
+    expect([one.seen.length, two.seen.length].sort()).toEqual([0, 5]);
+  });
+});
