@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallReport } from '@rookery/consul';
+
+export interface LoadedCall {
+  /** Milliseconds since the load began. */
+  readonly at: number;
+  readonly tookMs: number;
+  readonly failure: string | undefined;
+  readonly report: CallReport | undefined;
+}
+
+/** Calls at a steady rate, however slow the answers are: whoever waits for answers does not see what users see. */
+export class CallLoad {
+  readonly calls: LoadedCall[] = [];
+  readonly #send: (n: number) => Promise<CallReport | undefined>;
+  #isStopped = false;
+  #running: Promise<void> | undefined;
+
+  constructor(send: (n: number) => Promise<CallReport | undefined>) {
+    this.#send = send;
+  }
+
+  start(perSecond: number): this {
+    this.#running = this.#run(perSecond);
+    return this;
+  }
+
+  /** Resolves when every call that was begun has ended. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#running;
+  }
+
+  async runFor(perSecond: number, milliseconds: number): Promise<this> {
+    this.start(perSecond);
+    await sleep(milliseconds);
+    await this.stop();
+    return this;
+  }
+
+  get failures(): readonly string[] {
+    return this.calls.flatMap(({ failure }) => failure ?? []);
+  }
+
+  /** How many attempts there were for each call. */
+  get amplification(): number {
+    return this.attempts().length / this.calls.length;
+  }
+
+  /** Ids of the instances, one for each attempt of the calls that began in this span of time. */
+  attempts(from = 0, to = Infinity): readonly string[] {
+    return this.calls
+      .filter(({ at }) => at >= from && at < to)
+      .flatMap(({ report }) => report?.attempts.map(({ instance }) => instance) ?? []);
+  }
+
+  /** Milliseconds that so many of all calls took at most, 0 to 1. */
+  quantile(share: number, from = 0, to = Infinity): number {
+    const sorted = this.calls
+      .filter(({ at }) => at >= from && at < to)
+      .map(({ tookMs }) => tookMs)
+      .sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+  }
+
+  async #run(perSecond: number): Promise<void> {
+    const begun = performance.now();
+    const underWay: Promise<void>[] = [];
+    for (let n = 0; !this.#isStopped;) {
+      const due = ((performance.now() - begun) / 1_000) * perSecond;
+      while (n < due) underWay.push(this.#call(n++, begun));
+      await sleep(2);
+    }
+    await Promise.all(underWay);
+  }
+
+  async #call(n: number, begun: number): Promise<void> {
+    const startedAt = performance.now();
+    let failure: string | undefined;
+    let report: CallReport | undefined;
+    try {
+      report = await this.#send(n);
+    } catch (error) {
+      failure = error instanceof Error ? error.message : String(error);
+      report = (error as { call?: CallReport }).call;
+    }
+    this.calls.push({ at: startedAt - begun, tookMs: performance.now() - startedAt, failure, report });
+  }
+}
