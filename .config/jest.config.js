@@ -35,7 +35,11 @@ const common = {
 export default {
   rootDir,
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps}/*/src/**/*.spec.ts'] },
+    {
+      ...common,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{libs,apps}/*/src/**/*.spec.ts', '<rootDir>/test/simulation/*.spec.ts'],
+    },
     // *.both.e2e-spec.ts run twice, on the embedded Consul and on the real one; *.consul.e2e-spec.ts need the real one.
     {
       ...common,

@@ -215,7 +215,8 @@ describe('calls', () => {
   }, 60_000);
 
   it('F34 everything fails for ten seconds, and is back at once, without a storm', async () => {
-    peers = await Peers.start(agent, 'shared', 3);
+    const down = await Peers.start(agent, 'shared', 3);
+    peers = down;
     const caller = await startCaller();
     await caller.sees('shared', 3);
     await warmUp(caller, 'shared');
@@ -223,9 +224,9 @@ describe('calls', () => {
     const load = new CallLoad(() => caller.get('shared')).start(300);
     await sleep(1_000);
     const begun = performance.now();
-    await Promise.all(all.map((at) => peers?.behave(at, { status: 503 })));
+    await Promise.all(all.map((at) => down.behave(at, { status: 503 })));
     await sleep(10_000);
-    await Promise.all(all.map((at) => peers?.behave(at)));
+    await Promise.all(all.map((at) => down.behave(at)));
     const isBack = load.calls.length;
     const outage = performance.now() - begun;
     await sleep(3_000);

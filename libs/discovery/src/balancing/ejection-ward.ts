@@ -1,4 +1,5 @@
 import type { InstanceProbe } from '../catalog/instance-probe.js';
+import type { Sighting } from '../catalog/list-belief.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { hostAndPort, type ServiceInstance } from '../registry/service-instance.js';
 import type { Clock, Random } from '../timing/clock.js';
@@ -33,6 +34,8 @@ export interface ProbationRequest {
 
 /** For how long only calls that may be repeated are sent to who has to prove himself. */
 const SAFE_ONLY_MS = 10_000;
+/** Who refused connections is looked at so often: a restarted one is back long before its time is over. */
+const LOOK_AGAIN_MS = 5_000;
 
 /** Who gets no calls for a while, and how he comes back. */
 export class EjectionWard {
@@ -45,6 +48,7 @@ export class EjectionWard {
   /** Their time is over; one call decides. */
   readonly #onProbation = new Set<TargetState>();
   #comparedAt = 0;
+  #lookedAgainAt = 0;
   #isPanic = false;
 
   constructor(service: string, options: WardOptions) {
@@ -114,12 +118,14 @@ export class EjectionWard {
       target.ejectionsChangedAt = now;
     }
     const lasts = forMs ?? ejectionTime(target.ejections, rules, random);
-    target.ejection = { at: now, until: now + lasts, reason, wasAsked };
+    const { consecutiveFailures, consecutiveRefusals } = target;
+    const wasRefused = consecutiveRefusals > 0 && consecutiveRefusals === consecutiveFailures;
+    target.ejection = { at: now, until: now + lasts, reason, wasAsked, wasRefused };
     this.#ejected.add(target);
     const { id, status } = target.instance;
     const told = { service: this.#service, id, address: hostAndPort(target.instance) };
     emit({ type: 'instance.ejected', ...told, reason, for: Math.round(lasts) });
-    if (target.consecutiveRefusals > 0 && target.consecutiveRefusals === target.consecutiveFailures)
+    if (wasRefused)
       emit({
         type: 'instance.ghost',
         ...told,
@@ -144,15 +150,21 @@ export class EjectionWard {
 
   /** @returns whether there is anything to wait for */
   tick(now: number): boolean {
+    const { probe } = this.#options;
+    const mayLookAgain = now - this.#lookedAgainAt >= LOOK_AGAIN_MS;
+    if (mayLookAgain) this.#lookedAgainAt = now;
     for (const target of this.#ejected) {
-      if (!target.ejection || now < target.ejection.until || this.#onProbation.has(target)) continue;
-      if (target.ejection.wasAsked) this.#release(target, 'the pause that it asked for is over');
-      else if (this.#options.probe) this.#look(target, this.#options.probe);
-      else this.#onProbation.add(target);
+      const { ejection } = target;
+      if (!ejection || this.#onProbation.has(target)) continue;
+      const isOver = now >= ejection.until;
+      if (isOver && ejection.wasAsked) this.#release(target, 'the pause that it asked for is over');
+      else if (probe && (isOver || (ejection.wasRefused && mayLookAgain))) this.#look(target, probe);
+      else if (isOver) this.#onProbation.add(target);
     }
-    const refusing = this.#options.probe ? this.#all.filter((target) => target.consecutiveRefusals > 0) : [];
-    for (const target of refusing)
-      if (this.#options.probe && !target.ejection) this.#look(target, this.#options.probe);
+    const refusing = probe
+      ? this.#all.filter(({ ejection, consecutiveRefusals }) => !ejection && consecutiveRefusals > 0)
+      : [];
+    for (const target of refusing) if (probe) this.#look(target, probe);
     this.#forgive(now);
     if (now - this.#comparedAt >= SUCCESS_RATE_INTERVAL_MS) this.#compare(now);
     return this.#ejected.size > 0 || refusing.length > 0;
@@ -165,15 +177,20 @@ export class EjectionWard {
       .catch(() => 'unknown' as const)
       .then((sighting) => {
         this.#lookedAt.delete(target);
-        if (!target.isListed) return;
-        const isGone = sighting === 'refuses' || sighting === 'silent';
-        if (target.ejection && isGone)
-          this.#renew(target, `it ${sighting === 'silent' ? 'is' : ''} ${sighting}`);
-        else if (target.ejection) this.#onProbation.add(target);
-        else if (sighting === 'refuses') this.#refused(target);
-        else target.consecutiveRefusals = 0;
+        if (target.isListed) this.#saw(target, sighting);
       })
       .catch(() => undefined);
+  }
+
+  #saw(target: TargetState, sighting: Sighting): void {
+    const { ejection } = target;
+    const isGone = sighting === 'refuses' || sighting === 'silent';
+    if (ejection && !isGone) this.#onProbation.add(target);
+    else if (ejection) {
+      if (this.#options.clock.now() >= ejection.until)
+        this.#renew(target, sighting === 'silent' ? 'it is silent' : 'it refuses connections');
+    } else if (sighting === 'refuses') this.#refused(target);
+    else target.consecutiveRefusals = 0;
   }
 
   /** A connection of our own was refused, as a call's was. */

@@ -366,6 +366,20 @@ describe('TargetPool', () => {
       expect(pick()).toBe(find(0));
     });
 
+    it('takes back who refused connections as soon as he takes them again', async () => {
+      eject(0, 1, REFUSED);
+      await clock.advance(4_000);
+      sighting = 'answers';
+      await clock.advance(8_000);
+      expect(pick()).toBe(find(0));
+      call(find(0), 'success');
+      expect(types().at(-1)).toBe('instance.returned');
+      // Who failed otherwise has his time.
+      eject(1, 2);
+      await clock.advance(12_000);
+      expect(picks(20)).not.toContain('i1');
+    });
+
     it('ejects nobody who answers it', async () => {
       sighting = 'answers';
       call(find(0), 'failure', REFUSED);

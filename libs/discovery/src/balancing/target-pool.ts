@@ -272,7 +272,7 @@ export class TargetPool {
     const now = clock.now();
     const elapsed = now - this.#tickedAt;
     this.#tickedAt = now;
-    for (const target of this.#usable) target.decay(elapsed);
+    for (const target of this.#usable) target.decay(now, elapsed);
     this.#lookAgain(now);
     const isAnybodyNew =
       this.#options.slowStart &&

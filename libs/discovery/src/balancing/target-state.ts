@@ -9,6 +9,10 @@ const DECAY_MS = 10_000;
 const FAILURE_COSTS_MS = 1_000;
 const LEAST_LATENCY_MS = 0.001; // 0 is for nothing known
 const RATE_STEP = 0.05;
+/** A latency that no answer has come near to for so long is over, however few answers there were. */
+const UNCONFIRMED_MS = 5_000;
+const NEAR = 0.5;
+const RECENT_STEP = 0.2;
 
 /** Why an instance gets no calls for a while. */
 export interface Ejection {
@@ -17,6 +21,8 @@ export interface Ejection {
   readonly reason: string;
   /** It asked to be left alone: no call has to prove anything afterwards. */
   readonly wasAsked: boolean;
+  /** Nobody listened there: that can be looked at without a call, so that it need not last when somebody does again. */
+  readonly wasRefused: boolean;
 }
 
 /** What this app's calls have seen of an instance; kept as long as the registry lists it. */
@@ -47,6 +53,10 @@ export class TargetState implements Target {
   failures = 0;
   #sampledAt = -Infinity;
   #hasNewSample = false;
+  /** When an answer last took about as long as `latency` says. */
+  #confirmedAt = -Infinity;
+  /** What the last few answers took. */
+  #recent = 0;
   readonly joinedAt: number;
   readonly score: number;
 
@@ -90,6 +100,8 @@ export class TargetState implements Target {
   /** A slow answer counts at once, a fast one little by little. */
   #observe(now: number, elapsed: number): void {
     const sample = Math.max(elapsed, LEAST_LATENCY_MS);
+    this.#recent = this.latency === 0 ? sample : this.#recent + (sample - this.#recent) * RECENT_STEP;
+    if (sample >= this.latency * NEAR) this.#confirmedAt = now;
     if (this.latency === 0 || sample > this.latency) this.latency = sample;
     else {
       const old = Math.exp(-(now - this.#sampledAt) / DECAY_MS);
@@ -99,10 +111,16 @@ export class TargetState implements Target {
     this.#hasNewSample = true;
   }
 
-  /** What was not heard of for a while is forgotten little by little. Called once a second, not at each pick: `exp` is dear. */
-  decay(elapsed: number): void {
-    if (!this.#hasNewSample && this.latency > 0)
+  /**
+   * What was not heard of for a while is forgotten little by little, and what was true is forgotten once it is not: who was
+   * slow gets few calls, whose answers would take half a minute to tell. Called once a second, not at each pick: `exp` is
+   * dear.
+   */
+  decay(now: number, elapsed: number): void {
+    if (this.latency === 0) return;
+    if (!this.#hasNewSample)
       this.latency = Math.max(LEAST_LATENCY_MS, this.latency * Math.exp(-elapsed / DECAY_MS));
+    else if (now - this.#confirmedAt >= UNCONFIRMED_MS) this.latency = this.#recent;
     this.#hasNewSample = false;
   }
 

@@ -2,7 +2,7 @@ import type { Target } from './load-balancer.js';
 import type { WeightedDraw } from './weighted-draw.js';
 
 /** What differs by less is noise: who was drawn first takes it, so that the share of each is its weight's. */
-const NOISE = 1.5;
+const NOISE = 1.2;
 
 /**
  * The better of two distinct targets, drawn by their weights. Two are enough: the longest queue grows with the logarithm

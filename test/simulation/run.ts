@@ -1,0 +1,49 @@
+// `npm run simulate [-- one-slow p2c-ewma]`: what each strategy makes of what may happen to instances; in a table, and drawn.
+import { writeFileSync } from 'node:fs';
+import { STRATEGY_NAMES, type StrategyName } from '../../libs/discovery/dist/balancing/strategies.js';
+import { chart, type Drawn } from './chart.js';
+import { SCENARIOS } from './scenarios.js';
+import { simulate, type SimulatedCall } from './simulation.js';
+import { summarize } from './summary.js';
+
+const SEED = Number(process.env.ROOKERY_SEED ?? 20_251_121);
+const DRAWN_TO = 'test/simulation/simulation.svg';
+const COMPARED: readonly StrategyName[] = ['p2c-ewma', 'least-requests', 'round-robin', 'random'];
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter(
+  (name) =>
+    !SCENARIOS.some((scenario) => scenario.name === name) && !STRATEGY_NAMES.some((known) => known === name),
+);
+if (unknown.length > 0) {
+  const known = [...SCENARIOS.map(({ name }) => name), ...STRATEGY_NAMES].join(', ');
+  process.stderr.write(`${unknown.join(', ')}: neither a scenario nor a strategy; known are ${known}\n`);
+  process.exit(2);
+}
+const scenarios = SCENARIOS.filter(({ name }) => asked.includes(name));
+const strategies = STRATEGY_NAMES.filter((name) => asked.includes(name));
+
+const drawn: Drawn[] = [];
+process.stdout.write(`seed ${SEED}; retries and ejection as by default; milliseconds\n`);
+for (const scenario of scenarios.length > 0 ? scenarios : SCENARIOS) {
+  process.stdout.write(`\n${scenario.name}: ${scenario.story}\n`);
+  process.stdout.write(
+    `${scenario.clients} clients, ${scenario.instances} instances, ${scenario.load * 100} % load\n`,
+  );
+  process.stdout.write(
+    `${''.padEnd(22)}    p50     p99    p999  failed  spread  attempts/call  at the watched\n`,
+  );
+  const runs = new Map<string, readonly SimulatedCall[]>();
+  for (const strategy of strategies.length > 0 ? strategies : COMPARED) {
+    const calls = await simulate(scenario, { clients: { strategy }, seed: SEED });
+    runs.set(strategy, calls);
+    const { p50, p99, p999, failed, spread, amplification, watchedShare } = summarize(calls, scenario);
+    const cells = [p50, p99, p999].map((value) => value.toFixed(1).padStart(7)).join(' ');
+    process.stdout.write(
+      `${strategy.padEnd(22)}${cells} ${String(failed).padStart(7)} ${spread.toFixed(2).padStart(7)} ${amplification.toFixed(3).padStart(14)} ${(watchedShare * 100).toFixed(1).padStart(13)} %\n`,
+    );
+  }
+  drawn.push({ scenario, runs });
+}
+writeFileSync(DRAWN_TO, chart(drawn));
+process.stdout.write(`\ndrawn: ${DRAWN_TO}\n`);

@@ -1,0 +1,87 @@
+import type { VirtualClock } from './virtual-clock.js';
+
+/** How an instance behaves from some moment on. */
+export interface Behaviour {
+  /** Added to each answer, without using up a worker, in milliseconds. */
+  readonly extraMs?: number;
+  /** What it does takes so many times as long. */
+  readonly slowdown?: number;
+  /** `503` answers at once; `refuse`: nobody listens. */
+  readonly fails?: '503' | 'refuse';
+}
+
+export interface SimulatedAnswer {
+  readonly status: number;
+}
+
+export interface InstanceModel {
+  /** So many requests are worked on at once; the others wait in turn. */
+  readonly workers: number;
+  /** The mean of the time that one takes: three quarters of it always, and the rest by an exponential distribution. */
+  readonly serviceMs: number;
+}
+
+const NETWORK_MS = 0.5;
+const FAILS_AFTER_MS = 0.1;
+
+/** A server: a few workers and a queue. */
+export class SimulatedInstance {
+  behaviour: Behaviour = {};
+  /** Requests that it was sent. */
+  requests = 0;
+  readonly #clock: VirtualClock;
+  readonly #random: () => number;
+  readonly #model: InstanceModel;
+  readonly #queue: (() => void)[] = [];
+  #busy = 0;
+
+  constructor(clock: VirtualClock, random: () => number, model: InstanceModel) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#model = model;
+  }
+
+  handle(): Promise<SimulatedAnswer> {
+    this.requests++;
+    const { fails, extraMs = 0 } = this.behaviour;
+    if (fails !== undefined) return this.#fail(fails);
+    return new Promise((resolve) => {
+      const answer = (): void => {
+        this.#clock.after(extraMs + NETWORK_MS, () => resolve({ status: 200 }));
+      };
+      this.#queue.push(() => this.#work(answer));
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    if (this.#busy >= this.#model.workers) return;
+    const work = this.#queue.shift();
+    if (!work) return;
+    this.#busy++;
+    work();
+  }
+
+  #work(done: () => void): void {
+    const { serviceMs } = this.#model;
+    const { slowdown = 1 } = this.behaviour;
+    const takes = serviceMs * (0.75 - 0.25 * Math.log(1 - this.#random())) * slowdown;
+    this.#clock.after(takes, () => {
+      this.#busy--;
+      done();
+      this.#next();
+    });
+  }
+
+  #fail(how: '503' | 'refuse'): Promise<SimulatedAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#clock.after(FAILS_AFTER_MS, () => {
+        if (how === '503') resolve({ status: 503 });
+        else
+          reject(
+            Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' }),
+          );
+      });
+    });
+  }
+}

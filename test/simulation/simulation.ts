@@ -1,0 +1,151 @@
+import { ServiceCatalog } from '../../libs/discovery/dist/catalog/service-catalog.js';
+import { ServiceCaller } from '../../libs/discovery/dist/calling/service-caller.js';
+import type { ClientsOptions } from '../../libs/discovery/dist/calling/client-options.js';
+import { InMemoryRegistry } from '../../libs/discovery/dist/registry/in-memory-registry.js';
+import { Reachability } from '../../libs/discovery/dist/registry/reachability.js';
+import { SimulatedInstance, type Behaviour, type InstanceModel } from './simulated-instance.js';
+import { VirtualClock } from './virtual-clock.js';
+
+/** What happens, and when. */
+export interface SimulatedEvent {
+  /** Milliseconds from the beginning. */
+  readonly at: number;
+  /** Which instances, by number; undefined: all. */
+  readonly instances?: readonly number[];
+  readonly behaviour?: Behaviour;
+  /** The registry learns of them, or that they are gone. */
+  readonly registry?: 'add' | 'remove';
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** In a line, for people. */
+  readonly story: string;
+  readonly clients: number;
+  readonly instances: number;
+  /** Further ones, which are there from the beginning and added by an event. */
+  readonly spare?: number;
+  /** Share of what the instances could do together, 0 to 1. */
+  readonly load: number;
+  readonly model: InstanceModel;
+  readonly events: readonly SimulatedEvent[];
+  readonly durationMs: number;
+  /** The zone of an instance, and of a client, by its number. */
+  readonly zoneOf?: (instance: number) => string;
+  readonly zoneOfClient?: (client: number) => string;
+  /** Whose load is drawn. */
+  readonly watched: readonly number[];
+  /** Nobody looks before, but for the drawing. */
+  readonly measureFrom?: number;
+}
+
+export interface SimulatedCall {
+  readonly at: number;
+  readonly tookMs: number;
+  readonly failed: boolean;
+  /** Numbers of the instances that it was sent to. */
+  readonly attempts: readonly number[];
+}
+
+export interface SimulationOptions {
+  readonly clients: ClientsOptions;
+  readonly seed: number;
+}
+
+const SERVICE = 'simulated';
+const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Runs a scenario on the very code that makes calls in an app; only time, servers and the registry are simulated. */
+export async function simulate(
+  scenario: Scenario,
+  { clients: clientOptions, seed }: SimulationOptions,
+): Promise<readonly SimulatedCall[]> {
+  const clock = new VirtualClock();
+  const random = seededRandom(seed);
+  const registry = new InMemoryRegistry();
+  const count = scenario.instances + (scenario.spare ?? 0);
+  const instances = Array.from({ length: count }, () => new SimulatedInstance(clock, random, scenario.model));
+  const put = (n: number): void =>
+    void registry.put({ service: SERVICE, id: String(n), port: 1_000 + n, zone: scenario.zoneOf?.(n) });
+  for (let n = 0; n < scenario.instances; n++) put(n);
+  const callers = Array.from({ length: scenario.clients }, (_, n) => {
+    const catalog = new ServiceCatalog(registry, {
+      clock,
+      random,
+      logger: silent,
+      reachability: new Reachability(),
+      probe: async () => 'answers',
+      firstListTimeout: 5_000,
+    });
+    const caller = new ServiceCaller(catalog, {
+      clock,
+      random,
+      clients: clientOptions,
+      zone: scenario.zoneOfClient?.(n),
+      callers: () => undefined,
+      probe: async ({ id }) => (instances[Number(id)]?.behaviour.fails === 'refuse' ? 'refuses' : 'answers'),
+      emit: () => undefined,
+      onUnused: () => undefined,
+    });
+    return { catalog, caller };
+  });
+
+  for (const { at, instances: which, behaviour, registry: change } of scenario.events)
+    clock.after(at, () => {
+      for (const n of which ?? instances.keys()) {
+        const instance = instances[n];
+        if (instance && behaviour) instance.behaviour = behaviour;
+        if (change === 'add') put(n);
+        else if (change === 'remove') registry.remove(String(n));
+      }
+    });
+
+  const calls: SimulatedCall[] = [];
+  const call = async (): Promise<void> => {
+    const at = clock.now();
+    const { caller } = callers[Math.floor(random() * callers.length)] ?? {};
+    const attempts: number[] = [];
+    let failed: boolean;
+    try {
+      const result = await caller?.call(
+        SERVICE,
+        async ({ id }) => {
+          attempts.push(Number(id));
+          return (instances[Number(id)] ?? new SimulatedInstance(clock, random, scenario.model)).handle();
+        },
+        {
+          idempotent: true,
+          answer: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: false }),
+        },
+      );
+      failed = result?.value.status !== 200;
+    } catch {
+      failed = true;
+    }
+    calls.push({ at, tookMs: clock.now() - at, failed, attempts });
+  };
+  const perMs = (scenario.load * scenario.instances * scenario.model.workers) / scenario.model.serviceMs;
+  const arrive = (): void => {
+    void call();
+    // Poisson arrivals: an open loop, as users are.
+    const next = -Math.log(1 - random()) / perMs;
+    if (clock.now() + next < scenario.durationMs) clock.after(next, arrive);
+  };
+  clock.after(0, arrive);
+  // The last ones are waited for.
+  await clock.runUntil(scenario.durationMs + 15_000);
+  for (const { caller } of callers) caller.close();
+  await Promise.all(callers.map(({ catalog }) => catalog.close()));
+  return calls;
+}
+
+/** The same for the same seed. Source: "mulberry32" of Tommy Ettinger, in the public domain. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
