@@ -89,7 +89,42 @@ describe('the options that the README shows', () => {
     rmSync('/tmp/rookery-snapshots', { recursive: true, force: true });
   });
 
-  it.each(['service', 'discovery'])('are the ones of this test: %s', (name) => {
+  it('call others with every one of them', async () => {
+    // README calling begin
+    const calling = ConsulModule.forRoot({
+      clients: {
+        timeout: '10s',
+        attemptTimeout: '5s',
+        retries: 1,
+        strategy: 'p2c-ewma',
+        hedge: false,
+        slowStart: true,
+        ejection: { consecutiveFailures: 5, baseTime: '30s', maxTime: '5m', successRate: true },
+        retryBudget: { ratio: 0.2, perSecond: 10 },
+        zone: 'eu-1a',
+        services: {
+          search: {
+            timeout: '2s',
+            circuitBreaker: { failureRate: 0.5, minimumCalls: 20, window: '10s', openFor: '5s' },
+            bulkhead: { concurrency: 'adaptive', queue: 50 },
+          },
+        },
+      },
+    });
+    // README calling end
+    const { app } = await startApp(rootModule([calling]));
+    await consul.request('PUT', '/v1/agent/service/register', { Name: 'search', Port: 3000 });
+    const discovery = app.get(DiscoveryService);
+    expect(await discovery.call('search', async ({ port }) => port)).toBe(3000);
+    // Its circuit breaker, with the numbers that are shown.
+    const failing = async (): Promise<never> =>
+      Promise.reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }));
+    for (let n = 0; n < 25; n++) await discovery.call('search', failing).catch(() => undefined);
+    await expect(discovery.call('search', failing)).rejects.toMatchObject({ code: 'RK_CIRCUIT_OPEN' });
+    await app.close();
+  });
+
+  it.each(['service', 'discovery', 'calling'])('are the ones of this test: %s', (name) => {
     const own = readFileSync(new URL(import.meta.url), 'utf8');
     const [, block = ''] = own.split(new RegExp(` *// README ${name} (?:begin|end)\\n`));
     const shown = block.replaceAll(/^ {4}/gm, '').trim();

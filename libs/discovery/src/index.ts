@@ -60,7 +60,12 @@ export { scoped } from './timing/scoped.js';
 
 export type { ServiceSnapshot, SnapshotSource } from './catalog/service-snapshot.js';
 export type { ListDifference } from './catalog/list-difference.js';
-export type { ExplainedInstance, InstanceVerdict, ServiceExplanation } from './catalog/explanation.js';
+export type {
+  ExplainedInstance,
+  InstanceCalls,
+  InstanceVerdict,
+  ServiceExplanation,
+} from './catalog/explanation.js';
 export type { WatchReport } from './catalog/watch-report.js';
 export { CallError } from './calling/call-error.js';
 export type {
@@ -96,7 +101,7 @@ export { HealthService } from './health/health.service.js';
 export { ServiceClient } from './http/service-client.decorator.js';
 export type { ServiceClientDecorator } from './http/service-client.decorator.js';
 export { ServiceClientFactory } from './http/service-client.factory.js';
-export type { ServiceClientOptions } from './http/service-client.options.js';
+export type { ServiceClientOptions, ServiceRequestOptions } from './http/service-client.options.js';
 export { getServiceClientToken } from './http/service-client.token.js';
 
 export { RegistrationService } from './registration/registration.service.js';

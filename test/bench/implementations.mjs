@@ -1,0 +1,160 @@
+// What is compared: each makes a pick among so many instances. Ours are the classes that calls use; the others are driven as
+// their own code drives them.
+import { createRequire } from 'node:module';
+import { createSnapshot } from '../../libs/discovery/dist/catalog/service-snapshot.js';
+import { EJECTION_DEFAULTS } from '../../libs/discovery/dist/balancing/ejection.js';
+import { createBalancer, STRATEGY_NAMES } from '../../libs/discovery/dist/balancing/strategies.js';
+import { TargetPool } from '../../libs/discovery/dist/balancing/target-pool.js';
+import { TargetState } from '../../libs/discovery/dist/balancing/target-state.js';
+
+const peers = createRequire(new URL('./peers/package.json', import.meta.url));
+
+const instance = (n) => ({
+  id: `inventory-host-${n}-3000`,
+  service: 'inventory',
+  address: `10.0.${n >> 8}.${n & 255}`,
+  port: 3_000,
+  secure: false,
+  tags: ['v1'],
+  meta: {},
+  status: 'passing',
+  weight: 1 + (n % 3),
+  zone: undefined,
+  node: `node-${n}`,
+  datacenter: 'dc1',
+});
+
+/** With a latency, as after some calls; different weights where a strategy heeds them. */
+const targets = (size, isWeighted) =>
+  Object.freeze(
+    Array.from({ length: size }, (_, n) => {
+      const target = new TargetState(instance(n), -Infinity, 0);
+      target.weight = isWeighted ? target.instance.weight : 1;
+      target.begin();
+      target.end(0, 2 + (n % 5), 'success');
+      return target;
+    }),
+  );
+
+const KEYS = Array.from({ length: 1_024 }, (_, n) => ({ hashKey: `user-${n}`, attempt: 0 }));
+const NO_KEY = { hashKey: undefined, attempt: 0 };
+
+const ours =
+  (name, isWeighted = name.startsWith('weighted')) =>
+  (size) => {
+    const balancer = createBalancer(name, Math.random);
+    const among = targets(size, isWeighted);
+    const isKeyed = name === 'consistent-hash' || name === 'sticky';
+    return isKeyed ? (n) => balancer.pick(among, KEYS[n & 1_023]) : () => balancer.pick(among, NO_KEY);
+  };
+
+/** What a call pays: with ejection, zones, and the look at who was tried. */
+const pool = (size) => {
+  const picking = new TargetPool('inventory', undefined, {
+    clock: { now: () => 0, after: () => () => undefined },
+    random: Math.random,
+    ejection: EJECTION_DEFAULTS,
+    slowStart: true,
+    zone: undefined,
+    callers: () => undefined,
+    probe: undefined,
+    emit: () => undefined,
+    onUnused: () => undefined,
+  });
+  picking.update(
+    createSnapshot({
+      service: 'inventory',
+      instances: Array.from({ length: size }, (_, n) => ({ ...instance(n), weight: 1 })),
+      suspects: [],
+      avoided: [],
+      difference: { added: [], removed: [], changed: [] },
+      version: 1,
+      source: 'live',
+      receivedAt: 0,
+      age: () => 0,
+    }),
+  );
+  for (const target of picking.usable) {
+    picking.begin(target);
+    picking.report(target, 3, 'success', { reason: '', isRefusal: false });
+  }
+  const request = { hashKey: undefined, attempt: 0, tried: new Set(), isSafe: true };
+  return () => picking.pick('p2c-ewma', request);
+};
+
+const nestcloud = (rule) => (size) => {
+  const { Loadbalancer } = peers('@nestcloud/loadbalance/loadbalancer');
+  const { Server } = peers('@nestcloud/loadbalance/server');
+  const { ServerState } = peers('@nestcloud/loadbalance/server-state');
+  const Rule = Object.values(peers(`@nestcloud/loadbalance/rules/${rule}`))[0];
+  const servers = Array.from({ length: size }, (_, n) => {
+    const server = new Server(instance(n).address, 3_000 + n);
+    server.state = new ServerState();
+    server.state.status = 'passing';
+    server.state.firstConnectionTimestamp = 1;
+    server.state.weight = n % 5;
+    return server;
+  });
+  const balancer = new Loadbalancer('id', 'inventory', servers, new Rule());
+  return () => balancer.chooseService();
+};
+
+const moleculer =
+  (Strategy, prepare = () => undefined) =>
+  (size) => {
+    const EndpointList = peers(
+      new URL('./peers/node_modules/moleculer/src/registry/endpoint-list.js', import.meta.url).pathname,
+    );
+    const broker = {
+      transit: undefined,
+      localBus: { on: () => undefined, listenerCount: () => 0 },
+      options: { registry: { preferLocal: false } },
+    };
+    const registry = { logger: console, opts: { preferLocal: false }, broker };
+    class Endpoint {
+      constructor(_registry, _broker, node, service) {
+        this.node = node;
+        this.service = service;
+        this.isAvailable = true;
+        this.local = false;
+      }
+    }
+    const list = new EndpointList(
+      registry,
+      broker,
+      'inventory',
+      undefined,
+      Endpoint,
+      peers('moleculer').Strategies[Strategy],
+    );
+    for (let n = 0; n < size; n++)
+      list.endpoints.push(
+        new Endpoint(registry, broker, { id: `node-${n}`, hostname: `host-${n}` }, { name: 'inventory' }),
+      );
+    prepare(list, size);
+    return () => list.next({});
+  };
+
+const balancedPool = (size) => {
+  const { BalancedPool } = peers('undici');
+  const upstreams = Array.from({ length: size }, (_, n) => `http://10.0.${n >> 8}.${n & 255}:3000`);
+  const picking = new BalancedPool(upstreams);
+  const get = Object.getOwnPropertySymbols(BalancedPool.prototype).find(
+    ({ description }) => description === 'get dispatcher',
+  );
+  return () => picking[get]();
+};
+
+export const IMPLEMENTATIONS = {
+  ...Object.fromEntries(STRATEGY_NAMES.map((name) => [`rookery ${name}`, ours(name)])),
+  'rookery p2c-ewma, again': ours('p2c-ewma'),
+  'rookery p2c-ewma, weighted': ours('p2c-ewma', true),
+  'rookery, what a call pays': pool,
+  'nestcloud RoundRobinRule': nestcloud('round-robin.rule'),
+  'nestcloud WeightedResponseTimeRule': nestcloud('weighted-response-time.rule'),
+  'moleculer RoundRobinStrategy': moleculer('RoundRobin'),
+  'moleculer LatencyStrategy': moleculer('Latency', (list, size) => {
+    for (let n = 0; n < size; n++) list.strategy.hostAvgLatency.set(`host-${n}`, 2 + (n % 5));
+  }),
+  'undici BalancedPool': balancedPool,
+};
