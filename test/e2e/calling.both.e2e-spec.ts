@@ -6,6 +6,7 @@ import {
   Body,
   Controller,
   Get,
+  Headers,
   Injectable,
   Param,
   Post,
@@ -49,6 +50,12 @@ class WorkController {
   @Get('work')
   work() {
     return { ok: true };
+  }
+
+  /** As an app that hands its requests on would see them. */
+  @Get('headers')
+  headers(@Headers() headers: Record<string, string>) {
+    return headers;
   }
 
   @Post('work')
@@ -119,6 +126,11 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
     expect(posted).toEqual([]);
     expect((await call('/work', { 'rookery-service': 'callee' })).status).toBe(200);
     expect((await call('/work', {})).status).toBe(200);
+    const handedOn = (await (
+      await call('/headers', { 'rookery-service': 'callee', 'x-own': '1' })
+    ).json()) as object;
+    expect(handedOn).toMatchObject({ 'x-own': '1' });
+    expect(handedOn).not.toHaveProperty('rookery-service');
     expect((await call('/health', { 'rookery-service': 'other' })).status).toBe(421);
     expect((await call('/health', {})).status).toBe(200);
   });

@@ -50,7 +50,7 @@ export class ConsistentHashBalancer extends LoadBalancer {
     const named = targets.map((target) => ({
       target,
       name: instanceKey(target.instance),
-      weight: target.instance.weight,
+      weight: target.instance.weight > 0 ? target.instance.weight : 1,
     }));
     named.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.#sorted = named.map(({ target }) => target);

@@ -3,6 +3,7 @@ import { hash } from './hash.js';
 /** Primes: each about a hundred times as many slots as the targets that it is for, so that shares are even to a per cent. */
 const SIZES = [4_093, 65_537, 1_048_573] as const;
 const SLOTS_EACH = 100;
+const LEAST_TURN = 0.01;
 
 /**
  * Which of several targets a key belongs to: the same on every client that knows the same targets, in constant time, and
@@ -21,12 +22,13 @@ export class MaglevTable {
     const slots = new Int32Array(size).fill(-1);
     const skip = targets.map(({ name }) => (hash(name, 1) % (size - 1)) + 1);
     const next = targets.map(({ name }) => hash(name, 2) % size);
-    const heaviest = Math.max(...targets.map(({ weight }) => weight));
-    // Whoever weighs less takes its turn less often.
+    const heaviest = targets.reduce((most, { weight }) => Math.max(most, weight), 0);
+    // Whoever weighs less takes its turn less often; a hundredth at least, or the rounds would be without number.
+    const turn = targets.map(({ weight }) => Math.max(LEAST_TURN, weight / heaviest));
     const credit = targets.map(() => 0);
     for (let filled = 0; filled < size;) {
       for (let at = 0; at < targets.length && filled < size; at++) {
-        const owed = (credit[at] ?? 0) + (targets[at]?.weight ?? 0) / heaviest;
+        const owed = (credit[at] ?? 0) + (turn[at] ?? 1);
         credit[at] = owed >= 1 ? owed - 1 : owed;
         if (owed < 1) continue;
         let slot = next[at] ?? 0;

@@ -1,7 +1,7 @@
 import type { Random } from '../timing/clock.js';
 import { ConsistentHashBalancer } from './consistent-hash.balancer.js';
 import { LeastRequestsBalancer } from './least-requests.balancer.js';
-import type { LoadBalancer } from './load-balancer.js';
+import { LoadBalancer } from './load-balancer.js';
 import { PeakEwmaBalancer } from './peak-ewma.balancer.js';
 import { RandomBalancer } from './random.balancer.js';
 import { RoundRobinBalancer } from './round-robin.balancer.js';
@@ -36,6 +36,11 @@ export type StrategyName = keyof typeof STRATEGIES;
 export type Strategy = StrategyName | (new (random: Random) => LoadBalancer);
 
 export const STRATEGY_NAMES = Object.keys(STRATEGIES) as readonly StrategyName[];
+
+export function isStrategy(value: unknown): value is Strategy {
+  if (typeof value === 'string') return Object.hasOwn(STRATEGIES, value);
+  return typeof value === 'function' && value.prototype instanceof LoadBalancer;
+}
 
 export function createBalancer(strategy: Strategy, random: Random): LoadBalancer {
   const Balancer = typeof strategy === 'string' ? STRATEGIES[strategy] : strategy;

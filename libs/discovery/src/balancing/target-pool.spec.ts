@@ -259,6 +259,18 @@ describe('TargetPool', () => {
     expect(pool.active).toContain(pick(Wrong));
   });
 
+  it('calls somebody though a strategy throws, and tells of it once', () => {
+    class Thrower extends LoadBalancer {
+      override pick(): never {
+        throw new Error('no idea');
+      }
+    }
+    for (let n = 0; n < 5; n++) expect(pool.active).toContain(pick(Thrower));
+    expect(events).toEqual([
+      { type: 'strategy.failed', service: 's', strategy: 'Thrower', reason: 'no idea' },
+    ]);
+  });
+
   it('gives who is new a tenth at first, and all of it after 30 s', async () => {
     pool.update(listOf(many(5)));
     expect(find(4).weight).toBe(0.1);

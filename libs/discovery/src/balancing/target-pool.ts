@@ -1,5 +1,6 @@
 import type { InstanceProbe } from '../catalog/instance-probe.js';
 import { usableInstances, type ServiceSnapshot } from '../catalog/service-snapshot.js';
+import { reasonOf } from '../errors/reason-of.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
@@ -7,7 +8,7 @@ import type { Clock, Random } from '../timing/clock.js';
 import { EjectionWard } from './ejection-ward.js';
 import type { EjectionRules } from './ejection.js';
 import { hash } from './hash.js';
-import type { LoadBalancer, PickContext } from './load-balancer.js';
+import type { LoadBalancer, PickContext, Target } from './load-balancer.js';
 import { slowStartShare } from './slow-start.js';
 import { createBalancer, needsWholeService, type Strategy } from './strategies.js';
 import { subsetOf } from './subset.js';
@@ -53,11 +54,15 @@ const TICKS_PER_ZONES = 10;
 /** Who was slow is asked again after so long, at the latest, if it costs no more than one call in so many. */
 const STALE_MS = 5_000;
 const CALLS_PER_LOOK = 200;
+const MOST_LOOKS = 5;
+/** Consul takes no more either. */
+const HEAVIEST = 65_535;
 const MOST_PICKS = 4;
 const WHOLE = 2 ** 30;
 
 /** The instances of one service that one client calls, with what its calls have seen of them. */
 export class TargetPool {
+  readonly #service: string;
   readonly #query: ServiceQuery | undefined;
   readonly #options: PoolOptions;
   readonly #random: Xorshift;
@@ -65,6 +70,8 @@ export class TargetPool {
   readonly #ward: EjectionWard;
   /** By strategy and zone. */
   readonly #balancers = new Map<Strategy, Map<string, LoadBalancer>>();
+  /** Strategies that threw; told of once. */
+  readonly #failing = new Set<Strategy>();
   #snapshot: ServiceSnapshot | undefined;
   #byInstance = new Map<ServiceInstance, TargetState>();
   readonly #byKey = new Map<string, TargetState>();
@@ -83,6 +90,7 @@ export class TargetPool {
   #isClosed = false;
 
   constructor(service: string, query: ServiceQuery | undefined, options: PoolOptions) {
+    this.#service = service;
     this.#query = query;
     this.#options = options;
     this.#random = new Xorshift(options.random);
@@ -152,7 +160,7 @@ export class TargetPool {
     if (group && group.targets.length > 0) {
       const balancer = this.#balancer(strategy, group.zone);
       for (let n = 0; n < MOST_PICKS; n++) {
-        const picked = balancer.pick(group.targets, request);
+        const picked = this.#ask(balancer, strategy, group.targets, request);
         if (picked instanceof TargetState && picked.isListed && !request.tried.has(picked)) return picked;
       }
     }
@@ -208,7 +216,7 @@ export class TargetPool {
     const now = this.#options.clock.now();
     for (const target of this.#usable) {
       const share = this.#options.slowStart ? slowStartShare(now - target.joinedAt) : 1;
-      target.weight = target.instance.weight * share;
+      target.weight = Math.min(target.instance.weight, HEAVIEST) * share;
     }
     this.#isPanic = this.#ward.isPanic;
     const wellBehaved = this.#isPanic ? this.#usable : this.#usable.filter(({ ejection }) => !ejection);
@@ -248,6 +256,30 @@ export class TargetPool {
     let balancer = byZone.get(zone);
     if (!balancer) byZone.set(zone, (balancer = createBalancer(strategy, this.#options.random)));
     return balancer;
+  }
+
+  /** A strategy of the user's own may throw: that costs no call. */
+  #ask(
+    balancer: LoadBalancer,
+    strategy: Strategy,
+    targets: readonly TargetState[],
+    request: PickRequest,
+  ): Target | undefined {
+    try {
+      return balancer.pick(targets, request);
+    } catch (error) {
+      if (!this.#failing.has(strategy)) {
+        this.#failing.add(strategy);
+        const name = typeof strategy === 'string' ? strategy : strategy.name;
+        this.#options.emit({
+          type: 'strategy.failed',
+          service: this.#service,
+          strategy: name,
+          reason: reasonOf(error),
+        });
+      }
+      return undefined;
+    }
   }
 
   #anyOf(targets: readonly TargetState[], tried: ReadonlySet<TargetState>): TargetState | undefined {
@@ -291,7 +323,7 @@ export class TargetPool {
 
   /** Nobody finds out that a slow one is fast again unless somebody asks it. */
   #lookAgain(now: number): void {
-    let looks = Math.floor((this.#picks - this.#picksAtLook) / CALLS_PER_LOOK);
+    let looks = Math.min(MOST_LOOKS, Math.floor((this.#picks - this.#picksAtLook) / CALLS_PER_LOOK));
     if (looks === 0) return;
     const stale = this.#active
       .filter(

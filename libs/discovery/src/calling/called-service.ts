@@ -8,6 +8,7 @@ import { Bulkhead } from './bulkhead.js';
 import type { ServiceSettings } from './call-settings.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { LatencyQuantile } from './latency-quantile.js';
+import { evict } from './evict.js';
 import { RetryBudget } from './retry-budget.js';
 
 /** The instances that one query of a service sees, and the list that they follow. */
@@ -81,6 +82,11 @@ export class CalledService {
     this.#hedges = Math.min(MOST_HEDGES_SAVED, this.#hedges + extraLoad);
   }
 
+  /** Nothing is known of it that would be missed. */
+  get isUnknown(): boolean {
+    return this.#queried.size === 0 && (this.#plain?.pool.usable.length ?? 0) === 0;
+  }
+
   close(): void {
     this.#plain?.pool.close();
     for (const { pool } of this.#queried.values()) pool.close();
@@ -91,11 +97,8 @@ export class CalledService {
     const queried = { view, pool: new TargetPool(this.name, query, this.#poolOptions) };
     if (query === undefined || isEmpty(query)) return (this.#plain = queried);
     this.#queried.set(keyOfUnchecked(this.name, query), queried);
-    const [oldest] = this.#queried;
-    if (this.#queried.size > MOST_QUERIES && oldest) {
-      oldest[1].pool.close();
-      this.#queried.delete(oldest[0]);
-    }
+    if (this.#queried.size > MOST_QUERIES)
+      evict(this.#queried, ({ pool }) => pool.usable.length === 0)?.pool.close();
     return queried;
   }
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { LoadBalancer } from '../balancing/load-balancer.js';
-import { STRATEGY_NAMES, type Strategy } from '../balancing/strategies.js';
+import { isStrategy, STRATEGY_NAMES, type Strategy } from '../balancing/strategies.js';
 import type { Duration } from '../configuration/duration.js';
 import { durationSchema, text, wholeNumber } from '../configuration/validate-options.js';
 import type { CallDefaults } from './call-options.js';
@@ -71,13 +70,9 @@ function share(what: string): z.ZodNumber {
   return z.number({ error }).min(0, { error }).max(1, { error });
 }
 
-const isBalancerClass = (value: unknown): boolean =>
-  typeof value === 'function' && value.prototype instanceof LoadBalancer;
-
-const strategySchema = z.custom<Strategy>(
-  (value) => STRATEGY_NAMES.some((name) => name === value) || isBalancerClass(value),
-  { error: `must be one of ${STRATEGY_NAMES.join(', ')}, or a class that extends LoadBalancer` },
-);
+const strategySchema = z.custom<Strategy>(isStrategy, {
+  error: `must be one of ${STRATEGY_NAMES.join(', ')}, or a class that extends LoadBalancer`,
+});
 
 /** One entry for each key of `CallDefaults`. */
 export const callDefaultsShape = {

@@ -4,6 +4,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export interface IncomingCall {
   /** When its caller gives up, in milliseconds of `systemClock`. */
   readonly deadline: number;
+  /** It has been answered: what goes on in its name, as a job that it began, has all the time that it wants. */
+  isOver: boolean;
 }
 
 const current = new AsyncLocalStorage<IncomingCall>();
@@ -13,7 +15,8 @@ export function answering<T>(call: IncomingCall, work: () => T): T {
   return current.run(call, work);
 }
 
-/** Undefined outside of a request, and in one whose caller did not tell. */
+/** Undefined outside of a request, after it, and in one whose caller did not tell. */
 export function incomingCall(): IncomingCall | undefined {
-  return current.getStore();
+  const call = current.getStore();
+  return call?.isOver ? undefined : call;
 }

@@ -92,7 +92,8 @@ export class ServiceCall<T> {
       this.#discard(end);
       if (wait > 0) await this.#pause(wait);
       if (failure === 'sent') retried++;
-      target = next;
+      // Much may happen in a pause.
+      target = next.isListed && !next.ejection ? next : (this.#nextOne(pool, failure) ?? next);
     }
   }
 

@@ -168,6 +168,26 @@ describe('ServiceCaller', () => {
   it('refuses an option that it does not know, and says why a query finds nobody', async () => {
     const typo = caller.call('inventory', async () => 1, { qeury: {} } as CallOptions);
     await expect(typo).rejects.toThrow(/call\.qeury: unknown option/);
+    for (const [field, value] of [
+      ['retries', -1],
+      ['retries', 1.5],
+      ['strategy', 'nope'],
+      ['strategy', class {}],
+      ['hedge', 5],
+      ['hedge', { afterr: 1 }],
+      ['hashKey', 7],
+      ['idempotent', 'yes'],
+      ['fallback', 3],
+      ['signal', {}],
+    ] as const) {
+      const wrong = caller.call('inventory', async () => 1, { [field]: value });
+      await expect(wrong).rejects.toMatchObject({
+        code: 'RK_INVALID_ARGUMENT',
+        message: expect.stringContaining(`call.${field} = `) as unknown,
+      });
+    }
+    const noTime = caller.call('inventory', async () => 1, { timeout: 'abc' });
+    await expect(noTime).rejects.toThrow(/call\.timeout.*abc/);
     const none = caller.call('inventory', async () => 1, { query: { version: '^9' } });
     await expect(none).rejects.toThrow(/None matches; discovery\.explain\('inventory', query\) tells why/);
   });
@@ -399,7 +419,7 @@ describe('ServiceCaller', () => {
   describe('within a request of somebody else', () => {
     it('ends when he gives up, and is not begun when he has', async () => {
       const within = (timeout: number) =>
-        answering({ deadline: clock.now() + timeout }, () =>
+        answering({ deadline: clock.now() + timeout, isOver: false }, () =>
           caller.call('inventory', () => new Promise(() => undefined)),
         ).catch((error: unknown) => error);
       const call = within(300);
@@ -410,6 +430,22 @@ describe('ServiceCaller', () => {
         message: /who asked for it has given up/,
         call: { attempts: { length: 0 } },
       });
+    });
+
+    it('has all its time again for what goes on when that has been answered', async () => {
+      const request = { deadline: clock.now() + 100, isOver: false };
+      const job = answering(
+        request,
+        () => async () => (await caller.call('inventory', async () => 'done')).value,
+      );
+      const later = answering(
+        request,
+        () => new Promise((resolve) => clock.after(5_000, () => resolve(job()))),
+      );
+      await clock.advance(50);
+      request.isOver = true;
+      await clock.advance(10_000);
+      expect(await later).toBe('done');
     });
 
     it('tells the instance how long it has, and one of ours whom it means', async () => {

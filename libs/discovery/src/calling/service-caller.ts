@@ -1,6 +1,5 @@
 import type { PoolOptions } from '../balancing/target-pool.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
-import { DiscoveryError } from '../errors/discovery-error.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
@@ -10,8 +9,10 @@ import { TimerWheel } from '../timing/timer-wheel.js';
 import { CallError } from './call-error.js';
 import type { CallReport, CallOptions, FallbackOptions, TransportOptions } from './call-options.js';
 import { callSettings, serviceSettings } from './call-settings.js';
+import { assertCallOptions } from './assert-call-options.js';
 import { CalledService } from './called-service.js';
 import type { ClientsOptions } from './client-options.js';
+import { evict } from './evict.js';
 import { incomingCall } from './incoming-call.js';
 import type { Attempt, AttemptEnd, CallTools } from './running-attempt.js';
 import { noInstances, ServiceCall } from './service-call.js';
@@ -55,7 +56,7 @@ export class ServiceCaller {
     attempt: Attempt<T>,
     options: TransportOptions<T> & FallbackOptions<T> = {},
   ): Promise<CallResult<T>> {
-    assertKnownOptions(options);
+    assertCallOptions(options);
     const called = this.#service(service);
     const settings = callSettings(called.settings.call, options);
     const now = this.#options.clock.now();
@@ -190,38 +191,7 @@ export class ServiceCaller {
       this.#options,
     );
     this.#services.set(name, service);
-    const [oldest] = this.#services;
-    if (this.#services.size > MOST_SERVICES && oldest) {
-      oldest[1].close();
-      this.#services.delete(oldest[0]);
-    }
+    if (this.#services.size > MOST_SERVICES) evict(this.#services, ({ isUnknown }) => isUnknown)?.close();
     return service;
-  }
-}
-
-const OPTIONS: ReadonlySet<string> = new Set([
-  'query',
-  'timeout',
-  'attemptTimeout',
-  'retries',
-  'idempotent',
-  'strategy',
-  'hedge',
-  'hashKey',
-  'signal',
-  'repeatable',
-  'isFailure',
-  'fallback',
-  'answer',
-  'discard',
-]);
-
-/** `{ qeury: … }` must not mean everybody. */
-function assertKnownOptions(options: CallOptions): void {
-  for (const key in options) {
-    if (OPTIONS.has(key)) continue;
-    throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key}: unknown option`, {
-      hint: 'Known here: query, timeout, attemptTimeout, retries, idempotent, strategy, hedge, hashKey, fallback',
-    });
   }
 }

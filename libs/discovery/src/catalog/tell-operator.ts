@@ -45,6 +45,9 @@ export function tellOperator(event: DiscoveryEvent, logger: LoggerService): void
     case 'service.calm':
       logger.log(`"${event.service}": ${event.available} of ${event.instances} instances are usable again`);
       break;
+    case 'strategy.failed':
+      logger.error(`"${event.service}": the strategy ${event.strategy} threw: ${event.reason}`);
+      break;
     case 'circuit.opened':
       logger.warn(
         `"${event.service}": calls are refused for ${Math.round(event.for / 1000)} s: ${event.reason}`,

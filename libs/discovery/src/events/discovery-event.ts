@@ -97,6 +97,13 @@ export type DiscoveryEvent =
       readonly available: number;
       readonly instances: number;
     }
+  /** A strategy of the user's own threw, and somebody was picked without it; told once for each service. */
+  | {
+      readonly type: 'strategy.failed';
+      readonly service: string;
+      readonly strategy: string;
+      readonly reason: string;
+    }
   /** Calls are refused without an attempt, since most of them failed of late; and made again. */
   | {
       readonly type: 'circuit.opened';

@@ -22,17 +22,21 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
  */
 export function receiveCall(names: ReadonlySet<string>, clock: Clock): Middleware {
   return (request, response, next) => {
-    const { [SERVICE_HEADER]: meant, [TIMEOUT_HEADER]: timeout } = request.headers;
+    const { [SERVICE_HEADER]: meant, ...headers } = request.headers;
+    const { [TIMEOUT_HEADER]: timeout } = headers;
     if (typeof meant === 'string' && names.size > 0 && !names.has(meant)) {
       refuse(response, meant, names);
       return;
     }
+    // It was for us: an app that hands its request on, headers and all, means somebody else.
+    if (meant !== undefined) request.headers = headers;
     if (typeof timeout !== 'string' || !/^\d{1,10}$/.test(timeout)) {
       next();
       return;
     }
-    const call = { deadline: clock.now() + Number(timeout) };
+    const call: IncomingCall = { deadline: clock.now() + Number(timeout), isOver: false };
     calls.set(request, call);
+    response.once('close', () => (call.isOver = true));
     answering(call, next);
   };
 }

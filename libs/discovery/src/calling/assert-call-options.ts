@@ -1,0 +1,67 @@
+import { isStrategy, STRATEGY_NAMES } from '../balancing/strategies.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import type { CallOptions } from './call-options.js';
+
+type Check = readonly [isRight: (value: unknown) => boolean, cure: string];
+
+const MOST_RETRIES = 10;
+const aFunction: Check = [(value) => typeof value === 'function', 'must be a function'];
+const aBoolean: Check = [(value) => typeof value === 'boolean', 'must be true or false'];
+const anything: Check = [() => true, ''];
+
+/** By hand, since this is on the path of every call: a schema takes longer than everything else together. */
+const CHECKS: Readonly<Record<string, Check>> = {
+  // Checked where they are read: a query when it is new, durations as they are made milliseconds.
+  query: anything,
+  timeout: anything,
+  attemptTimeout: anything,
+  retries: [
+    (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MOST_RETRIES,
+    `must be a whole number from 0 to ${MOST_RETRIES}`,
+  ],
+  idempotent: aBoolean,
+  strategy: [isStrategy, `must be one of ${STRATEGY_NAMES.join(', ')}, or a class that extends LoadBalancer`],
+  hedge: [isHedge, "must be true, false, or an object such as { after: '50ms', extraLoad: 0.05 }"],
+  hashKey: [(value) => typeof value === 'string', 'must be text'],
+  signal: [
+    (value) => typeof (value as AbortSignal | null)?.addEventListener === 'function',
+    'must be an AbortSignal',
+  ],
+  repeatable: aBoolean,
+  isFailure: aFunction,
+  fallback: aFunction,
+  answer: aFunction,
+  discard: aFunction,
+};
+const INTERNAL: ReadonlySet<string> = new Set(['signal', 'repeatable', 'answer', 'discard']);
+
+/**
+ * `{ qeury: … }` must not mean everybody.
+ *
+ * @throws DiscoveryError `RK_INVALID_ARGUMENT`
+ */
+export function assertCallOptions(options: CallOptions): void {
+  for (const key in options) {
+    const check = CHECKS[key];
+    const value: unknown = options[key as keyof CallOptions];
+    if (!check) {
+      const known = Object.keys(CHECKS).filter((name) => !INTERNAL.has(name));
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key}: unknown option`, {
+        hint: `Known here: ${known.join(', ')}`,
+      });
+    }
+    const [isRight, cure] = check;
+    if (value !== undefined && !isRight(value)) {
+      const shown = typeof value === 'object' ? 'an object' : JSON.stringify(value);
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key} = ${shown ?? typeof value}: ${cure}`);
+    }
+  }
+}
+
+function isHedge(value: unknown): boolean {
+  if (typeof value === 'boolean') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { after: _, extraLoad = 0, ...unknown } = value as { after?: unknown; extraLoad?: unknown };
+  const isShare = typeof extraLoad === 'number' && extraLoad >= 0 && extraLoad <= 1;
+  return isShare && Object.keys(unknown).length === 0;
+}
