@@ -13,9 +13,6 @@ const CALLERS = 8;
 const PAUSE_MS = 10;
 const CALL_TIMEOUT_MS = 15_000;
 
-/** The most calls that can be under way at one moment. */
-export const IN_FLIGHT_AT_MOST = CALLERS;
-
 /** Calls the storefront with a handful of callers for as long as `act` runs, and a little on. */
 export async function underLoad(storefront: string, act: () => Promise<void>): Promise<LoadResult> {
   const result: LoadResult = { calls: 0, failed: 0, answeredBy: new Map(), firstFailure: undefined };

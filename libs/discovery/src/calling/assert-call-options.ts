@@ -52,8 +52,9 @@ export function assertCallOptions(options: CallOptions): void {
     }
     const [isRight, cure] = check;
     if (value !== undefined && !isRight(value)) {
-      const shown = typeof value === 'object' ? 'an object' : JSON.stringify(value);
-      throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key} = ${shown ?? typeof value}: ${cure}`);
+      const isPlain = ['string', 'number', 'boolean'].includes(typeof value);
+      const shown = isPlain ? JSON.stringify(value) : `a value of type ${typeof value}`;
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key} = ${shown}: ${cure}`);
     }
   }
 }
