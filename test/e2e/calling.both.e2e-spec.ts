@@ -347,6 +347,25 @@ describe('a client over HTTP', () => {
     await eventually(() => leaving.connections() === 0, { within: 2_000 });
   });
 
+  it('closes the connections to an instance that is ejected', async () => {
+    const [bad, good] = [await listen(() => ({ status: 503 })), await listen(() => ({ status: 200 }))];
+    await register('ejecting', bad.port, good.port);
+    const { axiosRef } = client('ejecting');
+    let mostOpen = 0;
+    await eventually(async () => {
+      expect((await axiosRef.get('/')).status).toBe(200);
+      mostOpen = Math.max(mostOpen, bad.connections());
+      return bad.seen.length >= 5;
+    });
+    expect(mostOpen).toBeGreaterThan(0);
+    // Far earlier than the idle timeout of either side would.
+    await eventually(() => bad.connections() === 0, { within: 2_000 });
+    const { instances } = await caller.app.get(DiscoveryService).explain('ejecting');
+    expect(instances.find(({ id }) => id === `ejecting-${bad.port}`)?.verdict).toBe('ejected');
+    for (let n = 0; n < 10; n++) await axiosRef.get('/');
+    expect(bad.seen).toHaveLength(5);
+  });
+
   it('takes a strategy of your own, by its class', async () => {
     class AlwaysLast extends LoadBalancer {
       override pick(targets: readonly Target[]): Target | undefined {
