@@ -300,14 +300,19 @@ describe('a client over HTTP', () => {
     await register('down', down.port);
     await register('missing', missing.port);
     const call = {
-      fallback: (error: AxiosError) => ({ instead: error.call?.attempts.length ?? error.code }),
+      fallback: (error: AxiosError) => ({
+        instead: error.call?.attempts.length ?? error.code,
+        status: error.response?.status,
+      }),
     };
     expect(await client('down').axiosRef.get('/', { call })).toMatchObject({
       status: 200,
       statusText: 'fallback',
-      data: { instead: 2 },
+      data: { instead: 2, status: 503 },
     });
-    expect((await client('nobody').axiosRef.get('/', { call })).data).toEqual({ instead: 'RK_NO_INSTANCES' });
+    expect((await client('nobody').axiosRef.get('/', { call })).data).toMatchObject({
+      instead: 'RK_NO_INSTANCES',
+    });
     expect((await failure(client('missing').axiosRef.get('/', { call }))).response?.status).toBe(404);
   });
 

@@ -17,7 +17,7 @@ class BooksController {
 
 @Injectable()
 class Shop {
-  constructor(@ServiceClient('inventory') readonly inventory: HttpService) {}
+  constructor(@ServiceClient('inventory', { strategy: 'round-robin' }) readonly inventory: HttpService) {}
 }
 
 let consul: EmbeddedConsul;

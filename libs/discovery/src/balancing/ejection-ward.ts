@@ -29,7 +29,7 @@ export interface WardOptions {
 /** A call that may take somebody back who has to prove himself. */
 export interface ProbationRequest {
   readonly tried: ReadonlySet<TargetState>;
-  readonly isSafe: boolean;
+  readonly proves: 'at once' | 'when overdue' | 'never';
 }
 
 /** For how long only calls that may be repeated are sent to who has to prove himself. */
@@ -137,12 +137,12 @@ export class EjectionWard {
   }
 
   /** Somebody whom this call may prove well. */
-  onProbation({ tried, isSafe }: ProbationRequest): TargetState | undefined {
+  onProbation({ tried, proves }: ProbationRequest): TargetState | undefined {
     if (this.#onProbation.size === 0) return undefined;
     const now = this.#options.clock.now();
     for (const target of this.#onProbation) {
       const isOverdue = now - (target.ejection?.until ?? now) > SAFE_ONLY_MS;
-      if (target.isProbed || tried.has(target) || !(isSafe || isOverdue)) continue;
+      if (target.isProbed || tried.has(target) || !(proves === 'at once' || isOverdue)) continue;
       return target;
     }
     return undefined;

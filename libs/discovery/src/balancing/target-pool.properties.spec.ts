@@ -117,7 +117,12 @@ class Play {
 
   #call(of: Extract<Step, { kind: 'call' }>): void {
     const tried = new Set(this.#waiting.slice(0, 2).map(({ target }) => target));
-    const target = this.pool.pick(of.strategy, { attempt: 0, hashKey: `k${of.hash}`, tried, isSafe: true });
+    const target = this.pool.pick(of.strategy, {
+      attempt: 0,
+      hashKey: `k${of.hash}`,
+      tried,
+      proves: 'at once',
+    });
     if (!target) {
       // Only where the call has been to all of them.
       if (this.pool.usable.some((each) => !tried.has(each))) throw new Error('somebody could be picked');

@@ -75,7 +75,12 @@ describe('TargetPool', () => {
     return found;
   };
   const pick = (strategy: Strategy = 'round-robin', isSafe = true): TargetState | undefined =>
-    pool.pick(strategy, { attempt: 0, hashKey: undefined, tried: new Set(), isSafe });
+    pool.pick(strategy, {
+      attempt: 0,
+      hashKey: undefined,
+      tried: new Set(),
+      proves: isSafe ? 'at once' : 'when overdue',
+    });
   const picks = (count: number, strategy: Strategy = 'round-robin'): string[] =>
     Array.from({ length: count }, () => pick(strategy)?.instance.id ?? '');
   const call = (target: TargetState, outcome: 'success' | 'failure', details = FAILED): void => {
@@ -211,6 +216,36 @@ describe('TargetPool', () => {
     expect(picks(20)).toContain('i2');
   });
 
+  it('sends no call to who only fails while there is somebody else, though no more may be ejected', () => {
+    for (let n = 0; n < 3; n++) eject(n, 3);
+    expect(types().filter((type) => type === 'instance.ejected')).toHaveLength(2);
+    expect(new Set(picks(20))).toEqual(new Set(['i3']));
+    const tried = new Set([find(3)]);
+    const request = { attempt: 1, hashKey: undefined, tried, proves: 'never' } as const;
+    expect(pool.pick('round-robin', request)).toBeUndefined();
+  });
+
+  it('leaves alone who asks for it though he cannot be ejected, unless all have asked', async () => {
+    for (let n = 0; n < 3; n++) pool.leaveAlone(find(n), 'it asked', 3_000);
+    expect(types()).toEqual(['instance.ejected', 'instance.ejected']);
+    expect(new Set(picks(20))).toEqual(new Set(['i3']));
+    pool.leaveAlone(find(3), 'it asked', 3_000);
+    expect(new Set(picks(20)).size).toBeGreaterThan(0);
+    await clock.advance(5_000);
+    expect(new Set(picks(20)).size).toBe(4);
+  });
+
+  it('gives the turns of retries no part in those of calls', () => {
+    const first: string[] = [];
+    for (let n = 0; n < 12; n++) {
+      const picked = pick();
+      first.push(picked?.instance.id ?? '');
+      const request = { attempt: 1, hashKey: undefined, proves: 'never' } as const;
+      if (picked === find(1)) pool.pick('round-robin', { ...request, tried: new Set([picked]) });
+    }
+    expect(first.filter((id) => id === 'i2')).toHaveLength(3);
+  });
+
   it('ejects by success rate, if the others are better', async () => {
     pool.update(listOf(many(6)));
     for (let round = 0; round < 200; round++)
@@ -242,12 +277,12 @@ describe('TargetPool', () => {
     }
     const tried = new Set<TargetState>();
     for (let n = 0; n < 4; n++) {
-      const next = pool.pick(Stubborn, { attempt: n, hashKey: undefined, tried, isSafe: true });
+      const next = pool.pick(Stubborn, { attempt: n, hashKey: undefined, tried, proves: 'at once' });
       expect(next).toBeDefined();
       if (next) tried.add(next);
     }
     expect(tried.size).toBe(4);
-    expect(pool.pick(Stubborn, { attempt: 4, hashKey: undefined, tried, isSafe: true })).toBeUndefined();
+    expect(pool.pick(Stubborn, { attempt: 4, hashKey: undefined, tried, proves: 'at once' })).toBeUndefined();
   });
 
   it('does not let a strategy of somebody else pick one that is not there', () => {
@@ -308,7 +343,7 @@ describe('TargetPool', () => {
     expect(new Set(picks(3_000, 'consistent-hash')).size).toBeGreaterThan(100);
   });
 
-  it('finds out that a slow one is fast again, at the price of one call in 200', async () => {
+  it('finds out that a slow one is fast again, at the price of one call in 400', async () => {
     const fast = (target: TargetState, ms: number): void => {
       pool.begin(target);
       pool.report(target, ms, 'success', FAILED);
@@ -325,7 +360,7 @@ describe('TargetPool', () => {
       await clock.advance(1_000);
     }
     expect(slow).toBeGreaterThan(0);
-    expect(slow).toBeLessThanOrEqual(2_000 / 200);
+    expect(slow).toBeLessThanOrEqual(2_000 / 400);
     for (let second = 0; second < 15; second++) {
       for (let n = 0; n < 100; n++) {
         const picked = pick('p2c-ewma');

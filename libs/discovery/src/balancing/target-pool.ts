@@ -36,8 +36,11 @@ export interface PoolOptions {
 export interface PickRequest extends PickContext {
   /** Those that this call has been to. */
   readonly tried: ReadonlySet<TargetState>;
-  /** A failure of this call costs nobody anything, so that it may go to somebody who has to prove that he is well. */
-  readonly isSafe: boolean;
+  /**
+   * Whether it may go to somebody who has to prove that he is well: a call whose failure costs nobody anything `at once`,
+   * another one `when overdue`, a retry `never`.
+   */
+  readonly proves: 'at once' | 'when overdue' | 'never';
 }
 
 interface Group {
@@ -53,8 +56,11 @@ const QUIET_TICKS = 10;
 const TICKS_PER_ZONES = 10;
 /** Who was slow is asked again after so long, at the latest, if it costs no more than one call in so many. */
 const STALE_MS = 5_000;
-const CALLS_PER_LOOK = 200;
+const CALLS_PER_LOOK = 400;
 const MOST_LOOKS = 5;
+const MOST_STRATEGIES = 50;
+/** Who failed so often in a row gets no call that somebody else can take, and no retry at all. */
+const HOPELESS_AFTER = 5;
 /** Consul takes no more either. */
 const HEAVIEST = 65_535;
 const MOST_PICKS = 4;
@@ -70,8 +76,10 @@ export class TargetPool {
   readonly #ward: EjectionWard;
   /** By strategy and zone. */
   readonly #balancers = new Map<Strategy, Map<string, LoadBalancer>>();
-  /** Strategies that threw; told of once. */
-  readonly #failing = new Set<Strategy>();
+  /** Those that asked to be left alone, ejected for it or not. */
+  readonly #resting = new Set<TargetState>();
+  /** A strategy threw; that is told once. */
+  #hasFailed = false;
   #snapshot: ServiceSnapshot | undefined;
   #byInstance = new Map<ServiceInstance, TargetState>();
   readonly #byKey = new Map<string, TargetState>();
@@ -154,17 +162,38 @@ export class TargetPool {
   pick(strategy: Strategy, request: PickRequest): TargetState | undefined {
     this.#picks++;
     this.#wake();
-    const onProbation = this.#ward.onProbation(request);
+    const onProbation = request.proves === 'never' ? undefined : this.#ward.onProbation(request);
     if (onProbation) return onProbation;
+    const now = this.#resting.size > 0 ? this.#options.clock.now() : undefined;
     const group = needsWholeService(strategy) ? this.#whole : this.#group();
     if (group && group.targets.length > 0) {
-      const balancer = this.#balancer(strategy, group.zone);
+      // With turns of its own: a retry that took one would give the next one's calls to the one after that.
+      const isExtra = request.attempt > 0 && !needsWholeService(strategy);
+      const balancer = this.#balancer(strategy, isExtra ? `${group.zone} again` : group.zone);
       for (let n = 0; n < MOST_PICKS; n++) {
         const picked = this.#ask(balancer, strategy, group.targets, request);
-        if (picked instanceof TargetState && picked.isListed && !request.tried.has(picked)) return picked;
+        if (picked instanceof TargetState && picked.isListed && this.#isFit(picked, request, now))
+          return picked;
       }
     }
-    return this.#anyOf(this.#active, request.tried) ?? this.#anyOf(this.#usable, request.tried);
+    const isFit = (target: TargetState): boolean => this.#isFit(target, request, now);
+    const isNew = ({ consecutiveFailures }: TargetState): boolean => consecutiveFailures < HOPELESS_AFTER;
+    const { tried } = request;
+    return (
+      this.#anyOf(this.#active, isFit) ??
+      this.#anyOf(this.#active, (target) => !tried.has(target) && (request.attempt === 0 || isNew(target))) ??
+      this.#anyOf(this.#usable, (target) => !tried.has(target) && (request.attempt === 0 || isNew(target)))
+    );
+  }
+
+  /**
+   * The call has not been there, and it is likely to do what is asked of it. That more have failed than may be ejected is
+   * no reason to send them calls while there is somebody else.
+   */
+  #isFit(target: TargetState, { tried }: PickRequest, now: number | undefined): boolean {
+    if (tried.has(target)) return false;
+    const isHopeless = !this.#isPanic && target.consecutiveFailures >= HOPELESS_AFTER;
+    return !isHopeless && !(now !== undefined && target.leaveAloneUntil > now);
   }
 
   /** An attempt begins; `report` is to follow. */
@@ -188,8 +217,13 @@ export class TargetPool {
 
   /** It is not who it is said to be, or asked to be left alone. */
   leaveAlone(target: TargetState, reason: string, forMs?: number): void {
-    if (forMs !== undefined) target.leaveAloneUntil = this.#options.clock.now() + forMs;
-    if (target.isListed) this.#ward.eject(target, reason, forMs);
+    if (!target.isListed) return;
+    if (forMs !== undefined) {
+      target.leaveAloneUntil = this.#options.clock.now() + forMs;
+      this.#resting.add(target);
+      this.#wake();
+    }
+    this.#ward.eject(target, reason, forMs);
   }
 
   close(): void {
@@ -252,7 +286,11 @@ export class TargetPool {
 
   #balancer(strategy: Strategy, zone: string): LoadBalancer {
     const byZone = this.#balancers.get(strategy) ?? new Map<string, LoadBalancer>();
-    if (byZone.size === 0) this.#balancers.set(strategy, byZone);
+    if (byZone.size === 0) {
+      // A class that is made anew for each call is another one each time.
+      if (this.#balancers.size >= MOST_STRATEGIES) this.#balancers.clear();
+      this.#balancers.set(strategy, byZone);
+    }
     let balancer = byZone.get(zone);
     if (!balancer) byZone.set(zone, (balancer = createBalancer(strategy, this.#options.random)));
     return balancer;
@@ -268,8 +306,8 @@ export class TargetPool {
     try {
       return balancer.pick(targets, request);
     } catch (error) {
-      if (!this.#failing.has(strategy)) {
-        this.#failing.add(strategy);
+      if (!this.#hasFailed) {
+        this.#hasFailed = true;
         const name = typeof strategy === 'string' ? strategy : strategy.name;
         this.#options.emit({
           type: 'strategy.failed',
@@ -282,12 +320,15 @@ export class TargetPool {
     }
   }
 
-  #anyOf(targets: readonly TargetState[], tried: ReadonlySet<TargetState>): TargetState | undefined {
+  #anyOf(
+    targets: readonly TargetState[],
+    isMeant: (target: TargetState) => boolean,
+  ): TargetState | undefined {
     if (targets.length === 0) return undefined;
     const start = this.#random.below(targets.length);
     for (let n = 0; n < targets.length; n++) {
       const target = targets[(start + n) % targets.length];
-      if (target && !tried.has(target)) return target;
+      if (target && isMeant(target)) return target;
     }
     return undefined;
   }
@@ -306,6 +347,8 @@ export class TargetPool {
     this.#tickedAt = now;
     for (const target of this.#usable) target.decay(now, elapsed);
     this.#lookAgain(now);
+    for (const target of this.#resting)
+      if (!target.isListed || target.leaveAloneUntil <= now) this.#resting.delete(target);
     const isAnybodyNew =
       this.#options.slowStart &&
       this.#usable.some(({ joinedAt }) => slowStartShare(now - joinedAt - elapsed) < 1);
@@ -314,7 +357,11 @@ export class TargetPool {
     const mayZonesHaveChanged = this.#options.zone !== undefined && ++this.#ticks % TICKS_PER_ZONES === 0;
     if (isAnybodyNew || mayZonesHaveChanged) this.#arrange();
     this.#quietTicks++;
-    const isBusy = isWaiting || isAnybodyNew || this.#usable.some(({ inFlight }) => inFlight > 0);
+    const isBusy =
+      isWaiting ||
+      isAnybodyNew ||
+      this.#resting.size > 0 ||
+      this.#usable.some(({ inFlight }) => inFlight > 0);
     this.#cancelTick =
       this.#isClosed || (this.#quietTicks > QUIET_TICKS && !isBusy)
         ? undefined

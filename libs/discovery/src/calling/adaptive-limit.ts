@@ -1,11 +1,14 @@
-const FEWEST = 4;
+import type { Clock } from '../timing/clock.js';
+
+const FEWEST = 10;
 const MOST = 1_000;
 const FIRST = 20;
 const TOLERANCE = 1.5;
 const STEP = 0.2;
 const AFTER_FAILURE = 0.9;
-/** So many answers, then it is found out anew how quick the service is when it is not busy. */
+/** After so many answers, or so long, it is found out anew how quick the service is when it is not busy. */
 const WINDOW = 1_000;
+const WINDOW_MS = 5_000;
 
 /**
  * How many calls a service takes at once, found out by trying: while it answers about as quickly as it can the limit rises
@@ -18,6 +21,13 @@ export class AdaptiveLimit {
   #best = Infinity;
   #bestBefore = Infinity;
   #answers = 0;
+  readonly #clock: Clock;
+  #windowEndsAt: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#windowEndsAt = clock.now() + WINDOW_MS;
+  }
 
   get value(): number {
     return Math.round(this.#limit);
@@ -34,7 +44,10 @@ export class AdaptiveLimit {
     const best = Math.min(this.#best, this.#bestBefore);
     // Who does not use what he has learns nothing of what he could have.
     const isUsed = inFlight >= this.#limit / 2;
-    if (++this.#answers % WINDOW === 0) {
+    const now = this.#clock.now();
+    if (++this.#answers >= WINDOW || now >= this.#windowEndsAt) {
+      this.#answers = 0;
+      this.#windowEndsAt = now + WINDOW_MS;
       this.#bestBefore = this.#best;
       this.#best = Infinity;
       if (isUsed) this.#set(this.#limit / 2);

@@ -1,4 +1,5 @@
-import { isStrategy, STRATEGY_NAMES } from '../balancing/strategies.js';
+import { DURATION_CURE, parseDuration } from '../configuration/duration.js';
+import { isStrategy, needsWholeService, STRATEGY_NAMES, type Strategy } from '../balancing/strategies.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import type { CallOptions } from './call-options.js';
 
@@ -7,14 +8,20 @@ type Check = readonly [isRight: (value: unknown) => boolean, cure: string];
 const MOST_RETRIES = 10;
 const aFunction: Check = [(value) => typeof value === 'function', 'must be a function'];
 const aBoolean: Check = [(value) => typeof value === 'boolean', 'must be true or false'];
-const anything: Check = [() => true, ''];
+const aDuration: Check = [
+  (value) => (typeof value === 'number' || typeof value === 'string') && parseDuration(value) !== undefined,
+  `must be a duration. ${DURATION_CURE}`,
+];
 
 /** By hand, since this is on the path of every call: a schema takes longer than everything else together. */
 const CHECKS: Readonly<Record<string, Check>> = {
-  // Checked where they are read: a query when it is new, durations as they are made milliseconds.
-  query: anything,
-  timeout: anything,
-  attemptTimeout: anything,
+  // What stands in it is checked when it is new.
+  query: [
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    "must be an object such as { tags: ['v1'] }",
+  ],
+  timeout: aDuration,
+  attemptTimeout: aDuration,
   retries: [
     (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MOST_RETRIES,
     `must be a whole number from 0 to ${MOST_RETRIES}`,
@@ -59,10 +66,18 @@ export function assertCallOptions(options: CallOptions): void {
   }
 }
 
+/** A key that nobody heeds is a mistake that would never be found. */
+export function assertKeyIsUsed(hashKey: string | undefined, strategy: Strategy): void {
+  if (hashKey === undefined || typeof strategy !== 'string' || needsWholeService(strategy)) return;
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.hashKey: the strategy ${strategy} knows no keys`, {
+    hint: "Take strategy: 'consistent-hash' or 'sticky'",
+  });
+}
+
 function isHedge(value: unknown): boolean {
   if (typeof value === 'boolean') return true;
   if (typeof value !== 'object' || value === null) return false;
-  const { after: _, extraLoad = 0, ...unknown } = value as { after?: unknown; extraLoad?: unknown };
+  const { after = 1, extraLoad = 0, ...unknown } = value as { after?: unknown; extraLoad?: unknown };
   const isShare = typeof extraLoad === 'number' && extraLoad >= 0 && extraLoad <= 1;
-  return isShare && Object.keys(unknown).length === 0;
+  return aDuration[0](after) && isShare && Object.keys(unknown).length === 0;
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../timing/clock.js';
 import { AdaptiveLimit } from './adaptive-limit.js';
 
 export interface BulkheadRules {
@@ -21,9 +22,9 @@ export class Bulkhead {
   readonly #queue = new Set<() => void>();
   #underWay = 0;
 
-  constructor(rules: BulkheadRules) {
+  constructor(clock: Clock, rules: BulkheadRules) {
     this.#rules = rules;
-    this.#adaptive = rules.concurrency === 'adaptive' ? new AdaptiveLimit() : undefined;
+    this.#adaptive = rules.concurrency === 'adaptive' ? new AdaptiveLimit(clock) : undefined;
   }
 
   get limit(): number {

@@ -18,6 +18,11 @@ export interface CallDefaults {
   strategy?: Strategy;
   /** A second attempt on another instance while the first is slow; for idempotent calls only. Default: false. */
   hedge?: boolean | HedgeOptions;
+  /**
+   * Whether an attempt counts against its instance, and may be made again. Default: refused and broken connections,
+   * timeouts, and the HTTP answers 502, 503, 504 and 429.
+   */
+  isFailure?: IsFailure;
 }
 
 export interface HedgeOptions {
@@ -42,11 +47,6 @@ export interface CallOptions extends CallDefaults {
   signal?: AbortSignal;
   /** False: one attempt only, because the request's body can be read only once. Default: true. */
   repeatable?: boolean;
-  /**
-   * Whether an attempt counts against its instance, and may be made again. Default: refused and broken connections,
-   * timeouts, and the HTTP answers 502, 503, 504 and 429.
-   */
-  isFailure?: IsFailure;
 }
 
 /** What a transport of ours knows of its answers, besides. */
@@ -58,8 +58,11 @@ export interface TransportOptions<T> extends CallOptions {
 
 /** A call with something to fall back on. */
 export interface FallbackOptions<T> extends CallOptions {
-  /** What to answer with when the call failed for good, was refused, or could not be made: a `CallError`, as a rule. */
-  fallback?: (error: Error) => T | Promise<T>;
+  /**
+   * What to answer with when the call failed for good, was refused, or could not be made: a `CallError`, as a rule; with the
+   * last answer, where there was one.
+   */
+  fallback?: (error: Error, value?: T) => T | Promise<T>;
 }
 
 /** One attempt of a call, as it went. */

@@ -6,7 +6,7 @@ import { CircuitBreaker } from './circuit-breaker.js';
 import { LatencyQuantile } from './latency-quantile.js';
 import { RetryBudget } from './retry-budget.js';
 import { mayRetry, retryPause } from './retry-decision.js';
-import { AttemptTimeout, countsAsFailure, judgeError, judgeValue } from './verdict.js';
+import { answerOf, AttemptTimeout, countsAsFailure, judgeError, judgeValue } from './verdict.js';
 
 const coded = (code: string, more: object = {}): Error => Object.assign(new Error(code), { code, ...more });
 
@@ -47,27 +47,45 @@ describe('RetryBudget', () => {
     for (let n = 0; n < 10_000; n++) budget.deposit();
     expect(taken()).toBe(20);
   });
+
+  it('may allow less than one a second, and none', async () => {
+    const clock = new FakeClock();
+    const seldom = new RetryBudget(clock, { ratio: 0, perSecond: 0.5 });
+    expect([seldom.take(), seldom.take()]).toEqual([true, false]);
+    await clock.advance(2_000);
+    expect(seldom.take()).toBe(true);
+    const none = new RetryBudget(clock, { ratio: 0, perSecond: 0 });
+    await clock.advance(100_000);
+    expect(none.take()).toBe(false);
+  });
 });
 
 describe('what an attempt came to', () => {
   it('counts broken connections and timeouts against the instance, and not what is our own doing', () => {
+    const counts = (error: unknown): boolean => countsAsFailure({ error });
+    const cyclic = new Error('its own cause');
+    cyclic.cause = cyclic;
     for (const error of [
       coded('ECONNRESET'),
       coded('ECONNREFUSED', { syscall: 'connect' }),
       coded('UND_ERR_SOCKET'),
       coded('HPE_INVALID_CONSTANT'),
-      new AttemptTimeout(5_000),
+      new AttemptTimeout(5_000, false),
       new Error('fetch failed', { cause: coded('ECONNRESET') }),
       new AggregateError([coded('ETIMEDOUT')]),
     ])
-      expect(countsAsFailure(error)).toBe(true);
+      expect(counts(error)).toBe(true);
     for (const error of [
       coded('EMFILE', { syscall: 'connect' }),
       new TypeError('x is not a function'),
       coded('ERR_BAD_REQUEST'),
       'a text',
+      // What its caller had no time for says nothing; nor do numbers of other transports.
+      new AttemptTimeout(5, true),
+      Object.assign(new Error('14 UNAVAILABLE'), { code: 14 }),
+      cyclic,
     ])
-      expect(countsAsFailure(error)).toBe(false);
+      expect(counts(error)).toBe(false);
   });
 
   it('tells what was not sent from what was, and from what would come again', () => {
@@ -102,11 +120,21 @@ describe('what an attempt came to', () => {
   });
 
   it('reads Retry-After in seconds and as a date, and nothing else', () => {
-    expect(answered(429, '5').leaveAlone).toBe(5_000);
-    expect(answered(503, '100000').leaveAlone).toBe(300_000);
-    const soon = answered(503, new Date(Date.now() + 10_000).toUTCString()).leaveAlone ?? 0;
+    expect(answered(429, '5')).toMatchObject({ retryAfter: 5_000, leaveAlone: undefined });
+    expect(answered(503, '100000')).toMatchObject({ retryAfter: 300_000, leaveAlone: 300_000 });
+    const soon = answered(503, new Date(Date.now() + 10_000).toUTCString()).retryAfter ?? 0;
     expect(soon).toBeGreaterThan(7_000);
-    for (const wrong of ['soon', '-1', '', '0']) expect(answered(503, wrong).leaveAlone).toBeUndefined();
+    for (const wrong of ['soon', '-1', '', '0']) expect(answered(503, wrong).retryAfter).toBeUndefined();
+  });
+
+  it('reads what fetch gives', () => {
+    const response = new Response('', { status: 503, headers: { 'retry-after': '2' } });
+    expect(answerOf(response)).toEqual({ status: 503, retryAfter: '2', isMisdirected: false });
+    expect(
+      answerOf(new Response('', { status: 421, headers: { 'rookery-service': 'x' } }))?.isMisdirected,
+    ).toBe(true);
+    for (const other of [undefined, null, 7, { status: 503 }, { status: 'ok', headers: new Map() }])
+      expect(answerOf(other)).toBeUndefined();
   });
 
   it('F37 takes only our own refusal for that of another service', () => {
@@ -118,49 +146,63 @@ describe('what an attempt came to', () => {
 describe('CircuitBreaker', () => {
   const rules = { failureRate: 0.5, minimumCalls: 10, windowMs: 10_000, openMs: 5_000 };
 
-  it('opens when most calls fail, lets one try after a while, and closes when that succeeds', async () => {
+  /** A call that begins and ends at once. */
+  const call = (breaker: CircuitBreaker, hasFailed: boolean): string | undefined => {
+    const ticket = breaker.admit();
+    return ticket && (breaker.record(ticket, hasFailed) ?? 'made');
+  };
+
+  it('opens when half of the calls fail, lets one try after a while, and closes when that succeeds', async () => {
     const clock = new FakeClock();
     const breaker = new CircuitBreaker(clock, rules);
-    for (let n = 0; n < 9; n++) expect(breaker.record(true)).toBeUndefined();
-    expect(breaker.admits()).toBe(true);
-    expect(breaker.record(true)).toBe('opened');
-    expect(breaker.admits()).toBe(false);
+    for (let n = 0; n < 9; n++) expect(call(breaker, true)).toBe('made');
+    expect(call(breaker, true)).toBe('opened');
+    expect(call(breaker, true)).toBeUndefined();
     await clock.advance(5_000);
-    expect([breaker.admits(), breaker.admits()]).toEqual([true, false]);
-    expect(breaker.record(true)).toBeUndefined();
-    expect(breaker.admits()).toBe(false);
+    const trial = breaker.admit();
+    expect([trial !== undefined, breaker.admit()]).toEqual([true, undefined]);
+    expect(trial && breaker.record(trial, true)).toBeUndefined();
+    expect(breaker.admit()).toBeUndefined();
     await clock.advance(5_000);
-    expect(breaker.admits()).toBe(true);
-    expect(breaker.record(false)).toBe('closed');
-    expect([breaker.admits(), breaker.isOpen]).toEqual([true, false]);
+    expect(call(breaker, false)).toBe('closed');
+    expect([call(breaker, false), breaker.isOpen]).toEqual(['made', false]);
   });
 
-  it('lets another one try when the first was given up, and heeds no call from before it opened', async () => {
+  it('lets another one try when the first was given up, and heeds no call from before it opened or closed', async () => {
     const clock = new FakeClock();
     const breaker = new CircuitBreaker(clock, rules);
-    for (let n = 0; n < 10; n++) breaker.record(true);
-    breaker.record(false);
-    expect(breaker.isOpen).toBe(true);
+    const early = breaker.admit();
+    for (let n = 0; n < 10; n++) call(breaker, true);
+    if (!early) throw new Error('it was closed');
+    expect(breaker.record(early, false)).toBeUndefined();
     await clock.advance(5_000);
-    expect(breaker.admits()).toBe(true);
-    breaker.forget();
-    expect(breaker.admits()).toBe(true);
+    const trial = breaker.admit();
+    if (!trial) throw new Error('its time was over');
+    expect([breaker.record(early, false), breaker.record(early, undefined), breaker.admit()]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(breaker.record(trial, undefined)).toBeUndefined();
+    expect(call(breaker, false)).toBe('closed');
+    for (let n = 0; n < 50; n++) expect(breaker.record(early, true)).toBeUndefined();
+    expect(breaker.isOpen).toBe(false);
   });
 
   it('forgets what is older than its window', async () => {
     const clock = new FakeClock();
     const breaker = new CircuitBreaker(clock, rules);
-    for (let n = 0; n < 9; n++) breaker.record(true);
+    for (let n = 0; n < 9; n++) call(breaker, true);
     await clock.advance(11_000);
-    for (let n = 0; n < 9; n++) expect(breaker.record(true)).toBeUndefined();
-    for (let n = 0; n < 10; n++) breaker.record(false);
-    expect(breaker.record(true)).toBeUndefined();
+    for (let n = 0; n < 9; n++) expect(call(breaker, true)).toBe('made');
+    for (let n = 0; n < 12; n++) call(breaker, false);
+    expect(call(breaker, true)).toBe('made');
   });
 });
 
 describe('Bulkhead', () => {
   it('lets so many in, so many wait in their order, and refuses the rest', async () => {
-    const bulkhead = new Bulkhead({ concurrency: 2, queue: 2 });
+    const bulkhead = new Bulkhead(new FakeClock(), { concurrency: 2, queue: 2 });
     expect([bulkhead.enter(), bulkhead.enter()]).toEqual([true, true]);
     const waiting = [bulkhead.enter(), bulkhead.enter()];
     expect(bulkhead.enter()).toBe(false);
@@ -178,7 +220,7 @@ describe('Bulkhead', () => {
   });
 
   it('keeps no place for who gave it up', () => {
-    const bulkhead = new Bulkhead({ concurrency: 1, queue: 1 });
+    const bulkhead = new Bulkhead(new FakeClock(), { concurrency: 1, queue: 1 });
     bulkhead.enter();
     const place = bulkhead.enter();
     if (typeof place !== 'object') throw new Error('it should wait');
@@ -201,7 +243,7 @@ describe('AdaptiveLimit', () => {
   };
 
   it('finds out about how many a service takes, and follows it', () => {
-    const limit = new AdaptiveLimit();
+    const limit = new AdaptiveLimit(new FakeClock());
     const found = settle(limit, 100);
     expect(found).toBeGreaterThan(60);
     expect(found).toBeLessThan(250);
@@ -209,12 +251,27 @@ describe('AdaptiveLimit', () => {
     expect(settle(limit, 400)).toBeGreaterThan(200);
   });
 
+  it('gets used to a service that became slower within seconds, however few calls it lets through', async () => {
+    const clock = new FakeClock();
+    const limit = new AdaptiveLimit(clock);
+    const second = async (latencyMs: number): Promise<void> => {
+      for (let n = 0; n < 20; n++) limit.observe(latencyMs, limit.value, false);
+      await clock.advance(1_000);
+    };
+    for (let n = 0; n < 20; n++) await second(50);
+    const before = limit.value;
+    for (let n = 0; n < 5; n++) await second(200);
+    expect(limit.value).toBe(10);
+    for (let n = 0; n < 15; n++) await second(200);
+    expect(limit.value).toBeGreaterThan(Math.min(before, 40));
+  });
+
   it('falls with failures, never below a few, and does not rise unused', () => {
-    const limit = new AdaptiveLimit();
+    const limit = new AdaptiveLimit(new FakeClock());
     for (let n = 0; n < 100; n++) limit.observe(10, 1, false);
     expect(limit.value).toBe(20);
     for (let n = 0; n < 100; n++) limit.observe(10, 20, true);
-    expect(limit.value).toBe(4);
+    expect(limit.value).toBe(10);
   });
 });
 

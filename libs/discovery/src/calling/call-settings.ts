@@ -1,12 +1,14 @@
 import { EJECTION_DEFAULTS, type EjectionRules } from '../balancing/ejection.js';
 import type { Strategy } from '../balancing/strategies.js';
 import { toMilliseconds, type Duration } from '../configuration/duration.js';
+import { given } from '../configuration/given.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import type { BulkheadRules } from './bulkhead.js';
 import type { CallDefaults } from './call-options.js';
 import type { CircuitBreakerRules } from './circuit-breaker.js';
 import type { ClientsOptions, ServicePolicy } from './client-options.js';
 import type { RetryBudgetOptions } from './retry-budget.js';
+import type { IsFailure } from './verdict.js';
 
 export interface HedgeRules {
   /** Undefined: by what calls of the service took of late. */
@@ -21,6 +23,7 @@ export interface CallSettings {
   readonly retries: number;
   readonly strategy: Strategy;
   readonly hedge: HedgeRules | undefined;
+  readonly isFailure: IsFailure | undefined;
 }
 
 export interface ServiceSettings {
@@ -38,23 +41,25 @@ const DEFAULTS: CallSettings = {
   retries: 1,
   strategy: 'p2c-ewma',
   hedge: undefined,
+  isFailure: undefined,
 };
 const EXTRA_LOAD = 0.05;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** Rather less than Node's longest: the wheel of deadlines rounds up. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1_000;
 
 /** What holds for one service. */
 export function serviceSettings(
   { services = {}, zone: _, ...all }: ClientsOptions,
   service: string,
 ): ServiceSettings {
-  const policy: ServicePolicy = { ...all, ...services[service] };
+  const policy: ServicePolicy = { ...all, ...given(services[service] ?? {}) };
   return {
     call: callSettings(DEFAULTS, policy),
     ejection: ejectionRules(policy.ejection ?? true),
     slowStart: policy.slowStart ?? true,
-    retryBudget: { ratio: 0.2, perSecond: 10, ...policy.retryBudget },
+    retryBudget: { ratio: 0.2, perSecond: 10, ...given(policy.retryBudget ?? {}) },
     circuitBreaker: breakerRules(policy.circuitBreaker ?? false),
-    bulkhead: policy.bulkhead && { queue: 0, ...policy.bulkhead },
+    bulkhead: policy.bulkhead && { queue: 0, ...given(policy.bulkhead) },
   };
 }
 
@@ -64,7 +69,7 @@ export function serviceSettings(
  * @throws DiscoveryError `RK_INVALID_ARGUMENT` when a duration is none
  */
 export function callSettings(defaults: CallSettings, options: CallDefaults): CallSettings {
-  const { timeout, attemptTimeout, retries, strategy, hedge } = options;
+  const { timeout, attemptTimeout, retries, strategy, hedge, isFailure } = options;
   return {
     timeoutMs: timeout === undefined ? defaults.timeoutMs : limit(timeout, 'call.timeout'),
     attemptTimeoutMs:
@@ -72,6 +77,7 @@ export function callSettings(defaults: CallSettings, options: CallDefaults): Cal
     retries: retries ?? defaults.retries,
     strategy: strategy ?? defaults.strategy,
     hedge: hedge === undefined ? defaults.hedge : hedgeRules(hedge),
+    isFailure: isFailure ?? defaults.isFailure,
   };
 }
 
@@ -86,7 +92,7 @@ function ejectionRules(ejection: NonNullable<ServicePolicy['ejection']>): Ejecti
   const { baseTime, maxTime, ...rest } = ejection === true ? {} : ejection;
   return {
     ...EJECTION_DEFAULTS,
-    ...rest,
+    ...given(rest),
     ...(baseTime === undefined ? {} : { baseMs: limit(baseTime, 'ejection.baseTime') }),
     ...(maxTime === undefined ? {} : { maxMs: limit(maxTime, 'ejection.maxTime') }),
   };

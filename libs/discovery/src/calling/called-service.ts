@@ -47,7 +47,7 @@ export class CalledService {
     this.settings = settings;
     this.budget = new RetryBudget(clock, settings.retryBudget);
     this.breaker = settings.circuitBreaker && new CircuitBreaker(clock, settings.circuitBreaker);
-    this.bulkhead = settings.bulkhead && new Bulkhead(settings.bulkhead);
+    this.bulkhead = settings.bulkhead && new Bulkhead(clock, settings.bulkhead);
     this.#catalog = catalog;
     this.#poolOptions = { ...poolOptions, ejection: settings.ejection, slowStart: settings.slowStart };
   }

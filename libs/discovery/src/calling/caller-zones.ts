@@ -26,7 +26,7 @@ export function callerZones(
   return {
     zone,
     callers: () => {
-      if (zone === undefined || !own) return undefined;
+      if (zone === undefined || !own || catalog.isClosed) return undefined;
       const snapshot = catalog.open(own.name).use();
       if (!snapshot || snapshot.usable.length === 0) return undefined;
       const counts = new Map<string, number>();

@@ -1,7 +1,7 @@
 import type { Clock } from '../timing/clock.js';
 
 export interface CircuitBreakerRules {
-  /** It opens when more than this share of the calls in the window failed, 0 to 1. */
+  /** It opens when this share of the calls in the window failed, or more, 0 to 1. */
   readonly failureRate: number;
   /** Fewer calls in the window say nothing. */
   readonly minimumCalls: number;
@@ -11,6 +11,11 @@ export interface CircuitBreakerRules {
 }
 
 const BUCKETS = 10;
+
+/** Tells calls apart by when they were admitted. */
+export interface Ticket {
+  readonly generation: number;
+}
 
 /**
  * Refuses calls to a service while nearly all of them fail: whoever waits for a fallback has it at once, and the service
@@ -25,7 +30,9 @@ export class CircuitBreaker {
   #bucket = 0;
   #bucketEndsAt: number;
   #openUntil: number | undefined;
-  #isTrying = false;
+  /** Of all calls while it is closed; another one after it was open. */
+  #ticket: Ticket = { generation: 0 };
+  #trial: Ticket | undefined;
 
   constructor(clock: Clock, rules: CircuitBreakerRules) {
     this.#clock = clock;
@@ -37,42 +44,44 @@ export class CircuitBreaker {
     return this.#openUntil !== undefined;
   }
 
-  /** Whether a call may be made; each one that may is to be followed by `record` or `forget`. */
-  admits(): boolean {
-    if (this.#openUntil === undefined) return true;
-    if (this.#isTrying || this.#clock.now() < this.#openUntil) return false;
-    this.#isTrying = true;
-    return true;
+  /** What a call is to show when it has ended; undefined: it may not be made. */
+  admit(): Ticket | undefined {
+    if (this.#openUntil === undefined) return this.#ticket;
+    if (this.#trial || this.#clock.now() < this.#openUntil) return undefined;
+    this.#trial = { generation: this.#ticket.generation };
+    return this.#trial;
   }
 
-  /** @returns `opened` or `closed` when this call changed its state */
-  record(hasFailed: boolean): 'opened' | 'closed' | undefined {
-    if (this.#openUntil !== undefined) return this.#decide(hasFailed);
+  /**
+   * A call has ended.
+   *
+   * @param hasFailed undefined: it says nothing, as its caller gave it up
+   * @returns `opened` or `closed` when this call changed its state
+   */
+  record(ticket: Ticket, hasFailed: boolean | undefined): 'opened' | 'closed' | undefined {
+    if (ticket === this.#trial) return this.#decide(hasFailed);
+    // One from before it opened, or closed, decides nothing.
+    if (ticket !== this.#ticket || this.#openUntil !== undefined || hasFailed === undefined) return undefined;
     this.#turn();
     this.#calls[this.#bucket] = (this.#calls[this.#bucket] ?? 0) + 1;
     if (!hasFailed) return undefined;
     this.#failures[this.#bucket] = (this.#failures[this.#bucket] ?? 0) + 1;
     const calls = sum(this.#calls);
-    if (calls < this.#rules.minimumCalls || sum(this.#failures) / calls <= this.#rules.failureRate)
+    if (calls < this.#rules.minimumCalls || sum(this.#failures) / calls < this.#rules.failureRate)
       return undefined;
     this.#open();
     return 'opened';
   }
 
-  /** A call that was admitted says nothing: its caller gave it up. */
-  forget(): void {
-    this.#isTrying = false;
-  }
-
-  /** A call that was made before it opened decides nothing. */
-  #decide(hasFailed: boolean): 'opened' | 'closed' | undefined {
-    if (!this.#isTrying) return undefined;
-    this.#isTrying = false;
+  #decide(hasFailed: boolean | undefined): 'closed' | undefined {
+    this.#trial = undefined;
+    if (hasFailed === undefined) return undefined;
     if (hasFailed) {
       this.#open();
       return undefined;
     }
     this.#openUntil = undefined;
+    this.#ticket = { generation: this.#ticket.generation + 1 };
     this.#calls.fill(0);
     this.#failures.fill(0);
     return 'closed';

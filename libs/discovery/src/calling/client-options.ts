@@ -3,6 +3,7 @@ import { isStrategy, STRATEGY_NAMES, type Strategy } from '../balancing/strategi
 import type { Duration } from '../configuration/duration.js';
 import { durationSchema, text, wholeNumber } from '../configuration/validate-options.js';
 import type { CallDefaults } from './call-options.js';
+import type { IsFailure } from './verdict.js';
 
 /** How a service is called, whoever calls it in this app. */
 export interface ServicePolicy extends CallDefaults {
@@ -48,7 +49,7 @@ export interface RetryBudgetOptions {
 }
 
 export interface CircuitBreakerOptions {
-  /** It opens when more than this share of the calls failed, 0 to 1. Default: 0.5. */
+  /** It opens when this share of the calls failed, or more, 0 to 1. Default: 0.5. */
   failureRate?: number;
   /** If they were at least so many. Default: 20. */
   minimumCalls?: number;
@@ -80,6 +81,9 @@ export const callDefaultsShape = {
   attemptTimeout: durationSchema().optional(),
   retries: wholeNumber(0, 10).optional(),
   strategy: strategySchema.optional(),
+  isFailure: z
+    .custom<IsFailure>((value) => typeof value === 'function', { error: 'must be a function' })
+    .optional(),
   hedge: z
     .union(
       [
@@ -128,7 +132,7 @@ const policyShape = {
       [
         z.boolean(),
         z.strictObject({
-          failureRate: share('0.5 opens it when more than half of the calls fail').optional(),
+          failureRate: share('0.5 opens it when half of the calls fail').optional(),
           minimumCalls: wholeNumber(1, 1_000_000).optional(),
           window: durationSchema(100).optional(),
           openFor: durationSchema().optional(),

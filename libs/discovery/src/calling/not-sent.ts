@@ -1,4 +1,4 @@
-import { errorsWithin, isError } from '../errors/reason-of.js';
+import { chainOf, errorsWithin, isError } from '../errors/reason-of.js';
 
 /** Codes that only dialling, name resolution and the TLS handshake have: no byte of the request left. */
 const NOT_CONNECTED: ReadonlySet<string> = new Set([
@@ -25,11 +25,18 @@ const SENT = Symbol('rookery:sent');
  * Linux reports it on connections that stand, too.
  */
 export function isNotSent(error: unknown): boolean {
-  for (let at = error; isError(at); at = at.cause) {
-    const { code, syscall, [SENT]: sent } = at as NodeJS.ErrnoException & { [SENT]?: boolean };
+  for (const at of chainOf(error)) {
+    const {
+      code,
+      syscall,
+      [SENT]: sent,
+    } = at as Omit<NodeJS.ErrnoException, 'code'> & {
+      code?: unknown;
+      [SENT]?: boolean;
+    };
     if (sent) return false;
     if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
-    if (code !== undefined && (NOT_CONNECTED.has(code) || BAD_CERTIFICATE.test(code))) return true;
+    if (typeof code === 'string' && (NOT_CONNECTED.has(code) || BAD_CERTIFICATE.test(code))) return true;
     const within = errorsWithin(at);
     if (within.length > 0 && within.every(isNotSent)) return true;
   }

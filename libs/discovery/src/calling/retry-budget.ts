@@ -24,7 +24,7 @@ export class RetryBudget {
   constructor(clock: Clock, options: RetryBudgetOptions) {
     this.#clock = clock;
     this.#options = options;
-    this.#steady = options.perSecond;
+    this.#steady = mostSteady(options);
     this.#countedAt = clock.now();
   }
 
@@ -37,7 +37,10 @@ export class RetryBudget {
   take(): boolean {
     const { perSecond } = this.#options;
     const now = this.#clock.now();
-    this.#steady = Math.min(perSecond, this.#steady + ((now - this.#countedAt) / 1_000) * perSecond);
+    this.#steady = Math.min(
+      mostSteady(this.#options),
+      this.#steady + ((now - this.#countedAt) / 1_000) * perSecond,
+    );
     this.#countedAt = now;
     // Five fifths are a little less than one to a computer.
     if (this.#earned >= 1 - 1e-9) this.#earned--;
@@ -45,4 +48,9 @@ export class RetryBudget {
     else return false;
     return true;
   }
+}
+
+/** What is allowed each second, or one where it is less often than that. */
+function mostSteady({ perSecond }: RetryBudgetOptions): number {
+  return perSecond === 0 ? 0 : Math.max(1, perSecond);
 }

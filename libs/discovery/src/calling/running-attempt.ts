@@ -5,7 +5,7 @@ import type { Clock, Random } from '../timing/clock.js';
 import type { TimerWheel } from '../timing/timer-wheel.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
 import type { AttemptRecord, TransportOptions } from './call-options.js';
-import { AttemptTimeout, judgeError, judgeValue, type Verdict } from './verdict.js';
+import { answerOf, AttemptTimeout, judgeError, judgeValue, type IsFailure, type Verdict } from './verdict.js';
 
 /** What an attempt may want to know besides its instance. */
 export interface AttemptContext {
@@ -48,7 +48,10 @@ export interface AttemptOptions<T> {
   /** Which one of its call. */
   readonly number: number;
   readonly limitMs: number;
+  /** That is less than what attempts of its kind have. */
+  readonly isCutShort: boolean;
   readonly call: TransportOptions<T>;
+  readonly isFailure: IsFailure | undefined;
   readonly tools: CallTools;
   readonly onEnd: (running: RunningAttempt<T>, record: AttemptRecord) => void;
 }
@@ -66,11 +69,11 @@ export class RunningAttempt<T> {
 
   constructor(options: AttemptOptions<T>) {
     this.#options = options;
-    const { attempt, target, pool, number, limitMs, tools } = options;
+    const { attempt, target, pool, number, limitMs, isCutShort, tools } = options;
     const { instance } = target;
     this.#startedAt = tools.clock.now();
     this.ended = new Promise((resolve) => (this.#resolve = resolve));
-    this.#deadline = tools.wheel.after(limitMs, () => this.#giveUp(new AttemptTimeout(limitMs)));
+    this.#deadline = tools.wheel.after(limitMs, () => this.#giveUp(new AttemptTimeout(limitMs, isCutShort)));
     pool.begin(target);
     // The arrow turns an attempt that throws at once into one that rejects.
     (async () => attempt(instance, this.#aborting.signal, new Context(number, limitMs, instance)))().then(
@@ -99,12 +102,19 @@ export class RunningAttempt<T> {
       this.#options.call.discard?.(value);
       return;
     }
-    const { answer, isFailure } = this.#options.call;
+    const { isFailure, call } = this.#options;
+    const { answer } = call;
     try {
-      const verdict = judgeValue(value, answer?.(value), isFailure, this.#options.tools.random);
+      const verdict = judgeValue(
+        value,
+        answer ? answer(value) : answerOf(value),
+        isFailure,
+        this.#options.tools.random,
+      );
       this.#settle({ verdict, value, hasValue: true });
     } catch (error) {
       // The caller's own `isFailure` threw.
+      this.#options.call.discard?.(value);
       this.#settle({ verdict: judgeError(error, undefined), error, hasValue: false });
     }
   }
@@ -112,7 +122,7 @@ export class RunningAttempt<T> {
   #failed(error: unknown): void {
     if (this.#isOver) return;
     try {
-      const verdict = judgeError(error, this.#options.call.isFailure);
+      const verdict = judgeError(error, this.#options.isFailure);
       this.#settle({ verdict, error, hasValue: false });
     } catch (thrown) {
       this.#settle({ verdict: judgeError(thrown, undefined), error: thrown, hasValue: false });
@@ -123,8 +133,16 @@ export class RunningAttempt<T> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#deadline.cancel();
+    try {
+      this.#count(end.verdict);
+    } finally {
+      // Whatever becomes of the counting, the call goes on.
+      this.#resolve(end);
+    }
+  }
+
+  #count(verdict: Verdict): void {
     const { target, pool, tools, onEnd } = this.#options;
-    const { verdict } = end;
     const durationMs = tools.clock.now() - this.#startedAt;
     pool.report(target, durationMs, verdict.outcome, verdict);
     if (verdict.isMisdirected) pool.leaveAlone(target, verdict.reason);
@@ -136,7 +154,6 @@ export class RunningAttempt<T> {
       durationMs,
       reason: verdict.reason === '' ? undefined : verdict.reason,
     });
-    this.#resolve(end);
   }
 }
 

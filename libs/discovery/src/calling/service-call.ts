@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { PickRequest, TargetPool } from '../balancing/target-pool.js';
 import type { TargetState } from '../balancing/target-state.js';
 import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
@@ -16,8 +17,6 @@ import { AttemptTimeout, type Verdict } from './verdict.js';
 
 /** Even where nothing is sent: a call that finds ten instances gone has other troubles. */
 const MOST_ATTEMPTS = 10;
-/** Who failed so often in a row is no place for a retry, even where nobody is ejected since everybody fails. */
-const HOPELESS_AFTER = 5;
 const LOST = 'another attempt was answered first';
 
 /** One call on its way: the attempts, and what decides on the next one. */
@@ -78,19 +77,28 @@ export class ServiceCall<T> {
     let target = this.#pick(pool);
     if (!target) throw this.#noInstances();
     for (let retried = 0; ;) {
+      // It may have been aborted while something was waited for.
+      if (signal?.aborted) throw abortReason(signal);
       const end = await this.#attemptOn(target, pool);
       if (signal?.aborted) throw abortReason(signal);
-      const { failure } = end.verdict;
+      const { failure, retryAfter } = end.verdict;
       if (!mayRetry({ failure, idempotent, repeatable, retried, retries })) return this.#end(end);
       pool = await this.#pool();
       const next = this.#nextOne(pool, failure);
       if (!next || this.#begun >= MOST_ATTEMPTS) return this.#end(end);
-      // Somebody who asked to be left alone is taken only where there is nobody else.
-      const rest = next.leaveAloneUntil - this.#tools.clock.now();
-      const wait = Math.max(rest, retryPause(failure, retried, random));
-      if (this.#rest() <= wait || !this.#service.budget.take()) return this.#end(end);
+      // Where there is nobody but who asked to be left alone, or who is full.
+      const isSame = this.#attempts.some(({ instance }) => instance === next.instance.id);
+      const rest = Math.max(
+        next.leaveAloneUntil - this.#tools.clock.now(),
+        isSame ? (retryAfter ?? 0) : 0,
+        retryPause(failure, retried, random),
+      );
+      if (this.#rest() <= rest || !(failure === 'not sent' || this.#service.budget.take()))
+        return this.#end(end);
+      if (rest > 0) await this.#pause(rest);
+      // The clock of a pause is a coarse one.
+      if (this.#rest() <= 0) return this.#end(end);
       this.#discard(end);
-      if (wait > 0) await this.#pause(wait);
       if (failure === 'sent') retried++;
       // Much may happen in a pause.
       target = next.isListed && !next.ejection ? next : (this.#nextOne(pool, failure) ?? next);
@@ -106,12 +114,10 @@ export class ServiceCall<T> {
 
   /** Somebody else; only what was sent is sent to the same one again, and only where there is no other. */
   #nextOne(pool: TargetPool, failure: Verdict['failure']): TargetState | undefined {
-    let next = this.#pick(pool);
-    if (!next && failure === 'sent') {
-      this.#tried.clear();
-      next = this.#pick(pool);
-    }
-    return next && next.consecutiveFailures < HOPELESS_AFTER ? next : undefined;
+    const next = this.#pick(pool);
+    if (next || failure !== 'sent') return next;
+    this.#tried.clear();
+    return this.#pick(pool);
   }
 
   #attemptOn(target: TargetState, pool: TargetPool): Promise<AttemptEnd<T>> {
@@ -135,19 +141,21 @@ export class ServiceCall<T> {
       let failed = 0;
       const settle = (end: AttemptEnd<T>, loser: RunningAttempt<T> | undefined): void => {
         timer.cancel();
-        // A failure waits for the other one, if there is any.
-        if (end.verdict.outcome === 'failure' && loser && ++failed < 2) return this.#discard(end);
+        // Who has no answer waits for the other one, if there is any.
+        if (end.verdict.outcome !== 'success' && loser && ++failed < 2) return this.#discard(end);
         resolve(end);
         loser?.abandon(new Error(LOST));
       };
-      const timer = this.#tools.wheel.after(after, () => {
+      const begin = (): void => {
         if (!this.#service.takeHedge(rules.extraLoad)) return;
         const other = this.#pick(pool);
         if (!other) return;
         second = this.#start(other, pool);
         const started = second;
         void started.ended.then((end) => settle(end, first));
-      });
+      };
+      // In the context of this call, whoever armed the wheel.
+      const timer = this.#tools.wheel.after(after, AsyncResource.bind(begin));
       void first.ended.then((end) => settle(end, second));
     });
   }
@@ -158,13 +166,18 @@ export class ServiceCall<T> {
 
   #start(target: TargetState, pool: TargetPool): RunningAttempt<T> {
     this.#tried.add(target);
+    const { attemptTimeoutMs, timeoutMs } = this.#settings;
+    const limitMs = Math.max(1, Math.min(attemptTimeoutMs, this.#rest()));
     const running = new RunningAttempt<T>({
       attempt: this.#attempt,
       target,
       pool,
       number: this.#begun++,
-      limitMs: Math.max(1, Math.min(this.#settings.attemptTimeoutMs, this.#rest())),
+      limitMs,
+      // What is left to a second attempt, or by a caller of ours who waits less long, is no measure of an instance.
+      isCutShort: limitMs < Math.min(attemptTimeoutMs, timeoutMs) / 2,
       call: this.#options,
+      isFailure: this.#settings.isFailure,
       tools: this.#tools,
       onEnd: this.#onEnd,
     });
@@ -180,11 +193,12 @@ export class ServiceCall<T> {
 
   #pick(pool: TargetPool): TargetState | undefined {
     const { hashKey, repeatable = true, idempotent = false } = this.#options;
+    const isSafe = idempotent && repeatable && this.#settings.retries > 0;
     const request: PickRequest = {
       hashKey,
       attempt: this.#begun,
       tried: this.#tried,
-      isSafe: idempotent && repeatable && this.#settings.retries > 0,
+      proves: this.#begun > 0 ? 'never' : isSafe ? 'at once' : 'when overdue',
     };
     return pool.pick(this.#settings.strategy, request);
   }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { ServiceCatalog } from '../catalog/service-catalog.js';
@@ -12,6 +13,7 @@ import { answering } from './incoming-call.js';
 import type { Attempt } from './running-attempt.js';
 import type { CallOptions } from './call-options.js';
 import { ServiceCaller } from './service-caller.js';
+import { countsAsFailure } from './verdict.js';
 
 const refused = (): Error => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 const reset = (): Error => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
@@ -178,6 +180,12 @@ describe('ServiceCaller', () => {
       ['hashKey', 7],
       ['idempotent', 'yes'],
       ['fallback', 3],
+      ['query', 7],
+      ['query', null],
+      ['timeout', null],
+      ['timeout', 'abc'],
+      ['hedge', { extraLoad: 'x' }],
+      ['isFailure', true],
       ['signal', {}],
     ] as const) {
       const wrong = caller.call('inventory', async () => 1, { [field]: value });
@@ -186,8 +194,16 @@ describe('ServiceCaller', () => {
         message: expect.stringContaining(`call.${field} = `) as unknown,
       });
     }
-    const noTime = caller.call('inventory', async () => 1, { timeout: 'abc' });
-    await expect(noTime).rejects.toThrow(/call\.timeout.*abc/);
+    const unheeded = caller.call('inventory', async () => 1, { hashKey: 'k' });
+    await expect(unheeded).rejects.toThrow(
+      /the strategy round-robin knows no keys\. Take strategy: 'consistent-hash'/,
+    );
+    await expect(caller.call('inventory', undefined as never)).rejects.toThrow(
+      /attempt = undefined: must be/,
+    );
+    await expect(caller.choose('inventory', {}, { hashkey: 'k' } as object)).rejects.toThrow(
+      /call\.hashkey: unknown/,
+    );
     const none = caller.call('inventory', async () => 1, { query: { version: '^9' } });
     await expect(none).rejects.toThrow(/None matches; discovery\.explain\('inventory', query\) tells why/);
   });
@@ -304,25 +320,84 @@ describe('ServiceCaller', () => {
       expect(events).toMatchObject([{ type: 'instance.ejected', id: 'inventory-2' }]);
     });
 
-    it('leaves alone who asks for it, and waits for him where there is nobody else', async () => {
+    it('waits for who asked for it, where there is nobody else, and sends the others elsewhere', async () => {
       for (const port of [1, 2]) registry.remove(`inventory-${port}`);
+      const limited = new Set([3, 4]);
       registry.put({ service: 'inventory', port: 4 });
-      let limited = true;
-      const call = caller.call('inventory', async () => (limited ? { status: 429 } : { status: 200 }), {
+      const options = (retries: number) => ({
         idempotent: true,
-        retries: 2,
-        answer: ({ status }) => ({
+        retries,
+        answer: ({ status }: { status: number }) => ({
           status,
           retryAfter: status === 429 ? '2' : undefined,
           isMisdirected: false,
         }),
       });
+      const attempt = async ({ port }: ServiceInstance) => ({ status: limited.has(port) ? 429 : 200 });
+      const call = caller.call('inventory', attempt, options(2));
       await clock.advance(500);
-      limited = false;
-      await clock.advance(5_000);
+      limited.clear();
+      await clock.advance(2_000);
       expect((await call).value.status).toBe(200);
-      expect(events).toMatchObject([{ type: 'instance.ejected', for: 2_000 }, { type: 'instance.returned' }]);
+      // A limit of rate may be one user's: nobody is ejected for it.
+      expect(events).toEqual([]);
+      // And who has not the time has the answer.
+      limited.add(3).add(4);
+      const hasty = caller.call('inventory', attempt, { ...options(2), timeout: '1s' });
+      await clock.advance(500);
+      expect((await hasty).value.status).toBe(429);
     });
+
+    it('is not begun when it was aborted right after the call', async () => {
+      let attempts = 0;
+      const aborting = new AbortController();
+      const call = caller.call('inventory', async () => attempts++, { signal: aborting.signal });
+      aborting.abort(new Error('the user went away'));
+      await expect(call).rejects.toThrow('the user went away');
+      expect(attempts).toBe(0);
+    });
+
+    it('lets go of an answer that it does not hand on', async () => {
+      const dropped: object[] = [];
+      const options = { answer, discard: (value: object) => dropped.push(value) };
+      const bad = { status: 503 };
+      await caller.call('inventory', async () => bad, {
+        ...options,
+        fallback: (_, last) => ({ ...last, status: 200 }),
+      });
+      expect(dropped).toEqual([bad]);
+      const thrower = (): never => {
+        throw new TypeError('not that');
+      };
+      await caller
+        .call('inventory', async () => bad, { ...options, isFailure: thrower })
+        .catch(() => undefined);
+      expect(dropped).toEqual([bad, bad]);
+    });
+
+    it('F32 goes to the only one that is well, whoever else refuses, and however often', async () => {
+      for (let n = 4; n <= 10; n++) registry.put({ service: 'inventory', port: n });
+      let failed = 0;
+      for (let n = 0; n < 200; n++) {
+        const attempt = async ({ port }: ServiceInstance): Promise<number> =>
+          port === 7 ? port : Promise.reject(refused());
+        await caller.call('inventory', attempt).catch(() => failed++);
+      }
+      expect(failed).toBe(0);
+    });
+  });
+
+  it('counts nothing against an instance for which its caller had no time', async () => {
+    const within = (): Promise<unknown> =>
+      answering({ deadline: clock.now() + 20, isOver: false }, () =>
+        caller.call('inventory', () => new Promise(() => undefined)),
+      ).catch((error: unknown) => error);
+    for (let n = 0; n < 30; n++) {
+      const call = within();
+      await clock.advance(40);
+      expect(await call).toMatchObject({ code: 'RK_CALL_TIMEOUT' });
+    }
+    expect(events).toEqual([]);
   });
 
   it('has its own notion of a failure, and survives one that throws', async () => {
@@ -525,6 +600,43 @@ describe('ServiceCaller', () => {
       await clock.advance(1_010);
       expect(await slow).toMatchObject({ code: 'RK_CALL_TIMEOUT' });
     });
+  });
+
+  it('reads a Response of fetch as HTTP', async () => {
+    const statuses = [503, 200];
+    const call = caller.call('inventory', async () => new Response('', { status: statuses.shift() ?? 200 }), {
+      idempotent: true,
+    });
+    await clock.advance(100);
+    expect((await call).value.status).toBe(200);
+    const mine = caller.call('inventory', async () => new Response('', { status: 500 }), {
+      isFailure: (outcome) => outcome.status === 500 || countsAsFailure(outcome),
+      fallback: (error) => new Response(error.message),
+    });
+    expect(await (await mine).value.text()).toMatch(/status 500/);
+  });
+
+  it('does not run a second attempt in the context of another call', async () => {
+    const users = new AsyncLocalStorage<string>();
+    const seen: string[] = [];
+    const callAs = (user: string): Promise<unknown> =>
+      users.run(user, () =>
+        caller.call(
+          'inventory',
+          () => {
+            seen.push(users.getStore() ?? 'nobody');
+            return new Promise((resolve) => clock.after(30, () => resolve(1)));
+          },
+          { idempotent: true, hedge: { after: 10, extraLoad: 1 } },
+        ),
+      );
+    const calls = [callAs('alice'), callAs('bob')];
+    await clock.advance(100);
+    await Promise.all(calls);
+    expect(seen.length).toBeGreaterThan(2);
+    expect(seen.filter((user) => user === 'nobody')).toEqual([]);
+    expect(seen.filter((user) => user === 'alice').length).toBeLessThanOrEqual(2);
+    expect(seen.filter((user) => user === 'bob').length).toBeLessThanOrEqual(2);
   });
 
   it('explains what its calls have seen', async () => {

@@ -9,9 +9,11 @@ import { TimerWheel } from '../timing/timer-wheel.js';
 import { CallError } from './call-error.js';
 import type { CallReport, CallOptions, FallbackOptions, TransportOptions } from './call-options.js';
 import { callSettings, serviceSettings } from './call-settings.js';
-import { assertCallOptions } from './assert-call-options.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { assertCallOptions, assertKeyIsUsed } from './assert-call-options.js';
 import { CalledService } from './called-service.js';
 import type { ClientsOptions } from './client-options.js';
+import type { Ticket } from './circuit-breaker.js';
 import { evict } from './evict.js';
 import { incomingCall } from './incoming-call.js';
 import type { Attempt, AttemptEnd, CallTools } from './running-attempt.js';
@@ -57,24 +59,34 @@ export class ServiceCaller {
     options: TransportOptions<T> & FallbackOptions<T> = {},
   ): Promise<CallResult<T>> {
     assertCallOptions(options);
+    if (typeof (attempt as unknown) !== 'function')
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `attempt = ${typeof attempt}: must be a function`);
     const called = this.#service(service);
     const settings = callSettings(called.settings.call, options);
+    assertKeyIsUsed(options.hashKey, settings.strategy);
     const now = this.#options.clock.now();
     // Whoever waits for us does not wait longer because we wait for somebody else.
     const deadline = Math.min(now + settings.timeoutMs, incomingCall()?.deadline ?? Infinity);
     const call = new ServiceCall(called, attempt, options, settings, deadline, this.#tools);
+    let failed: T | undefined;
     try {
       if (deadline <= now)
         throw new CallError('RK_CALL_TIMEOUT', call.report, new Error('who asked for it has given up'));
       const { value, verdict } = await this.#admitted(called, call, options, deadline);
-      if (options.fallback && verdict.outcome === 'failure')
+      if (options.fallback && verdict.outcome === 'failure') {
+        failed = value;
         throw new CallError('RK_CALL_FAILED', call.report, new Error(verdict.reason));
+      }
       // Only what has a value ends without an error.
       return { value: value as T, call: call.report };
     } catch (error) {
       const { fallback, signal } = options;
       if (!fallback || signal?.aborted) throw error;
-      return { value: await fallback(error as Error), call: call.report };
+      try {
+        return { value: await fallback(error as Error, failed), call: call.report };
+      } finally {
+        if (failed !== undefined) options.discard?.(failed);
+      }
     }
   }
 
@@ -84,11 +96,18 @@ export class ServiceCaller {
     query?: ServiceQuery,
     options: Pick<CallOptions, 'hashKey' | 'strategy'> = {},
   ): Promise<ServiceInstance> {
+    assertCallOptions(query === undefined ? options : { ...options, query });
     const called = this.#service(service);
     const { view, pool } = called.queried(query);
     pool.update(view.use() ?? (await called.firstList(view)));
     const { strategy } = callSettings(called.settings.call, options);
-    const request = { hashKey: options.hashKey, attempt: 0, tried: new Set<never>(), isSafe: false };
+    assertKeyIsUsed(options.hashKey, strategy);
+    const request = {
+      hashKey: options.hashKey,
+      attempt: 0,
+      tried: new Set<never>(),
+      proves: 'never',
+    } as const;
     const target = pool.pick(strategy, request);
     if (!target) throw noInstances(view.snapshot, service, query);
     return target.instance;
@@ -115,11 +134,18 @@ export class ServiceCaller {
     deadline: number,
   ): Promise<AttemptEnd<T>> {
     const { breaker, bulkhead, budget } = called;
-    if (breaker && !breaker.admits()) {
+    const ticket = breaker?.admit();
+    if (breaker && !ticket) {
       const why = new Error('its circuit breaker is open: most calls of late failed');
-      throw new CallError('RK_CIRCUIT_OPEN', call.report, why);
+      throw new CallError(
+        'RK_CIRCUIT_OPEN',
+        call.report,
+        why,
+        'One call tries after a while; give it a fallback',
+      );
     }
     let startedAt: number | undefined;
+    // Undefined: it says nothing of the service.
     let hasFailed: boolean | undefined;
     try {
       if (bulkhead) await this.#enter(called, call, options.signal, deadline);
@@ -129,26 +155,28 @@ export class ServiceCaller {
       hasFailed = end.verdict.outcome === 'failure';
       return end;
     } catch (error) {
-      // What somebody gave up, or never began, says nothing of the service.
-      if (!options.signal?.aborted && error instanceof CallError && error.call.attempts.length > 0)
-        hasFailed = judgeError(error.cause, options.isFailure).outcome === 'failure';
+      const wasTried = error instanceof CallError && error.call.attempts.length > 0;
+      if (
+        wasTried &&
+        !options.signal?.aborted &&
+        judgeError(error.cause, options.isFailure ?? called.settings.call.isFailure).outcome === 'failure'
+      )
+        hasFailed = true;
       throw error;
     } finally {
-      if (startedAt !== undefined) bulkhead?.exit(this.#options.clock.now() - startedAt, hasFailed === true);
-      this.#record(called, hasFailed);
+      if (startedAt !== undefined) {
+        const tookMs = hasFailed === undefined ? undefined : this.#options.clock.now() - startedAt;
+        bulkhead?.exit(tookMs, hasFailed);
+      }
+      if (ticket) this.#record(called, ticket, hasFailed);
     }
   }
 
-  #record({ breaker, name, settings }: CalledService, hasFailed: boolean | undefined): void {
-    if (!breaker) return;
-    if (hasFailed === undefined) {
-      breaker.forget();
-      return;
-    }
-    const changed = breaker.record(hasFailed);
+  #record({ breaker, name, settings }: CalledService, ticket: Ticket, hasFailed: boolean | undefined): void {
+    const changed = breaker?.record(ticket, hasFailed);
     const { emit } = this.#options;
     const { openMs = 0, failureRate = 0 } = settings.circuitBreaker ?? {};
-    const reason = `more than ${Math.round(failureRate * 100)} % of its calls failed`;
+    const reason = `${Math.round(failureRate * 100)} % of its calls failed, or more`;
     const event: DiscoveryEvent | undefined =
       changed === 'opened'
         ? { type: 'circuit.opened', service: name, reason, for: openMs }
@@ -166,7 +194,12 @@ export class ServiceCaller {
     if (place === true || place === undefined) return;
     if (place === false) {
       const why = new Error(`${bulkhead?.limit} calls to "${name}" are under way, and its queue is full`);
-      throw new CallError('RK_OVERLOADED', report, why);
+      throw new CallError(
+        'RK_OVERLOADED',
+        report,
+        why,
+        'Raise bulkhead.concurrency or bulkhead.queue, or give it a fallback',
+      );
     }
     const tooLate = (): Error =>
       new CallError('RK_CALL_TIMEOUT', report, new Error('its turn did not come in time'));

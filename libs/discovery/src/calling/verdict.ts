@@ -1,14 +1,16 @@
 import { patience } from '../timing/backoff.js';
 import type { Random } from '../timing/clock.js';
 import type { Outcome } from '../balancing/target-state.js';
-import { errorsWithin, isError, reasonOf } from '../errors/reason-of.js';
-import { MISDIRECTED } from './call-headers.js';
+import { chainOf, errorsWithin, reasonOf } from '../errors/reason-of.js';
+import { MISDIRECTED, SERVICE_HEADER } from './call-headers.js';
 import { isNotSent } from './not-sent.js';
 
-/** What an attempt came to: one of the two. */
+/** What an attempt came to: a value or an error. */
 export interface AttemptOutcome {
   readonly value?: unknown;
   readonly error?: unknown;
+  /** Of an HTTP answer. */
+  readonly status?: number | undefined;
 }
 
 /** What an HTTP response says of who gave it. */
@@ -32,8 +34,10 @@ export interface Verdict {
   /** Nobody listens there. */
   readonly isRefusal: boolean;
   readonly isMisdirected: boolean;
-  /** For how many milliseconds it asked to be left alone. */
+  /** For how many milliseconds it asked to be left alone, by everybody. */
   readonly leaveAlone: number | undefined;
+  /** For how many milliseconds this call is to wait before it goes there again. */
+  readonly retryAfter: number | undefined;
   readonly reason: string;
 }
 
@@ -60,25 +64,40 @@ const BROKEN: ReadonlySet<string> = new Set([
 const OVERLOADED: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /**
- * The default of `isFailure`: whether an attempt counts against its instance. Refused and broken connections do, timeouts,
- * and the answers 502, 503, 504 and 429; other answers do not, nor do errors that have nothing to do with a connection.
+ * The default of `isFailure`: refused and broken connections count against the instance, timeouts, and the answers 502, 503,
+ * 504 and 429; other answers do not, nor do errors that have nothing to do with a connection.
+ *
+ * @example
+ * ```ts
+ * isFailure: (outcome) => outcome.status === 500 || countsAsFailure(outcome),
+ * ```
  */
-export function countsAsFailure(error: unknown): boolean {
-  for (let at = error; isError(at); at = at.cause) {
-    const { code } = at as NodeJS.ErrnoException;
-    if (at instanceof AttemptTimeout) return true;
-    if (code !== undefined && OUR_OWN.has(code)) return false;
-    // HPE_: what it says is no HTTP.
-    if (code !== undefined && (BROKEN.has(code) || code.startsWith('HPE_'))) return true;
-    if (errorsWithin(at).some(countsAsFailure)) return true;
+export function countsAsFailure({ error, status }: AttemptOutcome): boolean {
+  return error === undefined ? status !== undefined && OVERLOADED.has(status) : isConnectionFailure(error);
+}
+
+function isConnectionFailure(error: unknown): boolean {
+  for (const at of chainOf(error)) {
+    const { code } = at as { code?: unknown };
+    if (at instanceof AttemptTimeout) return !at.wasCutShort;
+    if (typeof code === 'string') {
+      if (OUR_OWN.has(code)) return false;
+      // HPE_: what it says is no HTTP.
+      if (BROKEN.has(code) || code.startsWith('HPE_')) return true;
+    }
+    if (errorsWithin(at).some(isConnectionFailure)) return true;
   }
   return isNotSent(error);
 }
 
 /** The attempt had its time and did not end. */
 export class AttemptTimeout extends Error {
-  constructor(limitMs: number) {
+  /** It had less time than calls of its kind have, as its caller was about to give up: that says nothing of the instance. */
+  readonly wasCutShort: boolean;
+
+  constructor(limitMs: number, wasCutShort: boolean) {
     super(`no answer in ${Math.round(limitMs)} ms`);
+    this.wasCutShort = wasCutShort;
   }
 }
 
@@ -86,13 +105,14 @@ export type IsFailure = (outcome: AttemptOutcome) => boolean;
 
 export function judgeError(error: unknown, isFailure: IsFailure | undefined): Verdict {
   const notSent = isNotSent(error);
-  const isBad = isFailure ? isFailure({ error }) : countsAsFailure(error);
+  const isBad = (isFailure ?? countsAsFailure)({ error });
   return {
     outcome: isBad ? 'failure' : 'ignored',
     failure: notSent ? 'not sent' : isBad ? 'sent' : 'final',
     isRefusal: isBad && notSent,
     isMisdirected: false,
     leaveAlone: undefined,
+    retryAfter: undefined,
     reason: reasonOf(error),
   };
 }
@@ -103,6 +123,7 @@ const GOOD: Verdict = Object.freeze({
   isRefusal: false,
   isMisdirected: false,
   leaveAlone: undefined,
+  retryAfter: undefined,
   reason: '',
 });
 
@@ -113,20 +134,35 @@ export function judgeValue(
   random: Random,
 ): Verdict {
   const isMisdirected = answer?.status === MISDIRECTED && answer.isMisdirected;
-  const isBad = isMisdirected || (isFailure ? isFailure({ value }) : OVERLOADED.has(answer?.status ?? 200));
+  const isBad = isMisdirected || (isFailure ?? countsAsFailure)({ value, status: answer?.status });
   if (!isBad) return GOOD;
   const asked = retryAfterMs(answer?.retryAfter, Date.now());
+  const retryAfter = asked === undefined ? undefined : patience(asked, random);
   return {
     outcome: 'failure',
     failure: isMisdirected ? 'not sent' : 'sent',
     isRefusal: false,
     isMisdirected,
-    leaveAlone: asked === undefined ? undefined : patience(asked, random),
+    // A limit of rate may well be this very caller's, or its user's: the others go on.
+    leaveAlone: answer?.status === 503 ? retryAfter : undefined,
+    retryAfter,
     reason: isMisdirected
       ? 'it is another service now'
       : answer
         ? `status ${answer.status}`
         : 'an answer that counts as a failure',
+  };
+}
+
+/** What a `Response` of fetch says; undefined: it is none. */
+export function answerOf(value: unknown): Answer | undefined {
+  const { status, headers } = (value ?? {}) as { status?: unknown; headers?: { get?: unknown } };
+  if (typeof status !== 'number' || typeof headers?.get !== 'function') return undefined;
+  const { headers: told } = value as Response;
+  return {
+    status,
+    retryAfter: told.get('retry-after') ?? undefined,
+    isMisdirected: told.get(SERVICE_HEADER) !== null,
   };
 }
 

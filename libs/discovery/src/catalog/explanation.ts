@@ -30,6 +30,7 @@ export interface ExplainedInstance {
   readonly address: string;
   readonly status: InstanceStatus;
   readonly weight: number;
+  readonly zone: string | undefined;
   readonly datacenter: string;
   readonly node: string;
   readonly verdict: InstanceVerdict;
@@ -42,7 +43,7 @@ export interface ExplainedInstance {
 export interface InstanceCalls {
   /** Under way at the moment. */
   readonly inFlight: number;
-  /** Peak EWMA, in milliseconds; 0: nothing is known of late. */
+  /** Peak EWMA, in milliseconds, a failure counted as a second; 0: nothing is known of late. */
   readonly latency: number;
   /** Of late, 0 to 1. */
   readonly successRate: number;
@@ -79,8 +80,8 @@ function explainLeg({ legs, chosen, query, snapshot }: ServiceView, at: number):
   const leg = legs[at];
   const usable = new Set((snapshot ? usableInstances(snapshot, query) : []).map(instanceKey));
   return (leg?.watcher.snapshot?.instances ?? []).map((instance) => {
-    const { id, status, weight, datacenter, node } = instance;
-    const told = { id, address: hostAndPort(instance), status, weight, datacenter, node };
+    const { id, status, weight, zone, datacenter, node } = instance;
+    const told = { id, address: hostAndPort(instance), status, weight, zone, datacenter, node };
     if (!chosen.includes(at))
       return { ...told, verdict: 'other list', why: `${leg?.name} is not in use at present` };
     return {

@@ -17,6 +17,7 @@ import {
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { bounded } from '../timing/bounded.js';
 import type { Clock, Random } from '../timing/clock.js';
+import { outsideOfRequests } from '../timing/outside-of-requests.js';
 import { explainView, type ServiceExplanation } from './explanation.js';
 import type { InstanceProbe } from './instance-probe.js';
 import { OutageLog } from './outage-log.js';
@@ -164,6 +165,10 @@ export class ServiceCatalog {
     return since.length === 0 ? undefined : Math.round(this.#options.clock.now() - Math.min(...since));
   }
 
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** How many watches run. */
   get watches(): number {
     return this.#watches.size;
@@ -191,6 +196,11 @@ export class ServiceCatalog {
     if (known) return known.view;
     assertQuery(service, query);
     if (this.#closed) throw shutDown();
+    // The request that asks first is not the one for which the watch goes on.
+    return outsideOfRequests(() => this.#begin(key, service, query));
+  }
+
+  #begin(key: string, service: string, query: ServiceQuery): ServiceView {
     const { clock } = this.#options;
     const legs = this.#legs(service, query);
     const view = new ServiceView(

@@ -21,3 +21,11 @@ export function reasonOf(error: unknown): string {
   const [first] = errorsWithin(error);
   return first === undefined ? ((error as NodeJS.ErrnoException).code ?? error.name) : reasonOf(first);
 }
+
+const DEEPEST = 10;
+
+/** The error, its cause, the cause of that, and so on; some are their own cause. */
+export function* chainOf(error: unknown): Generator<Error> {
+  let at = error;
+  for (let depth = 0; depth < DEEPEST && isError(at); depth++, at = at.cause) yield at;
+}

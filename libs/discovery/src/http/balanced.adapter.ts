@@ -13,6 +13,7 @@ import type { FallbackOptions, TransportOptions } from '../calling/call-options.
 import type { AttemptContext } from '../calling/running-attempt.js';
 import type { ServiceCaller } from '../calling/service-caller.js';
 import type { Answer } from '../calling/verdict.js';
+import { given } from '../configuration/given.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { isError } from '../errors/reason-of.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
@@ -54,10 +55,10 @@ function callOptions(
   defaults: ServiceClientOptions,
   signal: AbortSignal,
 ): TransportOptions<AxiosResponse> & FallbackOptions<AxiosResponse> {
-  const { fallback, ...call } = config.call ?? {};
+  const { fallback, ...call } = given(config.call ?? {});
   return {
     idempotent: IDEMPOTENT.has((config.method ?? 'get').toUpperCase()),
-    ...defaults,
+    ...given(defaults),
     // axios's own timeout means the whole request, however many attempts; 0 means that it says nothing.
     ...(config.timeout ? { timeout: config.timeout, attemptTimeout: config.timeout } : {}),
     ...call,
@@ -66,7 +67,13 @@ function callOptions(
     answer,
     discard,
     ...(fallback
-      ? { fallback: async (error: Error) => instead(await fallback(asAxiosError(error, config)), config) }
+      ? {
+          fallback: async (error: Error, last?: AxiosResponse) => {
+            const told = last ? statusError(last) : asAxiosError(error, config);
+            if (error instanceof CallError) told.call = error.call;
+            return instead(await fallback(told), config);
+          },
+        }
       : {}),
   };
 }
@@ -119,14 +126,19 @@ function relativePath(service: string, config: InternalAxiosRequestConfig): stri
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-function validated<T extends Awaited<ReturnType<AxiosAdapter>>>(response: T): T {
-  const { config, status, call } = response;
+function validated<T extends AxiosResponse>(response: T): T {
+  const { config, status } = response;
   if (!config.validateStatus || config.validateStatus(status)) return response;
+  throw statusError(response);
+}
+
+function statusError(response: AxiosResponse): AxiosError {
+  const { config, status, call } = response;
   const code = status >= 500 ? AxiosError.ERR_BAD_RESPONSE : AxiosError.ERR_BAD_REQUEST;
   const message = `Request failed with status code ${status}`;
   const error = new AxiosError(message, code, config, response.request, response);
   if (call) error.call = call;
-  throw error;
+  return error;
 }
 
 function asAxiosError(error: unknown, config: InternalAxiosRequestConfig): AxiosError {

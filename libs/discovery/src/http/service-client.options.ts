@@ -9,7 +9,7 @@ export type ServiceClientOptions = CallDefaults & Pick<CallOptions, 'query' | 'i
 
 /** How one request is made: what stands here goes before the client's defaults. */
 export type ServiceRequestOptions = ServiceClientOptions &
-  Pick<CallOptions, 'hashKey' | 'isFailure'> & {
+  Pick<CallOptions, 'hashKey'> & {
     /** The data to answer with when the call failed for good, was refused, or could not be made. */
     fallback?: (error: AxiosError) => unknown;
   };

@@ -22,7 +22,7 @@ export const sendOverUndici: Transport = async ({
   let method = (config.method ?? 'get').toUpperCase();
   let body = requestBody(config);
   let headers = { ...requestHeaders(config), ...own };
-  let dispatcher = connections.to(origin);
+  let isOwn = true;
   for (let redirects = 0; ; redirects++) {
     try {
       const answer = await request(url, {
@@ -33,7 +33,8 @@ export const sendOverUndici: Transport = async ({
         // The caller's timers bound every attempt; undici's own would be second, hidden ones.
         headersTimeout: 0,
         bodyTimeout: 0,
-        dispatcher,
+        // Asked for each time: the instance may have left since.
+        dispatcher: isOwn ? connections.to(origin) : connections.toOthers,
       });
       const next =
         most === 0 ? undefined : redirected(answer.statusCode, answer.headers.location, url, method);
@@ -65,7 +66,7 @@ export const sendOverUndici: Transport = async ({
       }
       if (!next.keepsCredentials) {
         headers = without(headers, [...CREDENTIALS, ...Object.keys(own)]);
-        dispatcher = connections.toOthers;
+        isOwn = false;
       }
     } catch (error) {
       throw redirects > 0 ? markSent(error) : error;
@@ -80,7 +81,7 @@ function without(headers: Headers, names: readonly string[]): Headers {
 }
 
 const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language'];
-const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization'];
+const CREDENTIALS = ['host', 'authorization', 'cookie', 'proxy-authorization'];
 
 /** As Node's own client gives them, and so axios: repeated ones in one text, but for cookies. */
 function responseHeaders(headers: Dispatcher.ResponseData['headers']): AxiosHeaders {

@@ -1,4 +1,5 @@
 import { isError } from '../errors/reason-of.js';
+import { outsideOfRequests } from './outside-of-requests.js';
 
 /** Time, passed in wherever something waits, so that tests need no sleeping. */
 export interface Clock {
@@ -11,7 +12,8 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (milliseconds, callback) => {
-    const timer = setTimeout(callback, milliseconds);
+    // Whoever sets a timer for many, as for a watch or the wheel of deadlines, does not lend it his request's context.
+    const timer = outsideOfRequests(() => setTimeout(callback, milliseconds));
     return () => clearTimeout(timer);
   },
 };

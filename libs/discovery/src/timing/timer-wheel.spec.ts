@@ -37,6 +37,15 @@ describe('TimerWheel', () => {
     expect([clock.pending, wheel.size]).toEqual([0, 0]);
   });
 
+  it('lets one that throws harm none of the others', async () => {
+    wheel.after(10, () => {
+      throw new Error('mine');
+    });
+    set('second', 10);
+    await expect(clock.advance(20)).rejects.toThrow('mine');
+    expect(fired).toEqual(['second']);
+  });
+
   it('lets one that fires cancel another that is due as well, and set a new one', async () => {
     wheel.after(10, () => {
       fired.push('first');

@@ -31,7 +31,7 @@ const TICK_MS = 10;
 
 /**
  * Deadlines of many calls at the cost of one timer: nearly all of them are cancelled, so setting and cancelling has to be
- * cheap, and being late by up to 10 ms does not matter. Never early.
+ * cheap, and being late by up to 10 ms does not matter. Early by a millisecond at most, as timers of Node are.
  * Source of the idea: Varghese, Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987; a slot for each 10 ms in use.
  */
 export class TimerWheel {
@@ -91,11 +91,18 @@ export class TimerWheel {
       else next = Math.min(next, tick);
     }
     if (next < Infinity) this.#arm(next);
+    const thrown: unknown[] = [];
     for (const entry of due.sort((a, b) => a.at - b.at)) {
       const { callback } = entry;
       // One that is due may have cancelled the next.
       entry.cancel();
-      callback?.();
+      try {
+        callback?.();
+      } catch (error) {
+        // The others are due all the same; they are on no list any more.
+        thrown.push(error);
+      }
     }
+    if (thrown.length > 0) throw thrown[0];
   }
 }
