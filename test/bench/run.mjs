@@ -12,7 +12,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 const [what] = process.argv.slice(2);
 if (what !== 'pick') {
-  console.error(`${what ?? 'nothing'}: no benchmark; there is: pick`);
+  console.error(`${what === undefined ? '' : `${what}: no benchmark. `}npm run bench -- pick`);
   process.exit(2);
 }
 if (!existsSync(here('peers/node_modules'))) {

@@ -8,6 +8,7 @@ import { summarize } from './summary.js';
 
 const SEED = Number(process.env.ROOKERY_SEED ?? 20_251_121);
 const DRAWN_TO = 'test/simulation/simulation.svg';
+const PART_DRAWN_TO = '.cache/simulation.svg';
 const COMPARED: readonly StrategyName[] = ['p2c-ewma', 'least-requests', 'round-robin', 'random'];
 
 const asked = process.argv.slice(2);
@@ -16,8 +17,10 @@ const unknown = asked.filter(
     !SCENARIOS.some((scenario) => scenario.name === name) && !STRATEGY_NAMES.some((known) => known === name),
 );
 if (unknown.length > 0) {
-  const known = [...SCENARIOS.map(({ name }) => name), ...STRATEGY_NAMES].join(', ');
-  process.stderr.write(`${unknown.join(', ')}: neither a scenario nor a strategy; known are ${known}\n`);
+  process.stderr.write(
+    `${unknown.join(', ')}: neither a scenario nor a strategy\n` +
+      `scenarios: ${SCENARIOS.map(({ name }) => name).join(', ')}\nstrategies: ${STRATEGY_NAMES.join(', ')}\n`,
+  );
   process.exit(2);
 }
 const scenarios = SCENARIOS.filter(({ name }) => asked.includes(name));
@@ -45,5 +48,9 @@ for (const scenario of scenarios.length > 0 ? scenarios : SCENARIOS) {
   }
   drawn.push({ scenario, runs });
 }
-writeFileSync(DRAWN_TO, chart(drawn));
-process.stdout.write(`\ndrawn: ${DRAWN_TO}\n`);
+// What is in the README is the whole of it.
+const drawnTo = asked.length > 0 ? PART_DRAWN_TO : DRAWN_TO;
+writeFileSync(drawnTo, chart(drawn));
+process.stdout.write(
+  `\nspread: the largest share of an instance, of what is fair; at the watched: attempts at those that something happens to\ndrawn: ${drawnTo}\n`,
+);

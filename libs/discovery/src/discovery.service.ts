@@ -58,7 +58,7 @@ export class DiscoveryService {
   }
 
   /**
-   * Picks an instance as a call would; it takes the balancer's turn.
+   * Picks an instance as a call would; it takes the balancer's turn. With the strategies that know keys, by `hashKey`.
    *
    * @throws DiscoveryError `RK_NO_INSTANCES`, or `RK_REGISTRY_UNREACHABLE` when there has never been a list
    */
@@ -86,14 +86,12 @@ export class DiscoveryService {
    *
    * @example
    * ```ts
-   * const book = await this.discovery.call(
+   * const response = await this.discovery.call(
    *   'inventory',
-   *   async ({ address, port }, signal, { headers }) => {
-   *     const response = await fetch(`http://${address}:${port}/books/1`, { signal, headers });
-   *     return response.json();
-   *   },
-   *   { idempotent: true, fallback: () => undefined },
+   *   ({ address, port }, signal, { headers }) => fetch(`http://${address}:${port}/books/1`, { signal, headers }),
+   *   { idempotent: true },
    * );
+   * const book = await response.json(); // a Response is read as HTTP: 503 was asked for again elsewhere
    * ```
    * @throws CallError with every attempt: `RK_CALL_FAILED`, `RK_CALL_TIMEOUT`; `RK_CIRCUIT_OPEN`, `RK_OVERLOADED` without one
    * @throws DiscoveryError `RK_NO_INSTANCES`, or `RK_REGISTRY_UNREACHABLE` when there has never been a list

@@ -225,6 +225,14 @@ describe('TargetPool', () => {
     expect(pool.pick('round-robin', request)).toBeUndefined();
   });
 
+  it('F34 finds within a second that those are well again whom it could not eject', async () => {
+    for (let round = 0; round < 6; round++) for (let n = 0; n < 4; n++) call(find(n), 'failure');
+    call(find(3), 'success');
+    expect(new Set(picks(8))).toEqual(new Set(['i3']));
+    await clock.advance(1_000);
+    expect(new Set(picks(8)).size).toBe(4);
+  });
+
   it('leaves alone who asks for it though he cannot be ejected, unless all have asked', async () => {
     for (let n = 0; n < 3; n++) pool.leaveAlone(find(n), 'it asked', 3_000);
     expect(types()).toEqual(['instance.ejected', 'instance.ejected']);

@@ -59,8 +59,12 @@ const STALE_MS = 5_000;
 const CALLS_PER_LOOK = 400;
 const MOST_LOOKS = 5;
 const MOST_STRATEGIES = 50;
-/** Who failed so often in a row gets no call that somebody else can take, and no retry at all. */
+/**
+ * Who failed so often in a row, and within the last second, gets no call that somebody else can take, and no retry at all. Once
+ * a second one call finds out: not all of them are ejected, and those come back by it.
+ */
 const HOPELESS_AFTER = 5;
+const HOPELESS_FOR_MS = 1_000;
 /** Consul takes no more either. */
 const HEAVIEST = 65_535;
 const MOST_PICKS = 4;
@@ -176,13 +180,15 @@ export class TargetPool {
           return picked;
       }
     }
+    const { tried, attempt } = request;
     const isFit = (target: TargetState): boolean => this.#isFit(target, request, now);
-    const isNew = ({ consecutiveFailures }: TargetState): boolean => consecutiveFailures < HOPELESS_AFTER;
-    const { tried } = request;
+    // A call has to go somewhere; a retry has not.
+    const isLeft = (target: TargetState): boolean =>
+      !tried.has(target) && (attempt === 0 || !this.#isHopeless(target));
     return (
       this.#anyOf(this.#active, isFit) ??
-      this.#anyOf(this.#active, (target) => !tried.has(target) && (request.attempt === 0 || isNew(target))) ??
-      this.#anyOf(this.#usable, (target) => !tried.has(target) && (request.attempt === 0 || isNew(target)))
+      this.#anyOf(this.#active, isLeft) ??
+      this.#anyOf(this.#usable, isLeft)
     );
   }
 
@@ -191,9 +197,12 @@ export class TargetPool {
    * no reason to send them calls while there is somebody else.
    */
   #isFit(target: TargetState, { tried }: PickRequest, now: number | undefined): boolean {
-    if (tried.has(target)) return false;
-    const isHopeless = !this.#isPanic && target.consecutiveFailures >= HOPELESS_AFTER;
-    return !isHopeless && !(now !== undefined && target.leaveAloneUntil > now);
+    if (tried.has(target) || (now !== undefined && target.leaveAloneUntil > now)) return false;
+    return this.#isPanic || !this.#isHopeless(target);
+  }
+
+  #isHopeless({ consecutiveFailures, failedAt }: TargetState): boolean {
+    return consecutiveFailures >= HOPELESS_AFTER && this.#options.clock.now() - failedAt < HOPELESS_FOR_MS;
   }
 
   /** An attempt begins; `report` is to follow. */

@@ -37,6 +37,7 @@ export class TargetState implements Target {
   /** Of these, the ones in which nothing could be sent. */
   consecutiveRefusals = 0;
   failingSince = 0;
+  failedAt = -Infinity;
   lastSuccessAt = -Infinity;
   /** It asked for it, whether it could be ejected for that or not. */
   leaveAloneUntil = -Infinity;
@@ -93,6 +94,7 @@ export class TargetState implements Target {
       return;
     }
     this.failures++;
+    this.failedAt = now;
     if (this.consecutiveFailures++ === 0) this.failingSince = now;
     if (isRefusal) this.consecutiveRefusals++;
   }
