@@ -71,6 +71,8 @@ process.send({
   parseMs: Math.min(...parses),
   answerBytes: text.length,
   stallMs: delay.max / 1e6,
+  // A change that stalls does so each time, of which there are more than ten; what others do on the machine is rarer.
+  usualStallMs: delay.percentile(99.7) / 1e6,
   cpuMsPerMinute: ((used.user + used.system) / 1000) * (60_000 / forMs),
   changes,
 });
