@@ -35,7 +35,7 @@ describe('the simulation', () => {
   it('is the same for the same seed', async () => {
     const scenario = { ...THREE, durationMs: 2 * SECOND };
     expect(await run(scenario)).toEqual(await run(scenario));
-  });
+  }, 60_000);
 
   it('F33 one of three answers 100 ms late: nearly nobody notices, and it has its share again 15 s after it recovered', async () => {
     const slow: Scenario = {
@@ -58,7 +58,7 @@ describe('the simulation', () => {
     expect(oursP99).toBeLessThanOrEqual(1.5 * wellP99);
     expect(oursP99).toBeLessThanOrEqual(inTurnP99 / 10);
     expect(back).toBeGreaterThan(0.25);
-  }, 60_000);
+  }, 240_000);
 
   it('F33 one of three fails at once: it gets at most half a per cent after a second, and no call fails', async () => {
     const failing: Scenario = {
@@ -76,7 +76,7 @@ describe('the simulation', () => {
     expect(share).toBeLessThanOrEqual(0.005);
     expect(failed).toBe(0);
     expect(amplification).toBeLessThan(1.01);
-  }, 60_000);
+  }, 240_000);
 
   it('F34 all fail for ten seconds: no storm, and all is well at once when they are back', async () => {
     const outage = named('outage');
@@ -91,7 +91,7 @@ describe('the simulation', () => {
       expect(amplification).toBeLessThanOrEqual(1.2);
       expect(after.filter(({ failed }) => failed)).toEqual([]);
     }
-  }, 60_000);
+  }, 240_000);
 
   it('F35 ten clients, ten instances: nobody gets more than twice his share', async () => {
     const spreads: string[] = [];
@@ -101,7 +101,7 @@ describe('the simulation', () => {
       expect(spread).toBeLessThan(2);
     }
     figure('F35', `the largest share of ten instances, of what is fair: ${spreads.join(', ')}`);
-  }, 60_000);
+  }, 240_000);
 
   it('F36 zones of 1, 9 and 9 instances with as many clients each: no host gets more than 1.5 times the mean', async () => {
     const zones = named('zones');
@@ -111,7 +111,7 @@ describe('the simulation', () => {
     figure('F36', `the busiest host has ${(Math.max(...counts) / mean).toFixed(2)} times the mean`);
     expect(counts).toHaveLength(19);
     expect(Math.max(...counts) / mean).toBeLessThan(1.5);
-  }, 60_000);
+  }, 240_000);
 
   it('is drawn, all of it', async () => {
     const scenario = { ...THREE, durationMs: 3 * SECOND, story: 'a < b & c' };
