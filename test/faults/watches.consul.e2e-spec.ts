@@ -3,9 +3,8 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
-import { ConsulAgent, eventually, figure, median } from '@rookery/test-support';
+import { ConsulAgent, eventually, figure, median, seededRandom } from '@rookery/test-support';
 import { FaultProxy, type Fault } from './fault-proxy.js';
-import { seededRandom } from './seeded-random.js';
 import { putInstance, removeInstance, startWatching, type WatchingApp } from './watching-app.js';
 
 /** Ten minutes with `npm run faults`; less where all tests run. */

@@ -1,3 +1,4 @@
+import { seededRandom } from '@rookery/test-support';
 import { ServiceCatalog } from '../../libs/discovery/dist/catalog/service-catalog.js';
 import { ServiceCaller } from '../../libs/discovery/dist/calling/service-caller.js';
 import type { ClientsOptions } from '../../libs/discovery/dist/calling/client-options.js';
@@ -137,15 +138,4 @@ export async function simulate(
   for (const { caller } of callers) caller.close();
   await Promise.all(callers.map(({ catalog }) => catalog.close()));
   return calls;
-}
-
-/** The same for the same seed. Source: "mulberry32" of Tommy Ettinger, in the public domain. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

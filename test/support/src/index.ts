@@ -11,5 +11,6 @@ export { consulVersion, findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
 export { freePorts } from './free-ports.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { RecordingLogger } from './recording-logger.js';
+export { seededRandom } from './seeded-random.js';
 export { startTestConsul, TEST_CONSUL_VARIABLE } from './test-consul.js';
 export type { TestConsul, TestConsulOptions } from './test-consul.js';

@@ -210,9 +210,7 @@ export class EjectionWard {
   }
 
   #renew(target: TargetState, reason: string): void {
-    this.#ejected.delete(target);
-    this.#onProbation.delete(target);
-    target.ejection = undefined;
+    this.discharge(target);
     this.eject(target, `the call that was to prove it well failed: ${reason}`);
   }
 

@@ -1,8 +1,5 @@
-import type { Random } from '../timing/clock.js';
-import { LoadBalancer, type Target } from './load-balancer.js';
-import { betterOfTwo } from './two-choices.js';
-import { WeightedDraw } from './weighted-draw.js';
-import { Xorshift } from './xorshift.js';
+import type { Target } from './load-balancer.js';
+import { TwoChoicesBalancer } from './two-choices.balancer.js';
 
 /** More than any latency: of whom nothing is known gets one call, and no second one before that is answered. */
 const UNKNOWN_AND_BUSY = 1e9;
@@ -12,21 +9,9 @@ const UNKNOWN_AND_BUSY = 1e9;
  * Source: the `p2cPeakEwma` balancer of Twitter's Finagle. There as here an instance of which nothing is known is not one
  * that answers in no time: it gets one call. That a failure counts as a slow answer is `TargetState`'s doing.
  */
-export class PeakEwmaBalancer extends LoadBalancer {
-  readonly #draw: WeightedDraw;
-
-  constructor(random: Random) {
-    super();
-    this.#draw = new WeightedDraw(new Xorshift(random));
+export class PeakEwmaBalancer extends TwoChoicesBalancer {
+  protected override loadOf({ latency, inFlight }: Target, weight: number): number {
+    if (latency === 0) return inFlight === 0 ? 0 : UNKNOWN_AND_BUSY + inFlight;
+    return latency * (inFlight / weight + 1);
   }
-
-  override pick(targets: readonly Target[]): Target | undefined {
-    return betterOfTwo(targets, this.#draw, load);
-  }
-}
-
-function load(target: Target, draw: WeightedDraw): number {
-  const { latency, inFlight } = target;
-  if (latency === 0) return inFlight === 0 ? 0 : UNKNOWN_AND_BUSY + inFlight;
-  return latency * (inFlight / draw.relative(target) + 1);
 }

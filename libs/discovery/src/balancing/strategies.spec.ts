@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { freezeInstance } from '../registry/service-instance.js';
+import { InMemoryRegistry } from '../registry/in-memory-registry.js';
 import type { Target } from './load-balancer.js';
 import { createBalancer, STRATEGY_NAMES, type StrategyName } from './strategies.js';
 import { TargetState } from './target-state.js';
@@ -14,20 +14,7 @@ function seeded(seed = 1): () => number {
 }
 
 function target(n: number, weight = 1): TargetState {
-  const instance = freezeInstance({
-    id: `i${n}`,
-    service: 's',
-    address: '10.0.0.1',
-    port: 1_000 + n,
-    secure: false,
-    tags: [],
-    meta: {},
-    status: 'passing',
-    weight,
-    zone: undefined,
-    node: 'n',
-    datacenter: 'dc1',
-  });
+  const instance = new InMemoryRegistry().put({ service: 's', id: `i${n}`, port: 1_000 + n, weight });
   const state = new TargetState(instance, -Infinity, 0);
   state.weight = weight;
   return state;

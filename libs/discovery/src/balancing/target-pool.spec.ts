@@ -5,7 +5,8 @@ import { createSnapshot, type ServiceSnapshot } from '../catalog/service-snapsho
 import { NO_DIFFERENCE } from '../catalog/list-difference.js';
 import type { Sighting } from '../catalog/list-belief.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
-import { freezeInstance, type ServiceInstance } from '../registry/service-instance.js';
+import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
 import { EJECTION_DEFAULTS } from './ejection.js';
 import { LoadBalancer, type Target } from './load-balancer.js';
 import type { Strategy } from './strategies.js';
@@ -13,21 +14,7 @@ import { TargetPool, type PoolOptions } from './target-pool.js';
 import type { TargetState } from './target-state.js';
 
 function instance(n: number, more: Partial<ServiceInstance> = {}): ServiceInstance {
-  return freezeInstance({
-    id: `i${n}`,
-    service: 's',
-    address: '10.0.0.1',
-    port: 1_000 + n,
-    secure: false,
-    tags: [],
-    meta: {},
-    status: 'passing',
-    weight: 1,
-    zone: undefined,
-    node: 'n',
-    datacenter: 'dc1',
-    ...more,
-  });
+  return new InMemoryRegistry().put({ service: 's', id: `i${n}`, port: 1_000 + n, node: 'n', ...more });
 }
 
 function listOf(instances: readonly ServiceInstance[]): ServiceSnapshot {

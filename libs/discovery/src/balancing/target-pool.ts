@@ -98,7 +98,6 @@ export class TargetPool {
   #ticks = 0;
   #picks = 0;
   #picksAtLook = 0;
-  #isPanic = false;
   #isClosed = false;
 
   constructor(service: string, query: ServiceQuery | undefined, options: PoolOptions) {
@@ -121,7 +120,7 @@ export class TargetPool {
   }
 
   get isPanic(): boolean {
-    return this.#isPanic;
+    return this.#ward.isPanic;
   }
 
   /** What is known of an instance. */
@@ -198,7 +197,7 @@ export class TargetPool {
    */
   #isFit(target: TargetState, { tried }: PickRequest, now: number | undefined): boolean {
     if (tried.has(target) || (now !== undefined && target.leaveAloneUntil > now)) return false;
-    return this.#isPanic || !this.#isHopeless(target);
+    return this.isPanic || !this.#isHopeless(target);
   }
 
   #isHopeless({ consecutiveFailures, failedAt }: TargetState): boolean {
@@ -261,8 +260,7 @@ export class TargetPool {
       const share = this.#options.slowStart ? slowStartShare(now - target.joinedAt) : 1;
       target.weight = Math.min(target.instance.weight, HEAVIEST) * share;
     }
-    this.#isPanic = this.#ward.isPanic;
-    const wellBehaved = this.#isPanic ? this.#usable : this.#usable.filter(({ ejection }) => !ejection);
+    const wellBehaved = this.isPanic ? this.#usable : this.#usable.filter(({ ejection }) => !ejection);
     const weighty = wellBehaved.filter(({ weight }) => weight > 0);
     // Where nobody weighs anything, all weigh the same.
     if (weighty.length === 0) for (const target of wellBehaved) target.weight = 1;
@@ -272,7 +270,7 @@ export class TargetPool {
   }
 
   #byZone(): readonly Group[] {
-    const own = this.#isPanic ? undefined : this.#options.zone;
+    const own = this.isPanic ? undefined : this.#options.zone;
     const everybody = { targets: Object.freeze(subsetOf(this.#active)), upTo: WHOLE, zone: '' };
     if (own === undefined) return [everybody];
     const zones = groupByZone(this.#active);

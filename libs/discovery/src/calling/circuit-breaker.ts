@@ -13,9 +13,7 @@ export interface CircuitBreakerRules {
 const BUCKETS = 10;
 
 /** Tells calls apart by when they were admitted. */
-export interface Ticket {
-  readonly generation: number;
-}
+export type Ticket = symbol;
 
 /**
  * Refuses calls to a service while nearly all of them fail: whoever waits for a fallback has it at once, and the service
@@ -31,7 +29,7 @@ export class CircuitBreaker {
   #bucketEndsAt: number;
   #openUntil: number | undefined;
   /** Of all calls while it is closed; another one after it was open. */
-  #ticket: Ticket = { generation: 0 };
+  #ticket: Ticket = Symbol('closed');
   #trial: Ticket | undefined;
 
   constructor(clock: Clock, rules: CircuitBreakerRules) {
@@ -48,7 +46,7 @@ export class CircuitBreaker {
   admit(): Ticket | undefined {
     if (this.#openUntil === undefined) return this.#ticket;
     if (this.#trial || this.#clock.now() < this.#openUntil) return undefined;
-    this.#trial = { generation: this.#ticket.generation };
+    this.#trial = Symbol('trial');
     return this.#trial;
   }
 
@@ -81,7 +79,7 @@ export class CircuitBreaker {
       return undefined;
     }
     this.#openUntil = undefined;
-    this.#ticket = { generation: this.#ticket.generation + 1 };
+    this.#ticket = Symbol('closed');
     this.#calls.fill(0);
     this.#failures.fill(0);
     return 'closed';

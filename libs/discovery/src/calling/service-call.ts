@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { PickRequest, TargetPool } from '../balancing/target-pool.js';
-import type { TargetState } from '../balancing/target-state.js';
+import type { Outcome, TargetState } from '../balancing/target-state.js';
 import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { describeQuery, isNarrowing, type ServiceQuery } from '../registry/service-query.js';
@@ -32,6 +32,7 @@ export class ServiceCall<T> {
   readonly #tried = new Set<TargetState>();
   readonly #running = new Set<RunningAttempt<T>>();
   #begun = 0;
+  #outcome: Outcome | undefined;
 
   constructor(
     service: CalledService,
@@ -48,6 +49,12 @@ export class ServiceCall<T> {
     this.#deadline = deadline;
     this.#tools = tools;
     this.report = { service: service.name, attempts: this.#attempts };
+  }
+
+  /** Whether it counts against the service; undefined: it says nothing of it. */
+  get hasFailed(): boolean | undefined {
+    if (this.#outcome === undefined || this.#outcome === 'ignored') return undefined;
+    return this.#outcome === 'failure';
   }
 
   /**
@@ -107,6 +114,7 @@ export class ServiceCall<T> {
 
   /** A failed answer is an answer: what to make of it is the business of whoever reads it. */
   #end(end: AttemptEnd<T>): AttemptEnd<T> {
+    this.#outcome = end.verdict.outcome;
     if (end.hasValue) return end;
     const code = end.error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED';
     throw new CallError(code, this.report, end.error);

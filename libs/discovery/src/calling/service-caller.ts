@@ -18,7 +18,6 @@ import { evict } from './evict.js';
 import { incomingCall } from './incoming-call.js';
 import type { Attempt, AttemptEnd, CallTools } from './running-attempt.js';
 import { noInstances, ServiceCall } from './service-call.js';
-import { judgeError } from './verdict.js';
 
 export interface CallResult<T> {
   readonly value: T;
@@ -145,25 +144,13 @@ export class ServiceCaller {
       );
     }
     let startedAt: number | undefined;
-    // Undefined: it says nothing of the service.
-    let hasFailed: boolean | undefined;
     try {
       if (bulkhead) await this.#enter(called, call, options.signal, deadline);
       startedAt = this.#options.clock.now();
       budget.deposit();
-      const end = await call.run();
-      hasFailed = end.verdict.outcome === 'failure';
-      return end;
-    } catch (error) {
-      const wasTried = error instanceof CallError && error.call.attempts.length > 0;
-      if (
-        wasTried &&
-        !options.signal?.aborted &&
-        judgeError(error.cause, options.isFailure ?? called.settings.call.isFailure).outcome === 'failure'
-      )
-        hasFailed = true;
-      throw error;
+      return await call.run();
     } finally {
+      const { hasFailed } = call;
       if (startedAt !== undefined) {
         const tookMs = hasFailed === undefined ? undefined : this.#options.clock.now() - startedAt;
         bulkhead?.exit(tookMs, hasFailed);
