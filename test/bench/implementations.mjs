@@ -2,10 +2,10 @@
 // their own code drives them.
 import { createRequire } from 'node:module';
 import { createSnapshot } from '../../libs/discovery/dist/catalog/service-snapshot.js';
-import { EJECTION_DEFAULTS } from '../../libs/discovery/dist/balancing/ejection.js';
-import { createBalancer, STRATEGY_NAMES } from '../../libs/discovery/dist/balancing/strategies.js';
+import { EJECTION_DEFAULTS } from '../../libs/discovery/dist/balancing/outliers/outlier-rules.js';
+import { createBalancer, STRATEGY_NAMES } from '../../libs/discovery/dist/balancing/strategies/strategies.js';
 import { TargetPool } from '../../libs/discovery/dist/balancing/target-pool.js';
-import { TargetState } from '../../libs/discovery/dist/balancing/target-state.js';
+import { TargetState } from '../../libs/discovery/dist/balancing/target/tracked-target.js';
 
 const peers = createRequire(new URL('./peers/package.json', import.meta.url));
 

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { FakeClock } from '@rookery/test-support';
 import { InstanceReader } from '../../libs/consul/dist/registry/instance-reader.js';
 import { ServiceCatalog } from '../../libs/discovery/dist/catalog/service-catalog.js';
-import { Reachability } from '../../libs/discovery/dist/registry/reachability.js';
+import { Reachability } from '../../libs/discovery/dist/registry/reconnect-signal.js';
 import { InstanceSource } from '../../libs/discovery/dist/registry/instance-source.js';
 
 const { changes, size } = JSON.parse(process.env.CHURN ?? '{}');

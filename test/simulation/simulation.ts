@@ -1,9 +1,9 @@
 import { seededRandom } from '@rookery/test-support';
 import { ServiceCatalog } from '../../libs/discovery/dist/catalog/service-catalog.js';
 import { ServiceCaller } from '../../libs/discovery/dist/calling/service-caller.js';
-import type { ClientsOptions } from '../../libs/discovery/dist/calling/client-options.js';
-import { InMemoryRegistry } from '../../libs/discovery/dist/registry/in-memory-registry.js';
-import { Reachability } from '../../libs/discovery/dist/registry/reachability.js';
+import type { ClientsOptions } from '../../libs/discovery/dist/calling/options/client-options.js';
+import { InMemoryRegistry } from '../../libs/discovery/dist/testing/in-memory.registry.js';
+import { Reachability } from '../../libs/discovery/dist/registry/reconnect-signal.js';
 import { SimulatedInstance, type Behaviour, type InstanceModel } from './simulated-instance.js';
 import { VirtualClock } from './virtual-clock.js';
 

@@ -10,8 +10,8 @@ export type {
 
 export { ConsulClient } from './client/consul-client.js';
 export { ConsulError } from './client/consul-error.js';
-export { nextIndex } from './client/consul-answer.js';
-export type { ConsulAnswer } from './client/consul-answer.js';
+export { nextIndex } from './client/consul-response.js';
+export type { ConsulAnswer } from './client/consul-response.js';
 export type { AgentOptions, AgentTlsOptions } from './client/agent-options.js';
 export type { TokenProvider } from './client/token-source.js';
 export type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from './client/request-options.js';

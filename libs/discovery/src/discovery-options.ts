@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { clientsOptionsSchema, type ClientsOptions } from './calling/client-options.js';
+import { clientsOptionsSchema, type ClientsOptions } from './calling/options/client-options.js';
 import { type Duration } from './configuration/duration.js';
 import { durationSchema, text } from './configuration/validate-options.js';
 import type { HealthDetails } from './health/health-routes.js';
 import { InstanceSource } from './registry/instance-source.js';
-import { serviceOptionsSchema, type ServiceOptions } from './registration/service-options.js';
+import { serviceOptionsSchema, type ServiceOptions } from './registration/options/service-options.js';
 
 /** The options that are the same for every registry. */
 export interface DiscoveryOptions {

@@ -20,10 +20,10 @@ import {
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { withCalls } from './calling/call-explanation.js';
 import { ServiceCaller } from './calling/service-caller.js';
-import { probeInstance } from './catalog/instance-probe.js';
+import { probeInstance } from './registry/instance-probe.js';
 import { ServiceCatalog } from './catalog/service-catalog.js';
 import { SnapshotStore } from './catalog/snapshot-store.js';
-import { tellOperator } from './catalog/tell-operator.js';
+import { tellOperator } from './events/event-logger.js';
 import { toMilliseconds } from './configuration/duration.js';
 import type { DiscoveryOptions } from './discovery-options.js';
 import { DiscoveryService } from './discovery.service.js';
@@ -42,11 +42,11 @@ import { callerZones } from './calling/caller-zones.js';
 import type { ServiceExplanation } from './catalog/explanation.js';
 import { DeadlineInterceptor } from './receiving/deadline.interceptor.js';
 import { receiveCall } from './receiving/receive-call.js';
-import { AppServers } from './registration/app-servers.js';
+import { AppServers } from './registration/location/app-servers.js';
 import { DEFAULT_HEALTH_PATH, registrationOptions } from './registration-defaults.js';
 import { RegistrationService } from './registration/registration.service.js';
-import type { ServiceOptions } from './registration/service-options.js';
-import { Reachability } from './registry/reachability.js';
+import type { ServiceOptions } from './registration/options/service-options.js';
+import { Reachability } from './registry/reconnect-signal.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { systemClock } from './timing/clock.js';
 

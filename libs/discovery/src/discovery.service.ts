@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import type { CallOptions, FallbackOptions } from './calling/call-options.js';
+import type { CallOptions, FallbackOptions } from './calling/options/call-options.js';
 import { withCalls } from './calling/call-explanation.js';
 import type { Attempt } from './calling/running-attempt.js';
 import { ServiceCaller } from './calling/service-caller.js';

@@ -12,17 +12,17 @@ export type {
 export { DiscoveryService } from './discovery.service.js';
 
 export { DiscoveryError } from './errors/discovery-error.js';
-export { reasonOf } from './errors/reason-of.js';
+export { reasonOf } from './errors/error-message.js';
 export type { DiscoveryErrorCode, DiscoveryErrorDetails } from './errors/discovery-error.js';
 export { freezeInstance, hostAndPort, instanceKey, originOf } from './registry/service-instance.js';
 export type { InstanceStatus, ServiceInstance } from './registry/service-instance.js';
 export type { FailoverOptions, ServiceQuery, SourceQuery } from './registry/service-query.js';
 export { InstanceSource } from './registry/instance-source.js';
 export type { ConnectionUse, InstanceList, ListSource } from './registry/instance-source.js';
-export { StaticRegistry } from './registry/static.registry.js';
-export type { StaticInstance, StaticServices } from './registry/static.registry.js';
-export { DnsRegistry } from './registry/dns.registry.js';
-export type { DnsRegistryOptions } from './registry/dns.registry.js';
+export { StaticRegistry } from './registry/static.source.js';
+export type { StaticInstance, StaticServices } from './registry/static.source.js';
+export { DnsRegistry } from './registry/dns.source.js';
+export type { DnsRegistryOptions } from './registry/dns.source.js';
 export type {
   AliasCheck,
   CheckStatus,
@@ -39,7 +39,7 @@ export type {
 export { ServiceRegistry } from './registry/service-registry.js';
 export type { WorkerReporter, WorkerReporterSource } from './registry/worker-reporter.js';
 export type { RegistrationChange } from './registry/service-registry.js';
-export { InMemoryRegistry } from './registry/in-memory-registry.js';
+export { InMemoryRegistry } from './testing/in-memory.registry.js';
 
 export { formatDuration, parseDuration, toMilliseconds } from './configuration/duration.js';
 export type { Duration } from './configuration/duration.js';
@@ -52,14 +52,14 @@ export {
 } from './configuration/validate-options.js';
 export type { OptionMistake } from './configuration/validate-options.js';
 
-export { abortable } from './timing/bounded.js';
+export { abortable } from './timing/with-timeout.js';
 export { backoffPause } from './timing/backoff.js';
 export { abortReason, pause, systemClock } from './timing/clock.js';
 export type { Clock, Random } from './timing/clock.js';
-export { scoped } from './timing/scoped.js';
+export { scoped } from './timing/scoped-signal.js';
 
 export type { ServiceSnapshot, SnapshotSource } from './catalog/service-snapshot.js';
-export type { ListDifference } from './catalog/list-difference.js';
+export type { ListDifference } from './catalog/diff-lists.js';
 export type {
   ExplainedInstance,
   InstanceCalls,
@@ -75,7 +75,7 @@ export type {
   CallReport,
   FallbackOptions,
   HedgeOptions,
-} from './calling/call-options.js';
+} from './calling/options/call-options.js';
 export { SERVICE_HEADER, TIMEOUT_HEADER } from './calling/call-headers.js';
 export type {
   BulkheadOptions,
@@ -84,12 +84,12 @@ export type {
   EjectionOptions,
   RetryBudgetOptions,
   ServicePolicy,
-} from './calling/client-options.js';
-export { countsAsFailure } from './calling/verdict.js';
-export type { AttemptOutcome, IsFailure } from './calling/verdict.js';
+} from './calling/options/client-options.js';
+export { countsAsFailure } from './calling/attempt-result.js';
+export type { AttemptOutcome, IsFailure } from './calling/attempt-result.js';
 export { LoadBalancer } from './balancing/load-balancer.js';
 export type { PickContext, Target } from './balancing/load-balancer.js';
-export type { Strategy, StrategyName } from './balancing/strategies.js';
+export type { Strategy, StrategyName } from './balancing/strategies/strategies.js';
 export type { Attempt, AttemptContext } from './calling/running-attempt.js';
 export { isNotSent } from './calling/not-sent.js';
 
@@ -106,7 +106,7 @@ export { getServiceClientToken } from './http/service-client.token.js';
 
 export { RegistrationService } from './registration/registration.service.js';
 export type { InstanceRegistrationStatus, RegistrationStatus } from './registration/registration-status.js';
-export type { ServiceOptions } from './registration/service-options.js';
+export type { ServiceOptions } from './registration/options/service-options.js';
 export type {
   AliasCheckOptions,
   CheckOptions,
@@ -115,7 +115,7 @@ export type {
   ScriptCheckOptions,
   TcpCheckOptions,
   TtlCheckOptions,
-} from './registration/check-options.js';
+} from './registration/options/check-options.js';
 
 export { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 export { ServiceHealthIndicator } from './indicators/service.health-indicator.js';

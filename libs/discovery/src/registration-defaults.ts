@@ -2,7 +2,7 @@ import { toMilliseconds } from './configuration/duration.js';
 import { configInvalid } from './configuration/validate-options.js';
 import type { DiscoveryOptions } from './discovery-options.js';
 import type { RegistrationOptions } from './registration/registration.service.js';
-import { addressSchema, type ServiceOptions } from './registration/service-options.js';
+import { addressSchema, type ServiceOptions } from './registration/options/service-options.js';
 
 export const DEFAULT_HEALTH_PATH = '/health';
 

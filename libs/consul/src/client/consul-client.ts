@@ -10,7 +10,7 @@ import { SessionApi } from './api/session.api.js';
 import { StatusApi } from './api/status.api.js';
 import { TxnApi } from './api/txn.api.js';
 import { ConsulRequester } from './consul-requester.js';
-import { AgentSwitch } from './agent-switch.js';
+import { AgentSwitch } from './agent-failover.js';
 import { ConsulTransport, type Transport } from './consul-transport.js';
 
 /**

@@ -1,6 +1,6 @@
 import { DiscoveryError, formatDuration, reasonOf, toMilliseconds } from '@rookery/discovery';
 import type { ResolvedAgent } from './agent-options.js';
-import { answerOf, type ConsulAnswer } from './consul-answer.js';
+import { answerOf, type ConsulAnswer } from './consul-response.js';
 import { ConsulError } from './consul-error.js';
 import type { Lane } from './connection-budget.js';
 import type { Transport, TransportAnswer, TransportCall } from './consul-transport.js';

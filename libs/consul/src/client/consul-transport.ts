@@ -11,10 +11,10 @@ import {
 } from '@rookery/discovery';
 import { Pool } from 'undici';
 import type { ResolvedAgent } from './agent-options.js';
-import { errorOfAnswer } from './classify-answer.js';
+import { errorOfAnswer } from './classify-response.js';
 import { shareConnections, type ConnectionBudget, type Lane } from './connection-budget.js';
 import { ConsulError } from './consul-error.js';
-import { Turns } from './turns.js';
+import { Turns } from './request-queue.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /** What undici gives as the reason for closing a socket that was idle, or whose request we aborted. */

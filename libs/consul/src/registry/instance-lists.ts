@@ -10,7 +10,7 @@ import {
   type SourceQuery,
 } from '@rookery/discovery';
 import type { HealthServiceOptions } from '../client/api/health.api.js';
-import type { ConsulAnswer } from '../client/consul-answer.js';
+import type { ConsulAnswer } from '../client/consul-response.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
 import { InstanceReader } from './instance-reader.js';

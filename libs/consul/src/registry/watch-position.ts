@@ -1,5 +1,5 @@
 import type { ConsulClient } from '../client/consul-client.js';
-import { nextIndex } from '../client/consul-answer.js';
+import { nextIndex } from '../client/consul-response.js';
 
 /** The index to block on, and when to forget it: it never outlives a connection that ended, nor an odd answer. */
 export class WatchPosition {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { AliasTable } from './alias-table.js';
-import { ejectionTime, isPanic, mostEjected, successRateOutliers } from './ejection.js';
+import { AliasTable } from './strategies/alias-table.js';
+import { ejectionTime, isPanic, mostEjected, successRateOutliers } from './outliers/outlier-rules.js';
 import { hash } from './hash.js';
-import { MaglevTable } from './maglev-table.js';
-import { slowStartShare } from './slow-start.js';
-import { smoothSequence } from './smooth-sequence.js';
-import { LARGEST_SUBSET, subsetOf } from './subset.js';
+import { MaglevTable } from './strategies/maglev-table.js';
+import { slowStartShare } from './traffic/slow-start.js';
+import { smoothSequence } from './strategies/smooth-sequence.js';
+import { LARGEST_SUBSET, subsetOf } from './traffic/subset.js';
 import { Xorshift } from './xorshift.js';
-import { zoneShares } from './zone-shares.js';
+import { zoneShares } from './traffic/zone-shares.js';
 
 describe('how many may be ejected', () => {
   it('is half of few, a tenth of many, never all, and never fewer of more', () => {

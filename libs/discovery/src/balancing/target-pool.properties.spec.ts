@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '@rookery/test-support';
 import fc from 'fast-check';
-import { NO_DIFFERENCE } from '../catalog/list-difference.js';
+import { NO_DIFFERENCE } from '../catalog/diff-lists.js';
 import { createSnapshot } from '../catalog/service-snapshot.js';
 import { freezeInstance, type InstanceStatus } from '../registry/service-instance.js';
-import { EJECTION_DEFAULTS, mostEjected } from './ejection.js';
-import { STRATEGY_NAMES, type StrategyName } from './strategies.js';
+import { EJECTION_DEFAULTS, mostEjected } from './outliers/outlier-rules.js';
+import { STRATEGY_NAMES, type StrategyName } from './strategies/strategies.js';
 import { TargetPool } from './target-pool.js';
-import type { Outcome, TargetState } from './target-state.js';
+import type { Outcome, TargetState } from './target/tracked-target.js';
 
 const SEED = Number(process.env.ROOKERY_SEED ?? 20_251_121);
 

@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '@rookery/test-support';
-import type { InstanceProbe } from '../catalog/instance-probe.js';
+import type { InstanceProbe } from '../registry/instance-probe.js';
 import { createSnapshot, type ServiceSnapshot } from '../catalog/service-snapshot.js';
-import { NO_DIFFERENCE } from '../catalog/list-difference.js';
-import type { Sighting } from '../catalog/list-belief.js';
+import { NO_DIFFERENCE } from '../catalog/diff-lists.js';
+import type { Sighting } from '../catalog/protection/protection-rules.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
-import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
-import { EJECTION_DEFAULTS } from './ejection.js';
+import { EJECTION_DEFAULTS } from './outliers/outlier-rules.js';
 import { LoadBalancer, type Target } from './load-balancer.js';
-import type { Strategy } from './strategies.js';
+import type { Strategy } from './strategies/strategies.js';
 import { TargetPool, type PoolOptions } from './target-pool.js';
-import type { TargetState } from './target-state.js';
+import type { TargetState } from './target/tracked-target.js';
 
 function instance(n: number, more: Partial<ServiceInstance> = {}): ServiceInstance {
   return new InMemoryRegistry().put({ service: 's', id: `i${n}`, port: 1_000 + n, node: 'n', ...more });

@@ -1,20 +1,20 @@
-import type { InstanceProbe } from '../catalog/instance-probe.js';
+import type { InstanceProbe } from '../registry/instance-probe.js';
 import { usableInstances, type ServiceSnapshot } from '../catalog/service-snapshot.js';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 import type { Clock, Random } from '../timing/clock.js';
-import { EjectionWard } from './ejection-ward.js';
-import type { EjectionRules } from './ejection.js';
+import { EjectionWard } from './outliers/outlier-detector.js';
+import type { EjectionRules } from './outliers/outlier-rules.js';
 import { hash } from './hash.js';
 import type { LoadBalancer, PickContext, Target } from './load-balancer.js';
-import { slowStartShare } from './slow-start.js';
-import { createBalancer, needsWholeService, type Strategy } from './strategies.js';
-import { subsetOf } from './subset.js';
-import { TargetState, type Outcome } from './target-state.js';
+import { slowStartShare } from './traffic/slow-start.js';
+import { createBalancer, needsWholeService, type Strategy } from './strategies/strategies.js';
+import { subsetOf } from './traffic/subset.js';
+import { TargetState, type Outcome } from './target/tracked-target.js';
 import { Xorshift } from './xorshift.js';
-import { zoneShares } from './zone-shares.js';
+import { zoneShares } from './traffic/zone-shares.js';
 
 export interface PoolOptions {
   readonly clock: Clock;

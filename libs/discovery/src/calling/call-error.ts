@@ -1,6 +1,6 @@
 import { DiscoveryError, type DiscoveryErrorCode } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/reason-of.js';
-import type { AttemptRecord, CallReport } from './call-options.js';
+import { reasonOf } from '../errors/error-message.js';
+import type { AttemptRecord, CallReport } from './options/call-options.js';
 
 /** A call that failed, with every attempt of it. `cause` is what the last attempt threw. */
 export class CallError extends DiscoveryError {

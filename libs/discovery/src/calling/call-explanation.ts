@@ -1,4 +1,4 @@
-import type { TargetState } from '../balancing/target-state.js';
+import type { TargetState } from '../balancing/target/tracked-target.js';
 import type { ExplainedInstance, ServiceExplanation } from '../catalog/explanation.js';
 import type { ServiceCaller } from './service-caller.js';
 

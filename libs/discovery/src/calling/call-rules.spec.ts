@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '@rookery/test-support';
-import { AdaptiveLimit } from './adaptive-limit.js';
-import { Bulkhead } from './bulkhead.js';
-import { CircuitBreaker } from './circuit-breaker.js';
+import { AdaptiveLimit } from './limits/adaptive-limit.js';
+import { Bulkhead } from './limits/bulkhead.js';
+import { CircuitBreaker } from './limits/circuit-breaker.js';
 import { LatencyQuantile } from './latency-quantile.js';
-import { RetryBudget } from './retry-budget.js';
+import { RetryBudget } from './limits/retry-budget.js';
 import { mayRetry, retryPause } from './retry-decision.js';
-import { answerOf, AttemptTimeout, countsAsFailure, judgeError, judgeValue } from './verdict.js';
+import { answerOf, AttemptTimeout, countsAsFailure, judgeError, judgeValue } from './attempt-result.js';
 
 const coded = (code: string, more: object = {}): Error => Object.assign(new Error(code), { code, ...more });
 

@@ -1,4 +1,4 @@
-import { chainOf, errorsWithin, isError } from '../errors/reason-of.js';
+import { chainOf, errorsWithin, isError } from '../errors/error-message.js';
 
 /** Codes that only dialling, name resolution and the TLS handshake have: no byte of the request left. */
 const NOT_CONNECTED: ReadonlySet<string> = new Set([

@@ -1,11 +1,11 @@
 import type { TargetPool } from '../balancing/target-pool.js';
-import type { TargetState } from '../balancing/target-state.js';
+import type { TargetState } from '../balancing/target/tracked-target.js';
 import { hostAndPort, READINESS_META, type ServiceInstance } from '../registry/service-instance.js';
 import type { Clock, Random } from '../timing/clock.js';
 import type { TimerWheel } from '../timing/timer-wheel.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
-import type { AttemptRecord, TransportOptions } from './call-options.js';
-import { answerOf, AttemptTimeout, judgeError, judgeValue, type IsFailure, type Verdict } from './verdict.js';
+import type { AttemptRecord, TransportOptions } from './options/call-options.js';
+import { answerOf, AttemptTimeout, judgeError, judgeValue, type IsFailure, type Verdict } from './attempt-result.js';
 
 /** What an attempt may want to know besides its instance. */
 export interface AttemptContext {

@@ -1,19 +1,19 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { PickRequest, TargetPool } from '../balancing/target-pool.js';
-import type { Outcome, TargetState } from '../balancing/target-state.js';
+import type { Outcome, TargetState } from '../balancing/target/tracked-target.js';
 import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { describeQuery, isNarrowing, type ServiceQuery } from '../registry/service-query.js';
-import { abortable, bounded } from '../timing/bounded.js';
+import { abortable, bounded } from '../timing/with-timeout.js';
 import { abortReason } from '../timing/clock.js';
 import type { Deadline } from '../timing/timer-wheel.js';
 import { CallError } from './call-error.js';
-import type { AttemptRecord, CallReport, TransportOptions } from './call-options.js';
-import type { CallSettings, HedgeRules } from './call-settings.js';
-import type { CalledService, Queried } from './called-service.js';
+import type { AttemptRecord, CallReport, TransportOptions } from './options/call-options.js';
+import type { CallSettings, HedgeRules } from './options/call-settings.js';
+import type { CalledService, Queried } from './service-context.js';
 import { mayRetry, retryPause } from './retry-decision.js';
 import { RunningAttempt, type Attempt, type AttemptEnd, type CallTools } from './running-attempt.js';
-import { AttemptTimeout, type Verdict } from './verdict.js';
+import { AttemptTimeout, type Verdict } from './attempt-result.js';
 
 /** Even where nothing is sent: a call that finds ten instances gone has other troubles. */
 const MOST_ATTEMPTS = 10;

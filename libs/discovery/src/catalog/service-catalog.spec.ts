@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { map } from 'rxjs';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
-import { InMemoryRegistry } from '../registry/in-memory-registry.js';
-import { Reachability } from '../registry/reachability.js';
+import { InMemoryRegistry } from '../testing/in-memory.registry.js';
+import { Reachability } from '../registry/reconnect-signal.js';
 import type { ServiceQuery } from '../registry/service-query.js';
-import { StaticRegistry } from '../registry/static.registry.js';
-import type { Sighting } from './list-belief.js';
+import { StaticRegistry } from '../registry/static.source.js';
+import type { Sighting } from './protection/protection-rules.js';
 import { ServiceCatalog, type CatalogOptions } from './service-catalog.js';
 import { usableInstances, type ServiceSnapshot } from './service-snapshot.js';
 

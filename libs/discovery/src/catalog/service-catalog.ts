@@ -1,11 +1,11 @@
 import type { LoggerService } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { shutDown } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { IsolatedObservable } from '../events/isolated-observable.js';
 import type { InstanceSource } from '../registry/instance-source.js';
-import { Reachability } from '../registry/reachability.js';
+import { Reachability } from '../registry/reconnect-signal.js';
 import {
   assertQuery,
   failoverOf,
@@ -15,19 +15,19 @@ import {
   type ServiceQuery,
 } from '../registry/service-query.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
-import { bounded } from '../timing/bounded.js';
+import { bounded } from '../timing/with-timeout.js';
 import type { Clock, Random } from '../timing/clock.js';
-import { outsideOfRequests } from '../timing/outside-of-requests.js';
+import { outsideOfRequests } from '../timing/detach-async-context.js';
 import { explainView, type ServiceExplanation } from './explanation.js';
-import type { InstanceProbe } from './instance-probe.js';
-import { OutageLog } from './outage-log.js';
-import { RegistryScout } from './registry-scout.js';
-import type { SavedList } from './saved-list.js';
+import type { InstanceProbe } from '../registry/instance-probe.js';
+import { OutageLog } from './outage/outage-log.js';
+import { RegistryScout } from './outage/recovery-ping.js';
+import type { SavedList } from './last-known-list.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { ServiceView, type Leg } from './service-view.js';
 import { ServiceWatcher } from './service-watcher.js';
 import type { SnapshotStore } from './snapshot-store.js';
-import { tellOperator } from './tell-operator.js';
+import { tellOperator } from '../events/event-logger.js';
 
 export interface CatalogOptions {
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import type { ListSource } from '../registry/instance-source.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
-import type { ListDifference } from './list-difference.js';
+import type { ListDifference } from './diff-lists.js';
 
 /** Where a list is from: `disk` is what an earlier process wrote down; the others say how sure the registry was. */
 export type SnapshotSource = ListSource | 'disk';

@@ -4,8 +4,8 @@ import { IsolatedObservable } from '../events/isolated-observable.js';
 import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import { failoverOf, isNarrowing, whyNotWanted, type ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
-import { chooseLeg, type FailoverRule, type LegChoice } from './choose-leg.js';
-import { NO_DIFFERENCE, sameMembers, succeed } from './list-difference.js';
+import { chooseLeg, type FailoverRule, type LegChoice } from './choose-list.js';
+import { NO_DIFFERENCE, sameMembers, succeed } from './diff-lists.js';
 import { createSnapshot, type ServiceSnapshot } from './service-snapshot.js';
 import type { ServiceWatcher } from './service-watcher.js';
 

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import type { DiscoveryEvent, DiscoveryEventType } from '../events/discovery-event.js';
-import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
-import { Reachability } from '../registry/reachability.js';
-import type { Sighting } from './list-belief.js';
-import { OutageLog } from './outage-log.js';
-import { RegistryScout } from './registry-scout.js';
-import type { SavedList } from './saved-list.js';
+import { Reachability } from '../registry/reconnect-signal.js';
+import type { Sighting } from './protection/protection-rules.js';
+import { OutageLog } from './outage/outage-log.js';
+import { RegistryScout } from './outage/recovery-ping.js';
+import type { SavedList } from './last-known-list.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { ServiceWatcher } from './service-watcher.js';
 

@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock } from '@rookery/test-support';
-import { InMemoryRegistry } from '../registry/in-memory-registry.js';
-import type { SavedList } from './saved-list.js';
+import { InMemoryRegistry } from '../testing/in-memory.registry.js';
+import type { SavedList } from './last-known-list.js';
 import { SnapshotStore } from './snapshot-store.js';
 
 describe('SnapshotStore', () => {

@@ -2,10 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import { freezeInstance } from '../registry/service-instance.js';
 import type { Clock } from '../timing/clock.js';
-import type { SavedList } from './saved-list.js';
+import type { SavedList } from './last-known-list.js';
 
 export interface SnapshotStoreOptions {
   readonly clock: Clock;

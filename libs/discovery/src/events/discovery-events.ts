@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import type { DiscoveryEvent } from './discovery-event.js';
 import { IsolatedObservable } from './isolated-observable.js';
 

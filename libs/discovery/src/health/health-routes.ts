@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { HealthCheckResult } from '@nestjs/terminus';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import type { HealthService } from './health.service.js';
 

@@ -1,7 +1,7 @@
 import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
-import { reasonOf } from '../errors/reason-of.js';
-import { bounded } from '../timing/bounded.js';
+import { reasonOf } from '../errors/error-message.js';
+import { bounded } from '../timing/with-timeout.js';
 import { type Clock } from '../timing/clock.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import { HealthContributors, type Contributor } from './health-contributors.js';

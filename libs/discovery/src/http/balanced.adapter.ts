@@ -9,13 +9,13 @@ import axios, {
 } from 'axios';
 import { CallError } from '../calling/call-error.js';
 import { SERVICE_HEADER } from '../calling/call-headers.js';
-import type { FallbackOptions, TransportOptions } from '../calling/call-options.js';
+import type { FallbackOptions, TransportOptions } from '../calling/options/call-options.js';
 import type { AttemptContext } from '../calling/running-attempt.js';
 import type { ServiceCaller } from '../calling/service-caller.js';
-import type { Answer } from '../calling/verdict.js';
-import { given } from '../configuration/given.js';
+import type { Answer } from '../calling/attempt-result.js';
+import { given } from '../configuration/omit-undefined.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { isError } from '../errors/reason-of.js';
+import { isError } from '../errors/error-message.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { HttpConnections } from './http-connections.js';
 import { sendOverUndici } from './undici-transport.js';

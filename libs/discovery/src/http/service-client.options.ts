@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AxiosError } from 'axios';
-import type { CallDefaults, CallOptions, CallReport } from '../calling/call-options.js';
-import { callDefaultsShape } from '../calling/client-options.js';
+import type { CallDefaults, CallOptions, CallReport } from '../calling/options/call-options.js';
+import { callDefaultsShape } from '../calling/options/client-options.js';
 import { serviceQuerySchema } from '../registry/service-query.js';
 
 /** Defaults of one client; each may be overridden per call under `call` in the request's config. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import type { RegistrationService } from '../registration/registration.service.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 

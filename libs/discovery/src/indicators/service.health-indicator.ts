@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { usableInstances } from '../catalog/service-snapshot.js';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 
 export interface ServiceAvailabilityOptions {

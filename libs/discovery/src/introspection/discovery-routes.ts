@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { ServiceExplanation } from '../catalog/explanation.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import { mayKnow, type HealthDetails } from '../health/health-routes.js';
 
 export interface DiscoveryRoutes {

@@ -1,8 +1,8 @@
 import { formatDuration, toMilliseconds, type Duration } from '../configuration/duration.js';
 import { hostAndPort, READINESS_META } from '../registry/service-instance.js';
 import type { RegistrationCheck, ServiceRegistration } from '../registry/service-registration.js';
-import { checkIdOf, type CheckOptions } from './check-options.js';
-import type { ServiceOptions } from './service-options.js';
+import { checkIdOf, type CheckOptions } from './options/check-options.js';
+import type { ServiceOptions } from './options/service-options.js';
 
 /** What is only known once the app listens. */
 export interface Listening {

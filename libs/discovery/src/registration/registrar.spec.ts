@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
-import { InMemoryRegistry } from '../registry/in-memory-registry.js';
+import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { DiscoveryEvents } from '../events/discovery-events.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
-import { Reachability } from '../registry/reachability.js';
+import { Reachability } from '../registry/reconnect-signal.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
 import { pause } from '../timing/clock.js';
-import type { HealthReport } from './health-report.js';
-import { ThreadHeartbeats } from './heartbeat.js';
+import type { HealthReport } from './heartbeat/health-report.js';
+import { ThreadHeartbeats } from './heartbeat/heartbeat.js';
 import { Registrar, type RegistrationState } from './registrar.js';
 
 const ID = 'inventory-host-3000';

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { BehaviorSubject } from 'rxjs';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { Clock } from '../timing/clock.js';
 import type { InstanceRegistrationStatus } from './registration-status.js';

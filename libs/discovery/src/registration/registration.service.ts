@@ -18,30 +18,30 @@ import {
   type Subscription,
 } from 'rxjs';
 import { shutDown } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/reason-of.js';
+import { reasonOf } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { HealthService } from '../health/health.service.js';
-import type { Reachability } from '../registry/reachability.js';
+import type { Reachability } from '../registry/reconnect-signal.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
-import { bounded } from '../timing/bounded.js';
+import { bounded } from '../timing/with-timeout.js';
 import { pause, type Clock, type Random } from '../timing/clock.js';
-import { addressTowards, addressWithin, chooseAddress, isLoopback } from './advertised-address.js';
-import { dial, type AppServers, type ListeningServer } from './app-servers.js';
-import type { CheckOptions, TtlCheckOptions } from './check-options.js';
+import { addressTowards, addressWithin, chooseAddress, isLoopback } from './location/advertised-address.js';
+import { dial, type AppServers, type ListeningServer } from './location/app-servers.js';
+import type { CheckOptions, TtlCheckOptions } from './options/check-options.js';
 import { checksOf, describeRegistration, type Listening } from './describe-registration.js';
-import { toHealthReport } from './health-report.js';
-import { createHeartbeats } from './create-heartbeats.js';
+import { toHealthReport } from './heartbeat/health-report.js';
+import { createHeartbeats } from './heartbeat/create-heartbeats.js';
 import { Registrar, type RegistrarOptions } from './registrar.js';
 import {
   worstRegistration,
   type InstanceRegistrationStatus,
   type RegistrationStatus,
 } from './registration-status.js';
-import { explainUnreachable, findAdvertised } from './self-check.js';
-import { ServedRequests } from './served-requests.js';
-import type { ServiceOptions } from './service-options.js';
-import { leaveInOrder, untilQuiet, type ShutdownBudget } from './shutdown-sequence.js';
-import { onShutdownSignal } from './shutdown-signals.js';
+import { explainUnreachable, findAdvertised } from './location/self-check.js';
+import { ServedRequests } from './shutdown/request-tracker.js';
+import type { ServiceOptions } from './options/service-options.js';
+import { leaveInOrder, untilQuiet, type ShutdownBudget } from './shutdown/shutdown-sequence.js';
+import { onShutdownSignal } from './shutdown/shutdown-signals.js';
 import { toMilliseconds } from '../configuration/duration.js';
 
 export interface RegistrationOptions {

@@ -1,5 +1,5 @@
-import { isError } from '../errors/reason-of.js';
-import { outsideOfRequests } from './outside-of-requests.js';
+import { isError } from '../errors/error-message.js';
+import { outsideOfRequests } from './detach-async-context.js';
 
 /** Time, passed in wherever something waits, so that tests need no sleeping. */
 export interface Clock {

@@ -1,5 +1,5 @@
 import type { CheckStatus } from '@rookery/discovery';
-import type { ConsulAnswer } from '../consul-answer.js';
+import type { ConsulAnswer } from '../consul-response.js';
 import { ConsulError } from '../consul-error.js';
 import { segment, type ConsulRequester, type RequestParts } from '../consul-requester.js';
 import type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';

@@ -1,4 +1,4 @@
-import type { ConsulAnswer } from '../consul-answer.js';
+import type { ConsulAnswer } from '../consul-response.js';
 import { segment, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
 import type { CatalogDeregistration, CatalogNode, CatalogService } from './types.js';

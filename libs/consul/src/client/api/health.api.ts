@@ -1,5 +1,5 @@
 import type { CheckStatus } from '@rookery/discovery';
-import { answerOf, type ConsulAnswer } from '../consul-answer.js';
+import { answerOf, type ConsulAnswer } from '../consul-response.js';
 import { segment, type ConsulRequester, type RequestParts } from '../consul-requester.js';
 import type { ConsulListOptions } from '../request-options.js';
 import type { HealthCheck, ServiceEntry } from './types.js';

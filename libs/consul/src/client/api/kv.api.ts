@@ -1,5 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
-import { answerOf, type ConsulAnswer } from '../consul-answer.js';
+import { answerOf, type ConsulAnswer } from '../consul-response.js';
 import { parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
 import { kvPath } from './kv-key.js';

@@ -1,0 +1,117 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { DiscoveryError } from '@rookery/discovery';
+import { FakeClock } from '@rookery/test-support';
+import { AgentSwitch } from './agent-failover.js';
+import { shareConnections } from './connection-budget.js';
+import type { Transport, TransportAnswer, TransportCall } from './consul-transport.js';
+
+class FakeAgent implements Transport {
+  readonly budget = shareConnections();
+  readonly lostConnections = 0;
+  readonly asked: string[] = [];
+  failing: 'RK_REGISTRY_UNREACHABLE' | 'RK_REGISTRY_TIMEOUT' | 'RK_REGISTRY_NO_LEADER' | undefined;
+  leader = '"127.0.0.1:8300"';
+
+  constructor(readonly url: string) {}
+
+  async send({ path }: TransportCall): Promise<TransportAnswer> {
+    this.asked.push(path);
+    const isLook = path === '/v1/status/leader';
+    if (this.failing && !(isLook && this.leader)) throw new DiscoveryError(this.failing, 'no');
+    return { status: 200, headers: {}, body: Buffer.from(isLook ? this.leader : this.url) };
+  }
+
+  async close(): Promise<void> {
+    this.asked.push('close');
+  }
+}
+
+describe('AgentSwitch', () => {
+  let clock: FakeClock;
+  let [first, second]: [FakeAgent, FakeAgent] = [new FakeAgent(''), new FakeAgent('')];
+  let agents: AgentSwitch;
+  const send = async (path: string, more: Partial<TransportCall> = {}): Promise<string> => {
+    const call: TransportCall = {
+      method: 'GET',
+      path,
+      query: new URLSearchParams(),
+      body: undefined,
+      lane: 'plain',
+      deadlineMs: 5_000,
+      signal: undefined,
+      token: undefined,
+      accept: [],
+      ...more,
+    };
+    return (await agents.send(call)).body.toString();
+  };
+  const away = (agent: FakeAgent): void => {
+    agent.failing = 'RK_REGISTRY_UNREACHABLE';
+    agent.leader = '';
+  };
+  const back = (agent: FakeAgent): void => {
+    agent.failing = undefined;
+    agent.leader = '"127.0.0.1:8300"';
+  };
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    [first, second] = [new FakeAgent('first'), new FakeAgent('second')];
+    agents = new AgentSwitch(first, [second], clock);
+  });
+
+  it('asks the next one while the first is away, and the first again when it has a leader', async () => {
+    expect(await send('/v1/catalog/services')).toBe('first');
+    away(first);
+    expect(await send('/v1/catalog/services')).toBe('second');
+    const lost = agents.lostConnections;
+    expect(lost).toBeGreaterThan(0);
+    first.failing = undefined; // it answers, and has no leader yet
+    await clock.advance(10_000);
+    expect(await send('/v1/catalog/services')).toBe('second');
+    back(first);
+    await clock.advance(2_000);
+    expect(await send('/v1/catalog/services')).toBe('first');
+    expect(agents.lostConnections).toBeGreaterThan(lost); // no position outlives the change
+    expect(clock.pending).toBe(0);
+  });
+
+  it('keeps to the first what belongs to it', async () => {
+    away(first);
+    await expect(send('/v1/agent/service/register', { method: 'PUT' })).rejects.toThrow('no');
+    expect(second.asked).toEqual([]);
+  });
+
+  it('repeats neither a write nor a blocking query by itself', async () => {
+    away(first);
+    await expect(send('/v1/kv/a', { method: 'PUT' })).rejects.toThrow('no');
+    back(first);
+    await clock.advance(2_000);
+    away(first);
+    await expect(send('/v1/health/service/a', { lane: 'list' })).rejects.toThrow('no');
+    expect(await send('/v1/health/service/a', { lane: 'list' })).toBe('second');
+    await agents.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('does not leave an agent for a call that was slow by itself', async () => {
+    first.failing = 'RK_REGISTRY_TIMEOUT';
+    await expect(send('/v1/kv/slow')).rejects.toThrow('no');
+    first.failing = undefined;
+    expect(await send('/v1/catalog/services')).toBe('first');
+    first.failing = 'RK_REGISTRY_NO_LEADER';
+    first.leader = '';
+    expect(await send('/v1/catalog/services')).toBe('second');
+    await agents.close();
+  });
+
+  it('says what is wrong when all are away', async () => {
+    away(first);
+    away(second);
+    await expect(send('/v1/catalog/services')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    back(second);
+    await expect(send('/v1/catalog/services')).resolves.toBe('second');
+    await agents.close();
+    expect(agents.url).toBe('first, second');
+  });
+});

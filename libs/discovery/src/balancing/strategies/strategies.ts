@@ -1,0 +1,53 @@
+import type { Random } from '../../timing/clock.js';
+import { ConsistentHashBalancer } from './consistent-hash.balancer.js';
+import { LeastRequestsBalancer } from './least-requests.balancer.js';
+import { LoadBalancer } from '../load-balancer.js';
+import { PeakEwmaBalancer } from './peak-ewma.balancer.js';
+import { RandomBalancer } from './random.balancer.js';
+import { RoundRobinBalancer } from './round-robin.balancer.js';
+import { StickyBalancer } from './sticky.balancer.js';
+import { WeightedRandomBalancer } from './weighted-random.balancer.js';
+import { WeightedRoundRobinBalancer } from './weighted-round-robin.balancer.js';
+
+const STRATEGIES = {
+  'p2c-ewma': PeakEwmaBalancer,
+  'least-requests': LeastRequestsBalancer,
+  'round-robin': RoundRobinBalancer,
+  'weighted-round-robin': WeightedRoundRobinBalancer,
+  random: RandomBalancer,
+  'weighted-random': WeightedRandomBalancer,
+  'consistent-hash': ConsistentHashBalancer,
+  sticky: StickyBalancer,
+} as const;
+
+/**
+ * | name | who takes the next call |
+ * |---|---|
+ * | `p2c-ewma` | the better of two by latency x (calls under way + 1); the default |
+ * | `least-requests` | the one of two with fewer calls under way |
+ * | `round-robin`, `weighted-round-robin` | the next in turn; as often as its weight says |
+ * | `random`, `weighted-random` | anybody; as often as its weight says |
+ * | `consistent-hash` | the one that the call's `hashKey` belongs to, on all clients alike |
+ * | `sticky` | the one that took the `hashKey` before, or the client's first call |
+ */
+export type StrategyName = keyof typeof STRATEGIES;
+
+/** One of ours by its name, or a class of your own. */
+export type Strategy = StrategyName | (new (random: Random) => LoadBalancer);
+
+export const STRATEGY_NAMES = Object.keys(STRATEGIES) as readonly StrategyName[];
+
+export function isStrategy(value: unknown): value is Strategy {
+  if (typeof value === 'string') return Object.hasOwn(STRATEGIES, value);
+  return typeof value === 'function' && value.prototype instanceof LoadBalancer;
+}
+
+export function createBalancer(strategy: Strategy, random: Random): LoadBalancer {
+  const Balancer = typeof strategy === 'string' ? STRATEGIES[strategy] : strategy;
+  return new Balancer(random);
+}
+
+/** Keys belong to instances of the whole service: neither zones nor subsets may split it. */
+export function needsWholeService(strategy: Strategy): boolean {
+  return strategy === 'consistent-hash' || strategy === 'sticky';
+}

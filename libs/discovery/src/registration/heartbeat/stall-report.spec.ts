@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { vouchFor } from './stall-report.js';
+
+describe('F16 vouchFor', () => {
+  const well = { status: 'passing', output: 'all is well' } as const;
+  const silence = (silentMs: number) => ({ silentMs, expectedMs: 1_000, vouchForMs: 60_000 });
+
+  it('repeats what the app said last, also when it is a little late', () => {
+    expect(vouchFor(well, silence(0))).toBe(well);
+    expect(vouchFor(well, silence(3_000))).toBe(well);
+  });
+
+  it('says warning, and for how long, while the event loop is blocked', () => {
+    expect(vouchFor(well, silence(40_000))).toEqual({
+      status: 'warning',
+      output: 'the event loop has been blocked for 40 s; before that: all is well',
+    });
+  });
+
+  it('makes nothing better than it was', () => {
+    const down = { status: 'critical', output: 'database is down' } as const;
+    expect(vouchFor(down, silence(40_000))?.status).toBe('critical');
+  });
+
+  it('stops vouching after its limit', () => {
+    expect(vouchFor(well, silence(60_001))).toBeUndefined();
+  });
+});

@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
+import { connect, Server as NetServer } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+import type { AbstractHttpAdapter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { firstValueFrom, type Observable } from 'rxjs';
+import { abortable } from '../../timing/with-timeout.js';
+import { pause, type Clock } from '../../timing/clock.js';
+import type { ServiceOptions } from '../options/service-options.js';
+
+/** A server of the app that listens. */
+export interface ListeningServer {
+  /** Undefined: it does not tell. */
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly secure: boolean;
+  /** The HTTP server, which has the health endpoints. */
+  readonly http: HttpServer | undefined;
+  /** Tells of each connection; undefined: it does not. */
+  readonly connections: NetServer | undefined;
+}
+
+/** What `@nestjs/microservices` calls a server; typed here, since the package is the application's choice. */
+export interface RpcTarget {
+  readonly transportId?: number | symbol;
+  readonly status?: Observable<string>;
+  readonly url?: string;
+  unwrap?(): unknown;
+  close(): unknown;
+}
+
+const TRANSPORT_IDS = { tcp: 0, grpc: 4 } as const;
+const GRPC_POLL_MS = 100;
+const DIAL_TIMEOUT_MS = 1_000;
+
+/** Finds the app's servers: Nest's HTTP adapter, and the microservices that are connected to it. */
+export class AppServers {
+  readonly #host: HttpAdapterHost<AbstractHttpAdapter<HttpServer>>;
+  readonly #clock: Clock;
+  readonly #targets: RpcTarget[] = [];
+
+  constructor(
+    host: HttpAdapterHost<AbstractHttpAdapter<HttpServer>>,
+    modules: ModulesContainer,
+    clock: Clock,
+  ) {
+    this.#host = host;
+    this.#clock = clock;
+    // Nest 11 before 11.1 has no such registry; it replays, so that what was connected before is here at once.
+    const registry = (modules as Partial<ModulesContainer>).getRpcTargetRegistry?.bind(modules);
+    registry?.<RpcTarget>().subscribe((target) => this.#targets.push(target));
+  }
+
+  get adapter(): AbstractHttpAdapter<HttpServer> | undefined {
+    // Null in an application context and in a microservice, whatever its type says.
+    return (this.#host.httpAdapter as AbstractHttpAdapter<HttpServer> | null) ?? undefined;
+  }
+
+  get microservices(): readonly RpcTarget[] {
+    return this.#targets;
+  }
+
+  /** Why a service can never be registered; undefined: there is a server for it. */
+  missing({ transport }: ServiceOptions): string | undefined {
+    if (transport === undefined || transport === 'http') {
+      if (this.adapter) return undefined;
+      if (transport === 'http') return 'this app has no HTTP server';
+    }
+    if (this.#target(transport)) return undefined;
+    return transport === undefined
+      ? 'this app has no HTTP server, and no microservice of transport TCP or gRPC'
+      : `this app has no microservice of transport ${transport.toUpperCase()}`;
+  }
+
+  /** Resolves when the service's server listens; undefined when its port cannot be told. */
+  async untilListening(options: ServiceOptions, signal: AbortSignal): Promise<ListeningServer | undefined> {
+    const isHttp = options.transport === 'http' || (options.transport === undefined && this.adapter);
+    if (isHttp) return this.#untilHttpListens(signal);
+    const target = this.#target(options.transport);
+    if (!target) return undefined;
+    return target.transportId === TRANSPORT_IDS.grpc
+      ? this.#untilGrpcListens(target, options.port, signal)
+      : untilTcpListens(target, signal);
+  }
+
+  async #untilHttpListens(signal: AbortSignal): Promise<ListeningServer | undefined> {
+    // It emits once and completes: who comes later hears nothing but the end.
+    if (!this.#host.listening)
+      await abortable(firstValueFrom(this.#host.listen$, { defaultValue: undefined }), signal);
+    const server = this.adapter?.getHttpServer();
+    const bound = server?.address();
+    if (!server || typeof bound !== 'object' || bound === null) return undefined;
+    return {
+      host: bound.address,
+      port: bound.port,
+      secure: server instanceof TlsServer,
+      http: server,
+      connections: server,
+    };
+  }
+
+  /** A gRPC server tells nothing but the URL it was given: it listens when somebody answers there. */
+  async #untilGrpcListens(
+    { url = '' }: RpcTarget,
+    told: number | undefined,
+    signal: AbortSignal,
+  ): Promise<ListeningServer | undefined> {
+    const [, host = '', digits = ''] = /^(.*):(\d+)$/.exec(url) ?? [];
+    const port = Number(digits) || told;
+    if (port === undefined) return undefined;
+    const bound = host.replace(/^\[|\]$/g, '');
+    const dialled = bound === '' || bound === '0.0.0.0' || bound === '::' ? '127.0.0.1' : bound;
+    while ((await dial(dialled, port)) !== undefined) await pause(this.#clock, GRPC_POLL_MS, signal);
+    return { host: bound, port, secure: false, http: undefined, connections: undefined };
+  }
+
+  #target(transport: ServiceOptions['transport']): RpcTarget | undefined {
+    const wanted = transport === 'tcp' || transport === 'grpc' ? [transport] : (['tcp', 'grpc'] as const);
+    const ids = wanted.map((name) => TRANSPORT_IDS[name]);
+    return this.#targets.find(({ transportId }) => ids.some((id) => id === transportId));
+  }
+}
+
+async function untilTcpListens(target: RpcTarget, signal: AbortSignal): Promise<ListeningServer | undefined> {
+  const server = target.unwrap?.();
+  if (!(server instanceof NetServer)) return undefined;
+  if (!server.listening) await once(server, 'listening', { signal });
+  const bound = server.address();
+  if (typeof bound !== 'object' || bound === null) return undefined;
+  const secure = server instanceof TlsServer;
+  return { host: bound.address, port: bound.port, secure, http: undefined, connections: server };
+}
+
+/** Connects, and hangs up; undefined when somebody answers, else why nobody does. */
+export function dial(host: string, port: number, timeoutMs = DIAL_TIMEOUT_MS): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: timeoutMs });
+    const end = (outcome: string | undefined): void => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.once('connect', () => end(undefined));
+    socket.once('timeout', () => end(`no answer in ${timeoutMs} ms`));
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+  });
+}

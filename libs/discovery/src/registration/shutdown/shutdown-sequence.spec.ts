@@ -1,0 +1,107 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
+import type { ServedRequests } from './request-tracker.js';
+import { leaveInOrder, type ShutdownBudget } from './shutdown-sequence.js';
+
+const BUDGET: ShutdownBudget = { drain: 10_000, inFlight: 30_000, total: 45_000 };
+
+describe('leaveInOrder', () => {
+  let clock: FakeClock;
+  let logger: RecordingLogger;
+  let steps: string[];
+  let underWay: number;
+  let quiet: Promise<void>;
+  let idle: Promise<void>;
+  let end: () => void;
+  beforeEach(() => {
+    clock = new FakeClock();
+    logger = new RecordingLogger();
+    steps = [];
+    underWay = 0;
+    quiet = Promise.resolve();
+    idle = new Promise((resolve) => (end = resolve));
+  });
+
+  const requests = (): ServedRequests =>
+    ({
+      drain: () => steps.push('close connections'),
+      untilQuiet: () => {
+        steps.push('wait for callers');
+        return quiet;
+      },
+      stopListening: () => steps.push('stop listening'),
+      closeConnections: () => steps.push('end connections'),
+      get underWay() {
+        return underWay;
+      },
+      untilIdle: () => {
+        steps.push('wait for requests');
+        return idle;
+      },
+    }) as unknown as ServedRequests;
+  const leave = (budget: Partial<ShutdownBudget> = {}, isKnown = true): Promise<string> =>
+    leaveInOrder(
+      {
+        deregister: async () => {
+          steps.push('deregister');
+        },
+        refuse: () => steps.push('refuse'),
+        requests: requests(),
+        isKnown,
+      },
+      { ...BUDGET, ...budget },
+      clock,
+      logger,
+    ).then(() => 'left');
+
+  it('F13 takes the steps in their order', async () => {
+    underWay = 3;
+    const leaving = leave();
+    await settle();
+    end();
+    expect(await leaving).toBe('left');
+    expect(steps).toEqual([
+      'deregister',
+      'refuse',
+      'close connections',
+      'wait for callers',
+      'stop listening',
+      'wait for requests',
+    ]);
+  });
+
+  it('does not wait for callers where nobody knows of it, or it was told not to', async () => {
+    expect(await leave({}, false)).toBe('left');
+    expect(await leave({ drain: 0 })).toBe('left');
+    expect(steps).not.toContain('wait for callers');
+  });
+
+  it('waits for callers who do not stop no longer than it may, and says so', async () => {
+    quiet = new Promise(() => undefined);
+    const leaving = leave();
+    await clock.advance(9_999);
+    expect(steps).not.toContain('stop listening');
+    await clock.advance(1);
+    expect(await leaving).toBe('left');
+    expect(logger.matching(/requests still come 10000 ms after this app left the registry/)).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('waits for requests that do not end no longer than it may, and says how many', async () => {
+    underWay = 2;
+    const leaving = leave();
+    await clock.advance(30_000);
+    expect(await leaving).toBe('left');
+    expect(logger.matching(/2 requests were still under way after 30000 ms/)).toHaveLength(1);
+    expect(steps.at(-1)).toBe('end connections');
+  });
+
+  it('keeps to its budget, whatever its parts may take', async () => {
+    quiet = new Promise(() => undefined);
+    underWay = 2;
+    const leaving = leave({ total: 15_000 });
+    await clock.advance(15_000);
+    expect(await leaving).toBe('left');
+    expect(logger.matching(/still under way after 5000 ms/)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,282 @@
+import { EventEmitter, on } from 'node:events';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { freezeInstance, type InstanceStatus, type ServiceInstance } from '../registry/service-instance.js';
+import type { InstanceList, ListSource } from '../registry/instance-source.js';
+import type { SourceQuery } from '../registry/service-query.js';
+import type { CheckStatus, RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
+import { ServiceRegistry, type RegistrationChange } from '../registry/service-registry.js';
+
+/**
+ * A registry in this process, for unit tests: no server, no network, and it can be made to fail.
+ *
+ * @example
+ * ```ts
+ * const registry = new InMemoryRegistry();
+ * registry.put({ service: 'inventory', port: 3001 });
+ * registry.fail();      // every call and every watch now ends in RK_REGISTRY_UNREACHABLE
+ * registry.recover();
+ * ```
+ */
+export class InMemoryRegistry extends ServiceRegistry {
+  override readonly description: string = 'the in-memory registry';
+  override readonly host = '127.0.0.1';
+  override readonly knowsNodeAddress = true;
+
+  readonly #instances = new Map<string, ServiceInstance>();
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+  #failing = false;
+  #shown: readonly ServiceInstance[] | undefined;
+  #isCertain = false;
+  #isSilent = false;
+  #source: ListSource = 'live';
+  #restarts = 0;
+  /** How often each method was called, so that a test can tell what was *not* asked. */
+  readonly requests = {
+    register: 0,
+    deregister: 0,
+    inspect: 0,
+    untilChanged: 0,
+    report: 0,
+    setMaintenance: 0,
+    ping: 0,
+    watch: 0,
+    confirm: 0,
+    services: 0,
+  };
+  /** What was registered here, by id, as the registry keeps it. */
+  readonly #records = new Map<string, RegistrationRecord>();
+  /** Those that only `inspect` sees. */
+  readonly #unlisted = new Set<string>();
+  /** The reports of TTL checks, newest last. */
+  readonly reports: { readonly checkId: string; readonly status: CheckStatus; readonly output: string }[] =
+    [];
+
+  /** Adds or replaces an instance; what is left out has a plain default. */
+  put(instance: Partial<ServiceInstance> & Pick<ServiceInstance, 'service' | 'port'>): ServiceInstance {
+    const whole = freezeInstance({
+      id: `${instance.service}-${instance.port}`,
+      address: '127.0.0.1',
+      secure: false,
+      tags: [],
+      meta: {},
+      status: 'passing',
+      weight: 1,
+      zone: undefined,
+      node: 'memory',
+      datacenter: 'dc1',
+      ...instance,
+    });
+    this.#instances.set(whole.id, whole);
+    this.#changes.emit('change');
+    return whole;
+  }
+
+  setStatus(id: string, status: InstanceStatus): void {
+    const instance = this.#instances.get(id);
+    if (!instance) throw new DiscoveryError('RK_NOT_FOUND', `no instance "${id}" in ${this.description}`);
+    this.put({ ...instance, status });
+  }
+
+  remove(id: string): void {
+    this.#instances.delete(id);
+    this.#records.delete(id);
+    this.#changes.emit('change');
+  }
+
+  /** Changes what is held of a registration, as another writer would. */
+  edit(id: string, change: Partial<RegistrationRecord>): void {
+    const record = this.#records.get(id);
+    if (!record) throw new DiscoveryError('RK_NOT_FOUND', `no registration "${id}" in ${this.description}`);
+    this.#records.set(id, { ...record, ...change });
+    this.#changes.emit('change');
+  }
+
+  /** Drops it from every list, though the registry still holds it; registering it again lists it again. */
+  unlist(id: string): void {
+    this.#instances.delete(id);
+    this.#unlisted.add(id);
+    this.#changes.emit('change');
+  }
+
+  record(id: string): RegistrationRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  override get lostConnections(): number {
+    return this.#restarts;
+  }
+
+  /** Forgets every registration at once, as a registry does that is restarted too quickly for anybody to notice. */
+  restart(): void {
+    this.#restarts++;
+    for (const id of this.#records.keys()) this.#instances.delete(id);
+    this.#records.clear();
+    this.#changes.emit('change');
+  }
+
+  /** Takes every watch, and never answers it. */
+  hang(): void {
+    this.#isSilent = true;
+  }
+
+  /** From now on every call fails and every running watch ends with an error. */
+  fail(): void {
+    this.#failing = true;
+    this.#changes.emit('change');
+  }
+
+  recover(): void {
+    this.#failing = false;
+    this.#isSilent = false;
+  }
+
+  override async register(registration: ServiceRegistration): Promise<void> {
+    this.requests.register++;
+    this.#check();
+    const { id, service, port, secure, tags, meta, weights, status, maintenance } = registration;
+    this.#unlisted.delete(id);
+    this.#records.set(id, {
+      service,
+      address: registration.address,
+      port,
+      secure,
+      tags: [...tags],
+      meta: { ...meta },
+      weights: weights ?? { passing: 1, warning: 1 },
+      taggedAddresses: registration.taggedAddresses,
+      checks: registration.checks.map((check) => ({ id: check.id, name: check.name, notes: check.notes })),
+      status: maintenance === undefined ? status : 'maintenance',
+      maintenance,
+    });
+    this.put({
+      id,
+      service,
+      address: registration.address ?? '127.0.0.1',
+      port,
+      secure,
+      tags: [...tags],
+      meta: { ...meta },
+      status: maintenance === undefined ? status : 'maintenance',
+      weight: weights?.passing ?? 1,
+    });
+  }
+
+  override async deregister(id: string): Promise<void> {
+    this.requests.deregister++;
+    this.#check();
+    this.remove(id);
+  }
+
+  override async inspect({ id }: ServiceRegistration): Promise<RegistrationRecord | undefined> {
+    this.requests.inspect++;
+    this.#check();
+    return this.#records.get(id);
+  }
+
+  override async untilChanged(
+    { id }: ServiceRegistration,
+    record: RegistrationRecord,
+    signal: AbortSignal,
+  ): Promise<RegistrationChange> {
+    this.requests.untilChanged++;
+    const look = (): RegistrationChange | undefined => {
+      if (this.#unlisted.has(id)) return 'unlisted';
+      return this.#records.get(id) === record ? undefined : 'changed';
+    };
+    for await (const change of this.#watched(look, signal)) if (change) return change;
+    throw new DiscoveryError('RK_REGISTRY_FAILED', `${this.description} was closed`);
+  }
+
+  override async report(checkId: string, status: CheckStatus, output: string): Promise<void> {
+    this.requests.report++;
+    this.#check();
+    const known = [...this.#records.values()].some(({ checks }) => checks?.some(({ id }) => id === checkId));
+    if (!known) throw new DiscoveryError('RK_NOT_FOUND', `no check "${checkId}" in ${this.description}`);
+    this.reports.push({ checkId, status, output });
+  }
+
+  override async setMaintenance(id: string, reason: string | undefined): Promise<void> {
+    this.requests.setMaintenance++;
+    this.#check();
+    this.edit(id, { maintenance: reason, status: reason === undefined ? 'passing' : 'maintenance' });
+  }
+
+  override async ping(): Promise<{ leader: boolean }> {
+    this.requests.ping++;
+    this.#check();
+    return { leader: true };
+  }
+
+  override watch(service: string, query: SourceQuery, signal: AbortSignal): AsyncIterable<InstanceList> {
+    this.requests.watch++;
+    return this.#watched(
+      () => ({ instances: this.#shown ?? this.#held(service, query), source: this.#source }),
+      signal,
+    );
+  }
+
+  override async confirm(service: string, query: SourceQuery): Promise<readonly ServiceInstance[]> {
+    this.requests.confirm++;
+    this.#check();
+    return this.#isCertain ? this.#held(service, query) : (this.#shown ?? this.#held(service, query));
+  }
+
+  #held(service: string, { datacenter }: SourceQuery): ServiceInstance[] {
+    return [...this.#instances.values()].filter(
+      (i) => i.service === service && (datacenter === undefined || i.datacenter === datacenter),
+    );
+  }
+
+  /** Answers with this list though it holds another; `certain`: who asks for confirmation is told the truth. */
+  lie(instances: readonly ServiceInstance[], { certain = false } = {}): void {
+    this.#shown = instances;
+    this.#isCertain = certain;
+    this.#changes.emit('change');
+  }
+
+  /** Ends the lie. */
+  tellTheTruth(): void {
+    this.#shown = undefined;
+    this.#changes.emit('change');
+  }
+
+  /** What it says of its lists from now on. */
+  answerAs(source: ListSource): void {
+    this.#source = source;
+    this.#changes.emit('change');
+  }
+
+  override async services(): Promise<Record<string, string[]>> {
+    this.requests.services++;
+    this.#check();
+    const services: Record<string, string[]> = {};
+    for (const { service, tags } of this.#instances.values()) {
+      services[service] = [...new Set([...(services[service] ?? []), ...tags])];
+    }
+    return services;
+  }
+
+  override async close(): Promise<void> {
+    this.#changes.removeAllListeners();
+  }
+
+  async *#watched<T>(read: () => T, signal: AbortSignal): AsyncGenerator<T> {
+    // Listening begins before the first read, so that no change falls between the two.
+    const changes = on(this.#changes, 'change', { signal });
+    try {
+      this.#check();
+      if (!this.#isSilent) yield read();
+      for await (const _ of changes) {
+        this.#check();
+        yield read();
+      }
+    } finally {
+      await changes.return?.();
+    }
+  }
+
+  #check(): void {
+    if (!this.#failing) return;
+    throw new DiscoveryError('RK_REGISTRY_UNREACHABLE', `${this.description} was told to fail`);
+  }
+}

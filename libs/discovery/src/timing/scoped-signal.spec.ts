@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { scoped } from './scoped-signal.js';
+
+describe('scoped', () => {
+  it('ends what was begun within it, when it has settled', async () => {
+    let inner: AbortSignal | undefined;
+    const outer = new AbortController();
+    expect(
+      await scoped(outer.signal, async (signal) => {
+        inner = signal;
+        return signal.aborted;
+      }),
+    ).toBe(false);
+    expect(inner?.aborted).toBe(true);
+    expect(outer.signal.aborted).toBe(false);
+  });
+
+  it('ends with the outer signal, and for its reason', async () => {
+    const outer = new AbortController();
+    const reason = new Error('closed');
+    const work = scoped(
+      outer.signal,
+      (signal) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    );
+    outer.abort(reason);
+    await expect(work).rejects.toBe(reason);
+    await expect(scoped(outer.signal, async (signal) => signal.aborted)).resolves.toBe(true);
+  });
+});
