@@ -15,16 +15,7 @@ import {
   type DynamicModule,
 } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  CallError,
-  ConsulModule,
-  DiscoveryService,
-  LoadBalancer,
-  ServiceClient,
-  ServiceClientFactory,
-  type ConsulModuleOptions,
-  type Target,
-} from '@rookery/consul';
+import { CallError, ConsulModule, type ConsulModuleOptions, DiscoveryService, LoadBalancer, ServiceClient, ServiceClientFactory, type Target } from '@rookery/consul';
 import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import type { AxiosError } from 'axios';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
@@ -366,7 +357,7 @@ describe('a client over HTTP', () => {
     // Far earlier than the idle timeout of either side would.
     await eventually(() => bad.connections() === 0, { within: 2_000 });
     const { instances } = await caller.app.get(DiscoveryService).explain('ejecting');
-    expect(instances.find(({ id }) => id === `ejecting-${bad.port}`)?.verdict).toBe('ejected');
+    expect(instances.find(({ id }) => id === `ejecting-${bad.port}`)?.state).toBe('ejected');
     for (let n = 0; n < 10; n++) await axiosRef.get('/');
     expect(bad.seen).toHaveLength(5);
   });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule, RegistrationService, type CheckOptions, type HealthCheck } from '@rookery/consul';
+import { type CheckOptions, ConsulModule, type HealthCheck, RegistrationService } from '@rookery/consul';
 import { ConsulAgent, eventually } from '@rookery/test-support';
 import { rootModule, startApp } from './test-app.js';
 
@@ -42,7 +42,7 @@ describe('every kind of check, on a real agent', () => {
       service: { name: 'checked', id: 'checked', check },
     });
     const { app, logger } = await startApp(rootModule([module]));
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     const found = (await checks('checked')).map(({ CheckID, Type }) => `${CheckID} ${Type}`).sort();
     expect(found).toEqual([
       'checked:alias-7 alias',
@@ -82,7 +82,7 @@ describe('every kind of check, on a real agent', () => {
     );
     expect((await checks('owner')).map(({ CheckID }) => CheckID)).toEqual(['taken:ttl']);
     await agent.request('PUT', '/v1/agent/service/deregister/owner');
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     await app.close();
   });
 
@@ -102,7 +102,7 @@ describe('every kind of check, on a real agent', () => {
     const { app } = await startApp(
       rootModule([ConsulModule.forRoot({ agent: { url: agent.url }, service })]),
     );
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     await eventually(async () => (await checks('phoenix'))[0]?.Status === 'passing');
     await app.close();
   });

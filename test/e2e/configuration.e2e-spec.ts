@@ -1,12 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  ConsulModule,
-  DiscoveryError,
-  HealthContributor,
-  ServiceClient,
-  type ConsulModuleOptions,
-  type ServiceClientOptions,
-} from '@rookery/consul';
+import { ConsulModule, type ConsulModuleOptions, DiscoveryError, HealthContributor, ServiceClient, type ServiceClientOptions } from '@rookery/consul';
 import { createApp, rootModule } from './test-app.js';
 
 /** The message of the error with which the app does not start. */
@@ -37,7 +30,7 @@ describe('wrong options', () => {
     expect(message.split('\n')).toEqual([
       'ConsulModule: 7 options are wrong',
       expect.stringMatching(/^ {2}- service\.name = "": must be the service's name, such as 'inventory'$/),
-      '  - service.port = 70000: must be a whole number from 1 to 65535; leave it out to use the port the app listens on',
+      '  - service.port = 70000: must be an integer from 1 to 65535; leave it out to use the port the app listens on',
       expect.stringMatching(
         /^ {2}- service\.check\.interval: is missing; it must be a duration from 1 s to 24 h\. Use milliseconds/,
       ),
@@ -59,7 +52,7 @@ describe('wrong options', () => {
     ],
     ['a name that is no text', { service: { name: 7 } }, /service\.name = 7: must be the service's name/],
     ['a blank name', { service: { name: ' ' } }, /service\.name = " "/],
-    ['port 0', service({ port: 0 }), /service\.port = 0: must be a whole number from 1 to 65535/],
+    ['port 0', service({ port: 0 }), /service\.port = 0: must be an integer from 1 to 65535/],
     ['half a port', service({ port: 80.5 }), /service\.port = 80\.5/],
     ['a port as text', service({ port: '80' }), /service\.port = "80"/],
     [
@@ -73,8 +66,8 @@ describe('wrong options', () => {
       service({ address: 'http://me' }),
       /service\.address = "http:\/\/me": .*without http/,
     ],
-    ['a tag that is no text', service({ tags: [1] }), /service\.tags\.0 = 1: must be text/],
-    ['tags that are no array', service({ tags: 'v1' }), /service\.tags = "v1": must be an array of texts/],
+    ['a tag that is no text', service({ tags: [1] }), /service\.tags\.0 = 1: must be a string/],
+    ['tags that are no array', service({ tags: 'v1' }), /service\.tags = "v1": must be an array of strings/],
     ['62 meta entries', service({ meta: many(62) }), /service\.meta = \{ .*: must have at most 61 entries/],
     ['a long meta key', service({ meta: { ['k'.repeat(129)]: '' } }), /a key must be at most 128 characters/],
     [
@@ -138,7 +131,7 @@ describe('wrong options', () => {
     [
       'a meta value that is an object',
       service({ meta: { k: {} } }),
-      /service\.meta\.k = .*must be text, a number/,
+      /service\.meta\.k = .*must be a string, a number/,
     ],
     [
       'a passing weight of 0',
@@ -162,7 +155,7 @@ describe('wrong options', () => {
       /After = "1s": .* from 1 m/,
     ],
     ['a path without a slash', check({ path: 'health' }), /check\.path = "health": must be a path/],
-    ['headers of numbers', check({ headers: { 'X-A': 1 } }), /check\.headers\.X-A = 1: must be text/],
+    ['headers of numbers', check({ headers: { 'X-A': 1 } }), /check\.headers\.X-A = 1: must be a string/],
     [
       'an option of another check',
       service({ check: { type: 'tcp', interval: 1e4, path: '/' } }),

@@ -21,9 +21,9 @@ describe('ConsulClient on a real Consul', () => {
     expect((await client.agent.self()).body.Config.NodeName).toBe(consul.node);
     await client.agent.register({ ID: 'web/1 ü', Name: 'web', Port: 80, Meta: { a: 'b' } });
     expect((await client.agent.services()).body['web/1 ü']).toMatchObject({ Service: 'web', Port: 80 });
-    const { body, index, knownLeader, lastContact, filteredByAcls } = await client.health.service('web');
+    const { body, index, knownLeader, lastContactMs, filteredByAcls } = await client.health.service('web');
     expect(body.map(({ Service }) => Service.ID)).toEqual(['web/1 ü']);
-    expect({ knownLeader, lastContact, filteredByAcls }).toEqual({
+    expect({ knownLeader, lastContact: lastContactMs, filteredByAcls }).toEqual({
       knownLeader: true,
       lastContact: 0,
       filteredByAcls: false,
@@ -100,7 +100,7 @@ describe('ConsulClient on a real Consul', () => {
     await client.catalog.deregister({ Node: consul.node, ServiceID: 'f2' });
     expect(ids((await client.health.service('f')).body)).toEqual(['f1']);
     await expect(client.health.service('f', { filter: 'no such thing' })).rejects.toMatchObject({
-      code: 'RK_REGISTRY_REFUSED',
+      code: 'RK_REGISTRY_BAD_REQUEST',
       retryable: false,
     });
   });
@@ -247,7 +247,7 @@ describe('ConsulClient on a real Consul', () => {
       stranger.kv.get('a'),
       stranger.txn.commit([]),
     ]) {
-      await expect(call).rejects.toMatchObject({ code: 'RK_REGISTRY_BAD_ANSWER' });
+      await expect(call).rejects.toMatchObject({ code: 'RK_REGISTRY_BAD_RESPONSE' });
     }
     await stranger.close();
     server.close();

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule, DiscoveryService, type ConsulModuleOptions } from '@rookery/consul';
+import { ConsulModule, type ConsulModuleOptions, DiscoveryService } from '@rookery/consul';
 import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
 
@@ -46,7 +46,7 @@ describe.each(PLATFORMS)('GET /discovery on %s', (platform: Platform) => {
           snapshot: { source: 'live' },
           lists: [{ state: 'current', how: 'watched', inUse: true, failures: 0 }],
           instances: [
-            { id: 's1', verdict: 'used', why: 'its checks pass' },
+            { id: 's1', verdict: 'eligible', why: 'its checks pass' },
             { id: 's2', verdict: 'filtered', why: 'it lacks the tag "v1"' },
           ],
         },
@@ -62,11 +62,11 @@ describe.each(PLATFORMS)('GET /discovery on %s', (platform: Platform) => {
     const forwarded = { 'x-forwarded-for': '10.0.0.1' };
     expect(await get('/discovery', forwarded)).toMatchObject([404, { statusCode: 404 }]);
     await running?.app.close();
-    await start({ discovery: { endpoint: { path: '/who', visibleTo: 'everyone' } } });
+    await start({ discovery: { endpoint: { path: '/who', exposure: 'public' } } });
     expect(await get('/who', forwarded)).toMatchObject([200, {}]);
     expect((await get('/discovery'))[0]).toBe(404);
     await running?.app.close();
-    await start({ discovery: { endpoint: { visibleTo: 'nobody' } } });
+    await start({ discovery: { endpoint: { exposure: 'none' } } });
     expect((await get('/discovery'))[0]).toBe(404);
   });
 });

@@ -69,7 +69,7 @@ describe('DiscoveryService with Consul', () => {
 
   it('says what is wrong with a question that can never be answered', async () => {
     await expect(discovery.getInstances('stock', { filter: 'Bogus ==' })).rejects.toMatchObject({
-      code: 'RK_REGISTRY_REFUSED',
+      code: 'RK_REGISTRY_BAD_REQUEST',
       message: expect.stringMatching(/Failed to create boolean expression/) as unknown,
     });
     await expect(discovery.getInstances('')).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });

@@ -354,7 +354,7 @@ describe('EmbeddedConsul', () => {
     let complaint = '';
     wrong.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
     expect(await once(wrong, 'exit')).toEqual([1, null]);
-    expect(complaint).toMatch(/--port x: must be a whole number from 0 to 65535\nusage: embedded-consul/);
+    expect(complaint).toMatch(/--port x: must be an integer from 0 to 65535\nusage: embedded-consul/);
   });
 
   it('works with an independent client: node-consul', async () => {

@@ -2,14 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  ConsulModule,
-  HealthContributor,
-  RegistrationService,
-  RegistryHealthIndicator,
-  ServiceHealthIndicator,
-  type HealthOptions,
-} from '@rookery/consul';
+import { ConsulModule, HealthContributor, type HealthOptions, RegistrationService, RegistryHealthIndicator, ServiceHealthIndicator } from '@rookery/consul';
 import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
 
@@ -83,7 +76,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
 
   it('asks once for all who ask at the same time, and for a second after', async () => {
     const { app, url } = await start();
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     asked = 0;
     let release: () => void = () => undefined;
@@ -111,7 +104,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
 
   it('tells how things stand with the registry: degraded while it is away, never down', async () => {
     const { app, url } = await start({ cache: 0 });
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     await get(`${url}/health/peers`); // from now on there is a list that can grow old
     const well = { leader: true, registration: 'registered' };
     expect(await get(`${url}/health/registry`)).toMatchObject({
@@ -124,7 +117,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
       const { registry } = (body as { details: { registry: Record<string, unknown> } }).details;
       return (
         typeof registry.oldestList === 'number' &&
-        registry.registration === 'unreachable' && { status, registry }
+        registry.registration === 'unconfirmed' && { status, registry }
       );
     });
     expect(away.status).toBe(200);
@@ -139,7 +132,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
 
   it('tells whether another service is there, and enough of it', async () => {
     const { app, url } = await start();
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     await eventually(async () => (await get(`${url}/health/peers`)).status === 200);
     expect(await get(`${url}/health/wanted-peers`)).toMatchObject({
       status: 200,
@@ -164,10 +157,10 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     const isToldOutside = outside !== 'none' && (await isTold(`http://${outside}:${usual.port}`));
     expect(isToldOutside).toBe(false);
     await usual.app.close();
-    const nobody = await start({ details: 'nobody' });
+    const nobody = await start({ exposure: 'none' });
     expect(await isTold(nobody.url)).toBe(false);
     await nobody.app.close();
-    const everyone = await start({ details: 'everyone' });
+    const everyone = await start({ exposure: 'public' });
     expect(await isTold(everyone.url, proxied)).toBe(true);
     await everyone.app.close();
   });

@@ -66,7 +66,7 @@ describe('microservices', () => {
     app.connectMicroservice({ transport: Transport.TCP, options: { host: '0.0.0.0', port } });
     await app.startAllMicroservices();
     await app.listen(0);
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     const http = (app.getHttpServer() as { address(): { port: number } }).address().port;
     expect(await eventually(() => seen('hybrid'))).toEqual({ port: http, checks: ['http'] });
     expect(await eventually(() => seen('hybrid-tcp'))).toEqual({ port, checks: ['tcp'] });
@@ -89,7 +89,7 @@ describe('microservices', () => {
       logger,
     });
     await app.listen();
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     expect(await eventually(() => seen('tcp-only'))).toEqual({ port, checks: ['ttl'] });
     await app.close();
     expect(await seen('tcp-only')).toBeUndefined();
@@ -107,7 +107,7 @@ describe('microservices', () => {
       },
     );
     await app.listen();
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     expect(await eventually(() => seen('grpc-only'))).toEqual({ port, checks: ['tcp'] });
     await app.close();
     expect(await seen('grpc-only')).toBeUndefined();
@@ -120,7 +120,7 @@ describe('microservices', () => {
     expect(
       logger.matching(/"missing" is not registered: this app has no microservice of transport GRPC/),
     ).toHaveLength(1);
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     await app.close();
   });
 });

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule, DiscoveryService, RegistrationService, StaticRegistry } from '@rookery/consul';
+import { ConsulModule, DiscoveryService, RegistrationService, StaticSource } from '@rookery/consul';
 import { startTestConsul, type TestConsul } from '@rookery/test-support';
 import { rootModule, startApp } from './test-app.js';
 
@@ -27,10 +27,10 @@ describe('the options that the README shows', () => {
         weights: { passing: 10, warning: 1 },
         preferredNetworks: ['10.0.0.0/8', '127.0.0.0/8'],
         taggedAddresses: { wan: { address: '203.0.113.7', port: 443 } },
-        registerAfter: '100ms',
+        registrationDelay: '100ms',
         check: [
           { type: 'http', interval: '10s', timeout: '2s', failuresBeforeCritical: 2 },
-          { type: 'ttl', ttl: '36s', heartbeat: 'thread', id: 'alive' },
+          { type: 'ttl', ttl: '36s', heartbeat: 'main-thread', id: 'alive' },
         ],
       },
       startup: 'fail-fast',
@@ -38,14 +38,14 @@ describe('the options that the README shows', () => {
         path: '/health',
         timeout: '1s',
         cache: '1s',
-        details: 'loopback',
+        exposure: 'loopback',
         degradedAbove: { eventLoopLag: '500ms', heapUsed: 0.9 },
       },
-      shutdown: { deregisterTimeout: '3s', drain: '10s', inFlight: '30s', timeout: '45s', deregister: true },
+      shutdown: { deregisterTimeout: '3s', drainTimeout: '10s', inFlightTimeout: '30s', timeout: '45s', deregister: true },
     });
     // README service end
     const { app, port } = await startApp(rootModule([inventory]));
-    await app.get(RegistrationService).untilRegistered();
+    await app.get(RegistrationService).whenRegistered();
     const { body } = await consul.request('GET', '/v1/health/service/inventory');
     expect(body).toMatchObject([
       {
@@ -71,11 +71,11 @@ describe('the options that the README shows', () => {
     const discovery = ConsulModule.forRoot({
       agent: { url: ['http://127.0.0.1:8500', 'http://127.0.0.2:8500'], maxConnections: 92 },
       discovery: {
-        firstListTimeout: '5s',
-        sources: ['registry', new StaticRegistry({ billing: ['10.0.0.7:3000'] })],
+        initialListTimeout: '5s',
+        sources: ['registry', new StaticSource({ billing: ['10.0.0.7:3000'] })],
         merge: 'first',
         snapshotDirectory: '/tmp/rookery-snapshots',
-        endpoint: { path: '/discovery', visibleTo: 'loopback' },
+        endpoint: { path: '/discovery', exposure: 'loopback' },
       },
     });
     // README discovery end
@@ -99,7 +99,7 @@ describe('the options that the README shows', () => {
         strategy: 'p2c-ewma',
         hedge: false,
         slowStart: true,
-        ejection: { consecutiveFailures: 5, baseTime: '30s', maxTime: '5m', successRate: true },
+        outlierDetection: { consecutiveFailures: 5, baseEjectionTime: '30s', maxEjectionTime: '5m', successRate: true },
         retryBudget: { ratio: 0.2, perSecond: 10 },
         zone: 'eu-1a',
         services: {

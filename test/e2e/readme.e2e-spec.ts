@@ -41,7 +41,7 @@ it('calls both instances, and goes on while the agent is lost', async () => {
   const instances = await Promise.all([start(inventory), start(inventory)]);
   for (const instance of instances) {
     await instance.listen(0);
-    await instance.get(RegistrationService).untilRegistered();
+    await instance.get(RegistrationService).whenRegistered();
   }
   const shop = await start({ imports: [ConsulModule.forRoot({ agent })], providers: [Shop] });
   await shop.init();

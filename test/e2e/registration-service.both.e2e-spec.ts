@@ -1,12 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  ConsulModule,
-  DiscoveryEvents,
-  DiscoveryService,
-  RegistrationService,
-  type ConsulModuleOptions,
-} from '@rookery/consul';
+import { ConsulModule, type ConsulModuleOptions, DiscoveryEvents, DiscoveryService, RegistrationService } from '@rookery/consul';
 import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { createApp, rootModule, startApp, type TestApp } from './test-app.js';
 
@@ -55,15 +49,15 @@ describe('RegistrationService', () => {
   it('maintenance takes the app out of use and back, and lasts over the loss of its registration', async () => {
     const app = await start('maintained');
     const registration = app.app.get(RegistrationService);
-    await registration.untilRegistered();
-    await registration.maintenance(true, 'being updated');
+    await registration.whenRegistered();
+    await registration.setMaintenance(true, 'being updated');
     await eventually(async () => (await statusOf(app, 'maintained')) === 'maintenance');
     const id = registration.status.id ?? '';
     await consul.request('PUT', `/v1/agent/service/deregister/${id}`);
     const isMaintained = async (): Promise<boolean> =>
       (await inRegistry('maintained')).includes(`_service_maintenance:${id}`);
     await eventually(isMaintained);
-    await registration.maintenance(false);
+    await registration.setMaintenance(false);
     await eventually(async () => !(await isMaintained()));
     await eventually(async () => (await statusOf(app, 'maintained')) === 'passing');
     await app.app.close();
@@ -72,7 +66,7 @@ describe('RegistrationService', () => {
   it('maintenance that an operator began outlives a repair', async () => {
     const app = await start('operated');
     const registration = app.app.get(RegistrationService);
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     const id = registration.status.id ?? '';
     await consul.request('PUT', `/v1/agent/service/maintenance/${id}?enable=true&reason=operator`);
     const isMaintained = async (): Promise<boolean> =>
@@ -90,7 +84,7 @@ describe('RegistrationService', () => {
   it('drain takes the app out, fails its readiness and closes its connections, and register undoes it', async () => {
     const app = await start('drained', { health: { cache: 0 } });
     const registration = app.app.get(RegistrationService);
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     await fetch(`${app.url}/work`);
     await registration.drain();
     expect(await inRegistry('drained')).toEqual([]);
@@ -100,7 +94,7 @@ describe('RegistrationService', () => {
     expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
     expect(registration.status.state).toBe('deregistered');
     await registration.register();
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     expect((await fetch(`${app.url}/health/ready`)).status).toBe(200);
     expect((await fetch(`${app.url}/work`)).headers.get('connection')).not.toBe('close');
     await app.app.close();
@@ -111,7 +105,7 @@ describe('RegistrationService', () => {
     const registration = app.app.get(RegistrationService);
     expect(registration.status).toMatchObject({ state: 'idle' });
     await registration.register();
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     expect(await inRegistry('manual')).not.toEqual([]);
     await app.app.close();
   });
@@ -119,7 +113,7 @@ describe('RegistrationService', () => {
   it('waits for caches to fill, where that was asked for', async () => {
     const app = await start('warming', {}, { registerAfter: '700ms' });
     const listening = performance.now();
-    await app.app.get(RegistrationService).untilRegistered();
+    await app.app.get(RegistrationService).whenRegistered();
     expect(performance.now() - listening).toBeGreaterThan(600);
     await app.app.close();
   });
@@ -127,7 +121,7 @@ describe('RegistrationService', () => {
   it('leaves the registration where it is, where that was asked for', async () => {
     const app = await start('staying', { shutdown: { deregister: false } });
     const registration = app.app.get(RegistrationService);
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     const id = registration.status.id ?? '';
     await app.app.close();
     expect(await inRegistry('staying')).not.toEqual([]);
@@ -145,9 +139,9 @@ describe('RegistrationService', () => {
   });
 
   it('F13 the end does not wait for a drain that goes on', async () => {
-    const app = await start('endless', { shutdown: { drain: '1h', timeout: '1s' } });
+    const app = await start('endless', { shutdown: { drainTimeout: '1h', timeout: '1s' } });
     const registration = app.app.get(RegistrationService);
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     const calling = setInterval(() => void fetch(`${app.url}/work`).catch(() => undefined), 50);
     const draining = registration.drain();
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -159,7 +153,7 @@ describe('RegistrationService', () => {
   it('F12 who has just left still waits for its callers, and a path that begins like the health path is a call', async () => {
     const app = await start('healthcare', { health: { path: '/wor' } });
     const registration = app.app.get(RegistrationService);
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     let failed = 0;
     let answered = 0;
     const call = async (): Promise<void> => {
@@ -181,9 +175,9 @@ describe('RegistrationService', () => {
   it('keeps the maintenance that was asked for before it was registered', async () => {
     const app = await start('early', {}, { register: 'manual' });
     const registration = app.app.get(RegistrationService);
-    await registration.maintenance(true, 'not yet');
+    await registration.setMaintenance(true, 'not yet');
     await registration.register();
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     const id = registration.status.id ?? '';
     await eventually(async () => (await inRegistry('early')).includes(`_service_maintenance:${id}`));
     await app.app.close();
@@ -192,13 +186,13 @@ describe('RegistrationService', () => {
   it('tells what happens as events', async () => {
     const app = await start('eventful', {}, { register: 'manual' });
     const types: string[] = [];
-    app.app.get(DiscoveryEvents).events$.subscribe(({ type, at }) => {
-      expect(Math.abs(Date.now() - at)).toBeLessThan(60_000);
+    app.app.get(DiscoveryEvents).events$.subscribe(({ type, timestamp }) => {
+      expect(Math.abs(Date.now() - timestamp)).toBeLessThan(60_000);
       types.push(type);
     });
     const registration = app.app.get(RegistrationService);
     await registration.register();
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     await consul.request('PUT', `/v1/agent/service/deregister/${registration.status.id}`);
     await eventually(() => types.includes('registration.restored'));
     await registration.deregister();

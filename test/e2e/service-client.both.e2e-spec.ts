@@ -15,14 +15,7 @@ import {
 } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  ConsulClient,
-  ConsulModule,
-  DiscoveryError,
-  DiscoveryService,
-  getServiceClientToken,
-  ServiceClient,
-} from '@rookery/consul';
+import { ConsulClient, ConsulModule, DiscoveryError, DiscoveryService, getServiceClientToken, ServiceClient } from '@rookery/consul';
 import { startTestConsul, eventually, freePorts, type TestConsul } from '@rookery/test-support';
 import { AxiosError, isAxiosError, isCancel } from 'axios';
 import { firstValueFrom, of } from 'rxjs';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulClient, DnsRegistry, StaticRegistry } from '@rookery/consul';
+import { ConsulClient, DnsSource, StaticSource } from '@rookery/consul';
 import { ConsulAgent, eventually, figure, startTwoDatacenters } from '@rookery/test-support';
 import { FaultProxy } from '../faults/fault-proxy.js';
 import { putInstance, removeInstance, startWatching, type WatchingApp } from '../faults/watching-app.js';
@@ -29,7 +29,7 @@ describe('where instances are looked up', () => {
       Weights: { Passing: 7, Warning: 1 },
     });
     await putInstance(agent, 'by-dns', 'd2', 4002);
-    const dns = new DnsRegistry({ servers: [`127.0.0.1:${agent.ports.dns}`], every: '200ms' });
+    const dns = new DnsSource({ servers: [`127.0.0.1:${agent.ports.dns}`], interval: '200ms' });
     const away = await FaultProxy.start(agent.url);
     away.fault = () => 'reset';
     const app = await start({ agent: { url: away.url }, discovery: { sources: ['registry', dns] } });
@@ -43,10 +43,10 @@ describe('where instances are looked up', () => {
     await eventually(async () => (await app.ids('by-dns')).length === 1);
     // That there is none of it is not known before Consul says so too.
     await expect(app.ids('never-was')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
-    const filtered = dns.confirm('by-dns', { filter: 'x' }, new AbortController().signal);
+    const filtered = dns.readConsistent('by-dns', { filter: 'x' }, new AbortController().signal);
     await expect(filtered).rejects.toThrow(/query\.filter: DNS has no such thing/);
     const { lists } = await app.discovery.explain('by-dns');
-    expect(lists.map(({ how, state, inUse }) => [how, state, inUse])).toEqual([
+    expect(lists.map(({ mode, state, inUse }) => [mode, state, inUse])).toEqual([
       ['watched', 'failing', false],
       ['polled', 'current', true],
     ]);
@@ -54,17 +54,17 @@ describe('where instances are looked up', () => {
   });
 
   it('DNS: a name server that is not there is a registry that is away', async () => {
-    const dns = new DnsRegistry({ servers: ['127.0.0.1:1'], timeout: '100ms' });
+    const dns = new DnsSource({ servers: ['127.0.0.1:1'], timeout: '100ms' });
     const signal = new AbortController().signal;
-    await expect(dns.confirm('x', {}, signal)).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    await expect(dns.readConsistent('x', {}, signal)).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
     await dns.close();
-    expect(() => new DnsRegistry({ servers: ['consul.example'], every: '1ms' })).toThrow(
+    expect(() => new DnsSource({ servers: ['consul.example'], interval: '1ms' })).toThrow(
       /servers\.0 = "consul\.example": must be a name server's IP address[^]*every = "1ms"/,
     );
   });
 
   it('a static list stands in while Consul has no usable instance', async () => {
-    const fixed = new StaticRegistry({ 'by-list': ['127.0.0.1:9001'] });
+    const fixed = new StaticSource({ 'by-list': ['127.0.0.1:9001'] });
     const app = await start({ agent: { url: agent.url }, discovery: { sources: ['registry', fixed] } });
     expect(await app.ids('by-list')).toEqual(['by-list-127.0.0.1:9001']);
     await putInstance(agent, 'by-list', 'real', 4001);

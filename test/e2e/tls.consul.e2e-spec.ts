@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulClient, type AgentTlsOptions } from '@rookery/consul';
+import { type AgentTlsOptions, ConsulClient } from '@rookery/consul';
 import { ConsulAgent, findConsul } from '@rookery/test-support';
 
 describe('TLS to a real Consul that wants a client certificate', () => {

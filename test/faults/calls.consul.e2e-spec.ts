@@ -7,16 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  ConsulModule,
-  DiscoveryEvents,
-  DiscoveryService,
-  ServiceClientFactory,
-  type CallReport,
-  type ClientsOptions,
-  type Strategy,
-  type TimedDiscoveryEvent,
-} from '@rookery/consul';
+import { type CallReport, type ClientsOptions, ConsulModule, DiscoveryEvents, DiscoveryService, ServiceClientFactory, type Strategy, type TimedDiscoveryEvent } from '@rookery/consul';
 import { ConsulAgent, eventually, figure, freePorts, type AppProcess } from '@rookery/test-support';
 import { rootModule } from '../e2e/test-app.js';
 import { CallLoad } from './call-load.js';
@@ -175,7 +166,7 @@ describe('calls', () => {
     figure('F18', `told of after ${there} attempts at it, in ${calls} calls, none of which failed`);
     expect(there).toBeLessThanOrEqual(5);
     const { instances } = await caller.app.get(DiscoveryService).explain('haunted');
-    expect(instances.find(({ id }) => id === 'ghost')?.verdict).toBe('ejected');
+    expect(instances.find(({ id }) => id === 'ghost')?.state).toBe('ejected');
   });
 
   it('F32 one of three fails every call: no storm, and nobody notices', async () => {
@@ -201,7 +192,7 @@ describe('calls', () => {
   it('F33 who fails at once attracts no calls', async () => {
     peers = await Peers.start(agent, 'blackhole', 3, { PEER_DELAY: '3' });
     // Without ejection: it is the balancer that has to see it.
-    const caller = await startCaller({ ejection: false });
+    const caller = await startCaller({ outlierDetection: false });
     await caller.sees('blackhole', 3);
     await warmUp(caller, 'blackhole');
     await peers.behave(0, { status: 503 });
@@ -333,7 +324,7 @@ describe('calls', () => {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const { port } = server.address() as AddressInfo;
       await putInstance(agent, 'closing', 'closing-1', port);
-      const caller = await startCaller({ ejection: false });
+      const caller = await startCaller({ outlierDetection: false });
       await caller.sees('closing', 1);
       const failed: string[] = [];
       let getsFailed = 0;

@@ -54,7 +54,7 @@ const catalog = new ServiceCatalog(new Churning(), {
   random: Math.random,
   logger: console,
   reachability: new Reachability(),
-  probe: async () => 'refuses',
+  probe: async () => 'refused',
   firstListTimeout: 5_000,
   emit: () => events++,
 });

@@ -78,9 +78,9 @@ describe('a list that never lies', () => {
       path.includes('/v1/health/service/stock') && lies++ === 0 ? { edit: () => '[]' } : undefined;
     await putInstance(agent, 'unrelated', 'u', 1);
     await putInstance(agent, 'stock', 's1', portOf(servers[0]), { Meta: { n: '1' } });
-    await eventually(() => app.events.some(({ type }) => type === 'list.dismissed'), { within: 30_000 });
+    await eventually(() => app.events.some(({ type }) => type === 'list.rejected'), { within: 30_000 });
     await callers.stop();
-    const dismissed = app.events.find(({ type }) => type === 'list.dismissed');
+    const dismissed = app.events.find(({ type }) => type === 'list.rejected');
     figure(
       'F09',
       `empty once: ${callers.calls} calls, ${callers.failures.length} failed; ${JSON.stringify(dismissed)}`,
@@ -95,7 +95,7 @@ describe('a list that never lies', () => {
     await putInstance(agent, 'stock', 's1', portOf(servers[0]), { Meta: { n: '1' } });
     await eventually(() => app.events.some(({ type }) => type === 'list.suspect'));
     await new Promise((resolve) => setTimeout(resolve, 20_000));
-    expect((await app.discovery.explain('stock')).instances.map(({ verdict }) => verdict)).toEqual([
+    expect((await app.discovery.explain('stock')).instances.map(({ state }) => state)).toEqual([
       'suspect',
       'suspect',
       'suspect',
@@ -154,10 +154,10 @@ describe('a list that never lies', () => {
     await eventually(() => app.events.some(({ type }) => type === 'list.stale'), { within: 30_000 });
     await shut(servers[1]);
     await eventually(async () => (await app.ids('stock')).join() === 's1,s3', { within: 30_000 });
-    const { snapshot, instances } = await app.discovery.explain('stock');
-    expect(instances.map(({ verdict }) => verdict)).toEqual(['used', 'avoided', 'used']);
+    const { ageMs: snapshot, instances } = await app.discovery.explain('stock');
+    expect(instances.map(({ state }) => state)).toEqual(['eligible', 'unreachable', 'eligible']);
     await eventually(
-      async () => ((await app.discovery.explain('stock')).snapshot?.age ?? 0) > (snapshot?.age ?? 0) + 1_000,
+      async () => ((await app.discovery.explain('stock')).ageMs?.age ?? 0) > (snapshot?.age ?? 0) + 1_000,
     );
     await callers.stop();
     const sent = callers.failures.filter((failure) => !/not sent|ECONNREFUSED/.test(failure));
@@ -169,7 +169,7 @@ describe('a list that never lies', () => {
     expect(sent.length).toBeLessThanOrEqual(1);
     await agent.restart();
     for (const n of [0, 2]) await putInstance(agent, 'stock', `s${n + 1}`, portOf(servers[n]));
-    await eventually(async () => (await app.discovery.explain('stock')).snapshot?.source === 'live', {
+    await eventually(async () => (await app.discovery.explain('stock')).ageMs?.source === 'live', {
       within: 30_000,
     });
   }, 90_000);

@@ -21,7 +21,7 @@ describe('many registrations', () => {
         ConsulModule.forRoot({
           agent: { url },
           service: { name, check: { type: 'ttl' }, ...(id === undefined ? {} : { id }) },
-          shutdown: { drain: 0 },
+          shutdown: { drainTimeout: 0 },
         }),
       ]),
     );
@@ -31,14 +31,14 @@ describe('many registrations', () => {
     const registration = app.get(RegistrationService);
     const cycle = async (): Promise<void> => {
       await registration.register();
-      await registration.untilRegistered();
+      await registration.whenRegistered();
       await registration.deregister();
     };
     const count = (): Record<string, number> => ({
       handles: process.getActiveResourcesInfo().length,
       listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
     });
-    await registration.untilRegistered();
+    await registration.whenRegistered();
     for (let n = 0; n < 20; n++) await cycle();
     const before = count();
     for (let n = 0; n < CYCLES; n++) await cycle();

@@ -63,7 +63,7 @@ describe('heartbeats', () => {
     const cases: readonly [name: string, ms: number, check: Omit<TtlCheckOptions, 'type'>][] = [
       ['blocked-5', 5_000, {}],
       ['blocked-15', 15_000, {}],
-      ['blocked-40', 40_000, { heartbeat: 'worker' }],
+      ['blocked-40', 40_000, { heartbeat: 'worker-thread' }],
     ];
     const observed = await Promise.all(
       cases.map(async ([name, ms, check]) => block(await start(name, check), name, ms)),
@@ -84,13 +84,13 @@ describe('heartbeats', () => {
   }, 180_000);
 
   it('F16 a worker stops vouching for an app that does not come back', async () => {
-    const app = await start('lost-cause', { heartbeat: 'worker', ttl: '3s', vouchFor: '4s' });
+    const app = await start('lost-cause', { heartbeat: 'worker-thread', ttl: '3s', maxStall: '4s' });
     const { statuses } = await block(app, 'lost-cause', 12_000);
     expect(statuses).toEqual(new Set(['passing', 'warning', 'critical']));
   }, 60_000);
 
   it('F01 a worker that finds its check gone has the app registered again', async () => {
-    await start('revived', { heartbeat: 'worker', ttl: '3s' });
+    await start('revived', { heartbeat: 'worker-thread', ttl: '3s' });
     await agent.relaunch();
     await eventually(() => isPassing(agent, 'revived'), { within: 10_000 });
     // And it goes on beating: longer than a TTL without a beat would be.
@@ -111,7 +111,7 @@ describe('heartbeats', () => {
     const tokenFile = join(folder, 'token');
     const old = await create();
     writeFileSync(tokenFile, old.SecretID);
-    const service = { name: 'rotated', check: { type: 'ttl', ttl: '3s', heartbeat: 'worker' } } as const;
+    const service = { name: 'rotated', check: { type: 'ttl', ttl: '3s', heartbeat: 'worker-thread' } } as const;
     const app = await startFaultApp({ options: { agent: { url: secured.url, tokenFile }, service } });
     apps.push(app);
     await eventually(() => isPassing(secured, 'rotated'));
@@ -128,7 +128,7 @@ describe('heartbeats', () => {
   }, 60_000);
 
   it('F13 a worker ends with its app on SIGTERM', async () => {
-    const app = await start('ending', { heartbeat: 'worker' });
+    const app = await start('ending', { heartbeat: 'worker-thread' });
     expect(await app.stop()).toEqual({ code: null, signal: 'SIGTERM' });
     expect(await instancesOf(agent, 'ending')).toEqual([]);
     expect(app.output).not.toMatch(/could not run in a thread|unhandled|uncaught/i);

@@ -130,7 +130,7 @@ describe('many watches', () => {
         const before = proxy.requests.length;
         const led = await cluster.leader();
         await led.kill();
-        await eventually(() => apps.every((app) => app.events.some(({ type }) => type === 'list.current')), {
+        await eventually(() => apps.every((app) => app.events.some(({ type }) => type === 'list.recovered')), {
           within: 60_000,
           every: 100,
         });
@@ -236,10 +236,10 @@ describe('many watches', () => {
         await Promise.all([led.kill(), another?.kill()]);
         const app = await startWatching({
           agent: { url: agent.url },
-          discovery: { firstListTimeout: '20s' },
+          discovery: { initialListTimeout: '20s' },
         });
         expect(await eventually(async () => (await app.ids('stock')).join(), { within: 60_000 })).toBe('s1');
-        const { snapshot } = await app.discovery.explain('stock');
+        const { ageMs: snapshot } = await app.discovery.explain('stock');
         expect(snapshot?.source).toBe('stale');
         await app.close();
       });

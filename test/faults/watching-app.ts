@@ -1,12 +1,6 @@
 import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import {
-  ConsulModule,
-  DiscoveryEvents,
-  DiscoveryService,
-  type ConsulModuleOptions,
-  type TimedDiscoveryEvent,
-} from '@rookery/consul';
+import { ConsulModule, type ConsulModuleOptions, DiscoveryEvents, DiscoveryService, type TimedDiscoveryEvent } from '@rookery/consul';
 import type { ConsulAgent } from '@rookery/test-support';
 import { rootModule } from '../e2e/test-app.js';
 

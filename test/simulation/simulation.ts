@@ -75,7 +75,7 @@ export async function simulate(
       random,
       logger: silent,
       reachability: new Reachability(),
-      probe: async () => 'answers',
+      probe: async () => 'reachable',
       firstListTimeout: 5_000,
     });
     const caller = new ServiceCaller(catalog, {
@@ -84,7 +84,7 @@ export async function simulate(
       clients: clientOptions,
       zone: scenario.zoneOfClient?.(n),
       callers: () => undefined,
-      probe: async ({ id }) => (instances[Number(id)]?.behaviour.fails === 'refuse' ? 'refuses' : 'answers'),
+      probe: async ({ id }) => (instances[Number(id)]?.behaviour.fails === 'refuse' ? 'refused' : 'reachable'),
       emit: () => undefined,
       onUnused: () => undefined,
     });

@@ -1,10 +1,6 @@
 import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
-import {
-  configInvalid,
-  discoveryOptionsShape,
-  findMistakes,
-  type DiscoveryOptions,
-} from '@rookery/discovery';
+import type { DiscoveryOptions } from '@rookery/discovery';
+import { discoveryOptionsShape, invalidConfigError, validateOptions } from '@rookery/discovery/adapter';
 import { z } from 'zod';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './client/agent-options.js';
 
@@ -28,14 +24,14 @@ export interface ConsulModuleAsyncOptions {
   useExisting?: Type<ConsulOptionsFactory>;
 }
 
-/** Checked, complete, and without a readable secret. */
+/** Validated and complete; secrets cannot be printed. */
 export interface ResolvedConsulOptions extends DiscoveryOptions {
   readonly resolvedAgent: ResolvedAgent;
 }
 
 const schema = z.strictObject(
   {
-    // Checked with the environment, by resolveAgent.
+    // Validated together with the environment, by resolveAgent.
     agent: z
       .looseObject({}, { error: "must be an object such as { url: 'http://127.0.0.1:8500' }" })
       .optional(),
@@ -44,17 +40,17 @@ const schema = z.strictObject(
   { error: 'must be an object; {} takes every default' },
 );
 
-/** @throws DiscoveryError `RK_CONFIG_INVALID` with every mistake of options and environment */
+/** @throws DiscoveryError `RK_CONFIG_INVALID` with every issue of options and environment */
 export function resolveConsulOptions(
   options: ConsulModuleOptions,
   environment: NodeJS.ProcessEnv = process.env,
 ): ResolvedConsulOptions {
-  const mistakes = findMistakes(schema, options);
+  const issues = validateOptions(schema, options);
   const isObject =
-    typeof options === 'object' && !mistakes.some(({ field }) => field === 'agent' || field === 'options');
+    typeof options === 'object' && !issues.some(({ field }) => field === 'agent' || field === 'options');
   const resolution = isObject ? resolveAgent(options.agent, environment) : undefined;
-  mistakes.push(...(resolution?.mistakes ?? []));
-  if (mistakes.length > 0 || !resolution?.agent) throw configInvalid('ConsulModule', mistakes);
+  issues.push(...(resolution?.issues ?? []));
+  if (issues.length > 0 || !resolution?.agent) throw invalidConfigError('ConsulModule', issues);
   const { agent: _, ...rest } = options;
   return { ...rest, resolvedAgent: resolution.agent };
 }

@@ -6,13 +6,8 @@ import {
   type OnModuleDestroy,
   type Provider,
 } from '@nestjs/common';
-import {
-  configInvalid,
-  DiscoveryModule,
-  RegistrationService,
-  systemClock,
-  type DiscoveryModuleOptions,
-} from '@rookery/discovery';
+import { RegistrationService } from '@rookery/discovery';
+import { DiscoveryModule, type DiscoveryModuleOptions, invalidConfigError, systemClock } from '@rookery/discovery/adapter';
 import { ConsulClient } from './client/consul-client.js';
 import {
   resolveConsulOptions,
@@ -45,21 +40,21 @@ class ConsulRegistryModule {}
 export class ConsulModule implements OnModuleDestroy {
   constructor(private readonly registration: RegistrationService) {}
 
-  /** Nest destroys global modules last; this one is next to the root, so that the app leaves early where nothing is earlier. */
+  /** Nest destroys global modules last; this one is next to the root, so that the app leaves the registry as early as possible. */
   async onModuleDestroy(): Promise<void> {
     await this.registration.onModuleDestroy();
   }
 
   /**
-   * @throws DiscoveryError `RK_CONFIG_INVALID` when the app is created, with every wrong option, its value and its cure
+   * @throws DiscoveryError `RK_CONFIG_INVALID` when the app is created, with every wrong option, its value and a hint
    */
   static forRoot(options: ConsulModuleOptions = {}): DynamicModule {
-    // In a closure, not as a value: nobody who prints the module's metadata prints the token.
+    // A closure instead of a value, so that printing the module's metadata does not print the token.
     return assemble([{ provide: CONSUL_OPTIONS, useFactory: () => resolveConsulOptions(options) }]);
   }
 
   /**
-   * Options that other providers know.
+   * Options that depend on other providers.
    *
    * @example
    * ```ts
@@ -106,14 +101,14 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
 }
 
 function asyncProviders({ inject, useFactory, useClass, useExisting }: ConsulModuleAsyncOptions): Provider[] {
-  const given = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
+  const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
   const factory = useClass ?? useExisting;
-  if (given.length !== 1 || (!useFactory && !factory)) {
-    throw configInvalid('ConsulModule.forRootAsync', [
+  if (ways.length !== 1 || (!useFactory && !factory)) {
+    throw invalidConfigError('ConsulModule.forRootAsync', [
       {
         field: 'useFactory, useClass, useExisting',
-        value: `${given.length} of them`,
-        cure: 'give exactly one',
+        value: `${ways.length} of them`,
+        hint: "use exactly one",
       },
     ]);
   }

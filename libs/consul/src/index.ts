@@ -11,7 +11,7 @@ export type {
 export { ConsulClient } from './client/consul-client.js';
 export { ConsulError } from './client/consul-error.js';
 export { nextIndex } from './client/consul-response.js';
-export type { ConsulAnswer } from './client/consul-response.js';
+export type { ConsulResponse as ConsulAnswer } from './client/consul-response.js';
 export type { AgentOptions, AgentTlsOptions } from './client/agent-options.js';
 export type { TokenProvider } from './client/token-source.js';
 export type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from './client/request-options.js';

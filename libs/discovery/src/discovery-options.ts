@@ -1,22 +1,22 @@
 import { z } from 'zod';
 import { clientsOptionsSchema, type ClientsOptions } from './calling/options/client-options.js';
 import { type Duration } from './configuration/duration.js';
-import { durationSchema, text } from './configuration/validate-options.js';
-import type { HealthDetails } from './health/health-routes.js';
+import { durationSchema, nonEmptyString } from './configuration/validate-options.js';
+import type { Exposure } from './health/exposure.js';
 import { InstanceSource } from './registry/instance-source.js';
 import { serviceOptionsSchema, type ServiceOptions } from './registration/options/service-options.js';
 
 /** The options that are the same for every registry. */
 export interface DiscoveryOptions {
-  /** What this app is registered as: one service, or several. Leave it out to discover only. */
+  /** The service that this app registers, or several. Leave it out to discover only. */
   service?: ServiceOptions | readonly ServiceOptions[];
   /**
-   * `background`: the app starts without the registry, and registers when that answers. `fail-fast`: the app does not
-   * start while the registry does not answer, or refuses the token. Default: `background`.
+   * `background`: the app starts without the registry, and registers when it is reachable. `fail-fast`: the app does not
+   * start when the registry is unreachable, or refuses the token. Default: `background`.
    */
   startup?: 'background' | 'fail-fast';
   health?: HealthOptions;
-  discovery?: CatalogUseOptions;
+  discovery?: LookupOptions;
   /** How this app calls others. */
   clients?: ClientsOptions;
   shutdown?: ShutdownOptions;
@@ -25,66 +25,66 @@ export interface DiscoveryOptions {
 export interface HealthOptions {
   /** Where the health endpoints are mounted: this path, and `/live` and `/ready` below it. Default: `'/health'`. */
   path?: string;
-  /** How long one contributor may take. Default: `'4s'`, less than the timeout of the registry's check. */
+  /** Limit of one contributor. Default: `'4s'`, less than the timeout of the registry's check. */
   timeout?: Duration;
-  /** How long a result is given to others who ask. Default: `'1s'`. */
+  /** How long a result is reused for further requests. Default: `'1s'`. */
   cache?: Duration;
-  /** Who is told more than the status: which indicators there are, and what is wrong. Default: `loopback`, this host. */
-  details?: HealthDetails;
-  /** When the process counts as *degraded* by its own load. Default: never. */
+  /** Who receives details, the indicators and their messages, besides the status. Default: `loopback`, this host. */
+  exposure?: Exposure;
+  /** The load above which the process is *degraded*. Default: none. */
   degradedAbove?: LoadOptions;
 }
 
 export interface LoadOptions {
-  /** Delay of the event loop, 99th percentile between two looks. */
+  /** Delay of the event loop, 99th percentile between two checks. */
   eventLoopLag?: Duration;
   /** Share of the heap limit that is in use, 0 to 1. */
   heapUsed?: number;
 }
 
-export interface CatalogUseOptions {
-  /** How long the very first use of a service waits for its list. Default: `'5s'`. */
-  firstListTimeout?: Duration;
+export interface LookupOptions {
+  /** How long the first use of a service waits for its list. Default: `'5s'`. */
+  initialListTimeout?: Duration;
   /**
    * Where instances are looked up, best first: `'registry'` (Consul) once, and sources of your own beside it, such as a
-   * `StaticRegistry` or a `DnsRegistry`. Default: `['registry']`.
+   * `StaticSource` or a `DnsSource`. Default: `['registry']`.
    */
   sources?: readonly ('registry' | InstanceSource)[];
   /** `first`: the first source that has usable instances; `all`: the instances of all of them. Default: `first`. */
   merge?: 'first' | 'all';
   /**
-   * A folder in which lists are kept, for a process that starts while the registry is away. Processes of one host may
-   * share it. Default: none.
+   * A directory in which lists are saved, for a process that starts while the registry is unreachable. Processes of one
+   * host may share it. Default: none.
    */
   snapshotDirectory?: string;
   endpoint?: DiscoveryEndpointOptions;
 }
 
 export interface DiscoveryEndpointOptions {
-  /** Where this app tells what it knows of other services, and why. Default: `'/discovery'`. */
+  /** Where this app explains the state of the services it calls. Default: `'/discovery'`. */
   path?: string;
-  /** Who is told. Default: `loopback`, this host. */
-  visibleTo?: HealthDetails;
+  /** Who may read it. Default: `loopback`, this host. */
+  exposure?: Exposure;
 }
 
 export interface ShutdownOptions {
   /** How long deregistration may take. Default: `'3s'`. */
   deregisterTimeout?: Duration;
-  /** Leave the registry when the app ends. Default: true. */
+  /** Deregister when the app ends. Default: true. */
   deregister?: boolean;
   /**
-   * How long requests may go on coming after that; the wait ends as soon as none has come for a second. 0 does not wait.
+   * How long to wait after that for callers to stop; it ends as soon as no request has arrived for a second. 0 does not wait.
    * Default: `'10s'`.
    */
-  drain?: Duration;
-  /** How long requests under way may take, then. Default: `'30s'`. */
-  inFlight?: Duration;
-  /** All of it together, whatever the parts say. Default: `'45s'`. */
+  drainTimeout?: Duration;
+  /** How long requests in flight may take after that. Default: `'30s'`. */
+  inFlightTimeout?: Duration;
+  /** Limit of all steps together. Default: `'45s'`. */
   timeout?: Duration;
 }
 
-const audience = z.enum(['nobody', 'loopback', 'everyone'], {
-  error: "must be 'nobody', 'loopback' or 'everyone'",
+const exposureSchema = z.enum(['none', 'loopback', 'public'], {
+  error: "must be 'none', 'loopback' or 'public'",
 });
 
 function pathSchema(example: string): z.ZodString {
@@ -93,7 +93,7 @@ function pathSchema(example: string): z.ZodString {
     .regex(/^(\/[\w.~-]+)+$/, { error: `must be a path such as '${example}', without a slash at its end` });
 }
 
-/** One entry for each key of `DiscoveryOptions`, to be spread into an adapter's own schema. */
+/** The schema of each field of `DiscoveryOptions`, to be spread into the schema of a registry's module. */
 export const discoveryOptionsShape = {
   service: serviceOptionsSchema.optional(),
   health: z
@@ -101,12 +101,12 @@ export const discoveryOptionsShape = {
       path: pathSchema('/health').optional(),
       timeout: durationSchema().optional(),
       cache: durationSchema(0).optional(),
-      details: audience.optional(),
+      details: exposureSchema.optional(),
       degradedAbove: z
         .strictObject({
           eventLoopLag: durationSchema().optional(),
           heapUsed: z
-            .number({ error: 'must be a share from 0 to 1, such as 0.9' })
+            .number({ error: 'must be a number from 0 to 1, such as 0.9' })
             .gt(0, { error: 'must be more than 0' })
             .lte(1, { error: 'must be at most 1, the whole heap' })
             .optional(),
@@ -120,20 +120,20 @@ export const discoveryOptionsShape = {
       sources: z
         .array(
           z.union([z.literal('registry'), z.instanceof(InstanceSource)], {
-            error: "must be 'registry', or a source such as new StaticRegistry({ ... })",
+            error: "must be 'registry', or a source such as new StaticSource({ ... })",
           }),
-          { error: "must be an array such as ['registry', new StaticRegistry({ ... })]" },
+          { error: "must be an array such as ['registry', new StaticSource({ ... })]" },
         )
         .refine((sources) => sources.filter((source) => source === 'registry').length === 1, {
           error: "must name 'registry' once",
         })
         .optional(),
       merge: z.enum(['first', 'all'], { error: "must be 'first' or 'all'" }).optional(),
-      snapshotDirectory: text('must be the path of a folder').optional(),
+      snapshotDirectory: nonEmptyString('must be the path of a directory').optional(),
       endpoint: z
         .strictObject(
-          { path: pathSchema('/discovery').optional(), visibleTo: audience.optional() },
-          { error: "must be an object such as { visibleTo: 'nobody' }" },
+          { path: pathSchema('/discovery').optional(), visibleTo: exposureSchema.optional() },
+          { error: "must be an object such as { exposure: 'none' }" },
         )
         .optional(),
     })

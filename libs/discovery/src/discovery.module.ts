@@ -19,15 +19,15 @@ import {
 } from '@nestjs/core';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { withCalls } from './calling/call-explanation.js';
+import { callerZones } from './calling/caller-zones.js';
 import { ServiceCaller } from './calling/service-caller.js';
-import { probeInstance } from './registry/instance-probe.js';
+import type { ServiceExplanation } from './catalog/explanation.js';
 import { ServiceCatalog } from './catalog/service-catalog.js';
 import { SnapshotStore } from './catalog/snapshot-store.js';
-import { tellOperator } from './events/event-logger.js';
-import { toMilliseconds } from './configuration/duration.js';
 import type { DiscoveryOptions } from './discovery-options.js';
 import { DiscoveryService } from './discovery.service.js';
 import { DiscoveryEvents } from './events/discovery-events.js';
+import { logEvent } from './events/event-logger.js';
 import { HealthContributors } from './health/health-contributors.js';
 import { mountHealthRoutes } from './health/health-routes.js';
 import { HealthService } from './health/health.service.js';
@@ -38,19 +38,17 @@ import { ServiceClientsModule } from './http/service-clients.module.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
 import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
-import { callerZones } from './calling/caller-zones.js';
-import type { ServiceExplanation } from './catalog/explanation.js';
 import { DeadlineInterceptor } from './receiving/deadline.interceptor.js';
 import { receiveCall } from './receiving/receive-call.js';
 import { AppServers } from './registration/location/app-servers.js';
-import { DEFAULT_HEALTH_PATH, registrationOptions } from './registration-defaults.js';
 import { RegistrationService } from './registration/registration.service.js';
-import type { ServiceOptions } from './registration/options/service-options.js';
-import { Reachability } from './registry/reconnect-signal.js';
+import { probeInstance } from './registry/instance-probe.js';
+import { ReconnectSignal } from './registry/reconnect-signal.js';
 import { ServiceRegistry } from './registry/service-registry.js';
+import { resolveDiscoveryOptions, type ResolvedDiscoveryOptions } from './resolve-options.js';
 import { systemClock } from './timing/clock.js';
 
-/** Checked options, and the registry that the core runs on. */
+/** Validated options, and the registry that the core runs on. */
 export interface DiscoveryModuleOptions extends DiscoveryOptions {
   readonly registry: ServiceRegistry;
 }
@@ -63,6 +61,7 @@ export interface DiscoveryModuleAsyncOptions {
 }
 
 const DISCOVERY_MODULE_OPTIONS = Symbol('rookery:discovery-module-options');
+const RESOLVED_OPTIONS = Symbol('rookery:resolved-discovery-options');
 
 /** The core on any registry. Applications import the module of their registry, such as `ConsulModule`, instead. */
 @Module({})
@@ -70,8 +69,9 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
   #load: LoadHealth | undefined;
 
   constructor(
-    @Inject(DISCOVERY_MODULE_OPTIONS) private readonly options: DiscoveryModuleOptions,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedDiscoveryOptions,
     private readonly host: HttpAdapterHost,
+    private readonly registry: ServiceRegistry,
     private readonly health: HealthService,
     private readonly contributors: HealthContributors,
     private readonly catalog: ServiceCatalog,
@@ -80,7 +80,7 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
   ) {}
 
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
-    // A module instance of our own: Consul asks every few seconds, and a failing check is not worth a line each time.
+    // A module instance of our own: Consul runs the check every few seconds, and Terminus would log each failure.
     const terminus = TerminusModule.forRoot({ logger: false });
     return {
       module: DiscoveryModule,
@@ -108,34 +108,30 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
     };
   }
 
-  /** Runs before the app's controllers are routed, so that a catch-all route does not swallow the health path. */
+  /** Runs before the app's controllers are routed, so that a catch-all route cannot shadow the health path. */
   configure(): void {
-    const { path = DEFAULT_HEALTH_PATH, details = 'loopback', degradedAbove } = this.options.health ?? {};
-    if (degradedAbove) {
-      const { eventLoopLag, heapUsed } = degradedAbove;
-      const field = 'health.degradedAbove.eventLoopLag';
-      const eventLoopLagMs = eventLoopLag === undefined ? undefined : toMilliseconds(eventLoopLag, field);
-      this.#load = new LoadHealth({ eventLoopLagMs, heapUsed });
+    const { health, endpoint, services } = this.options;
+    if (health.degradedAbove) {
+      this.#load = new LoadHealth(health.degradedAbove);
       this.contributors.add(this.#load);
     }
-    // Null in an application context, whatever its type says.
-    const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
     const groups = this.contributors.customGroups();
+    // Null in an application context, against its type.
+    const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
     if (!adapter) return;
-    const names = this.options.service ? [this.options.service].flat() : [];
-    adapter.use(receiveCall(new Set(names.map(({ name }) => name)), systemClock));
-    mountHealthRoutes(adapter, { path, details, groups }, this.health);
-    const { path: at = '/discovery', visibleTo = 'loopback' } = this.options.discovery?.endpoint ?? {};
-    const explainAll = (): readonly ServiceExplanation[] =>
-      this.catalog.explainAll().map((explanation) => withCalls(explanation, this.caller));
-    if (visibleTo !== 'nobody') mountDiscoveryRoutes(adapter, { path: at, visibleTo }, explainAll);
+    adapter.use(receiveCall(new Set(services.map(({ name }) => name)), systemClock));
+    mountHealthRoutes(adapter, { path: health.path, exposure: health.exposure, groups }, this.health);
+    if (endpoint.exposure === 'none') return;
+    mountDiscoveryRoutes(adapter, endpoint, (): readonly ServiceExplanation[] =>
+      this.catalog.explainAll().map((explanation) => withCalls(explanation, this.caller)),
+    );
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#load?.close();
     this.caller.close();
     await this.catalog.close();
-    await Promise.all([this.connections.close(), this.options.registry.close()]);
+    await Promise.all([this.connections.close(), this.registry.close()]);
   }
 }
 
@@ -144,7 +140,7 @@ function openStore(directory: string, logger: Logger, events: DiscoveryEvents): 
     directory,
     clock: systemClock,
     onFailure: (file, reason) => {
-      logger.warn(`the snapshot ${file}: ${reason}`);
+      logger.warn(`snapshot ${file}: ${reason}`);
       events.emit({ type: 'snapshot.failed', file, reason });
     },
   });
@@ -153,7 +149,12 @@ function openStore(directory: string, logger: Logger, events: DiscoveryEvents): 
 const coreProviders: Provider[] = [
   DiscoveryEvents,
   HealthContributors,
-  Reachability,
+  ReconnectSignal,
+  {
+    provide: RESOLVED_OPTIONS,
+    useFactory: (options: DiscoveryModuleOptions) => resolveDiscoveryOptions(options, process.env),
+    inject: [DISCOVERY_MODULE_OPTIONS],
+  },
   {
     provide: ServiceRegistry,
     useFactory: ({ registry }: DiscoveryModuleOptions) => registry,
@@ -162,53 +163,49 @@ const coreProviders: Provider[] = [
   {
     provide: ServiceCatalog,
     useFactory: (
-      { registry, discovery = {} }: DiscoveryModuleOptions,
-      reachability: Reachability,
+      { lookup }: ResolvedDiscoveryOptions,
+      registry: ServiceRegistry,
+      reconnectSignal: ReconnectSignal,
       events: DiscoveryEvents,
     ) => {
-      const { firstListTimeout = '5s', sources, merge, snapshotDirectory } = discovery;
+      const { snapshotDirectory, ...options } = lookup;
       const logger = new Logger(ServiceCatalog.name);
       return new ServiceCatalog(registry, {
+        ...options,
         clock: systemClock,
         random: Math.random,
         logger,
-        reachability,
+        reconnectSignal,
         probe: probeInstance,
         emit: (event) => events.emit(event),
-        firstListTimeout: toMilliseconds(firstListTimeout, 'discovery.firstListTimeout'),
         store: snapshotDirectory === undefined ? undefined : openStore(snapshotDirectory, logger, events),
-        ...(sources ? { sources } : {}),
-        ...(merge ? { merge } : {}),
       });
     },
-    inject: [DISCOVERY_MODULE_OPTIONS, Reachability, DiscoveryEvents],
+    inject: [RESOLVED_OPTIONS, ServiceRegistry, ReconnectSignal, DiscoveryEvents],
   },
   {
     provide: ServiceCaller,
     useFactory: (
-      { service = [], clients = {} }: DiscoveryModuleOptions,
+      { services, clients, callerZone }: ResolvedDiscoveryOptions,
       catalog: ServiceCatalog,
       connections: HttpConnections,
       events: DiscoveryEvents,
     ) => {
       const logger = new Logger(ServiceCaller.name);
-      const [own] = Array.isArray(service)
-        ? (service as readonly ServiceOptions[])
-        : [service as ServiceOptions];
       return new ServiceCaller(catalog, {
         clock: systemClock,
         random: Math.random,
         clients,
-        ...callerZones(catalog, own, clients.zone, process.env),
+        ...callerZones(catalog, services[0], callerZone),
         probe: probeInstance,
         emit: (event) => {
-          tellOperator(event, logger);
+          logEvent(event, logger);
           events.emit(event);
         },
         onUnused: (instance) => connections.release(instance),
       });
     },
-    inject: [DISCOVERY_MODULE_OPTIONS, ServiceCatalog, HttpConnections, DiscoveryEvents],
+    inject: [RESOLVED_OPTIONS, ServiceCatalog, HttpConnections, DiscoveryEvents],
   },
   {
     provide: DiscoveryService,
@@ -226,16 +223,16 @@ const coreProviders: Provider[] = [
   {
     provide: HealthService,
     useFactory: (
-      { health }: DiscoveryModuleOptions,
+      { health }: ResolvedDiscoveryOptions,
       terminus: HealthCheckService,
       contributors: HealthContributors,
     ) =>
       new HealthService(terminus, contributors, {
         clock: systemClock,
-        timeoutMs: toMilliseconds(health?.timeout ?? '4s', 'health.timeout'),
-        cacheMs: toMilliseconds(health?.cache ?? '1s', 'health.cache'),
+        timeoutMs: health.timeoutMs,
+        cacheMs: health.cacheMs,
       }),
-    inject: [DISCOVERY_MODULE_OPTIONS, HealthCheckService, HealthContributors],
+    inject: [RESOLVED_OPTIONS, HealthCheckService, HealthContributors],
   },
   {
     provide: AppServers,
@@ -246,20 +243,25 @@ const coreProviders: Provider[] = [
   {
     provide: RegistrationService,
     useFactory: (
-      options: DiscoveryModuleOptions,
+      { services, startup, shutdown, environment, health }: ResolvedDiscoveryOptions,
+      registry: ServiceRegistry,
       servers: AppServers,
-      health: HealthService,
-      reachability: Reachability,
+      healthService: HealthService,
+      reconnectSignal: ReconnectSignal,
       events: DiscoveryEvents,
     ) =>
-      new RegistrationService(options.registry, servers, health, {
-        ...registrationOptions(options, process.env),
+      new RegistrationService(registry, servers, healthService, {
+        services,
+        startup,
+        shutdown,
+        environment,
+        healthPath: health.path,
         clock: systemClock,
         random: Math.random,
-        reachability,
+        reconnectSignal,
         events,
       }),
-    inject: [DISCOVERY_MODULE_OPTIONS, AppServers, HealthService, Reachability, DiscoveryEvents],
+    inject: [RESOLVED_OPTIONS, ServiceRegistry, AppServers, HealthService, ReconnectSignal, DiscoveryEvents],
   },
   {
     provide: RegistryHealthIndicator,

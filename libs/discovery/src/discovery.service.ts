@@ -13,8 +13,8 @@ import type { ServiceQuery } from './registry/service-query.js';
 const SERVICES_TIMEOUT_MS = 5_000;
 
 /**
- * What the registry knows, from memory. The first use of a service starts a watch on it; from then on every answer
- * comes from the local snapshot, and stays available when the registry does not.
+ * Finds the instances of services, from memory. The first use of a service starts a watch on it; from then on every result
+ * comes from the local snapshot, which stays available when the registry does not.
  *
  * @example
  * ```ts
@@ -35,8 +35,8 @@ export class DiscoveryService {
   }
 
   /**
-   * The instances that may be used now: status *passing*, with `includeWarning` also *warning*; where none passes, those
-   * that are *warning* in any case.
+   * The usable instances: those in status *passing*, with `includeWarning` also those in *warning*; where none is passing,
+   * those in *warning* in any case.
    *
    * @throws DiscoveryError `RK_REGISTRY_UNREACHABLE` when the registry has never answered for this service
    */
@@ -44,21 +44,21 @@ export class DiscoveryService {
     return usableInstances(await this.#catalog.snapshot(service, query), query);
   }
 
-  /** The names of all services, sorted; this one is asked of the registry each time. Deadline: 5 s. */
+  /** The names of all services, sorted; read from the registry each time. Deadline: 5 s. */
   async getServices(): Promise<string[]> {
     return this.#catalog.services(AbortSignal.timeout(SERVICES_TIMEOUT_MS));
   }
 
   /**
-   * The present snapshot as soon as there is one, then each change; it never errors, and completes on shutdown. A
-   * subscriber that throws is logged, and is called again with the next one.
+   * The current snapshot as soon as there is one, then each change; it never errors, and completes on shutdown. A
+   * subscriber that throws is logged, and is called again with the next snapshot.
    */
   watch(service: string, query: ServiceQuery = {}): Observable<ServiceSnapshot> {
     return this.#catalog.watch(service, query);
   }
 
   /**
-   * Picks an instance as a call would; it takes the balancer's turn. With the strategies that know keys, by `hashKey`.
+   * Picks an instance as a call would, and takes its turn; by `hashKey` with strategies that use keys.
    *
    * @throws DiscoveryError `RK_NO_INSTANCES`, or `RK_REGISTRY_UNREACHABLE` when there has never been a list
    */
@@ -71,18 +71,17 @@ export class DiscoveryService {
   }
 
   /**
-   * Why calls go where they go: how each list of the service stands, and what becomes of each instance, with the reason.
-   * `GET /discovery/<service>` tells the same of every query that is in use.
+   * Explains why calls go where they go: the state of each list of the service, and of each instance, with the reason.
+   * `GET /discovery/<service>` returns the same for every query that is in use.
    */
   async explain(service: string, query: ServiceQuery = {}): Promise<ServiceExplanation> {
     return withCalls(await this.#catalog.explain(service, query), this.#caller);
   }
 
   /**
-   * Makes a call over any transport: `attempt` is given an instance and a signal that ends with its deadline, and runs
-   * again on another instance when its error shows that nothing was sent; with `idempotent: true` after other failures of
-   * a connection as well. What counts as a failure of the instance is for `isFailure` to say, where the transport has
-   * errors of its own.
+   * Makes a call over any transport: `attempt` receives an instance and a signal that aborts at its deadline, and runs
+   * again on another instance when its error shows that nothing was sent; with `idempotent: true` also after other
+   * connection failures. Where the transport has errors of its own, `isFailure` decides which of them count.
    *
    * @example
    * ```ts
@@ -91,7 +90,7 @@ export class DiscoveryService {
    *   ({ address, port }, signal, { headers }) => fetch(`http://${address}:${port}/books/1`, { signal, headers }),
    *   { idempotent: true },
    * );
-   * const book = await response.json(); // a Response is read as HTTP: 503 was asked for again elsewhere
+   * const book = await response.json(); // a Response counts as HTTP: a 503 was retried elsewhere
    * ```
    * @throws CallError with every attempt: `RK_CALL_FAILED`, `RK_CALL_TIMEOUT`; `RK_CIRCUIT_OPEN`, `RK_OVERLOADED` without one
    * @throws DiscoveryError `RK_NO_INSTANCES`, or `RK_REGISTRY_UNREACHABLE` when there has never been a list

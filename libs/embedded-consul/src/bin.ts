@@ -20,7 +20,7 @@ async function run(): Promise<void> {
   }
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new Error(`--port ${values.port}: must be a whole number from 0 to 65535`);
+    throw new Error(`--port ${values.port}: must be an integer from 0 to 65535`);
   }
   const consul = await EmbeddedConsul.start({
     port,

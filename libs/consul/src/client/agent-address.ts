@@ -4,29 +4,29 @@ import { Secret } from './secret.js';
 export interface AgentAddress {
   /** Scheme, host and port. */
   readonly origin: string;
-  /** Undefined when the agent is reached over a socket file. */
+  /** Undefined when the agent is reached over a Unix domain socket. */
   readonly host: string | undefined;
   readonly socketPath: string | undefined;
   /** `user:password` of the URL. */
   readonly auth: Secret | undefined;
 }
 
-export const ADDRESS_CURE =
+export const ADDRESS_HINT =
   "must be an agent's address such as 'http://127.0.0.1:8500', '127.0.0.1:8500' or 'unix:///run/consul.sock'";
 
 const DEFAULT_PORT = '8500';
 
-/** Reads an address as the `consul` CLI does; undefined when it is none. `tls`: the scheme where none is written. */
+/** Parses an address as the `consul` CLI does; undefined when it is invalid. `tls`: the scheme where there is none. */
 export function parseAgentAddress(text: string, tls: boolean): AgentAddress | undefined {
   if (text.startsWith('unix://')) {
     const socketPath = text.slice('unix://'.length);
     if (!socketPath.startsWith('/')) return undefined;
     return { origin: 'http://localhost', host: undefined, socketPath, auth: undefined };
   }
-  const written = /^([a-z]+):\/\//i.exec(text)?.[1]?.toLowerCase();
-  if (written !== undefined && written !== 'http' && written !== 'https') return undefined;
-  const scheme = tls ? 'https' : (written ?? 'http');
-  const rest = written === undefined ? text : text.slice(written.length + 3);
+  const prefix = /^([a-z]+):\/\//i.exec(text)?.[1]?.toLowerCase();
+  if (prefix !== undefined && prefix !== 'http' && prefix !== 'https') return undefined;
+  const scheme = tls ? 'https' : (prefix ?? 'http');
+  const rest = prefix === undefined ? text : text.slice(prefix.length + 3);
   if (!URL.canParse(`${scheme}://${rest}`)) return undefined;
   const url = new URL(`${scheme}://${rest}`);
   if (url.hostname === '' || url.pathname !== '/' || url.search || url.hash || /\s/.test(text)) {
@@ -42,7 +42,7 @@ export function parseAgentAddress(text: string, tls: boolean): AgentAddress | un
   };
 }
 
-/** A percent sign that stands for itself is no reason to refuse a password. */
+/** A password may contain a literal percent sign. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -51,7 +51,7 @@ function decoded(text: string): string {
   }
 }
 
-/** A URL hides a port that its scheme implies. */
+/** `URL` drops the default port of a scheme. */
 function portOfScheme(scheme: string): string {
   return scheme === 'https' ? '443' : '80';
 }

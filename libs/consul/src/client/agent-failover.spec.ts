@@ -1,20 +1,20 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { DiscoveryError } from '@rookery/discovery';
 import { FakeClock } from '@rookery/test-support';
-import { AgentSwitch } from './agent-failover.js';
+import { AgentFailover } from './agent-failover.js';
 import { shareConnections } from './connection-budget.js';
-import type { Transport, TransportAnswer, TransportCall } from './consul-transport.js';
+import type { Transport, TransportResponse, TransportCall } from './consul-transport.js';
 
 class FakeAgent implements Transport {
   readonly budget = shareConnections();
-  readonly lostConnections = 0;
+  readonly disconnects = 0;
   readonly asked: string[] = [];
   failing: 'RK_REGISTRY_UNREACHABLE' | 'RK_REGISTRY_TIMEOUT' | 'RK_REGISTRY_NO_LEADER' | undefined;
   leader = '"127.0.0.1:8300"';
 
   constructor(readonly url: string) {}
 
-  async send({ path }: TransportCall): Promise<TransportAnswer> {
+  async send({ path }: TransportCall): Promise<TransportResponse> {
     this.asked.push(path);
     const isLook = path === '/v1/status/leader';
     if (this.failing && !(isLook && this.leader)) throw new DiscoveryError(this.failing, 'no');
@@ -29,7 +29,7 @@ class FakeAgent implements Transport {
 describe('AgentSwitch', () => {
   let clock: FakeClock;
   let [first, second]: [FakeAgent, FakeAgent] = [new FakeAgent(''), new FakeAgent('')];
-  let agents: AgentSwitch;
+  let agents: AgentFailover;
   const send = async (path: string, more: Partial<TransportCall> = {}): Promise<string> => {
     const call: TransportCall = {
       method: 'GET',
@@ -57,14 +57,14 @@ describe('AgentSwitch', () => {
   beforeEach(() => {
     clock = new FakeClock();
     [first, second] = [new FakeAgent('first'), new FakeAgent('second')];
-    agents = new AgentSwitch(first, [second], clock);
+    agents = new AgentFailover(first, [second], clock);
   });
 
   it('asks the next one while the first is away, and the first again when it has a leader', async () => {
     expect(await send('/v1/catalog/services')).toBe('first');
     away(first);
     expect(await send('/v1/catalog/services')).toBe('second');
-    const lost = agents.lostConnections;
+    const lost = agents.disconnects;
     expect(lost).toBeGreaterThan(0);
     first.failing = undefined; // it answers, and has no leader yet
     await clock.advance(10_000);
@@ -72,7 +72,7 @@ describe('AgentSwitch', () => {
     back(first);
     await clock.advance(2_000);
     expect(await send('/v1/catalog/services')).toBe('first');
-    expect(agents.lostConnections).toBeGreaterThan(lost); // no position outlives the change
+    expect(agents.disconnects).toBeGreaterThan(lost); // no position outlives the change
     expect(clock.pending).toBe(0);
   });
 

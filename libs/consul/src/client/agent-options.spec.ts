@@ -13,8 +13,8 @@ describe('resolveAgent', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
   const mistakes = (options: AgentOptions, environment: NodeJS.ProcessEnv = {}): string[] =>
-    resolveAgent(options, environment).mistakes.map(
-      ({ field, value, cure }) => `${field} = ${value ?? ''}: ${cure}`,
+    resolveAgent(options, environment).issues.map(
+      ({ field, value, hint }) => `${field} = ${value ?? ''}: ${hint}`,
     );
 
   it('needs nothing', async () => {

@@ -1,18 +1,10 @@
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  durationSchema,
-  findMistakes,
-  systemClock,
-  text,
-  toMilliseconds,
-  wholeNumber,
-  type Duration,
-  type OptionMistake,
-} from '@rookery/discovery';
+import type { Duration } from '@rookery/discovery';
+import { durationSchema, integer, nonEmptyString, type OptionIssue, systemClock, toMilliseconds, validateOptions } from '@rookery/discovery/adapter';
 import { z } from 'zod';
-import { ADDRESS_CURE, parseAgentAddress, type AgentAddress } from './agent-address.js';
-import { DEFAULT_CONNECTIONS, FEWEST_CONNECTIONS } from './connection-budget.js';
+import { ADDRESS_HINT, parseAgentAddress, type AgentAddress } from './agent-address.js';
+import { DEFAULT_CONNECTIONS, MIN_CONNECTIONS } from './connection-budget.js';
 import { Secret } from './secret.js';
 import {
   fixedToken,
@@ -25,16 +17,16 @@ import {
 /** How to reach the Consul agent. What is left out comes from the environment of the `consul` CLI, then the default. */
 export interface AgentOptions {
   /**
-   * `http://host:port`, `host:port` or `unix:///path`; or several, best first. The app is registered with the first one
-   * in any case; what is looked up is asked of the next while the first is away.
+   * `http://host:port`, `host:port` or `unix:///path`; or several, best first. The app is registered with the first one in
+   * any case; lookups go to the next while the first is unreachable.
    * Environment: `CONSUL_HTTP_ADDR`, `CONSUL_HTTP_SSL`. Default: `http://127.0.0.1:8500`.
    */
   url?: string | readonly string[];
   /** ACL token. Environment: `CONSUL_HTTP_TOKEN`. */
   token?: string;
-  /** A file that holds the token; read again every 5 s, so it may be rotated. Environment: `CONSUL_HTTP_TOKEN_FILE`. */
+  /** A file that contains the token; read again every 5 s, so that it can be rotated. Environment: `CONSUL_HTTP_TOKEN_FILE`. */
   tokenFile?: string;
-  /** Called for the token, and again when Consul refuses it. */
+  /** A function that returns the token; called again when Consul refuses it. */
   tokenProvider?: TokenProvider;
   /** Default: the agent's own. */
   datacenter?: string;
@@ -46,8 +38,8 @@ export interface AgentOptions {
   /** Deadline of a request that does not block. Default: `'5s'`. */
   timeout?: Duration;
   /**
-   * How many connections this process may have to an agent, which allows 200 for one host by default. About half of them
-   * are for lists of services; services above that are polled. Default: 92.
+   * The connections of this process to an agent, which allows 200 for one host by default. About half of them watch lists
+   * of services; further services are polled. Default: 92.
    */
   maxConnections?: number;
 }
@@ -55,63 +47,63 @@ export interface AgentOptions {
 export interface AgentTlsOptions {
   /** PEM file of the authority that signed the agent's certificate. Environment: `CONSUL_CACERT`. */
   caFile?: string;
-  /** A folder of such files. Environment: `CONSUL_CAPATH`. */
+  /** A directory of such files. Environment: `CONSUL_CAPATH`. */
   caPath?: string;
-  /** PEM file of our own certificate. Environment: `CONSUL_CLIENT_CERT`. */
+  /** PEM file of the client certificate. Environment: `CONSUL_CLIENT_CERT`. */
   certFile?: string;
   /** PEM file of its key. Environment: `CONSUL_CLIENT_KEY`. */
   keyFile?: string;
-  /** The name that the agent's certificate must carry. Environment: `CONSUL_TLS_SERVER_NAME`. */
+  /** The expected name in the agent's certificate. Environment: `CONSUL_TLS_SERVER_NAME`. */
   serverName?: string;
   /** False accepts any certificate. Environment: `CONSUL_HTTP_SSL_VERIFY`. Default: true. */
   verify?: boolean;
 }
 
-const file = (what: string): z.ZodType<string> => text(`must be the path of ${what}`);
+const file = (what: string): z.ZodType<string> => nonEmptyString(`must be the path of ${what}`);
 
 const address = z
-  .string({ error: ADDRESS_CURE })
-  .refine((value) => parseAgentAddress(value, false) !== undefined, { error: ADDRESS_CURE });
+  .string({ error: ADDRESS_HINT })
+  .refine((value) => parseAgentAddress(value, false) !== undefined, { error: ADDRESS_HINT });
 
 export const agentOptionsSchema = z.strictObject({
   url: z
-    .union([address, z.array(address).min(1, { error: 'must name at least one agent' })], {
-      error: ADDRESS_CURE,
+    .union([address, z.array(address).min(1, { error: 'must have at least one address' })], {
+      error: ADDRESS_HINT,
     })
     .optional(),
-  token: text('must be the text of an ACL token')
+  token: nonEmptyString('must be an ACL token')
     .refine((value) => /^[\x21-\x7e]+$/.test(value.trim()), { error: 'must be an ACL token, without spaces' })
     .optional(),
-  tokenFile: file('a file that holds the ACL token').optional(),
+  tokenFile: file('a file that contains the ACL token').optional(),
   tokenProvider: z
     .custom<TokenProvider>((value) => typeof value === 'function', {
       error: 'must be a function that returns the ACL token',
     })
     .optional(),
-  datacenter: text("must be a datacenter's name, such as 'dc1'").optional(),
-  namespace: text('must be the name of a namespace').optional(),
-  partition: text('must be the name of a partition').optional(),
+  datacenter: nonEmptyString("must be a datacenter's name, such as 'dc1'").optional(),
+  namespace: nonEmptyString('must be the name of a namespace').optional(),
+  partition: nonEmptyString('must be the name of a partition').optional(),
   tls: z
     .strictObject(
       {
         caFile: file('a PEM file').optional(),
-        caPath: file('a folder of PEM files').optional(),
+        caPath: file('a directory of PEM files').optional(),
         certFile: file('a PEM file').optional(),
         keyFile: file('a PEM file').optional(),
-        serverName: text("must be a name, such as 'server.dc1.consul'").optional(),
+        serverName: nonEmptyString("must be a name, such as 'server.dc1.consul'").optional(),
         verify: z.boolean({ error: 'must be true or false' }).optional(),
       },
       { error: "must be an object such as { caFile: '/etc/consul/ca.pem' }" },
     )
     .optional(),
   timeout: durationSchema(1, 600_000).optional(),
-  maxConnections: wholeNumber(FEWEST_CONNECTIONS, 10_000).optional(),
+  maxConnections: integer(MIN_CONNECTIONS, 10_000).optional(),
 });
 
-/** Everything a client needs, read and checked; secrets do not show. */
+/** Everything a client needs, read and validated; secrets cannot be printed. */
 export interface ResolvedAgent {
   readonly address: AgentAddress;
-  /** Agents to turn to while the first is away, best first. */
+  /** Agents for failover, best first. */
   readonly others: readonly AgentAddress[];
   readonly maxConnections: number;
   readonly token: TokenSource;
@@ -132,52 +124,53 @@ export interface ResolvedTls {
 }
 
 export interface Resolution {
-  /** Undefined when there are mistakes. */
+  /** Undefined when there are issues. */
   readonly agent: ResolvedAgent | undefined;
-  readonly mistakes: readonly OptionMistake[];
+  readonly issues: readonly OptionIssue[];
 }
 
-/** Merges options and environment, reads the files they name, and reports every mistake at once. */
+/** Merges options and environment, reads the files they name, and returns every issue at once. */
 export function resolveAgent(
   options: AgentOptions = {},
   environment: NodeJS.ProcessEnv = process.env,
 ): Resolution {
-  const mistakes = findMistakes(agentOptionsSchema, options).map(({ value, ...mistake }) => ({
-    ...mistake,
-    // An address may hold a password, however it is written wrong.
-    ...(value === undefined || /^url\b/.test(mistake.field) ? {} : { value }),
-    field: `agent.${mistake.field}`,
+  const issues = validateOptions(agentOptionsSchema, options).map(({ value, ...issue }) => ({
+    ...issue,
+    // A malformed address may contain a password.
+    ...(value === undefined || /^url\b/.test(issue.field) ? {} : { value }),
+    field: `agent.${issue.field}`,
   }));
-  if (mistakes.length > 0) return { agent: undefined, mistakes };
+  if (issues.length > 0) return { agent: undefined, issues };
 
-  const from = new Settings(options, environment, mistakes);
+  const settings = new Settings(options, environment, issues);
   const agent: ResolvedAgent = {
-    ...from.address(),
-    token: from.token(),
+    ...settings.address(),
+    token: settings.token(),
     datacenter: options.datacenter,
-    namespace: from.text(options.namespace, 'CONSUL_NAMESPACE')?.value,
-    partition: from.text(options.partition, 'CONSUL_PARTITION')?.value,
-    tls: from.tls(),
+    namespace: settings.find(options.namespace, 'CONSUL_NAMESPACE')?.value,
+    partition: settings.find(options.partition, 'CONSUL_PARTITION')?.value,
+    tls: settings.tls(),
     timeoutMs: toMilliseconds(options.timeout ?? '5s', 'agent.timeout'),
     maxConnections: options.maxConnections ?? DEFAULT_CONNECTIONS,
   };
-  return { agent: mistakes.length > 0 ? undefined : agent, mistakes };
+  return { agent: issues.length > 0 ? undefined : agent, issues };
 }
 
-/** A setting and where it came from, for the message when it is wrong. */
+/** The value of a setting, and the option or variable that it comes from. */
 interface Setting {
   readonly value: string;
   readonly field: string;
 }
 
+/** Reads settings from the options or else from the environment, and collects issues. */
 class Settings {
   constructor(
     private readonly options: AgentOptions,
     private readonly environment: NodeJS.ProcessEnv,
-    private readonly mistakes: OptionMistake[],
+    private readonly issues: OptionIssue[],
   ) {}
 
-  text(option: string | undefined, variable: string, field = ''): Setting | undefined {
+  find(option: string | undefined, variable: string, field = ''): Setting | undefined {
     if (option !== undefined) return { value: option, field };
     const value = this.environment[variable];
     return value ? { value, field: variable } : undefined;
@@ -186,84 +179,84 @@ class Settings {
   address(): Pick<ResolvedAgent, 'address' | 'others' | 'auth'> {
     const { url } = this.options;
     const [first, ...rest] = typeof url === 'string' ? [url] : (url ?? []);
-    const setting = this.text(first, 'CONSUL_HTTP_ADDR', 'agent.url');
+    const setting = this.find(first, 'CONSUL_HTTP_ADDR', 'agent.url');
     const tls = this.flag('CONSUL_HTTP_SSL', false);
     const address = parseAgentAddress(setting?.value ?? '127.0.0.1:8500', tls);
     if (!address) {
-      // The text may hold a password, so it is not shown.
-      this.mistakes.push({ field: setting?.field ?? 'agent.url', cure: ADDRESS_CURE });
+      // The value is not shown, since it may contain a password.
+      this.issues.push({ field: setting?.field ?? 'agent.url', hint: ADDRESS_HINT });
     }
-    const given = this.environment.CONSUL_HTTP_AUTH;
+    const auth = this.environment.CONSUL_HTTP_AUTH;
     return {
       address: address ?? { origin: '', host: undefined, socketPath: undefined, auth: undefined },
-      others: rest.flatMap((text) => parseAgentAddress(text, tls) ?? []),
-      auth: address?.auth ?? (given ? new Secret(given) : undefined),
+      others: rest.flatMap((other) => parseAgentAddress(other, tls) ?? []),
+      auth: address?.auth ?? (auth ? new Secret(auth) : undefined),
     };
   }
 
   token(): TokenSource {
     const { options, environment } = this;
-    const given = (['token', 'tokenFile', 'tokenProvider'] as const).filter(
+    const sources = (['token', 'tokenFile', 'tokenProvider'] as const).filter(
       (key) => options[key] !== undefined,
     );
-    if (given.length > 1) {
-      this.mistakes.push({ field: `agent.${given.join(', agent.')}`, cure: 'give one of them only' });
+    if (sources.length > 1) {
+      this.issues.push({ field: `agent.${sources.join(', agent.')}`, hint: 'use only one of them' });
     }
     if (options.tokenProvider) return providedToken(options.tokenProvider, systemClock);
     if (options.token) return fixedToken(options.token.trim());
-    const path = this.text(options.tokenFile, 'CONSUL_HTTP_TOKEN_FILE', 'agent.tokenFile');
+    const path = this.find(options.tokenFile, 'CONSUL_HTTP_TOKEN_FILE', 'agent.tokenFile');
     if (!path) return fixedToken(environment.CONSUL_HTTP_TOKEN?.trim());
-    this.check(path, 'a readable file that holds the token', () => accessSync(path.value, constants.R_OK));
+    this.read(path, 'a readable file that contains the token', () => accessSync(path.value, constants.R_OK));
     return tokenFile(path.value, systemClock);
   }
 
   tls(): ResolvedTls {
     const tls = this.options.tls ?? {};
-    const read = (option: string | undefined, variable: string, field: string): string | undefined => {
-      const path = this.text(option, variable, `agent.tls.${field}`);
-      return path && this.check(path, 'a readable PEM file', () => readFileSync(path.value, 'utf8'));
+    const readPem = (option: string | undefined, variable: string, field: string): string | undefined => {
+      const path = this.find(option, variable, `agent.tls.${field}`);
+      return path && this.read(path, 'a readable PEM file', () => readFileSync(path.value, 'utf8'));
     };
-    const caFile = read(tls.caFile, 'CONSUL_CACERT', 'caFile');
-    const caPath = this.text(tls.caPath, 'CONSUL_CAPATH', 'agent.tls.caPath');
-    const folder =
+    const caFile = readPem(tls.caFile, 'CONSUL_CACERT', 'caFile');
+    const caPath = this.find(tls.caPath, 'CONSUL_CAPATH', 'agent.tls.caPath');
+    const caDirectory =
       caPath &&
-      this.check(caPath, 'a readable folder of PEM files', () =>
+      this.read(caPath, 'a readable directory of PEM files', () =>
         readdirSync(caPath.value).map((name) => readFileSync(join(caPath.value, name), 'utf8')),
       );
-    const cert = read(tls.certFile, 'CONSUL_CLIENT_CERT', 'certFile');
-    const key = read(tls.keyFile, 'CONSUL_CLIENT_KEY', 'keyFile');
+    const cert = readPem(tls.certFile, 'CONSUL_CLIENT_CERT', 'certFile');
+    const key = readPem(tls.keyFile, 'CONSUL_CLIENT_KEY', 'keyFile');
     if ((cert === undefined) !== (key === undefined)) {
-      this.mistakes.push({
+      this.issues.push({
         field: 'agent.tls',
-        cure: 'a client certificate needs both certFile and keyFile',
+        hint: 'a client certificate needs both certFile and keyFile',
       });
     }
-    const ca = [...(caFile === undefined ? [] : [caFile]), ...(folder ?? [])];
+    const ca = [...(caFile === undefined ? [] : [caFile]), ...(caDirectory ?? [])];
     return {
       ca: ca.length > 0 ? ca : undefined,
       cert,
       key: key === undefined ? undefined : new Secret(key),
-      serverName: this.text(tls.serverName, 'CONSUL_TLS_SERVER_NAME')?.value,
+      serverName: this.find(tls.serverName, 'CONSUL_TLS_SERVER_NAME')?.value,
       verify: tls.verify ?? this.flag('CONSUL_HTTP_SSL_VERIFY', true),
     };
   }
 
-  private flag(variable: string, otherwise: boolean): boolean {
+  private flag(variable: string, defaultValue: boolean): boolean {
     const value = this.environment[variable];
-    if (value === undefined || value === '') return otherwise;
+    if (value === undefined || value === '') return defaultValue;
     if (/^(1|t|true)$/i.test(value)) return true;
     if (/^(0|f|false)$/i.test(value)) return false;
-    this.mistakes.push({ field: variable, value: JSON.stringify(value), cure: "must be 'true' or 'false'" });
-    return otherwise;
+    this.issues.push({ field: variable, value: JSON.stringify(value), hint: "must be 'true' or 'false'" });
+    return defaultValue;
   }
 
-  private check<T>({ value, field }: Setting, wanted: string, read: () => T): T | undefined {
+  private read<T>({ value, field }: Setting, expected: string, read: () => T): T | undefined {
     try {
       return read();
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      const why = code === 'ENOENT' ? 'it does not exist' : (code ?? 'it cannot be read');
-      this.mistakes.push({ field, value: JSON.stringify(value), cure: `must be ${wanted}, but ${why}` });
+      const reason = code === 'ENOENT' ? 'it does not exist' : (code ?? 'it cannot be read');
+      this.issues.push({ field, value: JSON.stringify(value), hint: `must be ${expected}, but ${reason}` });
       return undefined;
     }
   }

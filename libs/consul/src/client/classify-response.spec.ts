@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { errorOfAnswer } from './classify-response.js';
+import { toConsulError } from './classify-response.js';
 
 /** Status, text as measured on 1.8.7 or read of newer versions, the code, and whether trying again is of use. */
 const cases: [number, string, string, boolean][] = [
-  [400, 'Missing service name', 'RK_REGISTRY_REFUSED', false],
-  [405, 'method POST not allowed', 'RK_REGISTRY_REFUSED', false],
-  [413, 'Request body(524289 bytes) too large', 'RK_REGISTRY_REFUSED', false],
-  [301, '<a href="/v1/kv/a/b">Moved Permanently</a>', 'RK_REGISTRY_REFUSED', false],
+  [400, 'Missing service name', 'RK_REGISTRY_BAD_REQUEST', false],
+  [405, 'method POST not allowed', 'RK_REGISTRY_BAD_REQUEST', false],
+  [413, 'Request body(524289 bytes) too large', 'RK_REGISTRY_BAD_REQUEST', false],
+  [301, '<a href="/v1/kv/a/b">Moved Permanently</a>', 'RK_REGISTRY_BAD_REQUEST', false],
   [403, 'Permission denied: Missing service:write on web', 'RK_ACL_DENIED', false],
   [403, 'ACL not found', 'RK_ACL_DENIED', false],
   [500, 'ACL not found', 'RK_ACL_DENIED', false],
@@ -21,7 +21,7 @@ const cases: [number, string, string, boolean][] = [
   [500, 'Unknown check "x"', 'RK_NOT_FOUND', false],
   [500, 'Unknown service {"nope" {}}', 'RK_NOT_FOUND', false],
   [500, 'invalid session "abc"', 'RK_NOT_FOUND', false],
-  [409, '{"Results":null,"Errors":[]}', 'RK_CONFLICT', false],
+  [409, '{"Results":null,"Errors":[]}', 'RK_TRANSACTION_CONFLICT', false],
   [429, 'Your IP is issuing too many concurrent connections', 'RK_REGISTRY_LIMITED', true],
   [503, 'rate limit reached', 'RK_REGISTRY_LIMITED', true],
   [500, 'No cluster leader', 'RK_REGISTRY_NO_LEADER', true],
@@ -29,25 +29,25 @@ const cases: [number, string, string, boolean][] = [
   [500, 'rpc error making call: EOF', 'RK_REGISTRY_NO_LEADER', true],
   [500, 'rpc error getting client: failed to get conn: connection refused', 'RK_REGISTRY_NO_LEADER', true],
   [500, 'stream closed', 'RK_REGISTRY_NO_LEADER', true],
-  [500, 'No path to datacenter', 'RK_REGISTRY_FAILED', true],
-  [500, 'Failed to create boolean expression evaluator: 1:1', 'RK_REGISTRY_REFUSED', false],
-  [500, 'something new', 'RK_REGISTRY_FAILED', true],
-  [502, '', 'RK_REGISTRY_FAILED', true],
+  [500, 'No path to datacenter', 'RK_REGISTRY_ERROR', true],
+  [500, 'Failed to create boolean expression evaluator: 1:1', 'RK_REGISTRY_BAD_REQUEST', false],
+  [500, 'something new', 'RK_REGISTRY_ERROR', true],
+  [502, '', 'RK_REGISTRY_ERROR', true],
 ];
 
 describe('errorOfAnswer', () => {
   it.each(cases)('%i %p is %s, retryable %p', (status, text, code, retryable) => {
-    const error = errorOfAnswer('PUT http://127.0.0.1:8500/v1/x', status, text, undefined);
+    const error = toConsulError('PUT http://127.0.0.1:8500/v1/x', status, text, undefined);
     expect(error).toMatchObject({ code, retryable, status });
     expect(error.message).toContain(`PUT http://127.0.0.1:8500/v1/x → ${status}: ${text || 'no text'}`);
   });
 
   it('reads Retry-After in seconds, and passes over what it cannot read', () => {
-    expect(errorOfAnswer('GET x', 429, '', '5').retryAfter).toBe(5_000);
-    expect(errorOfAnswer('GET x', 429, '', 'Wed, 21 Oct 2026 07:28:00 GMT').retryAfter).toBeUndefined();
+    expect(toConsulError('GET x', 429, '', '5').retryAfterMs).toBe(5_000);
+    expect(toConsulError('GET x', 429, '', 'Wed, 21 Oct 2026 07:28:00 GMT').retryAfterMs).toBeUndefined();
   });
 
   it('cuts a long text', () => {
-    expect(errorOfAnswer('GET x', 500, 'x'.repeat(10_000), undefined).message.length).toBeLessThan(400);
+    expect(toConsulError('GET x', 500, 'x'.repeat(10_000), undefined).message.length).toBeLessThan(400);
   });
 });

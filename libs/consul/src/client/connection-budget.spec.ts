@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FEWEST_CONNECTIONS, shareConnections } from './connection-budget.js';
+import { MIN_CONNECTIONS, shareConnections } from './connection-budget.js';
 
 describe('shareConnections', () => {
   it('gives watches 64 by default, most of them to lists', () => {
@@ -8,7 +8,7 @@ describe('shareConnections', () => {
   });
 
   it('never hands out more than there are, and something to everybody', () => {
-    for (let total = FEWEST_CONNECTIONS; total <= 500; total++) {
+    for (let total = MIN_CONNECTIONS; total <= 500; total++) {
       const shares = Object.values(shareConnections(total));
       expect(shares.reduce((sum, share) => sum + share, 0)).toBe(total);
       expect(Math.min(...shares)).toBeGreaterThanOrEqual(1);

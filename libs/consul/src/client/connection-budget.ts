@@ -1,20 +1,20 @@
-/** Requests of one purpose share connections, so that two hundred watches never keep a heartbeat waiting. */
+/** Requests with the same purpose share connections, so that two hundred watches never delay a heartbeat. */
 export type Lane = 'list' | 'watch' | 'own-watch' | 'poll' | 'heartbeat' | 'plain';
 
 export type ConnectionBudget = Readonly<Record<Lane, number>>;
 
-/** Of the 200 that an agent allows for each client address, those of all processes of a host together. */
+/** Two processes of a host fit into the 200 connections that an agent allows for each client address. */
 export const DEFAULT_CONNECTIONS = 92;
-export const FEWEST_CONNECTIONS = 10;
+export const MIN_CONNECTIONS = 10;
 
 /**
- * Shares a process's connections out: what keeps the app registered first, then what is asked once; watches take the rest,
- * three quarters of it for lists of services. What is over its share waits for its turn, or (lists) is polled.
+ * Distributes the connections of a process: first to what keeps the app registered, then to single requests; watches get the
+ * rest, three quarters of it for lists of services. Requests beyond their share are queued; lists are polled.
  */
 export function shareConnections(total: number = DEFAULT_CONNECTIONS): ConnectionBudget {
   const heartbeat = 2;
   const poll = 2;
-  // The app's own registration, two for each service: hundreds of watched services must not keep it waiting its turn.
+  // For the app's own registration, two for each service: hundreds of watched services must not delay it.
   const own = Math.min(8, Math.max(2, Math.round(total / 10)));
   const plain = Math.min(16, Math.max(2, Math.ceil(total / 6)));
   const rest = total - heartbeat - poll - own - plain;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { configInvalid } from '@rookery/discovery';
+import { invalidConfigError } from '@rookery/discovery/adapter';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './agent-options.js';
 import { AgentApi } from './api/agent.api.js';
 import { CatalogApi } from './api/catalog.api.js';
@@ -10,12 +10,12 @@ import { SessionApi } from './api/session.api.js';
 import { StatusApi } from './api/status.api.js';
 import { TxnApi } from './api/txn.api.js';
 import { ConsulRequester } from './consul-requester.js';
-import { AgentSwitch } from './agent-failover.js';
+import { AgentFailover } from './agent-failover.js';
 import { ConsulTransport, type Transport } from './consul-transport.js';
 
 /**
- * Consul's HTTP API, typed. Each call has a deadline, takes a signal, and fails with a `ConsulError` that says whether
- * trying again is of use. With `ConsulModule` imported it is injectable.
+ * Consul's HTTP API, typed. Each call has a deadline, takes a signal, and fails with a `ConsulError` that says whether it is
+ * retryable. It is injectable where `ConsulModule` is imported.
  *
  * @example
  * ```ts
@@ -41,14 +41,14 @@ export class ConsulClient {
     const first = new ConsulTransport(agent);
     const others = agent.others.map(
       (address) =>
-        // A password in the first one's address is for the first one only.
+        // A password in the first address is for the first agent only.
         new ConsulTransport({
           ...agent,
           address,
           auth: address.auth ?? (agent.address.auth ? undefined : agent.auth),
         }),
     );
-    this.#transport = others.length > 0 ? new AgentSwitch(first, others) : first;
+    this.#transport = others.length > 0 ? new AgentFailover(first, others) : first;
     this.#host = agent.address.host;
     this.#scope = [agent.datacenter ?? null, agent.namespace ?? null, agent.partition ?? null];
     const requester = new ConsulRequester(this.#transport, agent);
@@ -63,45 +63,45 @@ export class ConsulClient {
   }
 
   /**
-   * A client outside of Nest, for a script or a test; `close()` it.
+   * Creates a client outside of Nest, for a script or a test; it has to be closed.
    *
-   * @throws DiscoveryError `RK_CONFIG_INVALID` with every mistake in the options and in the environment
+   * @throws DiscoveryError `RK_CONFIG_INVALID` with every issue of options and environment
    */
   static create(options: AgentOptions = {}, environment: NodeJS.ProcessEnv = process.env): ConsulClient {
-    const { agent, mistakes } = resolveAgent(options, environment);
-    if (!agent) throw configInvalid('ConsulClient', mistakes);
+    const { agent, issues } = resolveAgent(options, environment);
+    if (!agent) throw invalidConfigError('ConsulClient', issues);
     return new ConsulClient(agent);
   }
 
-  /** Where the agent is: `http://127.0.0.1:8500` or `unix:///run/consul.sock`; several are separated by commas. */
+  /** The address of the agent: `http://127.0.0.1:8500` or `unix:///run/consul.sock`; several are separated by commas. */
   get url(): string {
     return this.#transport.url;
   }
 
-  /** What every request is about that does not say otherwise; null: the agent's own. */
+  /** The default datacenter, namespace and partition of every request; null: the agent's own. */
   get scope(): readonly (string | null)[] {
     return this.#scope;
   }
 
-  /** Undefined when the agent is reached over a socket file. */
+  /** Undefined when the agent is reached over a Unix domain socket. */
   get host(): string | undefined {
     return this.#host;
   }
 
   /**
-   * How many connections to the agent have ended. An index from before may be ahead of what the agent counts now (it
-   * may have restarted empty), and a blocking query with it would sleep for its whole `wait`.
+   * How many connections to the agent have ended. An index from before may be ahead of the agent's, which may have restarted
+   * empty, and a blocking query with it would sleep for its whole `wait`.
    */
-  get lostConnections(): number {
-    return this.#transport.lostConnections;
+  get disconnects(): number {
+    return this.#transport.disconnects;
   }
 
-  /** How many lists of instances may be watched at a time. */
+  /** The number of lists of instances that can be watched at the same time. */
   get watchLimit(): number {
     return this.#transport.budget.list;
   }
 
-  /** Ends every request and closes every connection. */
+  /** Aborts every request and closes every connection. */
   async close(): Promise<void> {
     await this.#transport.close();
   }

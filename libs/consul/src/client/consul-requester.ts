@@ -1,31 +1,32 @@
-import { DiscoveryError, formatDuration, reasonOf, toMilliseconds } from '@rookery/discovery';
+import { DiscoveryError } from '@rookery/discovery';
+import { errorMessage, formatDuration, toMilliseconds } from '@rookery/discovery/adapter';
 import type { ResolvedAgent } from './agent-options.js';
-import { answerOf, type ConsulAnswer } from './consul-response.js';
+import { toConsulResponse, type ConsulResponse } from './consul-response.js';
 import { ConsulError } from './consul-error.js';
 import type { Lane } from './connection-budget.js';
-import type { Transport, TransportAnswer, TransportCall } from './consul-transport.js';
+import type { Transport, TransportResponse, TransportCall } from './consul-transport.js';
 import type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from './request-options.js';
 
 export interface RequestParts {
   body?: unknown;
-  /** Bytes to be sent as they are, instead of `body`. */
+  /** Sent as they are, instead of `body`. */
   bytes?: string | Uint8Array;
   query?: Readonly<Record<string, string | number | boolean | undefined>>;
   tags?: readonly string[];
   lane?: Lane;
   accept?: readonly number[];
-  /** What the answer's JSON must be; anything else is not Consul's. */
+  /** The type of the JSON in the response; any other is not Consul's. */
   shape?: 'array' | 'object';
-  /** Hash blocking: the `contentHash` of the last answer. */
+  /** For hash-based blocking: the `contentHash` of the last response. */
   hash?: string;
 }
 
 const DEFAULT_WAIT_MS = 60_000;
-const LONGEST_WAIT_MS = 600_000;
-/** For what is on the way, and for an agent that is slow to answer. */
+const MAX_WAIT_MS = 600_000;
+/** For the network, and for a slow agent. */
 const GRACE_MS = 5_000;
 
-/** Turns typed calls into requests, and answers into typed bodies; the endpoints of the API stand on it. */
+/** Converts typed calls to requests, and responses to typed bodies; all endpoints of the API use it. */
 export class ConsulRequester {
   readonly #transport: Transport;
   readonly #agent: Pick<ResolvedAgent, 'datacenter' | 'namespace' | 'partition' | 'timeoutMs'>;
@@ -35,20 +36,20 @@ export class ConsulRequester {
     this.#agent = agent;
   }
 
-  /** A request whose answer is JSON. */
+  /** A request with a JSON response. */
   async json<T>(
     method: TransportCall['method'],
     path: string,
     options: ConsulListOptions = {},
     parts: RequestParts = {},
-  ): Promise<ConsulAnswer<T>> {
-    const answer = await this.raw(method, path, options, parts);
-    // The type is Consul's promise; what a decision rests on is checked where it is used.
-    const body = parseJson(answer, `${method} ${path}`, parts.shape);
-    return answerOf(body as T, answer.headers);
+  ): Promise<ConsulResponse<T>> {
+    const response = await this.raw(method, path, options, parts);
+    // The type is what Consul documents; fields that decisions depend on are validated where they are used.
+    const body = parseJson(response, `${method} ${path}`, parts.shape);
+    return toConsulResponse(body as T, response.headers);
   }
 
-  /** A request whose answer's body says nothing. */
+  /** A request whose response body is ignored. */
   async nothing(
     method: TransportCall['method'],
     path: string,
@@ -63,7 +64,7 @@ export class ConsulRequester {
     path: string,
     options: ConsulListOptions = {},
     parts: RequestParts = {},
-  ): Promise<TransportAnswer> {
+  ): Promise<TransportResponse> {
     const waitMs = this.#waitMs(options, parts);
     return this.#transport.send({
       method,
@@ -82,14 +83,14 @@ export class ConsulRequester {
   #waitMs(options: ConsulReadOptions, parts: RequestParts): number | undefined {
     if (options.index === undefined && parts.hash === undefined) return undefined;
     const waitMs = toMilliseconds(options.wait ?? DEFAULT_WAIT_MS, 'wait');
-    // Consul takes 0 for its default of five minutes, and cuts what is longer than ten.
-    if (waitMs >= 1 && waitMs <= LONGEST_WAIT_MS) return waitMs;
-    throw new DiscoveryError('RK_INVALID_ARGUMENT', `wait: ${String(options.wait)} cannot be waited`, {
+    // Consul reads 0 as its default of five minutes, and shortens what is longer than ten.
+    if (waitMs >= 1 && waitMs <= MAX_WAIT_MS) return waitMs;
+    throw new DiscoveryError('RK_INVALID_ARGUMENT', `wait: ${String(options.wait)} is out of range`, {
       hint: 'Use 1 ms to 10 m',
     });
   }
 
-  /** Consul adds up to a sixteenth to `wait`, so that clients do not come back together. */
+  /** Consul adds up to a sixteenth to `wait`, so that clients do not return together. */
   #deadlineMs(options: ConsulRequestOptions, waitMs: number | undefined): number {
     if (options.timeout !== undefined) return toMilliseconds(options.timeout, 'timeout');
     return waitMs === undefined ? this.#agent.timeoutMs : waitMs + waitMs / 16 + GRACE_MS;
@@ -115,30 +116,29 @@ export class ConsulRequester {
   }
 }
 
-/** @throws ConsulError `RK_REGISTRY_BAD_ANSWER` when it is not JSON */
-export function parseJson(answer: TransportAnswer, request: string, shape?: 'array' | 'object'): unknown {
-  const refuse = (reason: string): ConsulError =>
-    new ConsulError('RK_REGISTRY_BAD_ANSWER', `${request} → ${answer.status}, but ${reason}`, {
-      status: answer.status,
-      retryable: true,
-      hint: 'Something other than Consul may be answering at this address',
+/** @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when it is not JSON, or of another type */
+export function parseJson(response: TransportResponse, request: string, shape?: 'array' | 'object'): unknown {
+  const invalid = (reason: string): ConsulError =>
+    new ConsulError('RK_REGISTRY_BAD_RESPONSE', `${request} → ${response.status}, but ${reason}`, {
+      status: response.status,
+      hint: 'Another server than Consul may be listening at this address',
     });
   let body: unknown;
   try {
-    body = JSON.parse(answer.body.toString('utf8'));
+    body = JSON.parse(response.body.toString('utf8'));
   } catch (error) {
-    throw refuse(reasonOf(error));
+    throw invalid(errorMessage(error));
   }
   const found = Array.isArray(body)
     ? 'array'
     : typeof body === 'object' && body !== null
       ? 'object'
       : 'other';
-  if (shape !== undefined && found !== shape) throw refuse(`it is no ${shape}`);
+  if (shape !== undefined && found !== shape) throw invalid(`the body is not an ${shape}`);
   return body;
 }
 
-/** One segment of a path. */
+/** Encodes one segment of a path. */
 export function segment(value: string, field: string): string {
   if (value !== '' && value !== '.' && value !== '..') return encodeURIComponent(value);
   throw new DiscoveryError(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { answerOf, nextIndex } from './consul-response.js';
+import { toConsulResponse, nextIndex } from './consul-response.js';
 
 describe('nextIndex', () => {
   it.each([
@@ -22,7 +22,7 @@ describe('nextIndex', () => {
 describe('answerOf', () => {
   it('reads the headers of Consul', () => {
     expect(
-      answerOf([], {
+      toConsulResponse([], {
         'x-consul-index': '12',
         'x-consul-knownleader': 'true',
         'x-consul-lastcontact': '3',
@@ -43,7 +43,7 @@ describe('answerOf', () => {
   });
 
   it('requires none of them', () => {
-    expect(answerOf('x', {})).toEqual({
+    expect(toConsulResponse('x', {})).toEqual({
       body: 'x',
       index: undefined,
       knownLeader: undefined,

@@ -1,15 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** An answer of Consul: the body, and what the headers say of it. */
-export interface ConsulAnswer<T> {
+/** A response of Consul: the body, and the information in its headers. */
+export interface ConsulResponse<T> {
   readonly body: T;
-  /** To be given to the next blocking query, with `nextIndex`. Opaque; undefined where the endpoint has none. */
+  /** For the next blocking query, through `nextIndex`. Opaque; undefined where the endpoint has none. */
   readonly index: string | undefined;
-  /** Milliseconds since the server that answered last heard from the leader. */
-  readonly lastContact: number | undefined;
-  /** False: the servers had no leader when they answered. Newer agents may leave it out. */
+  /** Milliseconds since the server that responded last heard from the leader. */
+  readonly lastContactMs: number | undefined;
+  /** False: the servers had no leader. Newer agents may leave it out. */
   readonly knownLeader: boolean | undefined;
-  /** True: entries were left out because the token may not see them (Consul 1.12 and later tell). */
+  /** True: entries were left out because the token may not read them (Consul 1.12 and later). */
   readonly filteredByAcls: boolean;
   /** For hash blocking on the agent's own services. */
   readonly contentHash: string | undefined;
@@ -17,7 +17,7 @@ export interface ConsulAnswer<T> {
   readonly cache: { readonly hit: boolean; readonly ageSeconds: number } | undefined;
 }
 
-export function answerOf<T>(body: T, headers: IncomingHttpHeaders): ConsulAnswer<T> {
+export function toConsulResponse<T>(body: T, headers: IncomingHttpHeaders): ConsulResponse<T> {
   const header = (name: string): string | undefined => {
     const value = headers[name];
     return Array.isArray(value) ? value[0] : value;
@@ -28,7 +28,7 @@ export function answerOf<T>(body: T, headers: IncomingHttpHeaders): ConsulAnswer
   return {
     body,
     index: header('x-consul-index'),
-    lastContact: lastContact === undefined ? undefined : Number(lastContact),
+    lastContactMs: lastContact === undefined ? undefined : Number(lastContact),
     knownLeader: knownLeader === undefined ? undefined : knownLeader === 'true',
     filteredByAcls: header('x-consul-results-filtered-by-acls') === 'true',
     contentHash: header('x-consul-contenthash'),
@@ -37,11 +37,11 @@ export function answerOf<T>(body: T, headers: IncomingHttpHeaders): ConsulAnswer
 }
 
 /**
- * The index to block on next. It is an opaque 64-bit number with three rules: missing or 0 becomes 1 (0 would not
- * block), smaller than the last one starts anew (the servers lost or restored state), else it is used as it is.
+ * The index for the next blocking query. It is an opaque 64-bit number with three rules: missing or 0 becomes 1 (0 would not
+ * block), a smaller one than the last starts anew (the servers lost or restored state), any other is used as it is.
  * Source: Consul's documentation, "Blocking Queries", implementation details.
  *
- * @returns undefined to ask without blocking
+ * @returns undefined: the next query must not block
  */
 export function nextIndex(previous: string | undefined, received: string | undefined): string | undefined {
   const index = received !== undefined && /^\d+$/.test(received) ? BigInt(received) : 0n;

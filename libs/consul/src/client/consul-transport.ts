@@ -1,25 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import {
-  abortable,
-  abortReason,
-  DiscoveryError,
-  reasonOf,
-  systemClock,
-  type Clock,
-} from '@rookery/discovery';
+import { DiscoveryError } from '@rookery/discovery';
+import { abortReason, type Clock, errorMessage, systemClock, withAbort } from '@rookery/discovery/adapter';
 import { Pool } from 'undici';
 import type { ResolvedAgent } from './agent-options.js';
-import { errorOfAnswer } from './classify-response.js';
+import { toConsulError } from './classify-response.js';
 import { shareConnections, type ConnectionBudget, type Lane } from './connection-budget.js';
 import { ConsulError } from './consul-error.js';
-import { Turns } from './request-queue.js';
+import { RequestQueue } from './request-queue.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
-/** What undici gives as the reason for closing a socket that was idle, or whose request we aborted. */
+/** undici's reason for closing a socket that was idle, or whose request was aborted. */
 const IDLE_CLOSED = 'UND_ERR_INFO';
-const LARGEST_ANSWER_BYTES = 64 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 
 export interface TransportCall {
   readonly method: 'GET' | 'PUT' | 'DELETE' | 'POST';
@@ -31,37 +25,37 @@ export interface TransportCall {
   readonly signal: AbortSignal | undefined;
   /** Overrides the client's own token. */
   readonly token: string | undefined;
-  /** Statuses that are answers, not errors, besides 2xx. */
+  /** Statuses besides 2xx that are not errors. */
   readonly accept: readonly number[];
 }
 
-export interface TransportAnswer {
+export interface TransportResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
-/** Carries requests to where they are answered. */
+/** Sends requests to an agent, or to one of several. */
 export interface Transport {
   /** For messages; holds no secret. */
   readonly url: string;
   readonly budget: ConnectionBudget;
-  /** How many connections have ended: whoever carries a position in the agent's state over this has to begin anew. */
-  readonly lostConnections: number;
-  send(call: TransportCall): Promise<TransportAnswer>;
+  /** How many connections have ended: a position in the agent's state is no longer valid after that. */
+  readonly disconnects: number;
+  send(call: TransportCall): Promise<TransportResponse>;
   close(): Promise<void>;
 }
 
 const unzip = promisify(gunzip);
 
-/** Carries requests to one agent: connections, deadline, token. It knows nothing of what they mean. */
+/** Sends requests to one agent, with its connections, deadlines and token. It does not interpret them. */
 export class ConsulTransport implements Transport {
   readonly budget: ConnectionBudget;
-  readonly #zips: boolean;
+  readonly #compress: boolean;
   readonly #agent: ResolvedAgent;
   readonly #clock: Clock;
   readonly #pools = new Map<Lane, Pool>();
-  readonly #lanes = new Map<Lane, Turns>();
+  readonly #queues = new Map<Lane, RequestQueue>();
   #closed = false;
   #lostConnections = 0;
   #announcedCloses = 0;
@@ -70,9 +64,9 @@ export class ConsulTransport implements Transport {
     this.#agent = agent;
     this.#clock = clock;
     this.budget = shareConnections(agent.maxConnections);
-    // On one host it takes as long as it saves; over a network a list is a twentieth of its size.
+    // On the same host compression costs as much time as it saves; over a network it reduces a list to a twentieth.
     const { host } = agent.address;
-    this.#zips = host !== undefined && !/^(localhost|127\.|::1$)/.test(host);
+    this.#compress = host !== undefined && !/^(localhost|127\.|::1$)/.test(host);
   }
 
   get url(): string {
@@ -80,21 +74,23 @@ export class ConsulTransport implements Transport {
     return socketPath === undefined ? origin : `unix://${socketPath}`;
   }
 
-  get lostConnections(): number {
+  get disconnects(): number {
     return this.#lostConnections;
   }
 
-  async send(call: TransportCall): Promise<TransportAnswer> {
+  async send(call: TransportCall): Promise<TransportResponse> {
     const request = `${call.method} ${this.url}${call.path}`;
-    const turn = this.#turns(call.lane);
-    await turn.take(call.signal);
+    const queue = this.#queue(call.lane);
+    await queue.acquire(call.signal);
     try {
-      const answer = await this.#inTime(call, request, (signal) => this.#authorized(call, request, signal));
-      if ((answer.status >= 200 && answer.status < 300) || call.accept.includes(answer.status)) return answer;
-      const retryAfter = answer.headers['retry-after'];
-      throw errorOfAnswer(request, answer.status, answer.body.toString('utf8'), retryAfter);
+      const response = await this.#withDeadline(call, request, (signal) =>
+        this.#authorized(call, request, signal),
+      );
+      const { status, headers, body } = response;
+      if ((status >= 200 && status < 300) || call.accept.includes(status)) return response;
+      throw toConsulError(request, status, body.toString('utf8'), headers['retry-after']);
     } finally {
-      turn.give();
+      queue.release();
     }
   }
 
@@ -104,41 +100,38 @@ export class ConsulTransport implements Transport {
     this.#pools.clear();
   }
 
-  /** The deadline holds for everything that the request takes, the token included. */
-  async #inTime(
+  /** The deadline includes fetching the token. */
+  async #withDeadline(
     call: TransportCall,
     request: string,
-    work: (signal: AbortSignal) => Promise<TransportAnswer>,
-  ): Promise<TransportAnswer> {
+    work: (signal: AbortSignal) => Promise<TransportResponse>,
+  ): Promise<TransportResponse> {
     const aborting = new AbortController();
-    const late = new ConsulError(
+    const timeout = new ConsulError(
       'RK_REGISTRY_TIMEOUT',
-      `${request}: no answer in ${Math.round(call.deadlineMs)} ms`,
-      {
-        retryable: true,
-        hint: 'The agent took the connection and is silent: it is overloaded, frozen, or cut off from its servers',
-      },
+      `${request}: no response in ${Math.round(call.deadlineMs)} ms`,
+      { hint: 'The agent accepted the connection: it is overloaded, frozen, or cut off from its servers' },
     );
-    const cancel = this.#clock.after(call.deadlineMs, () => aborting.abort(late));
+    const cancel = this.#clock.after(call.deadlineMs, () => aborting.abort(timeout));
     const onAbort = (): void => {
       if (call.signal) aborting.abort(abortReason(call.signal));
     };
     if (call.signal?.aborted) onAbort();
     call.signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      return await abortable(work(aborting.signal), aborting.signal);
+      return await withAbort(work(aborting.signal), aborting.signal);
     } finally {
       cancel();
       call.signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  /** A token that is refused may have been rotated: it is fetched again, and another one is tried once. */
-  async #authorized(call: TransportCall, request: string, signal: AbortSignal): Promise<TransportAnswer> {
-    const own = call.token === undefined;
-    const used = own ? await this.#agent.token.current() : undefined;
-    const answer = await this.#exchange(call, request, used?.reveal() ?? call.token, signal);
-    if (answer.status !== 403 || !own || !(await this.#agent.token.refused(used))) return answer;
+  /** A token that is refused may have been rotated: it is fetched again, and a different one is tried once. */
+  async #authorized(call: TransportCall, request: string, signal: AbortSignal): Promise<TransportResponse> {
+    const isOwn = call.token === undefined;
+    const used = isOwn ? await this.#agent.token.current() : undefined;
+    const response = await this.#exchange(call, request, used?.reveal() ?? call.token, signal);
+    if (response.status !== 403 || !isOwn || !(await this.#agent.token.refused(used))) return response;
     const next = await this.#agent.token.current();
     return this.#exchange(call, request, next?.reveal(), signal);
   }
@@ -148,13 +141,13 @@ export class ConsulTransport implements Transport {
     request: string,
     token: string | undefined,
     signal: AbortSignal,
-  ): Promise<TransportAnswer> {
+  ): Promise<TransportResponse> {
     try {
       return await this.#sendOnce(call, token, signal);
     } catch (error) {
       // A blocking query is never repeated with its index: the agent may have lost its state in between.
-      const repeatable = call.method === 'GET' && call.lane === 'plain';
-      if (!isStaleSocket(error) || !repeatable || signal.aborted)
+      const isRepeatable = call.method === 'GET' && call.lane === 'plain';
+      if (!isStaleSocket(error) || !isRepeatable || signal.aborted)
         throw this.#unreachable(request, error, signal);
     }
     try {
@@ -168,39 +161,39 @@ export class ConsulTransport implements Transport {
     call: TransportCall,
     token: string | undefined,
     signal: AbortSignal,
-  ): Promise<TransportAnswer> {
+  ): Promise<TransportResponse> {
     if (this.#closed) {
       throw new DiscoveryError('RK_REGISTRY_UNREACHABLE', 'the Consul client is closed', {
         hint: 'It was used after app.close()',
       });
     }
     const query = call.query.toString();
-    const answer = await this.#pool(call.lane).request({
+    const response = await this.#pool(call.lane).request({
       method: call.method,
       path: query ? `${call.path}?${query}` : call.path,
       headers: this.#headers(token, call.method),
       body: call.body ?? null,
       signal,
-      // Ours is the only deadline: undici's default of 5 minutes would end a long blocking query.
+      // Only our deadline applies: undici's default of 5 minutes would end a long blocking query.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    // Announced: a peer that closes after each answer has not been restarted.
-    if (answer.headers.connection === 'close') this.#announcedCloses++;
+    // A peer that announces that it closes the connection has not been restarted.
+    if (response.headers.connection === 'close') this.#announcedCloses++;
     const chunks: Buffer[] = [];
-    for await (const chunk of answer.body as AsyncIterable<Buffer>) chunks.push(chunk);
+    for await (const chunk of response.body as AsyncIterable<Buffer>) chunks.push(chunk);
     const [first] = chunks;
     const received = chunks.length === 1 && first ? first : Buffer.concat(chunks);
     const body =
-      answer.headers['content-encoding'] === 'gzip'
-        ? await unzip(received, { maxOutputLength: LARGEST_ANSWER_BYTES })
+      response.headers['content-encoding'] === 'gzip'
+        ? await unzip(received, { maxOutputLength: MAX_RESPONSE_BYTES })
         : received;
-    return { status: answer.statusCode, headers: answer.headers, body };
+    return { status: response.statusCode, headers: response.headers, body };
   }
 
   #headers(token: string | undefined, method: TransportCall['method']): Record<string, string> {
     const headers: Record<string, string> = {};
-    if (this.#zips && method === 'GET') headers['accept-encoding'] = 'gzip';
+    if (this.#compress && method === 'GET') headers['accept-encoding'] = 'gzip';
     if (token) headers['x-consul-token'] = token;
     if (this.#agent.auth) {
       headers.authorization = `Basic ${Buffer.from(this.#agent.auth.reveal()).toString('base64')}`;
@@ -208,13 +201,10 @@ export class ConsulTransport implements Transport {
     return headers;
   }
 
-  #turns(lane: Lane): Turns {
-    let turns = this.#lanes.get(lane);
-    if (!turns) {
-      turns = new Turns(this.budget[lane]);
-      this.#lanes.set(lane, turns);
-    }
-    return turns;
+  #queue(lane: Lane): RequestQueue {
+    let queue = this.#queues.get(lane);
+    if (!queue) this.#queues.set(lane, (queue = new RequestQueue(this.budget[lane])));
+    return queue;
   }
 
   #pool(lane: Lane): Pool {
@@ -224,7 +214,7 @@ export class ConsulTransport implements Transport {
       pool = new Pool(address.origin, {
         connections: this.budget[lane],
         pipelining: 1,
-        maxResponseSize: LARGEST_ANSWER_BYTES,
+        maxResponseSize: MAX_RESPONSE_BYTES,
         connect: {
           timeout: CONNECT_TIMEOUT_MS,
           keepAlive: true,
@@ -241,7 +231,7 @@ export class ConsulTransport implements Transport {
           this.#announcedCloses--;
           return;
         }
-        // Closed by ourselves, when it had been idle for a while: that says nothing of the agent.
+        // An idle connection that the pool itself closed says nothing about the agent.
         if ((error as { code?: string } | undefined)?.code !== IDLE_CLOSED) this.#lostConnections++;
       });
       this.#pools.set(lane, pool);
@@ -252,15 +242,14 @@ export class ConsulTransport implements Transport {
   #unreachable(request: string, error: unknown, signal: AbortSignal): Error {
     if (signal.aborted) return abortReason(signal);
     if (error instanceof DiscoveryError) return error;
-    return new ConsulError('RK_REGISTRY_UNREACHABLE', `${request}: ${reasonOf(error)}`, {
-      retryable: true,
+    return new ConsulError('RK_REGISTRY_UNREACHABLE', `${request}: ${errorMessage(error)}`, {
       cause: error,
       hint: `Is a Consul agent listening at ${this.url}? See agent.url or CONSUL_HTTP_ADDR`,
     });
   }
 }
 
-/** The peer closed a kept-alive connection just as we used it: the pool has others, or opens one. */
+/** The peer closed a keep-alive connection just when it was used: the pool has others, or opens one. */
 function isStaleSocket(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';

@@ -1,8 +1,8 @@
 import type { Duration } from '@rookery/discovery';
 
-/** What every call of the client takes. */
+/** The options of every call of the client. */
 export interface ConsulRequestOptions {
-  /** Ends the call; it rejects with the signal's reason. */
+  /** Aborts the call; it rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Deadline of this call. Default: `agent.timeout`, and for a blocking query its `wait` x 17/16 + 5 s. */
   timeout?: Duration;
@@ -13,20 +13,20 @@ export interface ConsulRequestOptions {
   token?: string;
 }
 
-/** What a read takes besides. */
+/** The options of a read. */
 export interface ConsulReadOptions extends ConsulRequestOptions {
   /**
-   * `default`: from the leader, or from what it was a moment ago. `consistent`: certainly the leader's. `stale`: from
-   * any server, also without a leader. `cached`: from the agent's own cache. Default: `default`.
+   * `default`: from the leader, or from a server that was the leader a moment ago. `consistent`: from the leader, verified
+   * by a quorum. `stale`: from any server, also without a leader. `cached`: from the agent's cache. Default: `default`.
    */
   consistency?: 'default' | 'consistent' | 'stale' | 'cached';
-  /** Makes it a blocking query: answers when something is newer than this, or after `wait`. */
+  /** Makes it a blocking query: it returns when something is newer than this, or after `wait`. */
   index?: string;
   /** How long a blocking query waits, 10 min at most. Default: `'60s'`. */
   wait?: Duration;
 }
 
-/** A read of several entries, which Consul can filter. */
+/** The options of a read of several entries, which Consul can filter. */
 export interface ConsulListOptions extends ConsulReadOptions {
   /** A filter expression, such as `Service.Meta.tier == "gold"`. */
   filter?: string;

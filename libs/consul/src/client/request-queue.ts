@@ -1,37 +1,37 @@
-import { abortReason } from '@rookery/discovery';
+import { abortReason } from '@rookery/discovery/adapter';
 
-/** So many at a time, the others in their order. A request's deadline starts with its turn, not while it queues. */
-export class Turns {
+/** Limits concurrent requests; further ones wait in order. A request's deadline starts when it leaves the queue. */
+export class RequestQueue {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
-  constructor(atOnce: number) {
-    this.#free = atOnce;
+  constructor(concurrency: number) {
+    this.#free = concurrency;
   }
 
-  /** Resolves when it is our turn; rejects with the signal's reason when it aborts first. */
-  async take(signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when the request may start; rejects with the signal's reason when it aborts first. */
+  async acquire(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) throw abortReason(signal);
     if (this.#free > 0) {
       this.#free--;
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const begin = (): void => {
+      const start = (): void => {
         signal?.removeEventListener('abort', onAbort);
         resolve();
       };
       const onAbort = (): void => {
-        this.#waiting.delete(begin);
+        this.#waiting.delete(start);
         if (signal) reject(abortReason(signal));
       };
-      this.#waiting.add(begin);
+      this.#waiting.add(start);
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 
-  /** To be called once after each turn that was taken. */
-  give(): void {
+  /** To be called once after each `acquire` that resolved. */
+  release(): void {
     const [next] = this.#waiting;
     if (!next) {
       this.#free++;

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 const SHOWN = '(secret)';
 
-/** Holds a token or a password so that no log line, error, JSON or `util.inspect` can show it. */
+/** Holds a token or a password, so that no log line, error, JSON or `util.inspect` shows it. */
 export class Secret {
   readonly #value: string;
 

@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
-import type { Clock } from '@rookery/discovery';
+import type { Clock } from '@rookery/discovery/adapter';
 import { ConsulError } from './consul-error.js';
 import { Secret } from './secret.js';
 
-/** Where the ACL token comes from. */
+/** Provides the ACL token. */
 export interface TokenSource {
-  /** Undefined: none, the agent's anonymous token applies. */
+  /** Undefined: there is none, and the agent's anonymous token applies. */
   current(): Promise<Secret | undefined>;
-  /** Told that Consul refused this one; resolves to true when there is now another. */
+  /** To be called when Consul refused a token; resolves to true when there is now a different one. */
   refused(used: Secret | undefined): Promise<boolean>;
 }
 
-/** Given by the application, for tokens of a vault or of a login: called once, and again when Consul refuses its token. */
+/** A function of the application, for tokens from a vault or a login: called once, and again when Consul refuses the token. */
 export type TokenProvider = () => string | Promise<string>;
 
 export function fixedToken(value: string | undefined): TokenSource {
@@ -19,7 +19,7 @@ export function fixedToken(value: string | undefined): TokenSource {
   return { current: async () => secret, refused: async () => false };
 }
 
-/** A file is read again after so long, so that a rotated token is in use within this time. */
+/** A file is read again after this time, so that a rotated token is in use within it. */
 const FILE_MAX_AGE_MS = 5_000;
 
 export function tokenFile(path: string, clock: Clock): TokenSource {
@@ -53,7 +53,7 @@ function cachedToken(
           loadedAt = clock.now();
         },
         (error: unknown) => {
-          // The old token stays: it may well be valid still.
+          // The old token stays in use: it may still be valid.
           loadedAt = clock.now();
           if (!secret) throw new ConsulError('RK_ACL_DENIED', failure, { cause: error, retryable: true });
         },
@@ -68,7 +68,7 @@ function cachedToken(
       return secret;
     },
     refused: async (used) => {
-      // Somebody who was refused at the same time may have fetched the next one already.
+      // A concurrent request that was refused may already have fetched the next one.
       if (secret?.reveal() === used?.reveal()) await reload();
       return secret?.reveal() !== used?.reveal();
     },

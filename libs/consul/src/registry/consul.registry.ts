@@ -1,40 +1,29 @@
-import { DiscoveryError, ServiceRegistry, systemClock } from '@rookery/discovery';
-import type {
-  CheckStatus,
-  Clock,
-  ConnectionUse,
-  InstanceList,
-  RegistrationChange,
-  RegistrationRecord,
-  ServiceInstance,
-  ServiceRegistration,
-  SourceQuery,
-  WorkerReporterSource,
-} from '@rookery/discovery';
+import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
+import { type CheckStatus, type Clock, type ConnectionUsage, type InstanceList, type RegistrationChange, type RegistrationRecord, type ServiceRegistration, ServiceRegistry, type SourceQuery, systemClock, type WorkerReporterSource } from '@rookery/discovery/adapter';
 import type { HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { InstanceLists } from './instance-lists.js';
-import { RegistrationWatch, type RegistrationSight } from './registration-watch.js';
+import { RegistrationWatch, type ObservedRegistration } from './registration-watch.js';
 import { toServiceDefinition } from './service-definition.js';
 import { toRegistrationRecord } from './to-registration-record.js';
 
 /**
- * The two reads on our own registration: each returns every 77 s on average, so that an idle app costs the agent less
- * than two requests a minute; half of that where heartbeats tell of a loss too.
+ * The wait of the two blocking reads on the app's own registration: each returns every 77 s on average, so that an idle app
+ * costs the agent fewer than two requests a minute; half of that where heartbeats detect a loss, too.
  */
 const OWN_WAIT_MS = 75_000;
 const OWN_WAIT_WITH_HEARTBEAT_MS = 150_000;
-const BEAT_TIMEOUT_MS = 3_000;
+const REPORT_TIMEOUT_MS = 3_000;
 
-/** The port on Consul: services of the local agent, and the catalog of all agents. */
+/** Consul as a registry: registrations with the local agent, and lookups in the catalog of all agents. */
 export class ConsulRegistry extends ServiceRegistry {
   override readonly knowsNodeAddress = true;
   readonly #client: ConsulClient;
   readonly #clock: Clock;
   readonly #lists: InstanceLists;
   readonly #forWorker: (() => WorkerReporterSource) | undefined;
-  /** What a record was made of. */
-  readonly #sights = new WeakMap<RegistrationRecord, RegistrationSight>();
+  /** The Consul objects that a record was converted from. */
+  readonly #observed = new WeakMap<RegistrationRecord, ObservedRegistration>();
 
   constructor(client: ConsulClient, clock: Clock = systemClock, forWorker?: () => WorkerReporterSource) {
     super();
@@ -48,13 +37,13 @@ export class ConsulRegistry extends ServiceRegistry {
     return `Consul at ${this.#client.url}`;
   }
 
-  /** The same agent shows another list to who asks for another datacenter, namespace or partition. */
-  override get identity(): string {
+  /** An agent has different lists for each datacenter, namespace and partition. */
+  override get cacheKey(): string {
     return `${this.description} ${JSON.stringify(this.#client.scope)}`;
   }
 
-  override get lostConnections(): number {
-    return this.#client.lostConnections;
+  override get disconnects(): number {
+    return this.#client.disconnects;
   }
 
   override get host(): string | undefined {
@@ -65,23 +54,23 @@ export class ConsulRegistry extends ServiceRegistry {
     await this.#assertAliasedNodes(registration, signal);
     await this.#client.agent.register(toServiceDefinition(registration), {
       signal,
-      // It would end maintenance too, if only for a moment.
+      // Replacing the checks would end the maintenance for a moment.
       replaceExistingChecks: registration.maintenance === undefined,
     });
     if (registration.maintenance !== undefined)
       await this.setMaintenance(registration.id, registration.maintenance, signal);
   }
 
-  /** An alias of a node that does not exist makes Consul 1.8 panic: a typo would end everybody's agent. */
+  /** An alias of a node that does not exist crashes an agent of Consul 1.8. */
   async #assertAliasedNodes({ checks }: ServiceRegistration, signal: AbortSignal): Promise<void> {
     for (const check of checks) {
       if (check.type !== 'alias' || check.node === undefined) continue;
       const { body } = await this.#client.health.node(check.node, { signal });
       if (body.length > 0) continue;
       throw new DiscoveryError(
-        'RK_REGISTRY_REFUSED',
-        `the check "${check.id}" is an alias of the node "${check.node}", which Consul does not know`,
-        { hint: 'See service.check.aliasNode; a token that may not read nodes does not see it either' },
+        'RK_REGISTRY_BAD_REQUEST',
+        `the check "${check.id}" is an alias of the node "${check.node}", which does not exist`,
+        { hint: 'See service.check.aliasNode; a token without node:read does not see it either' },
       );
     }
   }
@@ -90,7 +79,7 @@ export class ConsulRegistry extends ServiceRegistry {
     await this.#client.agent.deregister(id, { signal });
   }
 
-  override async inspect(
+  override async read(
     registration: ServiceRegistration,
     signal: AbortSignal,
   ): Promise<RegistrationRecord | undefined> {
@@ -108,21 +97,21 @@ export class ConsulRegistry extends ServiceRegistry {
       ...held.body,
       ...(held.contentHash === undefined ? {} : { ContentHash: held.contentHash }),
     };
-    this.#sights.set(record, { service, checks: own, node: own[0]?.Node });
+    this.#observed.set(record, { service, checks: own, node: own[0]?.Node });
     return record;
   }
 
-  override async untilChanged(
+  override async waitForChange(
     registration: ServiceRegistration,
     record: RegistrationRecord,
     signal: AbortSignal,
   ): Promise<RegistrationChange> {
-    const sight = this.#sights.get(record);
-    if (!sight) return 'changed';
+    const observed = this.#observed.get(record);
+    if (!observed) return 'changed';
     const hasHeartbeat = registration.checks.some(({ type }) => type === 'ttl');
     const waitMs = hasHeartbeat ? OWN_WAIT_WITH_HEARTBEAT_MS : OWN_WAIT_MS;
     const options = { clock: this.#clock, random: Math.random, waitMs };
-    return new RegistrationWatch(this.#client, options).untilChanged(sight, signal);
+    return new RegistrationWatch(this.#client, options).waitForChange(observed, signal);
   }
 
   override async report(
@@ -131,7 +120,7 @@ export class ConsulRegistry extends ServiceRegistry {
     output: string,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#client.agent.checks.update(checkId, status, output, { signal, timeout: BEAT_TIMEOUT_MS });
+    await this.#client.agent.checks.update(checkId, status, output, { signal, timeout: REPORT_TIMEOUT_MS });
   }
 
   override workerReporter(): WorkerReporterSource | undefined {
@@ -153,15 +142,15 @@ export class ConsulRegistry extends ServiceRegistry {
       : this.#lists.watch(service, query, signal);
   }
 
-  override async confirm(
+  override async readConsistent(
     service: string,
     query: SourceQuery,
     signal: AbortSignal,
   ): Promise<readonly ServiceInstance[]> {
-    return this.#lists.confirm(service, query, signal);
+    return this.#lists.readConsistent(service, query, signal);
   }
 
-  override get connections(): ConnectionUse {
+  override get connections(): ConnectionUsage {
     return this.#lists.connections;
   }
 
@@ -174,7 +163,7 @@ export class ConsulRegistry extends ServiceRegistry {
   }
 }
 
-/** Consul moves a check that another service has to the last one who registers it, without a word. */
+/** Consul would silently move a check from another service to this one. */
 function assertOwnChecks({ id, checks }: ServiceRegistration, found: readonly HealthCheck[]): void {
   for (const check of checks) {
     const owner = found.find(({ CheckID }) => CheckID === check.id)?.ServiceID;

@@ -1,4 +1,4 @@
-/** Where each element of a list begins and ends. */
+/** The byte ranges of the elements of a list. */
 export interface Pieces {
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
@@ -6,14 +6,14 @@ export interface Pieces {
 
 interface Shape {
   readonly open: string;
-  /** How every element begins. */
+  /** The beginning of every element. */
   readonly element: string;
-  /** What ends one element, and what stands between it and the next. */
+  /** The end of an element, and the separator between two. */
   readonly end: string;
   readonly gap: string;
 }
 
-/** As a normal agent writes it, and as one in development mode does, indented. */
+/** The format of a normal agent, and the indented one of an agent in development mode. */
 const SHAPES: readonly Shape[] = [
   { open: '[', element: '{"Node":{"ID":', end: '}', gap: ',' },
   {
@@ -25,10 +25,10 @@ const SHAPES: readonly Shape[] = [
 ];
 
 /**
- * Splits a list of `/v1/health/service` without parsing it. Every element begins with its node; the bytes between two of
- * them cannot stand within a text, where a quote is escaped.
+ * Splits a list of `/v1/health/service` without parsing it. Every element begins with its node; the bytes between two
+ * elements cannot occur within a string, where quotes are escaped.
  *
- * @returns undefined when it is written in another way, and has to be parsed as a whole
+ * @returns undefined for any other format, which has to be parsed as a whole
  */
 export function splitEntries(body: Buffer): Pieces | undefined {
   const shape = SHAPES.find(({ open, element }) => begins(body, open + element));

@@ -118,7 +118,7 @@ describe('InstanceReader', () => {
     ],
   ])('refuses %s, and reads the next answer', async (_, body) => {
     const reader = new InstanceReader();
-    await expect(reader.read(Buffer.from(body))).rejects.toMatchObject({ code: 'RK_REGISTRY_BAD_ANSWER' });
+    await expect(reader.read(Buffer.from(body))).rejects.toMatchObject({ code: 'RK_REGISTRY_BAD_RESPONSE' });
     expect(await reader.read(compact([entry(1)]))).toHaveLength(1);
   });
 

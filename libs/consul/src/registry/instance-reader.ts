@@ -1,39 +1,40 @@
 import { hash } from 'node:crypto';
-import { instanceKey, reasonOf, type ServiceInstance } from '@rookery/discovery';
+import type { ServiceInstance } from '@rookery/discovery';
+import { errorMessage, instanceKey } from '@rookery/discovery/adapter';
 import { ConsulError } from '../client/consul-error.js';
 import { splitEntries, type Pieces } from './entry-pieces.js';
 import { toServiceInstance } from './to-service-instance.js';
 import { Interner } from './interner.js';
 
-/** From this size on a list is parsed piece by piece, and what was there before is not parsed again. */
+/** From this size on a list is parsed piece by piece, and unchanged elements are not parsed again. */
 const LARGE_BYTES = 64 * 1024;
-/** The event loop is given to others after so many milliseconds. */
+/** Parsing yields to the event loop after this time. */
 const SLICE_MS = 8;
 
-/** What the last large list was made of. */
-interface Read {
+/** The last large list. */
+interface PreviousList {
   readonly body: Buffer;
   readonly pieces: Pieces;
   readonly instances: readonly ServiceInstance[];
 }
 
 /**
- * Reads the answers of one watch, one after the other. An answer like the one before is not parsed at all, and of a large
- * one only the elements that are new: one instance of 5,000 that changes sends all of them again, and parsing those
- * takes 75 ms of everybody's time.
+ * Reads the responses of one watch in order. A response that equals the previous one is not parsed, and of a large one only
+ * the changed elements are: a change of one instance of 5,000 transfers all of them, and parsing those would block the event
+ * loop for 75 ms.
  */
 export class InstanceReader {
   readonly #interner = new Interner();
   #digest: string | undefined;
   #instances: readonly ServiceInstance[] = [];
-  #last: Read | undefined;
+  #last: PreviousList | undefined;
 
-  /** @throws ConsulError `RK_REGISTRY_BAD_ANSWER` when it is no list of instances */
+  /** @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when it is not a list of instances */
   async read(body: Buffer): Promise<readonly ServiceInstance[]> {
     const digest = hash('sha1', body, 'base64');
     if (digest === this.#digest) return this.#instances;
     const pieces = body.length >= LARGE_BYTES ? splitEntries(body) : undefined;
-    // What stands between two elements may also stand within one, in the configuration of a proxy: then all is parsed.
+    // The separator may also occur within an element, in the configuration of a proxy: then the list is parsed as a whole.
     const parts = pieces && (await this.#readPieces(body, pieces).catch(() => undefined));
     const instances = parts ?? this.#readWhole(body);
     this.#last = pieces && parts && { body, pieces, instances };
@@ -44,7 +45,7 @@ export class InstanceReader {
 
   #readWhole(body: Buffer): ServiceInstance[] {
     const list = parse(body.toString('utf8'));
-    if (!Array.isArray(list)) throw badAnswer('it is no array');
+    if (!Array.isArray(list)) throw badResponse('the body is not an array');
     return list.map((entry) => this.#interner.intern(toServiceInstance(entry)));
   }
 
@@ -65,10 +66,10 @@ export class InstanceReader {
       }
       const instance = this.#readPiece(body.toString('utf8', start, end));
       instances.push(instance);
-      // Where it was before tells where to compare on: past it when it was changed, past the gap when others went.
+      // Comparison continues after its previous position, whether it changed or others before it were removed.
       positions ??= new Map(last?.instances.map((held, at) => [instanceKey(held), at]));
-      const was = positions.get(instanceKey(instance));
-      if (was !== undefined) before = was + 1;
+      const position = positions.get(instanceKey(instance));
+      if (position !== undefined) before = position + 1;
       if (performance.now() > sliceEnds) {
         await new Promise((resolve) => setImmediate(resolve));
         sliceEnds = performance.now() + SLICE_MS;
@@ -82,7 +83,7 @@ export class InstanceReader {
   }
 }
 
-function sameBytes(body: Buffer, start: number, end: number, last: Read, piece: number): boolean {
+function sameBytes(body: Buffer, start: number, end: number, last: PreviousList, piece: number): boolean {
   const lastStart = last.pieces.starts[piece];
   const lastEnd = last.pieces.ends[piece];
   if (lastStart === undefined || lastEnd === undefined || lastEnd - lastStart !== end - start) return false;
@@ -93,14 +94,13 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw badAnswer(reasonOf(error));
+    throw badResponse(errorMessage(error));
   }
 }
 
-function badAnswer(reason: string): ConsulError {
-  return new ConsulError('RK_REGISTRY_BAD_ANSWER', `GET /v1/health/service → 200, but ${reason}`, {
+function badResponse(reason: string): ConsulError {
+  return new ConsulError('RK_REGISTRY_BAD_RESPONSE', `GET /v1/health/service → 200, but ${reason}`, {
     status: 200,
-    retryable: true,
-    hint: 'Something other than Consul may be answering at this address',
+    hint: 'Another server than Consul may be listening at this address',
   });
 }

@@ -1,11 +1,12 @@
-import { freezeInstance, type ServiceInstance } from '@rookery/discovery';
+import type { ServiceInstance } from '@rookery/discovery';
+import { freezeInstance } from '@rookery/discovery/adapter';
 
-/** A service with more different values than this has no use for it. */
-const MOST_KEPT = 1_000;
+/** With more distinct values than this, sharing them saves nothing. */
+const MAX_VALUES = 1_000;
 
-/** Instances of a service have most of their texts, tags and meta in common: each is kept once. */
+/** Shares equal strings, tags and meta between the instances of a service, which mostly have the same. */
 export class Interner {
-  readonly #texts = new Map<string, string>();
+  readonly #strings = new Map<string, string>();
   readonly #tags = new Map<string, readonly string[]>();
   readonly #meta = new Map<string, Readonly<Record<string, string>>>();
 
@@ -13,20 +14,20 @@ export class Interner {
     const { tags, meta, zone } = instance;
     return freezeInstance({
       ...instance,
-      service: kept(this.#texts, instance.service, instance.service),
-      datacenter: kept(this.#texts, instance.datacenter, instance.datacenter),
-      node: kept(this.#texts, instance.node, instance.node),
-      zone: zone === undefined ? undefined : kept(this.#texts, zone, zone),
-      tags: kept(this.#tags, JSON.stringify(tags), tags),
-      meta: kept(this.#meta, JSON.stringify(meta), meta),
+      service: shared(this.#strings, instance.service, instance.service),
+      datacenter: shared(this.#strings, instance.datacenter, instance.datacenter),
+      node: shared(this.#strings, instance.node, instance.node),
+      zone: zone === undefined ? undefined : shared(this.#strings, zone, zone),
+      tags: shared(this.#tags, JSON.stringify(tags), tags),
+      meta: shared(this.#meta, JSON.stringify(meta), meta),
     });
   }
 }
 
-function kept<T>(known: Map<string, T>, key: string, value: T): T {
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  if (known.size >= MOST_KEPT) known.clear();
-  known.set(key, value);
+function shared<T>(values: Map<string, T>, key: string, value: T): T {
+  const known = values.get(key);
+  if (known !== undefined) return known;
+  if (values.size >= MAX_VALUES) values.clear();
+  values.set(key, value);
   return value;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ServiceRegistration } from '@rookery/discovery';
+import type { ServiceRegistration } from '@rookery/discovery/adapter';
 import { toServiceDefinition } from './service-definition.js';
 
 const registration: ServiceRegistration = {
@@ -53,7 +53,7 @@ describe('toServiceDefinition', () => {
         },
         {
           ...polled,
-          deregisterCriticalServiceAfter: undefined,
+          deregisterCriticalServiceAfterMs: undefined,
           id: 'web-1:tcp',
           name: 'TCP',
           type: 'tcp',
@@ -95,7 +95,7 @@ describe('toServiceDefinition', () => {
           id: 't',
           name: 't',
           type: 'ttl',
-          ttl: 36_000,
+          ttlMs: 36_000,
           status: 'warning',
           notes: 'n',
           successBeforePassing: 2,

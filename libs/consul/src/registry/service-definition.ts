@@ -1,10 +1,10 @@
-import { formatDuration, type RegistrationCheck, type ServiceRegistration } from '@rookery/discovery';
+import { formatDuration, type RegistrationCheck, type ServiceRegistration } from '@rookery/discovery/adapter';
 import type { CheckDefinition, ServiceDefinition } from '../client/api/types.js';
 
-/** Consul has no field for it; readers of `SECURE_META` know that the instance speaks TLS. */
+/** The entry of `Meta` for an instance that speaks TLS; Consul has no field for it. */
 export const SECURE_META = 'secure';
 
-/** What is registered, in Consul's words: an old agent refuses what it does not know, so that only what is set is sent. */
+/** Converts a registration. Only fields that are set are sent, since an older agent rejects unknown ones. */
 export function toServiceDefinition(registration: ServiceRegistration): ServiceDefinition {
   const { address, weights } = registration;
   const tagged = Object.entries(registration.taggedAddresses).map(
@@ -24,14 +24,14 @@ export function toServiceDefinition(registration: ServiceRegistration): ServiceD
 }
 
 function toCheckDefinition(check: RegistrationCheck, status: ServiceRegistration['status']): CheckDefinition {
-  const after = check.deregisterCriticalServiceAfter;
+  const after = check.deregisterCriticalServiceAfterMs;
   return withoutUndefined({
     CheckID: check.id,
     Name: check.name,
     Notes: check.notes,
     Status: check.status ?? status,
-    ...('interval' in check
-      ? { Interval: formatDuration(check.interval), Timeout: formatDuration(check.timeout) }
+    ...('intervalMs' in check
+      ? { Interval: formatDuration(check.intervalMs), Timeout: formatDuration(check.timeoutMs) }
       : {}),
     DeregisterCriticalServiceAfter: after === undefined ? undefined : formatDuration(after),
     SuccessBeforePassing: check.successBeforePassing,
@@ -59,7 +59,7 @@ function toProbe(check: RegistrationCheck): Optional<CheckDefinition> {
         TLSSkipVerify: check.tlsSkipVerify || undefined,
       };
     case 'ttl':
-      return { TTL: formatDuration(check.ttl) };
+      return { TTL: formatDuration(check.ttlMs) };
     case 'script':
       return { ScriptArgs: check.args };
     case 'alias':

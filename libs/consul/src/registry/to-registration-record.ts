@@ -1,12 +1,12 @@
-import type { RegistrationRecord } from '@rookery/discovery';
+import type { RegistrationRecord } from '@rookery/discovery/adapter';
 import type { AgentService, HealthCheck } from '../client/api/types.js';
 import { SECURE_META } from './service-definition.js';
 import { MAINTENANCE_CHECK, worstStatus } from './to-service-instance.js';
 
-/** What an agent holds of a service, with the checks that belong to it, as the core knows it. */
+/** Converts what an agent holds about a service, with the checks of that service. */
 export function toRegistrationRecord(service: AgentService, own: readonly HealthCheck[]): RegistrationRecord {
   const { [SECURE_META]: secure, ...meta } = service.Meta ?? {};
-  // Null-safe all the same: older agents leave out what they do not know.
+  // Optional in spite of its type: older agents leave out what they do not know.
   const weights = service.Weights as AgentService['Weights'] | undefined;
   const tagged = Object.entries(service.TaggedAddresses ?? {}).map(
     ([name, { Address: address, Port: port }]) => [name, { address, port }] as const,

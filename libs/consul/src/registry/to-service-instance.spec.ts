@@ -79,7 +79,7 @@ describe('toServiceInstance', () => {
     'refuses %p',
     (wrong) => {
       expect(() => toServiceInstance(wrong as ServiceEntry)).toThrow(
-        expect.objectContaining({ code: 'RK_REGISTRY_BAD_ANSWER' }),
+        expect.objectContaining({ code: 'RK_REGISTRY_BAD_RESPONSE' }),
       );
     },
   );

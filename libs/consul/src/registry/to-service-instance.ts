@@ -1,4 +1,5 @@
-import { freezeInstance, type InstanceStatus, type ServiceInstance } from '@rookery/discovery';
+import type { InstanceStatus, ServiceInstance } from '@rookery/discovery';
+import { freezeInstance } from '@rookery/discovery/adapter';
 import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
 import { ConsulError } from '../client/consul-error.js';
 import { SECURE_META } from './service-definition.js';
@@ -6,13 +7,13 @@ import { SECURE_META } from './service-definition.js';
 export const MAINTENANCE_CHECK = /^(_node_maintenance$|_service_maintenance:)/;
 const ZONE_META = 'zone';
 
-/** An instance as the core knows it. An empty `Service.Address` means its node's. */
+/** Converts an entry of `/v1/health/service`. An empty `Service.Address` means the node's. */
 export function toServiceInstance(entry: unknown): ServiceInstance {
   assertEntry(entry);
   const { Node: node, Service: service } = entry;
   const status = worstStatus(entry.Checks ?? []);
   const meta = service.Meta ?? {};
-  // Null-safe all the same: older agents leave out what they do not know.
+  // Optional in spite of its type: older agents leave out what they do not know.
   const weights = service.Weights as ServiceEntry['Service']['Weights'] | undefined;
   return freezeInstance({
     id: service.ID,
@@ -30,7 +31,7 @@ export function toServiceInstance(entry: unknown): ServiceInstance {
   });
 }
 
-/** The worst of all checks, those of the node included; an instance without checks passes. */
+/** The worst of all checks, those of the node included; an instance without checks is passing. */
 export function worstStatus(checks: readonly Pick<HealthCheck, 'CheckID' | 'Status'>[]): InstanceStatus {
   let worst: InstanceStatus = 'passing';
   for (const { CheckID, Status } of checks) {
@@ -41,25 +42,22 @@ export function worstStatus(checks: readonly Pick<HealthCheck, 'CheckID' | 'Stat
   return worst;
 }
 
-function assertEntry(given: unknown): asserts given is ServiceEntry {
-  const entry = given as Partial<ServiceEntry> | null;
+function assertEntry(value: unknown): asserts value is ServiceEntry {
+  const entry = value as Partial<ServiceEntry> | null;
   const service = entry?.Service;
-  const whole =
+  const isValid =
     typeof entry?.Node?.Address === 'string' &&
     typeof service?.ID === 'string' &&
     typeof service.Service === 'string' &&
     typeof service.Port === 'number' &&
-    // A prepared query has null where there is none.
+    // A prepared query returns null for no checks.
     (entry.Checks === null ||
       (Array.isArray(entry.Checks) &&
         entry.Checks.every((check: unknown) => typeof check === 'object' && check !== null)));
-  if (whole) return;
+  if (isValid) return;
   throw new ConsulError(
-    'RK_REGISTRY_BAD_ANSWER',
+    'RK_REGISTRY_BAD_RESPONSE',
     'an instance of /v1/health/service lacks its node, id or port',
-    {
-      retryable: true,
-      hint: 'Something between us and Consul may be rewriting its answers',
-    },
+    { hint: 'A proxy in front of Consul may be changing its responses' },
   );
 }

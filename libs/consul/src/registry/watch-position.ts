@@ -1,27 +1,27 @@
-import type { ConsulClient } from '../client/consul-client.js';
 import { nextIndex } from '../client/consul-response.js';
+import type { ConsulClient } from '../client/consul-client.js';
 
-/** The index to block on, and when to forget it: it never outlives a connection that ended, nor an odd answer. */
+/** The index to block on, and when to forget it: after a disconnect, and after an unexpected response. */
 export class WatchPosition {
-  readonly #client: Pick<ConsulClient, 'lostConnections'>;
+  readonly #client: Pick<ConsulClient, 'disconnects'>;
   #index: string | undefined;
-  #lost: number;
+  #disconnects: number;
 
-  constructor(client: Pick<ConsulClient, 'lostConnections'>) {
+  constructor(client: Pick<ConsulClient, 'disconnects'>) {
     this.#client = client;
-    this.#lost = client.lostConnections;
+    this.#disconnects = client.disconnects;
   }
 
-  /** For the next question; undefined: ask without blocking. */
+  /** For the next query; undefined: it must not block. */
   get index(): string | undefined {
-    // The agent may have been restarted empty: a query with an index that lies ahead of it sleeps for its whole wait.
-    if (this.#client.lostConnections !== this.#lost) this.#index = undefined;
-    this.#lost = this.#client.lostConnections;
+    // The agent may have restarted empty: a query with an index ahead of the agent's would sleep for its whole wait.
+    if (this.#client.disconnects !== this.#disconnects) this.#index = undefined;
+    this.#disconnects = this.#client.disconnects;
     return this.#index;
   }
 
-  /** `early`: a blocking query came back before its time. With nothing new, the servers behind it are going down. */
-  heard(index: string | undefined, early: boolean): void {
-    this.#index = early && index === this.#index ? undefined : nextIndex(this.#index, index);
+  /** @param isEarly a blocking query returned before its time; with an unchanged index, the servers are shutting down */
+  advance(index: string | undefined, isEarly: boolean): void {
+    this.#index = isEarly && index === this.#index ? undefined : nextIndex(this.#index, index);
   }
 }

@@ -6,12 +6,12 @@ describe('WatchSlots', () => {
     const slots = new WatchSlots(1);
     const [first, second] = [slots.claim(), slots.claim()];
     expect([first.take(), first.take(), second.take(), second.take()]).toEqual([true, true, false, false]);
-    expect([slots.taken, slots.without]).toEqual([1, 1]);
-    first.giveUp();
-    first.giveUp();
+    expect([slots.taken, slots.waiting]).toEqual([1, 1]);
+    first.release();
+    first.release();
     expect(second.take()).toBe(true);
-    expect([slots.taken, slots.without]).toEqual([1, 0]);
-    second.giveUp();
-    expect([slots.taken, slots.without]).toEqual([0, 0]);
+    expect([slots.taken, slots.waiting]).toEqual([1, 0]);
+    second.release();
+    expect([slots.taken, slots.waiting]).toEqual([0, 0]);
   });
 });

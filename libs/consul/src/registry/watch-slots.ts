@@ -1,8 +1,8 @@
-/** How many lists may be watched on connections of their own; the others are polled until one becomes free. */
+/** Limits how many lists are watched, each on a connection of its own; further lists are polled until a slot is free. */
 export class WatchSlots {
   readonly limit: number;
   #taken = 0;
-  #without = 0;
+  #waiting = 0;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -12,43 +12,43 @@ export class WatchSlots {
     return this.#taken;
   }
 
-  /** How many ask in vain. */
-  get without(): number {
-    return this.#without;
+  /** The number of claims without a slot. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
-  /** A claim to one slot, for as long as it is not given up. */
+  /** A claim to one slot, until it is released. */
   claim(): SlotClaim {
-    let isTaken = false;
-    let isCounted = false;
-    const uncount = (): void => {
-      if (isCounted) this.#without--;
-      isCounted = false;
+    let hasSlot = false;
+    let isWaiting = false;
+    const stopWaiting = (): void => {
+      if (isWaiting) this.#waiting--;
+      isWaiting = false;
     };
     return {
       take: () => {
-        if (isTaken) return true;
+        if (hasSlot) return true;
         if (this.#taken < this.limit) {
           this.#taken++;
-          isTaken = true;
-          uncount();
-        } else if (!isCounted) {
-          this.#without++;
-          isCounted = true;
+          hasSlot = true;
+          stopWaiting();
+        } else if (!isWaiting) {
+          this.#waiting++;
+          isWaiting = true;
         }
-        return isTaken;
+        return hasSlot;
       },
-      giveUp: () => {
-        if (isTaken) this.#taken--;
-        isTaken = false;
-        uncount();
+      release: () => {
+        if (hasSlot) this.#taken--;
+        hasSlot = false;
+        stopWaiting();
       },
     };
   }
 }
 
 export interface SlotClaim {
-  /** True when we have it, now or already. */
+  /** @returns whether the claim has a slot, from now or already */
   take(): boolean;
-  giveUp(): void;
+  release(): void;
 }

@@ -1,5 +1,5 @@
-// Runs in a worker thread, which shares nothing with the app's own but what it was started with.
-import type { CheckStatus, WorkerReporter, WorkerReporterSource } from '@rookery/discovery';
+// Imported by the main thread, and by the worker thread, which shares no objects with it.
+import type { CheckStatus, WorkerReporter, WorkerReporterSource } from '@rookery/discovery/adapter';
 import type { ResolvedAgent } from '../client/agent-options.js';
 import { ConsulClient } from '../client/consul-client.js';
 import { Secret } from '../client/secret.js';
@@ -7,7 +7,7 @@ import type { TokenSource } from '../client/token-source.js';
 
 type Plain<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | undefined>>;
 
-/** An agent as it can be copied: without functions, and with its secrets as text. */
+/** An agent in a form that can be copied to a thread: without functions, and with its secrets as strings. */
 export interface PlainAgent extends Pick<
   ResolvedAgent,
   'datacenter' | 'namespace' | 'partition' | 'timeoutMs' | 'maxConnections'
@@ -26,7 +26,7 @@ function toPlainAgent({ address, tls, auth, token: _, others: __, ...rest }: Res
   };
 }
 
-/** What a worker thread needs to report to this agent. */
+/** The data that a worker thread needs to report to this agent. */
 export function workerReporterSource(agent: ResolvedAgent): WorkerReporterSource {
   return {
     module: import.meta.url,
@@ -38,12 +38,12 @@ export function workerReporterSource(agent: ResolvedAgent): WorkerReporterSource
   };
 }
 
-/** Called in the worker thread, with what `toPlainAgent` made. */
+/** Called in the worker thread, with the result of `toPlainAgent`. */
 export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
   let token: Secret | undefined;
   const secret = (text: string | undefined): Secret | undefined =>
     text === undefined ? undefined : new Secret(text);
-  // Another one comes from the app's own thread.
+  // The main thread sends another token.
   const source: TokenSource = { current: async () => token, refused: async () => false };
   const client = new ConsulClient({
     ...plain,

@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { AliasTable } from './strategies/alias-table.js';
-import { ejectionTime, isPanic, mostEjected, successRateOutliers } from './outliers/outlier-rules.js';
+import { ejectionTime, isPanic, maxEjected, successRateOutliers } from './outliers/outlier-rules.js';
 import { hash } from './hash.js';
 import { MaglevTable } from './strategies/maglev-table.js';
 import { slowStartShare } from './traffic/slow-start.js';
 import { smoothSequence } from './strategies/smooth-sequence.js';
-import { LARGEST_SUBSET, subsetOf } from './traffic/subset.js';
+import { MAX_SUBSET, subsetOf } from './traffic/subset.js';
 import { Xorshift } from './xorshift.js';
 import { zoneShares } from './traffic/zone-shares.js';
 
 describe('how many may be ejected', () => {
   it('is half of few, a tenth of many, never all, and never fewer of more', () => {
-    expect([0, 1, 2, 3, 4, 9, 10, 39, 50, 100, 1_000].map(mostEjected)).toEqual([
+    expect([0, 1, 2, 3, 4, 9, 10, 39, 50, 100, 1_000].map(maxEjected)).toEqual([
       0, 0, 1, 1, 2, 4, 4, 4, 5, 10, 100,
     ]);
   });
@@ -94,9 +94,9 @@ describe('subsetOf', () => {
     Array.from({ length: count }, (_, n) => ({ n, score: hash(`instance-${n}`, seed) }));
 
   it('is the whole service up to a hundred instances, and a hundred of more', () => {
-    const few = scored(LARGEST_SUBSET, 1);
+    const few = scored(MAX_SUBSET, 1);
     expect(subsetOf(few)).toBe(few);
-    expect(subsetOf(scored(1_000, 1))).toHaveLength(LARGEST_SUBSET);
+    expect(subsetOf(scored(1_000, 1))).toHaveLength(MAX_SUBSET);
   });
 
   it('gives each instance about as many clients as any other', () => {

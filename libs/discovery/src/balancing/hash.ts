@@ -1,6 +1,7 @@
 /**
- * 31 bits of a text, evenly spread, without a byte of garbage: FNV-1a (Fowler, Noll, Vo) over its UTF-16 units, then the
- * finalizer of MurmurHash3 (Austin Appleby), since FNV alone leaves similar texts close to each other. Not for secrets.
+ * A 31-bit hash of a string, evenly distributed, that allocates nothing: FNV-1a (Fowler, Noll, Vo) over its UTF-16 units,
+ * then the finalizer of MurmurHash3 (Austin Appleby), since FNV alone leaves similar strings close to each other. Not for
+ * secrets.
  */
 export function hash(text: string, seed = 0): number {
   let state = 0x811c9dc5 ^ seed;
@@ -8,11 +9,11 @@ export function hash(text: string, seed = 0): number {
   return mix(state);
 }
 
-/** Another hash of a hash. */
+/** Hashes a hash. */
 export function mix(value: number): number {
   let state = value;
   state = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
   state = Math.imul(state ^ (state >>> 13), 0xc2b2ae35);
-  // 31 bits: V8 keeps them without a heap number.
+  // 31 bits: V8 stores such an integer without a heap number.
   return (state ^ (state >>> 16)) & 0x7fffffff;
 }

@@ -1,34 +1,33 @@
 import type { ServiceInstance } from '../registry/service-instance.js';
 
-/** An instance as the calls of this app see it. The numbers change with every call; the object stays the same. */
+/** An instance with the statistics of this app's calls to it. The numbers change with every call; the object stays the same. */
 export interface Target {
-  /** As the registry describes it at present. */
+  /** The instance as the registry currently describes it. */
   readonly instance: ServiceInstance;
-  /** Its share of the traffic relative to the others: what is registered, less while it is new. Above 0. */
+  /** Its share of the traffic relative to the others: the registered weight, less during slow start. Above 0. */
   readonly weight: number;
-  /** Calls of this app that it has not answered yet. */
+  /** Calls of this app in flight. */
   readonly inFlight: number;
-  /** Peak EWMA of how long it takes to answer, in milliseconds; 0: nothing is known of late. */
-  readonly latency: number;
+  /** Peak EWMA of its latency, in milliseconds; 0: unknown. */
+  readonly latencyMs: number;
   /** Share of its recent calls that did not fail, 0 to 1. */
   readonly successRate: number;
 }
 
-/** What a pick may depend on, besides the targets. */
+/** What a pick depends on, besides the targets. */
 export interface PickContext {
-  /** Calls of one key go to one instance, for the strategies that know keys. */
+  /** Calls with the same key go to the same instance, with strategies that use keys. */
   readonly hashKey?: string | undefined;
   /** 0 for a call's first attempt, 1 for the next one. */
   readonly attempt: number;
 }
 
 /**
- * A strategy: which of these is to take the next attempt. One object for each client of a service, and for each zone
- * that it calls.
+ * A strategy: picks the target of the next attempt. There is one object for each service, query and zone.
  *
- * The targets are one and the same frozen array until an instance comes or goes or a weight changes, so that whatever a
- * strategy computes of them may be kept as long as the array is the same one. It is never empty. When the call has been
- * at the target already, it is asked again, and after a few times somebody else is taken.
+ * The array of targets is frozen, never empty, and the same object until an instance joins or leaves or a weight changes,
+ * so that a strategy may cache what it computes from them for as long as the array is the same. When the picked target has
+ * already been tried by the call, the strategy is asked again, and after a few times another target is taken.
  *
  * @example
  * ```ts

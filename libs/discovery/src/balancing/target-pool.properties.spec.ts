@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '@rookery/test-support';
 import fc from 'fast-check';
-import { NO_DIFFERENCE } from '../catalog/diff-lists.js';
+import { NO_CHANGES } from '../catalog/diff-lists.js';
 import { createSnapshot } from '../catalog/service-snapshot.js';
 import { freezeInstance, type InstanceStatus } from '../registry/service-instance.js';
-import { EJECTION_DEFAULTS, mostEjected } from './outliers/outlier-rules.js';
+import { OUTLIER_DEFAULTS, maxEjected } from './outliers/outlier-rules.js';
 import { STRATEGY_NAMES, type StrategyName } from './strategies/strategies.js';
 import { TargetPool } from './target-pool.js';
-import type { Outcome, TargetState } from './target/tracked-target.js';
+import type { CallOutcome, TrackedTarget } from './target/tracked-target.js';
 
 const SEED = Number(process.env.ROOKERY_SEED ?? 20_251_121);
 
@@ -17,7 +17,7 @@ type Step =
   | {
       kind: 'call';
       strategy: StrategyName;
-      outcome: Outcome;
+      outcome: CallOutcome;
       isRefusal: boolean;
       ms: number;
       hash: number;
@@ -50,7 +50,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('call' as const),
       strategy: fc.constantFrom(...STRATEGY_NAMES),
-      outcome: fc.constantFrom<Outcome>('success', 'failure', 'failure', 'ignored'),
+      outcome: fc.constantFrom<CallOutcome>('success', 'failure', 'failure', 'ignored'),
       isRefusal: fc.boolean(),
       ms: fc.double({ min: 0, max: 1e9, noNaN: true }),
       hash: fc.nat(20),
@@ -72,11 +72,11 @@ describe('TargetPool, whatever happens', () => {
           const pool = new TargetPool('s', undefined, {
             clock,
             random: Math.random,
-            ejection: EJECTION_DEFAULTS,
+            outlierRules: OUTLIER_DEFAULTS,
             slowStart: true,
             zone: hasZone ? 'a' : undefined,
             callers: () => undefined,
-            probe: async () => 'answers',
+            probe: async () => 'reachable',
             emit: () => undefined,
             onUnused: () => undefined,
           });
@@ -97,7 +97,7 @@ describe('TargetPool, whatever happens', () => {
 });
 
 class Play {
-  readonly #waiting: { target: TargetState; of: Extract<Step, { kind: 'call' }> }[] = [];
+  readonly #waiting: { target: TrackedTarget; of: Extract<Step, { kind: 'call' }> }[] = [];
 
   constructor(
     readonly clock: FakeClock,
@@ -121,7 +121,7 @@ class Play {
       attempt: 0,
       hashKey: `k${of.hash}`,
       tried,
-      proves: 'at once',
+      mayProbe: 'yes',
     });
     if (!target) {
       // Only where the call has been to all of them.
@@ -135,7 +135,7 @@ class Play {
     if (!of.wait) this.#report(this.#waiting.pop());
   }
 
-  #report(ended: { target: TargetState; of: Extract<Step, { kind: 'call' }> } | undefined): void {
+  #report(ended: { target: TrackedTarget; of: Extract<Step, { kind: 'call' }> } | undefined): void {
     if (!ended) return;
     const { ms, outcome, isRefusal } = ended.of;
     this.pool.report(ended.target, ms, outcome, { reason: 'it', isRefusal });
@@ -144,15 +144,15 @@ class Play {
 
 function check(pool: TargetPool): void {
   const out = pool.usable.filter(({ ejection }) => ejection !== undefined).length;
-  expect(out).toBeLessThanOrEqual(mostEjected(pool.usable.length));
+  expect(out).toBeLessThanOrEqual(maxEjected(pool.usable.length));
   expect(pool.active.length > 0).toBe(pool.usable.length > 0);
   for (const target of pool.active) {
     expect(pool.usable).toContain(target);
     expect(target.weight).toBeGreaterThan(0);
   }
-  for (const { inFlight, latency, successRate } of pool.usable) {
+  for (const { inFlight, latencyMs, successRate } of pool.usable) {
     expect(inFlight).toBeGreaterThanOrEqual(0);
-    expect(Number.isFinite(latency) && latency >= 0).toBe(true);
+    expect(Number.isFinite(latencyMs) && latencyMs >= 0).toBe(true);
     expect(successRate >= 0 && successRate <= 1).toBe(true);
   }
 }
@@ -177,11 +177,11 @@ function snapshotOf(entries: Listed) {
       }),
     ),
     suspects: [],
-    avoided: [],
-    difference: NO_DIFFERENCE,
+    unreachable: [],
+    changes: NO_CHANGES,
     version: 1,
     source: 'live',
     receivedAt: 0,
-    age: () => 0,
+    ageMs: () => 0,
   });
 }

@@ -2,16 +2,16 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '@rookery/test-support';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import { createSnapshot, type ServiceSnapshot } from '../catalog/service-snapshot.js';
-import { NO_DIFFERENCE } from '../catalog/diff-lists.js';
-import type { Sighting } from '../catalog/protection/protection-rules.js';
+import { NO_CHANGES } from '../catalog/diff-lists.js';
+import type { ProbeResult } from '../catalog/protection/protection-rules.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
-import { EJECTION_DEFAULTS } from './outliers/outlier-rules.js';
+import { OUTLIER_DEFAULTS } from './outliers/outlier-rules.js';
 import { LoadBalancer, type Target } from './load-balancer.js';
 import type { Strategy } from './strategies/strategies.js';
 import { TargetPool, type PoolOptions } from './target-pool.js';
-import type { TargetState } from './target/tracked-target.js';
+import type { TrackedTarget } from './target/tracked-target.js';
 
 function instance(n: number, more: Partial<ServiceInstance> = {}): ServiceInstance {
   return new InMemoryRegistry().put({ service: 's', id: `i${n}`, port: 1_000 + n, node: 'n', ...more });
@@ -22,12 +22,12 @@ function listOf(instances: readonly ServiceInstance[]): ServiceSnapshot {
     service: 's',
     instances,
     suspects: [],
-    avoided: [],
-    difference: NO_DIFFERENCE,
+    unreachable: [],
+    changes: NO_CHANGES,
     version: 1,
     source: 'live',
     receivedAt: 0,
-    age: () => 0,
+    ageMs: () => 0,
   });
 }
 
@@ -46,7 +46,7 @@ describe('TargetPool', () => {
     return new TargetPool('s', undefined, {
       clock,
       random: () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647,
-      ejection: EJECTION_DEFAULTS,
+      outlierRules: OUTLIER_DEFAULTS,
       slowStart: true,
       zone: undefined,
       callers: () => undefined,
@@ -56,21 +56,21 @@ describe('TargetPool', () => {
       ...options,
     });
   };
-  const find = (n: number): TargetState => {
+  const find = (n: number): TrackedTarget => {
     const found = pool.find({ id: `i${n}`, node: 'n', datacenter: 'dc1' });
     if (!found) throw new Error(`no target ${n}`);
     return found;
   };
-  const pick = (strategy: Strategy = 'round-robin', isSafe = true): TargetState | undefined =>
+  const pick = (strategy: Strategy = 'round-robin', isSafe = true): TrackedTarget | undefined =>
     pool.pick(strategy, {
       attempt: 0,
       hashKey: undefined,
       tried: new Set(),
-      proves: isSafe ? 'at once' : 'when overdue',
+      mayProbe: isSafe ? 'yes' : 'if-overdue',
     });
   const picks = (count: number, strategy: Strategy = 'round-robin'): string[] =>
     Array.from({ length: count }, () => pick(strategy)?.instance.id ?? '');
-  const call = (target: TargetState, outcome: 'success' | 'failure', details = FAILED): void => {
+  const call = (target: TrackedTarget, outcome: 'success' | 'failure', details = FAILED): void => {
     pool.begin(target);
     pool.report(target, 3, outcome, details);
   };
@@ -101,7 +101,7 @@ describe('TargetPool', () => {
     call(before, 'success');
     pool.update(listOf([instance(0), instance(1, { tags: ['new'] }), instance(2, { port: 9 })]));
     expect(find(1)).toBe(before);
-    expect(find(1)).toMatchObject({ latency: 3, instance: { tags: ['new'] } });
+    expect(find(1)).toMatchObject({ latencyMs: 3, instance: { tags: ['new'] } });
     expect(() => find(3)).toThrow();
     expect(find(2).joinedAt).toBe(0);
     expect(unused).toEqual(['i2', 'i3']);
@@ -140,7 +140,7 @@ describe('TargetPool', () => {
     await clock.advance(40_000);
     expect(pick()).toBe(find(0));
     call(find(0), 'success');
-    expect(types().at(-1)).toBe('instance.returned');
+    expect(types().at(-1)).toBe('instance.unejected');
     expect(picks(8)).toContain('i0');
   });
 
@@ -172,7 +172,7 @@ describe('TargetPool', () => {
     eject(2, 3);
     expect(types().filter((type) => type === 'instance.ejected')).toHaveLength(2);
     pool.update(listOf([instance(0), instance(1), instance(3)]));
-    expect(types().at(-1)).toBe('instance.returned');
+    expect(types().at(-1)).toBe('instance.unejected');
     pool.update(listOf([instance(1)]));
     expect(picks(3)).toEqual(['i1', 'i1', 'i1']);
   });
@@ -191,15 +191,15 @@ describe('TargetPool', () => {
     expect(events.at(-1)).toMatchObject({ type: 'service.panic', available: 1, instances: 4 });
     expect(new Set(picks(20))).toEqual(new Set(['i0', 'i1']));
     pool.update(listOf(many(4)));
-    expect(types().at(-1)).toBe('service.calm');
+    expect(types().at(-1)).toBe('service.panicEnded');
     expect(picks(20)).not.toContain('i0');
   });
 
   it('leaves alone who asks for it, and needs no proof from him afterwards', async () => {
-    pool.leaveAlone(find(2), 'it asked for a pause with status 429', 5_000);
+    pool.backOff(find(2), 'it asked for a pause with status 429', 5_000);
     expect(picks(20)).not.toContain('i2');
     await clock.advance(7_000);
-    expect(types()).toEqual(['instance.ejected', 'instance.returned']);
+    expect(types()).toEqual(['instance.ejected', 'instance.unejected']);
     expect(picks(20)).toContain('i2');
   });
 
@@ -208,7 +208,7 @@ describe('TargetPool', () => {
     expect(types().filter((type) => type === 'instance.ejected')).toHaveLength(2);
     expect(new Set(picks(20))).toEqual(new Set(['i3']));
     const tried = new Set([find(3)]);
-    const request = { attempt: 1, hashKey: undefined, tried, proves: 'never' } as const;
+    const request = { attempt: 1, hashKey: undefined, tried, mayProbe: 'no' } as const;
     expect(pool.pick('round-robin', request)).toBeUndefined();
   });
 
@@ -221,10 +221,10 @@ describe('TargetPool', () => {
   });
 
   it('leaves alone who asks for it though he cannot be ejected, unless all have asked', async () => {
-    for (let n = 0; n < 3; n++) pool.leaveAlone(find(n), 'it asked', 3_000);
+    for (let n = 0; n < 3; n++) pool.backOff(find(n), 'it asked', 3_000);
     expect(types()).toEqual(['instance.ejected', 'instance.ejected']);
     expect(new Set(picks(20))).toEqual(new Set(['i3']));
-    pool.leaveAlone(find(3), 'it asked', 3_000);
+    pool.backOff(find(3), 'it asked', 3_000);
     expect(new Set(picks(20)).size).toBeGreaterThan(0);
     await clock.advance(5_000);
     expect(new Set(picks(20)).size).toBe(4);
@@ -235,7 +235,7 @@ describe('TargetPool', () => {
     for (let n = 0; n < 12; n++) {
       const picked = pick();
       first.push(picked?.instance.id ?? '');
-      const request = { attempt: 1, hashKey: undefined, proves: 'never' } as const;
+      const request = { attempt: 1, hashKey: undefined, mayProbe: 'no' } as const;
       if (picked === find(1)) pool.pick('round-robin', { ...request, tried: new Set([picked]) });
     }
     expect(first.filter((id) => id === 'i2')).toHaveLength(3);
@@ -258,7 +258,7 @@ describe('TargetPool', () => {
 
   it('ejects nobody where that is switched off', () => {
     pool.close();
-    pool = create({ ejection: undefined });
+    pool = create({ outlierRules: undefined });
     pool.update(listOf(many(4)));
     eject(0, 1);
     expect(types()).toEqual([]);
@@ -270,20 +270,20 @@ describe('TargetPool', () => {
         return targets[0];
       }
     }
-    const tried = new Set<TargetState>();
+    const tried = new Set<TrackedTarget>();
     for (let n = 0; n < 4; n++) {
-      const next = pool.pick(Stubborn, { attempt: n, hashKey: undefined, tried, proves: 'at once' });
+      const next = pool.pick(Stubborn, { attempt: n, hashKey: undefined, tried, mayProbe: 'yes' });
       expect(next).toBeDefined();
       if (next) tried.add(next);
     }
     expect(tried.size).toBe(4);
-    expect(pool.pick(Stubborn, { attempt: 4, hashKey: undefined, tried, proves: 'at once' })).toBeUndefined();
+    expect(pool.pick(Stubborn, { attempt: 4, hashKey: undefined, tried, mayProbe: 'yes' })).toBeUndefined();
   });
 
   it('does not let a strategy of somebody else pick one that is not there', () => {
     class Wrong extends LoadBalancer {
       override pick(): Target | undefined {
-        return { instance: instance(99), weight: 1, inFlight: 0, latency: 0, successRate: 1 };
+        return { instance: instance(99), weight: 1, inFlight: 0, latencyMs: 0, successRate: 1 };
       }
     }
     expect(pool.active).toContain(pick(Wrong));
@@ -339,7 +339,7 @@ describe('TargetPool', () => {
   });
 
   it('finds out that a slow one is fast again, at the price of one call in 400', async () => {
-    const fast = (target: TargetState, ms: number): void => {
+    const fast = (target: TrackedTarget, ms: number): void => {
       pool.begin(target);
       pool.report(target, ms, 'success', FAILED);
     };
@@ -375,7 +375,7 @@ describe('TargetPool', () => {
   });
 
   describe('with a probe of its own', () => {
-    let sighting: Sighting;
+    let sighting: ProbeResult;
     let probed: string[];
     const probe: InstanceProbe = async ({ id }) => {
       probed.push(id);
@@ -383,7 +383,7 @@ describe('TargetPool', () => {
     };
     beforeEach(() => {
       pool.close();
-      sighting = 'refuses';
+      sighting = 'refused';
       probed = [];
       pool = create({ probe });
       pool.update(listOf(many(4)));
@@ -403,7 +403,7 @@ describe('TargetPool', () => {
       await clock.advance(120_000);
       expect(new Set(probed)).toEqual(new Set(['i0']));
       expect(new Set(picks(50))).toEqual(new Set(['i1', 'i2', 'i3']));
-      sighting = 'answers';
+      sighting = 'reachable';
       await clock.advance(300_000);
       expect(pick()).toBe(find(0));
     });
@@ -411,11 +411,11 @@ describe('TargetPool', () => {
     it('takes back who refused connections as soon as he takes them again', async () => {
       eject(0, 1, REFUSED);
       await clock.advance(4_000);
-      sighting = 'answers';
+      sighting = 'reachable';
       await clock.advance(8_000);
       expect(pick()).toBe(find(0));
       call(find(0), 'success');
-      expect(types().at(-1)).toBe('instance.returned');
+      expect(types().at(-1)).toBe('instance.unejected');
       // Who failed otherwise has his time.
       eject(1, 2);
       await clock.advance(12_000);
@@ -423,7 +423,7 @@ describe('TargetPool', () => {
     });
 
     it('ejects nobody who answers it', async () => {
-      sighting = 'answers';
+      sighting = 'reachable';
       call(find(0), 'failure', REFUSED);
       await clock.advance(10_000);
       await settle();
@@ -434,7 +434,7 @@ describe('TargetPool', () => {
     it('looks at once when the registry finds an ejected one well again', async () => {
       eject(0, 1);
       pool.update(listOf([instance(0, { status: 'critical' }), ...many(4).slice(1)]));
-      sighting = 'answers';
+      sighting = 'reachable';
       pool.update(listOf(many(4)));
       await clock.advance(2_000);
       expect(pick()).toBe(find(0));

@@ -1,7 +1,7 @@
 import type { Random } from '../timing/clock.js';
 
 /**
- * Random whole numbers that cost neither memory nor much time: `Math.random` returns a new heap number for each pick.
+ * Random integers at little cost and without allocation: `Math.random` returns a new heap number for each pick.
  * Source: George Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003. Not for secrets.
  */
 export class Xorshift {
@@ -11,7 +11,7 @@ export class Xorshift {
     this.#state = Math.floor(random() * 2 ** 31) | 1;
   }
 
-  /** 0 to 2^30 - 1: what V8 keeps without a heap number. */
+  /** 0 to 2^30 - 1: V8 stores such an integer without a heap number. */
   next(): number {
     let state = this.#state;
     state ^= state << 13;

@@ -1,175 +1,112 @@
-import { patience } from '../timing/backoff.js';
+import type { CallOutcome } from '../balancing/target/tracked-target.js';
+import { errorMessage } from '../errors/error-message.js';
+import { capRetryAfter } from '../timing/backoff.js';
 import type { Random } from '../timing/clock.js';
-import type { Outcome } from '../balancing/target/tracked-target.js';
-import { chainOf, errorsWithin, reasonOf } from '../errors/error-message.js';
-import { MISDIRECTED, SERVICE_HEADER } from './call-headers.js';
+import { MISDIRECTED } from './call-headers.js';
+import { countsAsFailure, type IsFailure } from './failure-rules.js';
 import { isNotSent } from './not-sent.js';
-
-/** What an attempt came to: a value or an error. */
-export interface AttemptOutcome {
-  readonly value?: unknown;
-  readonly error?: unknown;
-  /** Of an HTTP answer. */
-  readonly status?: number | undefined;
-}
-
-/** What an HTTP response says of who gave it. */
-export interface Answer {
-  readonly status: number;
-  /** The `Retry-After` header. */
-  readonly retryAfter: string | undefined;
-  /** Whether it is our own module that calls the request misdirected. */
-  readonly isMisdirected: boolean;
-}
-
-/** What follows from an attempt. */
-export interface Verdict {
-  /** For the statistics of the instance. */
-  readonly outcome: Outcome;
-  /**
-   * Which class of failure it is: `not sent`, or sent and certainly not acted upon, may be made again elsewhere whatever
-   * the request; `sent` only if the request is idempotent; `final` is an answer, or an error that would come again.
-   */
-  readonly failure: 'not sent' | 'sent' | 'final';
-  /** Nobody listens there. */
-  readonly isRefusal: boolean;
-  readonly isMisdirected: boolean;
-  /** For how many milliseconds it asked to be left alone, by everybody. */
-  readonly leaveAlone: number | undefined;
-  /** For how many milliseconds this call is to wait before it goes there again. */
-  readonly retryAfter: number | undefined;
-  readonly reason: string;
-}
-
-/** Ours, not the instance's: no descriptor or port is left. */
-const OUR_OWN: ReadonlySet<string> = new Set([
-  'EMFILE',
-  'ENFILE',
-  'EADDRNOTAVAIL',
-  'ENOBUFS',
-  'ERR_INVALID_URL',
-]);
-const BROKEN: ReadonlySet<string> = new Set([
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ERR_STREAM_PREMATURE_CLOSE',
-  'UND_ERR_SOCKET',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-]);
-const OVERLOADED: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+import { parseRetryAfter, type HttpResponseInfo } from './response-info.js';
 
 /**
- * The default of `isFailure`: refused and broken connections count against the instance, timeouts, and the answers 502, 503,
- * 504 and 429; other answers do not, nor do errors that have nothing to do with a connection.
- *
- * @example
- * ```ts
- * isFailure: (outcome) => outcome.status === 500 || countsAsFailure(outcome),
- * ```
+ * Whether an attempt may be made again on another instance. `safe`: nothing was sent, or it was certainly not acted upon.
+ * `if-idempotent`: it was sent. `never`: it succeeded, or would fail again.
  */
-export function countsAsFailure({ error, status }: AttemptOutcome): boolean {
-  return error === undefined ? status !== undefined && OVERLOADED.has(status) : isConnectionFailure(error);
+export type RetrySafety = 'safe' | 'if-idempotent' | 'never';
+
+/** The instance responded, and the response counts against it. */
+export interface FailedResponse<T> {
+  readonly type: 'failed-response';
+  readonly value: T;
+  readonly reason: string;
+  readonly retry: RetrySafety;
+  /** The address now serves another service. */
+  readonly isMisdirected: boolean;
+  /** How long this call has to wait before it goes there again. */
+  readonly retryAfterMs: number | undefined;
+  /** How long the instance asked for no calls at all. */
+  readonly backOffMs: number | undefined;
 }
 
-function isConnectionFailure(error: unknown): boolean {
-  for (const at of chainOf(error)) {
-    const { code } = at as { code?: unknown };
-    if (at instanceof AttemptTimeout) return !at.wasCutShort;
-    if (typeof code === 'string') {
-      if (OUR_OWN.has(code)) return false;
-      // HPE_: what it says is no HTTP.
-      if (BROKEN.has(code) || code.startsWith('HPE_')) return true;
+/** How an attempt ended. */
+export type AttemptResult<T> =
+  | { readonly type: 'success'; readonly value: T }
+  | FailedResponse<T>
+  /** There was no response, and the error counts against the instance. */
+  | {
+      readonly type: 'failed';
+      readonly error: unknown;
+      readonly reason: string;
+      readonly retry: RetrySafety;
+      /** Nothing was sent: the connection failed. */
+      readonly isRefusal: boolean;
     }
-    if (errorsWithin(at).some(isConnectionFailure)) return true;
-  }
-  return isNotSent(error);
+  /** There was no response, and the error says nothing about the instance. */
+  | {
+      readonly type: 'ignored';
+      readonly error: unknown;
+      readonly reason: string;
+      readonly retry: RetrySafety;
+    };
+
+/** A result with a response. */
+export type ResponseResult<T> = Extract<AttemptResult<T>, { readonly value: T }>;
+
+export function outcomeOf({ type }: AttemptResult<unknown>): CallOutcome {
+  if (type === 'success' || type === 'ignored') return type;
+  return 'failure';
 }
 
-/** The attempt had its time and did not end. */
-export class AttemptTimeout extends Error {
-  /** It had less time than calls of its kind have, as its caller was about to give up: that says nothing of the instance. */
-  readonly wasCutShort: boolean;
-
-  constructor(limitMs: number, wasCutShort: boolean) {
-    super(`no answer in ${Math.round(limitMs)} ms`);
-    this.wasCutShort = wasCutShort;
-  }
+export function retrySafetyOf(result: AttemptResult<unknown>): RetrySafety {
+  return result.type === 'success' ? 'never' : result.retry;
 }
 
-export type IsFailure = (outcome: AttemptOutcome) => boolean;
+export function isResponse<T>(result: AttemptResult<T>): result is ResponseResult<T> {
+  return result.type === 'success' || result.type === 'failed-response';
+}
 
-export function judgeError(error: unknown, isFailure: IsFailure | undefined): Verdict {
-  const notSent = isNotSent(error);
-  const isBad = (isFailure ?? countsAsFailure)({ error });
+/** @throws whatever a custom `isFailure` throws */
+export function classifyError(error: unknown, isFailure: IsFailure = countsAsFailure): AttemptResult<never> {
+  const wasNotSent = isNotSent(error);
+  const reason = errorMessage(error);
+  if (!isFailure({ error }))
+    return { type: 'ignored', error, reason, retry: wasNotSent ? 'safe' : 'never' };
   return {
-    outcome: isBad ? 'failure' : 'ignored',
-    failure: notSent ? 'not sent' : isBad ? 'sent' : 'final',
-    isRefusal: isBad && notSent,
-    isMisdirected: false,
-    leaveAlone: undefined,
-    retryAfter: undefined,
-    reason: reasonOf(error),
+    type: 'failed',
+    error,
+    reason,
+    retry: wasNotSent ? 'safe' : 'if-idempotent',
+    isRefusal: wasNotSent,
   };
 }
 
-const GOOD: Verdict = Object.freeze({
-  outcome: 'success',
-  failure: 'final',
-  isRefusal: false,
-  isMisdirected: false,
-  leaveAlone: undefined,
-  retryAfter: undefined,
-  reason: '',
-});
+/** The caller has cancelled the attempt. */
+export function cancelled(error: Error): AttemptResult<never> {
+  return classifyError(error, () => false);
+}
 
-export function judgeValue(
-  value: unknown,
-  answer: Answer | undefined,
-  isFailure: IsFailure | undefined,
+/** @throws whatever a custom `isFailure` throws */
+export function classifyResponse<T>(
+  value: T,
+  response: HttpResponseInfo | undefined,
+  isFailure: IsFailure = countsAsFailure,
   random: Random,
-): Verdict {
-  const isMisdirected = answer?.status === MISDIRECTED && answer.isMisdirected;
-  const isBad = isMisdirected || (isFailure ?? countsAsFailure)({ value, status: answer?.status });
-  if (!isBad) return GOOD;
-  const asked = retryAfterMs(answer?.retryAfter, Date.now());
-  const retryAfter = asked === undefined ? undefined : patience(asked, random);
+): ResponseResult<T> {
+  const isMisdirected = response?.status === MISDIRECTED && response.isMisdirected;
+  if (!isMisdirected && !isFailure({ value, status: response?.status })) return { type: 'success', value };
+  const requestedMs = parseRetryAfter(response?.retryAfter, Date.now());
+  const retryAfterMs = requestedMs === undefined ? undefined : capRetryAfter(requestedMs, random);
   return {
-    outcome: 'failure',
-    failure: isMisdirected ? 'not sent' : 'sent',
-    isRefusal: false,
-    isMisdirected,
-    // A limit of rate may well be this very caller's, or its user's: the others go on.
-    leaveAlone: answer?.status === 503 ? retryAfter : undefined,
-    retryAfter,
+    type: 'failed-response',
+    value,
     reason: isMisdirected
-      ? 'it is another service now'
-      : answer
-        ? `status ${answer.status}`
-        : 'an answer that counts as a failure',
+      ? 'address now serves another service (421)'
+      : response
+        ? `status ${response.status}`
+        : 'response counts as a failure',
+    retry: isMisdirected ? 'safe' : 'if-idempotent',
+    isMisdirected,
+    retryAfterMs,
+    // 429 may be a rate limit of this caller or of its user: other calls go on.
+    backOffMs: response?.status === 503 ? retryAfterMs : undefined,
   };
-}
-
-/** What a `Response` of fetch says; undefined: it is none. */
-export function answerOf(value: unknown): Answer | undefined {
-  const { status, headers } = (value ?? {}) as { status?: unknown; headers?: { get?: unknown } };
-  if (typeof status !== 'number' || typeof headers?.get !== 'function') return undefined;
-  const { headers: told } = value as Response;
-  return {
-    status,
-    retryAfter: told.get('retry-after') ?? undefined,
-    isMisdirected: told.get(SERVICE_HEADER) !== null,
-  };
-}
-
-/** Seconds, or a date (RFC 9110, 10.2.3), in milliseconds from now. */
-function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  const seconds = /^\s*\d+\s*$/.test(header) ? Number(header) : undefined;
-  const until = seconds === undefined ? Date.parse(header) - nowMs : seconds * 1_000;
-  return Number.isFinite(until) && until > 0 ? until : undefined;
 }

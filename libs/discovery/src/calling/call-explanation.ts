@@ -1,10 +1,10 @@
-import type { TargetState } from '../balancing/target/tracked-target.js';
+import type { TrackedTarget } from '../balancing/target/tracked-target.js';
 import type { ExplainedInstance, ServiceExplanation } from '../catalog/explanation.js';
 import type { ServiceCaller } from './service-caller.js';
 
-/** Adds what this app's calls have seen to what the registry says. */
+/** Adds the statistics of this app's calls to an explanation. */
 export function withCalls(explanation: ServiceExplanation, caller: ServiceCaller): ServiceExplanation {
-  const pool = caller.find(explanation.service)?.poolOf(explanation.query);
+  const pool = caller.find(explanation.service)?.findPool(explanation.query);
   if (!pool) return explanation;
   const now = caller.now();
   return {
@@ -18,13 +18,13 @@ export function withCalls(explanation: ServiceExplanation, caller: ServiceCaller
 
 function withTarget(
   instance: ExplainedInstance,
-  { inFlight, latency, successRate, weight, ejection }: TargetState,
+  { inFlight, latencyMs, successRate, weight, ejection: { ejection } }: TrackedTarget,
   now: number,
   isPanic: boolean,
 ): ExplainedInstance {
-  const calls = { inFlight, latency, successRate, weight };
-  if (!ejection || isPanic || instance.verdict !== 'used') return { ...instance, calls };
-  const left = Math.max(0, Math.round((ejection.until - now) / 1_000));
-  const rest = left > 0 ? `for ${left} s more` : 'until one call proves it well';
-  return { ...instance, verdict: 'ejected', why: `${ejection.reason}; no calls ${rest}`, calls };
+  const calls = { inFlight, latencyMs, successRate, weight };
+  if (!ejection || isPanic || instance.state !== 'eligible') return { ...instance, calls };
+  const seconds = Math.max(0, Math.round((ejection.until - now) / 1_000));
+  const end = seconds > 0 ? `for ${seconds} s more` : 'until a probe request succeeds';
+  return { ...instance, state: 'ejected', reason: `${ejection.reason}; no calls ${end}`, calls };
 }

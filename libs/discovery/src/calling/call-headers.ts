@@ -1,8 +1,8 @@
-/** How many milliseconds the caller goes on waiting for this answer: a length of time, so that no two clocks need agree. */
+/** How many more milliseconds the caller waits for the response. A duration, so that no two clocks have to agree. */
 export const TIMEOUT_HEADER = 'rookery-timeout';
 
-/** Which service the caller means; in an answer, which one refused to be taken for another. */
+/** The service that the caller means; in a response, the service that rejected the request as misdirected. */
 export const SERVICE_HEADER = 'rookery-service';
 
-/** The peer is not who the request is for (RFC 9110, 15.5.20): it has done nothing, so that any request may go elsewhere. */
+/** The request was meant for another service (RFC 9110, 15.5.20). It was not processed, so any request may be retried elsewhere. */
 export const MISDIRECTED = 421;

@@ -6,7 +6,7 @@ import { CircuitBreaker } from './limits/circuit-breaker.js';
 import { LatencyQuantile } from './latency-quantile.js';
 import { RetryBudget } from './limits/retry-budget.js';
 import { mayRetry, retryPause } from './retry-decision.js';
-import { answerOf, AttemptTimeout, countsAsFailure, judgeError, judgeValue } from './attempt-result.js';
+import { fetchResponseInfo, AttemptTimeout, countsAsFailure, judgeError, judgeValue } from './attempt-result.js';
 
 const coded = (code: string, more: object = {}): Error => Object.assign(new Error(code), { code, ...more });
 
@@ -129,12 +129,12 @@ describe('what an attempt came to', () => {
 
   it('reads what fetch gives', () => {
     const response = new Response('', { status: 503, headers: { 'retry-after': '2' } });
-    expect(answerOf(response)).toEqual({ status: 503, retryAfter: '2', isMisdirected: false });
+    expect(fetchResponseInfo(response)).toEqual({ status: 503, retryAfter: '2', isMisdirected: false });
     expect(
-      answerOf(new Response('', { status: 421, headers: { 'rookery-service': 'x' } }))?.isMisdirected,
+      fetchResponseInfo(new Response('', { status: 421, headers: { 'rookery-service': 'x' } }))?.isMisdirected,
     ).toBe(true);
     for (const other of [undefined, null, 7, { status: 503 }, { status: 'ok', headers: new Map() }])
-      expect(answerOf(other)).toBeUndefined();
+      expect(fetchResponseInfo(other)).toBeUndefined();
   });
 
   it('F37 takes only our own refusal for that of another service', () => {
@@ -213,7 +213,7 @@ describe('Bulkhead', () => {
     });
     bulkhead.exit(1, false);
     await admitted[0];
-    expect([order, bulkhead.underWay, bulkhead.waiting]).toEqual([[0], 2, 1]);
+    expect([order, bulkhead.inFlight, bulkhead.queued]).toEqual([[0], 2, 1]);
     bulkhead.exit(1, false);
     await admitted[1];
     expect(order).toEqual([0, 1]);
@@ -225,7 +225,7 @@ describe('Bulkhead', () => {
     const place = bulkhead.enter();
     if (typeof place !== 'object') throw new Error('it should wait');
     expect(place.leave()).toBe(true);
-    expect(bulkhead.waiting).toBe(0);
+    expect(bulkhead.queued).toBe(0);
     const next = bulkhead.enter();
     bulkhead.exit(1, false);
     expect(typeof next === 'object' && next.leave()).toBe(false);

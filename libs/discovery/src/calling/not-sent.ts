@@ -1,6 +1,6 @@
-import { chainOf, errorsWithin, isError } from '../errors/error-message.js';
+import { aggregatedErrors, causeChain, isError } from '../errors/error-message.js';
 
-/** Codes that only dialling, name resolution and the TLS handshake have: no byte of the request left. */
+/** Codes of dialling, name resolution and the TLS handshake only: no byte of the request was sent. */
 const NOT_CONNECTED: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -12,33 +12,34 @@ const NOT_CONNECTED: ReadonlySet<string> = new Set([
 ]);
 const BAD_CERTIFICATE = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY))/;
 
-/** Marks an error that came after the request was answered once, by a redirect: it was sent, whatever its code says. */
+const SENT = Symbol('rookery:sent');
+
+/** Marks an error that followed a redirect: the request had been sent before, whatever the code of the error says. */
 export function markSent<T>(error: T): T {
   if (isError(error)) Object.assign(error, { [SENT]: true });
   return error;
 }
-const SENT = Symbol('rookery:sent');
 
 /**
  * Whether a failed request certainly never reached the peer, so that any request, a POST too, may go to another
- * instance. A reset is not in this class: the peer may have read the request. Nor is an unreachable network by itself:
- * Linux reports it on connections that stand, too.
+ * instance. A reset is not one of those: the peer may have read the request. Neither is an unreachable network: Linux
+ * reports it on established connections, too.
  */
 export function isNotSent(error: unknown): boolean {
-  for (const at of chainOf(error)) {
+  for (const link of causeChain(error)) {
     const {
       code,
       syscall,
-      [SENT]: sent,
-    } = at as Omit<NodeJS.ErrnoException, 'code'> & {
+      [SENT]: wasSent,
+    } = link as Omit<NodeJS.ErrnoException, 'code'> & {
       code?: unknown;
       [SENT]?: boolean;
     };
-    if (sent) return false;
+    if (wasSent) return false;
     if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
     if (typeof code === 'string' && (NOT_CONNECTED.has(code) || BAD_CERTIFICATE.test(code))) return true;
-    const within = errorsWithin(at);
-    if (within.length > 0 && within.every(isNotSent)) return true;
+    const errors = aggregatedErrors(link);
+    if (errors.length > 0 && errors.every(isNotSent)) return true;
   }
   return false;
 }

@@ -1,29 +1,30 @@
 import type { Random } from '../timing/clock.js';
+import type { RetrySafety } from './attempt-result.js';
 
 export interface RetryQuestion {
-  readonly failure: 'not sent' | 'sent' | 'final';
+  readonly retry: RetrySafety;
   readonly idempotent: boolean;
-  /** False: its body can be read only once. */
-  readonly repeatable: boolean;
-  /** Retries of attempts that were sent which this call has made. */
+  /** False: the body of the request can be read only once. */
+  readonly replayableBody: boolean;
+  /** Retries that this call has made after attempts that were sent. */
   readonly retried: number;
   readonly retries: number;
 }
 
 /** Whether an attempt may be made again, as far as the request is concerned. */
-export function mayRetry({ failure, idempotent, repeatable, retried, retries }: RetryQuestion): boolean {
-  if (!repeatable || failure === 'final') return false;
-  return failure === 'not sent' || (idempotent && retried < retries);
+export function mayRetry({ retry, idempotent, replayableBody, retried, retries }: RetryQuestion): boolean {
+  if (!replayableBody || retry === 'never') return false;
+  return retry === 'safe' || (idempotent && retried < retries);
 }
 
-const SHORTEST_CEILING_MS = 25;
-const LONGEST_CEILING_MS = 250;
+const MIN_CEILING_MS = 25;
+const MAX_CEILING_MS = 250;
 
 /**
- * With full jitter: callers that failed together must not come back together. What was not sent needs no pause: it is
- * another instance that takes it.
+ * The delay before a retry, with full jitter, so that callers that failed together do not come back together. If nothing
+ * was sent there is none, since another instance takes the retry.
  */
-export function retryPause(failure: 'not sent' | 'sent' | 'final', retried: number, random: Random): number {
-  if (failure === 'not sent') return 0;
-  return Math.min(LONGEST_CEILING_MS, SHORTEST_CEILING_MS * 2 ** retried) * random();
+export function retryDelay(retry: RetrySafety, retried: number, random: Random): number {
+  if (retry === 'safe') return 0;
+  return Math.min(MAX_CEILING_MS, MIN_CEILING_MS * 2 ** retried) * random();
 }

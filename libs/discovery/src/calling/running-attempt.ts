@@ -1,26 +1,28 @@
 import type { TargetPool } from '../balancing/target-pool.js';
-import type { TargetState } from '../balancing/target/tracked-target.js';
+import type { TrackedTarget } from '../balancing/target/tracked-target.js';
 import { hostAndPort, READINESS_META, type ServiceInstance } from '../registry/service-instance.js';
 import type { Clock, Random } from '../timing/clock.js';
 import type { TimerWheel } from '../timing/timer-wheel.js';
+import { cancelled, classifyError, classifyResponse, outcomeOf, type AttemptResult } from './attempt-result.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
+import { AttemptTimeout, type IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
-import { answerOf, AttemptTimeout, judgeError, judgeValue, type IsFailure, type Verdict } from './attempt-result.js';
+import { fetchResponseInfo } from './response-info.js';
 
-/** What an attempt may want to know besides its instance. */
+/** What an attempt may need besides its instance. */
 export interface AttemptContext {
-  /** 0 for the first. */
+  /** 0 for the first attempt of a call. */
   readonly attempt: number;
-  /** How long it has, in milliseconds. */
+  /** The time limit of the attempt, in milliseconds. */
   readonly timeoutMs: number;
   /**
-   * To be sent with a request, over whatever transport has headers: how long we wait, and, to an app of ours, which service
-   * we mean.
+   * To be sent with the request, over any transport with headers: how long the caller waits and, to an app of ours, which
+   * service it means.
    */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** One try on one instance. It must end when the signal aborts; if it does not, the call goes on without it. */
+/** One try on one instance. It has to end when the signal aborts; otherwise the call goes on without it. */
 export type Attempt<T> = (
   instance: ServiceInstance,
   signal: AbortSignal,
@@ -33,22 +35,14 @@ export interface CallTools {
   readonly wheel: TimerWheel;
 }
 
-/** How an attempt ended. */
-export interface AttemptEnd<T> {
-  readonly verdict: Verdict;
-  readonly value?: T;
-  readonly error?: unknown;
-  readonly hasValue: boolean;
-}
-
 export interface AttemptOptions<T> {
   readonly attempt: Attempt<T>;
-  readonly target: TargetState;
+  readonly target: TrackedTarget;
   readonly pool: TargetPool;
-  /** Which one of its call. */
+  /** 0 for the first attempt of a call. */
   readonly number: number;
   readonly limitMs: number;
-  /** That is less than what attempts of its kind have. */
+  /** The limit is shorter than usual, since the deadline of the call is near. */
   readonly isCutShort: boolean;
   readonly call: TransportOptions<T>;
   readonly isFailure: IsFailure | undefined;
@@ -56,15 +50,15 @@ export interface AttemptOptions<T> {
   readonly onEnd: (running: RunningAttempt<T>, record: AttemptRecord) => void;
 }
 
-/** An attempt on its way: bounded, counted once, and judged by how it ended. */
+/** An attempt in flight: it is bounded by its time limit, and counted once, by how it ended. */
 export class RunningAttempt<T> {
   /** Never rejects. */
-  readonly ended: Promise<AttemptEnd<T>>;
+  readonly ended: Promise<AttemptResult<T>>;
   readonly #options: AttemptOptions<T>;
   readonly #startedAt: number;
   readonly #aborting = new AbortController();
   readonly #deadline;
-  #resolve: (end: AttemptEnd<T>) => void = () => undefined;
+  #resolve: (result: AttemptResult<T>) => void = () => undefined;
   #isOver = false;
 
   constructor(options: AttemptOptions<T>) {
@@ -73,91 +67,90 @@ export class RunningAttempt<T> {
     const { instance } = target;
     this.#startedAt = tools.clock.now();
     this.ended = new Promise((resolve) => (this.#resolve = resolve));
-    this.#deadline = tools.wheel.after(limitMs, () => this.#giveUp(new AttemptTimeout(limitMs, isCutShort)));
+    this.#deadline = tools.wheel.after(limitMs, () => this.#timeOut(new AttemptTimeout(limitMs, isCutShort)));
     pool.begin(target);
-    // The arrow turns an attempt that throws at once into one that rejects.
+    // The async function turns an attempt that throws synchronously into one that rejects.
     (async () => attempt(instance, this.#aborting.signal, new Context(number, limitMs, instance)))().then(
-      (value) => this.#answered(value),
-      (error: unknown) => this.#failed(error),
+      (value) => this.#onValue(value),
+      (error: unknown) => this.#onError(error),
     );
   }
 
-  /** Ends it for our part; what it does then is nobody's business, and says nothing of the instance. */
-  abandon(error: Error): void {
-    // What has ended may go on to give its answer, as a stream.
+  /** Cancels the attempt. Its later outcome is ignored and not counted against the instance. */
+  cancel(error: Error): void {
+    // An attempt that has ended may still be streaming its response.
     if (this.#isOver) return;
-    this.#settle({ verdict: judgeError(error, () => false), error, hasValue: false });
+    this.#settle(cancelled(error));
     this.#aborting.abort(error);
   }
 
-  /** Does not wait for the attempt: one that ignores its signal must not hold up the call. */
-  #giveUp(error: Error): void {
-    this.#failed(error);
+  /** Does not wait for the attempt: one that ignores its signal must not block the call. */
+  #timeOut(error: Error): void {
+    this.#onError(error);
     this.#aborting.abort(error);
   }
 
-  #answered(value: T): void {
+  #onValue(value: T): void {
+    const { isFailure, call, tools } = this.#options;
     if (this.#isOver) {
-      // It came all the same: somebody has to let go of it.
-      this.#options.call.discard?.(value);
+      // A late response has to be released.
+      call.discardResponse?.(value);
       return;
     }
-    const { isFailure, call } = this.#options;
-    const { answer } = call;
     try {
-      const verdict = judgeValue(
-        value,
-        answer ? answer(value) : answerOf(value),
-        isFailure,
-        this.#options.tools.random,
-      );
-      this.#settle({ verdict, value, hasValue: true });
+      const response = call.readResponse ? call.readResponse(value) : fetchResponseInfo(value);
+      this.#settle(classifyResponse(value, response, isFailure, tools.random));
     } catch (error) {
-      // The caller's own `isFailure` threw.
-      this.#options.call.discard?.(value);
-      this.#settle({ verdict: judgeError(error, undefined), error, hasValue: false });
+      // A custom `isFailure` threw.
+      call.discardResponse?.(value);
+      this.#settle(classifyError(error));
     }
   }
 
-  #failed(error: unknown): void {
+  #onError(error: unknown): void {
     if (this.#isOver) return;
     try {
-      const verdict = judgeError(error, this.#options.isFailure);
-      this.#settle({ verdict, error, hasValue: false });
+      this.#settle(classifyError(error, this.#options.isFailure));
     } catch (thrown) {
-      this.#settle({ verdict: judgeError(thrown, undefined), error: thrown, hasValue: false });
+      this.#settle(classifyError(thrown));
     }
   }
 
-  #settle(end: AttemptEnd<T>): void {
+  #settle(result: AttemptResult<T>): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#deadline.cancel();
     try {
-      this.#count(end.verdict);
+      this.#count(result);
     } finally {
-      // Whatever becomes of the counting, the call goes on.
-      this.#resolve(end);
+      // An error in the statistics must not block the call.
+      this.#resolve(result);
     }
   }
 
-  #count(verdict: Verdict): void {
+  #count(result: AttemptResult<T>): void {
     const { target, pool, tools, onEnd } = this.#options;
     const durationMs = tools.clock.now() - this.#startedAt;
-    pool.report(target, durationMs, verdict.outcome, verdict);
-    if (verdict.isMisdirected) pool.leaveAlone(target, verdict.reason);
-    else if (verdict.leaveAlone !== undefined)
-      pool.leaveAlone(target, `it asked for a pause with ${verdict.reason}`, verdict.leaveAlone);
+    const reason = result.type === 'success' ? undefined : result.reason;
+    pool.report(target, durationMs, outcomeOf(result), {
+      reason: reason ?? '',
+      isRefusal: result.type === 'failed' && result.isRefusal,
+    });
+    if (result.type === 'failed-response') {
+      if (result.isMisdirected) pool.backOff(target, result.reason);
+      else if (result.backOffMs !== undefined)
+        pool.backOff(target, `${result.reason} with Retry-After`, result.backOffMs);
+    }
     onEnd(this, {
       instance: target.instance.id,
       address: hostAndPort(target.instance),
       durationMs,
-      reason: verdict.reason === '' ? undefined : verdict.reason,
+      reason,
     });
   }
 }
 
-/** Its headers are made only for a transport that has any. */
+/** Creates its headers only for a transport that has any. */
 class Context implements AttemptContext {
   readonly attempt: number;
   readonly timeoutMs: number;
@@ -172,7 +165,7 @@ class Context implements AttemptContext {
   get headers(): Readonly<Record<string, string>> {
     const { meta, service } = this.#instance;
     const timeout = { [TIMEOUT_HEADER]: String(Math.ceil(this.timeoutMs)) };
-    // Others than apps of ours would not know the name; and what a list of our own calls a service is not its name.
+    // Only apps of ours know their name: in a static list the same service may have another one.
     return meta[READINESS_META] === undefined ? timeout : { ...timeout, [SERVICE_HEADER]: service };
   }
 }

@@ -1,72 +1,71 @@
-import { AsyncResource } from 'node:async_hooks';
-import type { PickRequest, TargetPool } from '../balancing/target-pool.js';
-import type { Outcome, TargetState } from '../balancing/target/tracked-target.js';
-import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
-import { DiscoveryError } from '../errors/discovery-error.js';
-import { describeQuery, isNarrowing, type ServiceQuery } from '../registry/service-query.js';
-import { abortable, bounded } from '../timing/with-timeout.js';
+import type { PickRequest } from '../balancing/target-picker.js';
+import type { TargetPool } from '../balancing/target-pool.js';
+import type { TrackedTarget } from '../balancing/target/tracked-target.js';
 import { abortReason } from '../timing/clock.js';
 import type { Deadline } from '../timing/timer-wheel.js';
+import { withAbort, withTimeout } from '../timing/with-timeout.js';
+import {
+  isResponse,
+  outcomeOf,
+  retrySafetyOf,
+  type AttemptResult,
+  type ResponseResult,
+  type RetrySafety,
+} from './attempt-result.js';
 import { CallError } from './call-error.js';
+import { AttemptTimeout } from './failure-rules.js';
+import { hedge } from './hedge.js';
+import { noInstancesError } from './no-instances-error.js';
 import type { AttemptRecord, CallReport, TransportOptions } from './options/call-options.js';
-import type { CallSettings, HedgeRules } from './options/call-settings.js';
-import type { CalledService, Queried } from './service-context.js';
-import { mayRetry, retryPause } from './retry-decision.js';
-import { RunningAttempt, type Attempt, type AttemptEnd, type CallTools } from './running-attempt.js';
-import { AttemptTimeout, type Verdict } from './attempt-result.js';
+import type { CallSettings } from './options/call-settings.js';
+import { mayRetry, retryDelay } from './retry-decision.js';
+import { RunningAttempt, type Attempt, type CallTools } from './running-attempt.js';
+import type { QueryPool, ServiceContext } from './service-context.js';
 
-/** Even where nothing is sent: a call that finds ten instances gone has other troubles. */
-const MOST_ATTEMPTS = 10;
-const LOST = 'another attempt was answered first';
+export interface ServiceCallOptions<T> {
+  readonly context: ServiceContext;
+  readonly attempt: Attempt<T>;
+  readonly options: TransportOptions<T>;
+  readonly settings: CallSettings;
+  /** When the call has to end, by the clock. */
+  readonly deadline: number;
+  readonly tools: CallTools;
+}
 
-/** One call on its way: the attempts, and what decides on the next one. */
+/** Also bounds attempts of which nothing was sent. */
+const MAX_ATTEMPTS = 10;
+
+/** One call: its attempts, and the decision on each next one. */
 export class ServiceCall<T> {
   readonly report: CallReport;
+  readonly #call: ServiceCallOptions<T>;
   readonly #attempts: AttemptRecord[] = [];
-  readonly #service: CalledService;
-  readonly #attempt: Attempt<T>;
-  readonly #options: TransportOptions<T>;
-  readonly #settings: CallSettings;
-  readonly #deadline: number;
-  readonly #tools: CallTools;
-  readonly #tried = new Set<TargetState>();
+  readonly #tried = new Set<TrackedTarget>();
   readonly #running = new Set<RunningAttempt<T>>();
-  #begun = 0;
-  #outcome: Outcome | undefined;
+  #started = 0;
+  #result: AttemptResult<T> | undefined;
 
-  constructor(
-    service: CalledService,
-    attempt: Attempt<T>,
-    options: TransportOptions<T>,
-    settings: CallSettings,
-    deadline: number,
-    tools: CallTools,
-  ) {
-    this.#service = service;
-    this.#attempt = attempt;
-    this.#options = options;
-    this.#settings = settings;
-    this.#deadline = deadline;
-    this.#tools = tools;
-    this.report = { service: service.name, attempts: this.#attempts };
+  constructor(call: ServiceCallOptions<T>) {
+    this.#call = call;
+    this.report = { service: call.context.name, attempts: this.#attempts };
   }
 
-  /** Whether it counts against the service; undefined: it says nothing of it. */
+  /** Whether the call counts against the service; undefined: it says nothing about it. */
   get hasFailed(): boolean | undefined {
-    if (this.#outcome === undefined || this.#outcome === 'ignored') return undefined;
-    return this.#outcome === 'failure';
+    const outcome = this.#result && outcomeOf(this.#result);
+    return outcome === undefined || outcome === 'ignored' ? undefined : outcome === 'failure';
   }
 
   /**
    * @throws CallError `RK_CALL_FAILED`, `RK_CALL_TIMEOUT`
    * @throws DiscoveryError `RK_NO_INSTANCES`
    */
-  async run(): Promise<AttemptEnd<T>> {
-    const { signal } = this.#options;
+  async run(): Promise<ResponseResult<T>> {
+    const { signal } = this.#call.options;
     if (!signal) return this.#run();
     signal.throwIfAborted();
     const onAbort = (): void => {
-      for (const running of this.#running) running.abandon(abortReason(signal));
+      for (const running of this.#running) running.cancel(abortReason(signal));
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -76,117 +75,101 @@ export class ServiceCall<T> {
     }
   }
 
-  async #run(): Promise<AttemptEnd<T>> {
-    const { signal, repeatable = true, idempotent = false } = this.#options;
-    const { retries } = this.#settings;
-    const { random } = this.#tools;
+  async #run(): Promise<ResponseResult<T>> {
+    const { signal, replayableBody = true, idempotent = false } = this.#call.options;
+    const { context, settings, tools } = this.#call;
     let pool = await this.#pool();
     let target = this.#pick(pool);
     if (!target) throw this.#noInstances();
     for (let retried = 0; ;) {
-      // It may have been aborted while something was waited for.
+      // The signal may have aborted during a wait.
       if (signal?.aborted) throw abortReason(signal);
-      const end = await this.#attemptOn(target, pool);
+      const result = await this.#attemptOn(target, pool);
       if (signal?.aborted) throw abortReason(signal);
-      const { failure, retryAfter } = end.verdict;
-      if (!mayRetry({ failure, idempotent, repeatable, retried, retries })) return this.#end(end);
+      const retry = retrySafetyOf(result);
+      const { retries } = settings;
+      if (!mayRetry({ retry, idempotent, replayableBody, retried, retries })) return this.#end(result);
       pool = await this.#pool();
-      const next = this.#nextOne(pool, failure);
-      if (!next || this.#begun >= MOST_ATTEMPTS) return this.#end(end);
-      // Where there is nobody but who asked to be left alone, or who is full.
-      const isSame = this.#attempts.some(({ instance }) => instance === next.instance.id);
-      const rest = Math.max(
-        next.leaveAloneUntil - this.#tools.clock.now(),
-        isSame ? (retryAfter ?? 0) : 0,
-        retryPause(failure, retried, random),
+      const next = this.#next(pool, retry);
+      if (!next || this.#started >= MAX_ATTEMPTS) return this.#end(result);
+      const delayMs = Math.max(
+        this.#requestedDelay(next, result),
+        retryDelay(retry, retried, tools.random),
       );
-      if (this.#rest() <= rest || !(failure === 'not sent' || this.#service.budget.take()))
-        return this.#end(end);
-      if (rest > 0) await this.#pause(rest);
-      // The clock of a pause is a coarse one.
-      if (this.#rest() <= 0) return this.#end(end);
-      this.#discard(end);
-      if (failure === 'sent') retried++;
-      // Much may happen in a pause.
-      target = next.isListed && !next.ejection ? next : (this.#nextOne(pool, failure) ?? next);
+      if (this.#remainingMs() <= delayMs || !(retry === 'safe' || context.retryBudget.take()))
+        return this.#end(result);
+      if (delayMs > 0) await this.#delay(delayMs);
+      // The timer wheel may be late.
+      if (this.#remainingMs() <= 0) return this.#end(result);
+      this.#discard(result);
+      if (retry === 'if-idempotent') retried++;
+      // The target may have been removed or ejected during the delay.
+      target = next.isListed && next.ejection.isActive ? next : (this.#next(pool, retry) ?? next);
     }
   }
 
-  /** A failed answer is an answer: what to make of it is the business of whoever reads it. */
-  #end(end: AttemptEnd<T>): AttemptEnd<T> {
-    this.#outcome = end.verdict.outcome;
-    if (end.hasValue) return end;
-    const code = end.error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED';
-    throw new CallError(code, this.report, end.error);
+  /** Only backed-off or saturated instances are left: wait as long as they asked. */
+  #requestedDelay(next: TrackedTarget, result: AttemptResult<T>): number {
+    const wasTried = this.#attempts.some(({ instance }) => instance === next.instance.id);
+    const retryAfterMs = result.type === 'failed-response' ? (result.retryAfterMs ?? 0) : 0;
+    return Math.max(next.backOffUntil - this.#call.tools.clock.now(), wasTried ? retryAfterMs : 0);
   }
 
-  /** Somebody else; only what was sent is sent to the same one again, and only where there is no other. */
-  #nextOne(pool: TargetPool, failure: Verdict['failure']): TargetState | undefined {
+  /** A failed response is returned like any other: its meaning is up to the caller. */
+  #end(result: AttemptResult<T>): ResponseResult<T> {
+    this.#result = result;
+    if (isResponse(result)) return result;
+    const code = result.error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED';
+    throw new CallError(code, this.report, result.error);
+  }
+
+  /** Another target; a request that was sent goes to the same one again if there is no other. */
+  #next(pool: TargetPool, retry: RetrySafety): TrackedTarget | undefined {
     const next = this.#pick(pool);
-    if (next || failure !== 'sent') return next;
+    if (next || retry !== 'if-idempotent') return next;
     this.#tried.clear();
     return this.#pick(pool);
   }
 
-  #attemptOn(target: TargetState, pool: TargetPool): Promise<AttemptEnd<T>> {
-    const { hedge } = this.#settings;
+  #attemptOn(target: TrackedTarget, pool: TargetPool): Promise<AttemptResult<T>> {
+    const { settings, options, context, tools } = this.#call;
+    const rules = settings.hedge;
     const first = this.#start(target, pool);
-    return hedge && this.#options.idempotent && this.#options.repeatable !== false
-      ? this.#hedged(first, pool, hedge)
-      : first.ended;
-  }
-
-  /**
-   * Where the first attempt takes long a second one may overtake it; who loses is abandoned.
-   * Source: Dean, Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013.
-   */
-  #hedged(first: RunningAttempt<T>, pool: TargetPool, rules: HedgeRules): Promise<AttemptEnd<T>> {
-    this.#service.earnHedge(rules.extraLoad);
-    const after = rules.afterMs ?? this.#service.latencies.at(0.95);
-    if (after === undefined || after >= this.#rest()) return first.ended;
-    return new Promise((resolve) => {
-      let second: RunningAttempt<T> | undefined;
-      let failed = 0;
-      const settle = (end: AttemptEnd<T>, loser: RunningAttempt<T> | undefined): void => {
-        timer.cancel();
-        // Who has no answer waits for the other one, if there is any.
-        if (end.verdict.outcome !== 'success' && loser && ++failed < 2) return this.#discard(end);
-        resolve(end);
-        loser?.abandon(new Error(LOST));
-      };
-      const begin = (): void => {
-        if (!this.#service.takeHedge(rules.extraLoad)) return;
-        const other = this.#pick(pool);
-        if (!other) return;
-        second = this.#start(other, pool);
-        const started = second;
-        void started.ended.then((end) => settle(end, first));
-      };
-      // In the context of this call, whoever armed the wheel.
-      const timer = this.#tools.wheel.after(after, AsyncResource.bind(begin));
-      void first.ended.then((end) => settle(end, second));
+    if (!rules || !options.idempotent || options.replayableBody === false) return first.ended;
+    context.hedgeBudget.deposit(rules.budget);
+    const delayMs = rules.delayMs ?? context.latencies.at(0.95);
+    if (delayMs === undefined || delayMs >= this.#remainingMs()) return first.ended;
+    return hedge(first, {
+      wheel: tools.wheel,
+      delayMs,
+      startSecond: () => {
+        const other = context.hedgeBudget.take(rules.budget) ? this.#pick(pool) : undefined;
+        return other && this.#start(other, pool);
+      },
+      discard: (result) => this.#discard(result),
     });
   }
 
-  #discard({ hasValue, value }: AttemptEnd<T>): void {
-    if (hasValue) this.#options.discard?.(value as T);
+  #discard(result: AttemptResult<T>): void {
+    if (isResponse(result)) this.#call.options.discardResponse?.(result.value);
   }
 
-  #start(target: TargetState, pool: TargetPool): RunningAttempt<T> {
+  #start(target: TrackedTarget, pool: TargetPool): RunningAttempt<T> {
     this.#tried.add(target);
-    const { attemptTimeoutMs, timeoutMs } = this.#settings;
-    const limitMs = Math.max(1, Math.min(attemptTimeoutMs, this.#rest()));
+    const { attempt, options, settings, tools } = this.#call;
+    const { attemptTimeoutMs, timeoutMs } = settings;
+    const limitMs = Math.max(1, Math.min(attemptTimeoutMs, this.#remainingMs()));
     const running = new RunningAttempt<T>({
-      attempt: this.#attempt,
+      attempt,
       target,
       pool,
-      number: this.#begun++,
+      number: this.#started++,
       limitMs,
-      // What is left to a second attempt, or by a caller of ours who waits less long, is no measure of an instance.
+      // The rest that is left to a retry, or by the deadline of an incoming call, is no measure of an instance.
       isCutShort: limitMs < Math.min(attemptTimeoutMs, timeoutMs) / 2,
-      call: this.#options,
-      isFailure: this.#settings.isFailure,
-      tools: this.#tools,
+      call: options,
+      isFailure: settings.isFailure,
+      tools,
       onEnd: this.#onEnd,
     });
     this.#running.add(running);
@@ -194,75 +177,66 @@ export class ServiceCall<T> {
   }
 
   readonly #onEnd = (running: RunningAttempt<T>, record: AttemptRecord): void => {
+    const { settings, context } = this.#call;
     this.#running.delete(running);
     this.#attempts.push(record);
-    if (this.#settings.hedge && record.reason === undefined) this.#service.latencies.add(record.durationMs);
+    if (settings.hedge && record.reason === undefined) context.latencies.add(record.durationMs);
   };
 
-  #pick(pool: TargetPool): TargetState | undefined {
-    const { hashKey, repeatable = true, idempotent = false } = this.#options;
-    const isSafe = idempotent && repeatable && this.#settings.retries > 0;
+  #pick(pool: TargetPool): TrackedTarget | undefined {
+    const { hashKey, replayableBody = true, idempotent = false } = this.#call.options;
+    const { retries, strategy } = this.#call.settings;
+    const canRetry = idempotent && replayableBody && retries > 0;
     const request: PickRequest = {
       hashKey,
-      attempt: this.#begun,
+      attempt: this.#started,
       tried: this.#tried,
-      proves: this.#begun > 0 ? 'never' : isSafe ? 'at once' : 'when overdue',
+      mayProbe: this.#started > 0 ? 'no' : canRetry ? 'yes' : 'if-overdue',
     };
-    return pool.pick(this.#settings.strategy, request);
+    return pool.pick(strategy, request);
   }
 
-  /** From memory as a rule; the wait for a first list counts as part of the call. */
+  /** From memory, except for the first call; waiting for the first list is part of the call. */
   async #pool(): Promise<TargetPool> {
-    const queried = this.#service.queried(this.#options.query);
-    const snapshot = queried.view.use();
-    if (!snapshot) await this.#firstList(queried);
-    else queried.pool.update(snapshot);
-    return queried.pool;
+    const { context, options } = this.#call;
+    const opened = context.poolFor(options.query);
+    const snapshot = opened.view.touch();
+    if (!snapshot) await this.#initialList(opened);
+    else opened.pool.update(snapshot);
+    return opened.pool;
   }
 
-  async #firstList({ view, pool }: Queried): Promise<void> {
-    const { signal } = this.#options;
-    const tooLate = (): Error =>
-      new CallError('RK_CALL_TIMEOUT', this.report, new Error('no list of it in time'));
-    const { clock } = this.#tools;
-    const list = this.#service.firstList(view);
-    pool.update(await bounded(clock, Math.max(0, this.#rest()), list, tooLate, signal));
+  async #initialList({ view, pool }: QueryPool): Promise<void> {
+    const { context, options, tools } = this.#call;
+    const onTimeout = (): Error =>
+      new CallError(
+        'RK_CALL_TIMEOUT',
+        this.report,
+        new Error('timed out waiting for the first instance list'),
+      );
+    const list = context.initialList(view);
+    const remainingMs = Math.max(0, this.#remainingMs());
+    pool.update(await withTimeout(tools.clock, remainingMs, list, onTimeout, options.signal));
   }
 
-  #rest(): number {
-    return this.#deadline - this.#tools.clock.now();
+  #remainingMs(): number {
+    return this.#call.deadline - this.#call.tools.clock.now();
   }
 
-  async #pause(milliseconds: number): Promise<void> {
-    const { signal } = this.#options;
+  async #delay(milliseconds: number): Promise<void> {
+    const { options, tools } = this.#call;
     let timer: Deadline | undefined;
-    const paused = new Promise<void>((resolve) => (timer = this.#tools.wheel.after(milliseconds, resolve)));
+    const elapsed = new Promise<void>((resolve) => (timer = tools.wheel.after(milliseconds, resolve)));
     try {
-      await (signal ? abortable(paused, signal) : paused);
+      await (options.signal ? withAbort(elapsed, options.signal) : elapsed);
     } finally {
       timer?.cancel();
     }
   }
 
-  #noInstances(): DiscoveryError {
-    const { view } = this.#service.queried(this.#options.query);
-    return noInstances(view.snapshot, this.#service.name, this.#options.query);
+  #noInstances(): Error {
+    const { context, options } = this.#call;
+    const { view } = context.poolFor(options.query);
+    return noInstancesError(view.snapshot, context.name, options.query);
   }
-}
-
-export function noInstances(
-  snapshot: ServiceSnapshot | undefined,
-  service: string,
-  query: ServiceQuery = {},
-): DiscoveryError {
-  const counts = new Map<string, number>();
-  for (const { status } of snapshot?.instances ?? []) counts.set(status, (counts.get(status) ?? 0) + 1);
-  const known = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
-  return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${describeQuery(query)}`, {
-    hint: known
-      ? `The registry knows of ${known}`
-      : isNarrowing(query)
-        ? `None matches; discovery.explain('${service}', query) tells why`
-        : 'The registry knows of none: is it running and registered?',
-  });
 }

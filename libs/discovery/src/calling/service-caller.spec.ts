@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { ServiceCatalog } from '../catalog/service-catalog.js';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
-import { Reachability } from '../registry/reconnect-signal.js';
+import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { CallError } from './call-error.js';
 import { withCalls } from './call-explanation.js';
 import type { ClientsOptions } from './options/client-options.js';
-import { answering } from './incoming-call.js';
+import { runInCall } from './incoming-call.js';
 import type { Attempt } from './running-attempt.js';
 import type { CallOptions } from './options/call-options.js';
 import { ServiceCaller } from './service-caller.js';
@@ -48,9 +48,9 @@ describe('ServiceCaller', () => {
       clock,
       random: () => 0,
       logger,
-      reachability: new Reachability(),
-      probe: async () => 'answers',
-      firstListTimeout: 1_000,
+      reconnectSignal: new ReconnectSignal(),
+      probe: async () => 'reachable',
+      initialListTimeoutMs: 1_000,
     });
     events.length = 0;
     caller = createCaller({ strategy: 'round-robin' });
@@ -69,7 +69,7 @@ describe('ServiceCaller', () => {
       await caller.call('inventory', async ({ port }) => ports.push(port));
     }
     expect(ports).toEqual([2, 3, 1, 2, 3, 1]);
-    expect(registry.requests.watch).toBe(1);
+    expect(registry.read.watch).toBe(1);
   });
 
   it('goes to the next instance when nothing was sent, and says what it tried', async () => {
@@ -101,7 +101,7 @@ describe('ServiceCaller', () => {
       attempts++;
       throw refused();
     };
-    await expect(caller.call('inventory', attempt, { repeatable: false })).rejects.toBeInstanceOf(CallError);
+    await expect(caller.call('inventory', attempt, { replayableBody: false })).rejects.toBeInstanceOf(CallError);
     expect(attempts).toBe(1);
   });
 
@@ -211,17 +211,17 @@ describe('ServiceCaller', () => {
   it('F08 the registry is away for an hour: no call fails, and the age of the list rises', async () => {
     await caller.call('inventory', async () => 1);
     registry.fail();
-    let age = 0;
+    let ageMs = 0;
     for (let second = 0; second < 3_600; second++) {
       await clock.advance(1_000);
       const { call } = await caller.call('inventory', async () => 1);
       expect(call.attempts).toHaveLength(1);
       if (second % 600 > 0) continue;
       const snapshot = await catalog.snapshot('inventory');
-      expect(snapshot.age).toBeGreaterThan(age);
-      ({ age } = snapshot);
+      expect(snapshot.ageMs).toBeGreaterThan(ageMs);
+      ({ ageMs } = snapshot);
     }
-    expect(age).toBeGreaterThan(3_000_000 - 1);
+    expect(ageMs).toBeGreaterThan(3_000_000 - 1);
   });
 
   describe('what was sent', () => {
@@ -232,7 +232,7 @@ describe('ServiceCaller', () => {
         return port;
       };
     };
-    const answer = ({ status }: { status: number }) => ({
+    const readResponse = ({ status }: { status: number }) => ({
       status,
       retryAfter: undefined,
       isMisdirected: false,
@@ -266,8 +266,8 @@ describe('ServiceCaller', () => {
       const given = [{ status: 503 }, { status: 502 }];
       const call = caller.call('inventory', async ({ port }) => given[port - 2] ?? { status: 200 }, {
         idempotent: true,
-        answer,
-        discard: (value) => dropped.push(value),
+        readResponse,
+        discardResponse: (value) => dropped.push(value),
       });
       await clock.advance(100);
       const { value, call: report } = await call;
@@ -312,7 +312,7 @@ describe('ServiceCaller', () => {
     it('F37 goes elsewhere when it was misdirected, a POST too, and its instance is ejected', async () => {
       const wrong = { status: 421 };
       const call = caller.call('inventory', async ({ port }) => (port === 2 ? wrong : { status: 200 }), {
-        answer: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: status === 421 }),
+        readResponse: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: status === 421 }),
       });
       const { value, call: report } = await call;
       expect(value.status).toBe(200);
@@ -359,7 +359,7 @@ describe('ServiceCaller', () => {
 
     it('lets go of an answer that it does not hand on', async () => {
       const dropped: object[] = [];
-      const options = { answer, discard: (value: object) => dropped.push(value) };
+      const options = { answer: readResponse, discard: (value: object) => dropped.push(value) };
       const bad = { status: 503 };
       await caller.call('inventory', async () => bad, {
         ...options,
@@ -389,7 +389,7 @@ describe('ServiceCaller', () => {
 
   it('counts nothing against an instance for which its caller had no time', async () => {
     const within = (): Promise<unknown> =>
-      answering({ deadline: clock.now() + 20, isOver: false }, () =>
+      runInCall({ deadline: clock.now() + 20, isOver: false }, () =>
         caller.call('inventory', () => new Promise(() => undefined)),
       ).catch((error: unknown) => error);
     for (let n = 0; n < 30; n++) {
@@ -432,7 +432,7 @@ describe('ServiceCaller', () => {
       const aborted: number[] = [];
       const call = caller.call('inventory', slowAt(2, 1_000, aborted), {
         idempotent: true,
-        hedge: { after: 50 },
+        hedge: { delay: 50 },
       });
       await clock.advance(70);
       const { value, call: report } = await call;
@@ -453,7 +453,7 @@ describe('ServiceCaller', () => {
       for (let n = 0; n < 100; n++) {
         const call = caller.call('inventory', slow, {
           idempotent: n > 0,
-          hedge: { after: 20, extraLoad: 0.1 },
+          hedge: { delay: 20, budget: 0.1 },
         });
         await clock.advance(220);
         await call;
@@ -484,7 +484,7 @@ describe('ServiceCaller', () => {
           new Promise((resolve, reject) => {
             clock.after(port === 2 ? 100 : 30, () => (port === 2 ? resolve('late') : reject(reset())));
           }),
-        { idempotent: true, hedge: { after: 10 } },
+        { idempotent: true, hedge: { delay: 10 } },
       );
       await clock.advance(200);
       expect((await call).value).toBe('late');
@@ -494,7 +494,7 @@ describe('ServiceCaller', () => {
   describe('within a request of somebody else', () => {
     it('ends when he gives up, and is not begun when he has', async () => {
       const within = (timeout: number) =>
-        answering({ deadline: clock.now() + timeout, isOver: false }, () =>
+        runInCall({ deadline: clock.now() + timeout, isOver: false }, () =>
           caller.call('inventory', () => new Promise(() => undefined)),
         ).catch((error: unknown) => error);
       const call = within(300);
@@ -509,11 +509,11 @@ describe('ServiceCaller', () => {
 
     it('has all its time again for what goes on when that has been answered', async () => {
       const request = { deadline: clock.now() + 100, isOver: false };
-      const job = answering(
+      const job = runInCall(
         request,
         () => async () => (await caller.call('inventory', async () => 'done')).value,
       );
-      const later = answering(
+      const later = runInCall(
         request,
         () => new Promise((resolve) => clock.after(5_000, () => resolve(job()))),
       );
@@ -583,7 +583,7 @@ describe('ServiceCaller', () => {
       await expect(waiting).rejects.toThrow('the user went away');
       await clock.advance(100);
       await first;
-      expect(caller.find('inventory')?.bulkhead?.underWay).toBe(0);
+      expect(caller.find('inventory')?.bulkhead?.inFlight).toBe(0);
     });
 
     it('has its own defaults, and a strategy for each call', async () => {
@@ -627,7 +627,7 @@ describe('ServiceCaller', () => {
             seen.push(users.getStore() ?? 'nobody');
             return new Promise((resolve) => clock.after(30, () => resolve(1)));
           },
-          { idempotent: true, hedge: { after: 10, extraLoad: 1 } },
+          { idempotent: true, hedge: { delay: 10, budget: 1 } },
         ),
       );
     const calls = [callAs('alice'), callAs('bob')];

@@ -4,106 +4,98 @@ import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
 import type { ServiceView } from '../catalog/service-view.js';
 import { keyOfUnchecked, type ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
-import { Bulkhead } from './limits/bulkhead.js';
-import type { ServiceSettings } from './options/call-settings.js';
-import { CircuitBreaker } from './limits/circuit-breaker.js';
-import { LatencyQuantile } from './latency-quantile.js';
 import { evict } from './evict.js';
+import { LatencyQuantile } from './latency-quantile.js';
+import { Bulkhead } from './limits/bulkhead.js';
+import { CircuitBreaker } from './limits/circuit-breaker.js';
+import { HedgeBudget } from './limits/hedge-budget.js';
 import { RetryBudget } from './limits/retry-budget.js';
+import type { ServiceSettings } from './options/call-settings.js';
 
-/** The instances that one query of a service sees, and the list that they follow. */
-export interface Queried {
+/** The targets of one query of a service, and the view that they follow. */
+export interface QueryPool {
   view: ServiceView;
   readonly pool: TargetPool;
 }
 
-/** Queries may be made up by the users of an app. */
-const MOST_QUERIES = 1_000;
-const FIRST_HEDGES = 1;
-const MOST_HEDGES_SAVED = 10;
+/** Bounded, since queries may come from the users of an app. */
+const MAX_QUERIES = 1_000;
 
-/** What the calls to one service have in common, whoever makes them in this app. */
-export class CalledService {
+/** What all calls of this app to one service share. */
+export class ServiceContext {
   readonly name: string;
   readonly settings: ServiceSettings;
-  readonly budget: RetryBudget;
+  readonly retryBudget: RetryBudget;
+  readonly hedgeBudget = new HedgeBudget();
   readonly breaker: CircuitBreaker | undefined;
   readonly bulkhead: Bulkhead | undefined;
   readonly latencies = new LatencyQuantile();
   readonly #catalog: ServiceCatalog;
   readonly #poolOptions: PoolOptions;
-  readonly #queried = new Map<string, Queried>();
-  #plain: Queried | undefined;
-  #hedges = FIRST_HEDGES;
+  readonly #pools = new Map<string, QueryPool>();
+  /** Of calls without a query. */
+  #plainPool: QueryPool | undefined;
 
   constructor(
     name: string,
     catalog: ServiceCatalog,
     settings: ServiceSettings,
     clock: Clock,
-    poolOptions: Omit<PoolOptions, 'ejection' | 'slowStart'>,
+    poolOptions: Omit<PoolOptions, 'outlierRules' | 'slowStart'>,
   ) {
+    const { retryBudget, circuitBreaker, bulkhead, outlierRules, slowStart } = settings;
     this.name = name;
     this.settings = settings;
-    this.budget = new RetryBudget(clock, settings.retryBudget);
-    this.breaker = settings.circuitBreaker && new CircuitBreaker(clock, settings.circuitBreaker);
-    this.bulkhead = settings.bulkhead && new Bulkhead(clock, settings.bulkhead);
+    this.retryBudget = new RetryBudget(clock, retryBudget);
+    this.breaker = circuitBreaker && new CircuitBreaker(clock, circuitBreaker);
+    this.bulkhead = bulkhead && new Bulkhead(clock, bulkhead);
     this.#catalog = catalog;
-    this.#poolOptions = { ...poolOptions, ejection: settings.ejection, slowStart: settings.slowStart };
+    this.#poolOptions = { ...poolOptions, outlierRules, slowStart };
   }
 
-  /** One pool for each query: what is called in turn for one must not shift the turns of another. */
-  queried(query: ServiceQuery | undefined): Queried {
-    const isPlain = query === undefined || isEmpty(query);
-    const known = isPlain ? this.#plain : this.#queried.get(keyOfUnchecked(this.name, query));
-    if (!known) return this.#begin(query);
+  /** One pool for each query: the turns of one query must not shift those of another. */
+  poolFor(query: ServiceQuery | undefined): QueryPool {
+    const known =
+      query === undefined || isEmpty(query)
+        ? this.#plainPool
+        : this.#pools.get(keyOfUnchecked(this.name, query));
+    if (!known) return this.#openPool(query);
     if (known.view.isClosed) known.view = this.#catalog.open(this.name, query);
     return known;
   }
 
-  /** Of a view that has none yet. */
-  firstList(view: ServiceView): Promise<ServiceSnapshot> {
-    return this.#catalog.firstList(view);
+  /** The pool of a query; undefined: no call was made with it. */
+  findPool(query: ServiceQuery): TargetPool | undefined {
+    return (isEmpty(query) ? this.#plainPool : this.#pools.get(keyOfUnchecked(this.name, query)))?.pool;
   }
 
-  /** What the calls of a query have seen; undefined: there were none. */
-  poolOf(query: ServiceQuery): TargetPool | undefined {
-    return (isEmpty(query) ? this.#plain : this.#queried.get(keyOfUnchecked(this.name, query)))?.pool;
+  /** Waits for the first list of a view. */
+  initialList(view: ServiceView): Promise<ServiceSnapshot> {
+    return this.#catalog.initialList(view);
   }
 
-  /** Whether a second attempt may be made beside the first; each call earns a part of one. */
-  takeHedge(extraLoad: number): boolean {
-    if (extraLoad <= 0 || this.#hedges < 1) return false;
-    this.#hedges--;
-    return true;
-  }
-
-  earnHedge(extraLoad: number): void {
-    this.#hedges = Math.min(MOST_HEDGES_SAVED, this.#hedges + extraLoad);
-  }
-
-  /** Nothing is known of it that would be missed. */
-  get isUnknown(): boolean {
-    return this.#queried.size === 0 && (this.#plain?.pool.usable.length ?? 0) === 0;
+  /** It has no targets, so that nothing is lost with it. */
+  get isUnused(): boolean {
+    return this.#pools.size === 0 && (this.#plainPool?.pool.usable.length ?? 0) === 0;
   }
 
   close(): void {
-    this.#plain?.pool.close();
-    for (const { pool } of this.#queried.values()) pool.close();
+    this.#plainPool?.pool.close();
+    for (const { pool } of this.#pools.values()) pool.close();
   }
 
-  #begin(query: ServiceQuery | undefined): Queried {
+  #openPool(query: ServiceQuery | undefined): QueryPool {
     const view = this.#catalog.open(this.name, query);
-    const queried = { view, pool: new TargetPool(this.name, query, this.#poolOptions) };
-    if (query === undefined || isEmpty(query)) return (this.#plain = queried);
-    this.#queried.set(keyOfUnchecked(this.name, query), queried);
-    if (this.#queried.size > MOST_QUERIES)
-      evict(this.#queried, ({ pool }) => pool.usable.length === 0)?.pool.close();
-    return queried;
+    const opened = { view, pool: new TargetPool(this.name, query, this.#poolOptions) };
+    if (query === undefined || isEmpty(query)) return (this.#plainPool = opened);
+    this.#pools.set(keyOfUnchecked(this.name, query), opened);
+    if (this.#pools.size > MAX_QUERIES)
+      evict(this.#pools, ({ pool }) => pool.usable.length === 0)?.pool.close();
+    return opened;
   }
 }
 
-/** Without a look at its values: one that is undefined is as good as none only to who makes a key of it. */
+/** Without looking at values, which is enough on the path of every call: undefined ones are handled by the query's key. */
 function isEmpty(query: ServiceQuery): boolean {
   for (const _ in query) return false;
   return true;

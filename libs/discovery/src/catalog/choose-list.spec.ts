@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { chooseLeg, type LegChoice } from './choose-list.js';
+import { chooseList, type SourceChoice } from './choose-list.js';
 
 const rule = { below: 2, returnAfterMs: 10_000 };
 
 describe('chooseLeg', () => {
   it('takes the first list that has enough, else the first that has any, else the first there is', () => {
     const choose = (...usable: (number | undefined)[]): number =>
-      chooseLeg(usable, rule, undefined, 0).current;
+      chooseList(usable, rule, undefined, 0).current;
     expect(choose(2, 5)).toBe(0);
     expect(choose(1, 5)).toBe(1);
     expect(choose(1, 1)).toBe(0);
@@ -16,13 +16,13 @@ describe('chooseLeg', () => {
   });
 
   it('leaves at once, and returns only after a while of good behaviour', () => {
-    let choice: LegChoice | undefined;
+    let choice: SourceChoice | undefined;
     const at = (now: number, ...usable: number[]): number =>
-      (choice = chooseLeg(usable, rule, choice, now)).current;
+      (choice = chooseList(usable, rule, choice, now)).current;
     expect(at(0, 2, 9)).toBe(0);
     expect(at(1, 1, 9)).toBe(1);
     expect(at(1_000, 2, 9)).toBe(1);
-    expect(choice?.lookAgainAt).toBe(11_000);
+    expect(choice?.recheckAt).toBe(11_000);
     expect(at(5_000, 1, 9)).toBe(1); // gone again: the while begins anew
     expect(at(6_000, 2, 9)).toBe(1);
     expect(at(15_999, 2, 9)).toBe(1);
@@ -31,19 +31,19 @@ describe('chooseLeg', () => {
   });
 
   it('returns at once when the list that it is on has too few', () => {
-    const on1: LegChoice = { current: 1, left: [0], better: undefined, lookAgainAt: undefined };
-    expect(chooseLeg([3, 0], rule, on1, 5).current).toBe(0);
+    const on1: SourceChoice = { current: 1, abandoned: [0], candidate: undefined, recheckAt: undefined };
+    expect(chooseList([3, 0], rule, on1, 5).current).toBe(0);
   });
 
   it('counts the good behaviour of each list on its own', () => {
-    let choice: LegChoice | undefined = {
+    let choice: SourceChoice | undefined = {
       current: 2,
-      left: [0, 1],
-      better: undefined,
-      lookAgainAt: undefined,
+      abandoned: [0, 1],
+      candidate: undefined,
+      recheckAt: undefined,
     };
     const at = (now: number, ...usable: number[]): number =>
-      (choice = chooseLeg(usable, rule, choice, now)).current;
+      (choice = chooseList(usable, rule, choice, now)).current;
     expect(at(100, 0, 5, 5)).toBe(2);
     expect(at(10_050, 5, 5, 5)).toBe(2);
     expect(at(10_100, 5, 5, 5)).toBe(2);
@@ -51,8 +51,8 @@ describe('chooseLeg', () => {
   });
 
   it('does not wait for a list that was only late at the start', () => {
-    const first = chooseLeg([undefined, 4], rule, undefined, 0);
+    const first = chooseList([undefined, 4], rule, undefined, 0);
     expect(first.current).toBe(1);
-    expect(chooseLeg([4, 4], rule, first, 2).current).toBe(0);
+    expect(chooseList([4, 4], rule, first, 2).current).toBe(0);
   });
 });

@@ -1,55 +1,56 @@
-/** Where a view stands: which of its lists is used, and what is needed to return to a better one. */
-export interface LegChoice {
+/** Which of a view's sources is in use, and what is needed to return to a better one. */
+export interface SourceChoice {
   readonly current: number;
-  /** Lists that were left since they had too few: a return to one of them takes a while of good behaviour. */
-  readonly left: readonly number[];
-  /** Which better list has enough again, and since when. */
-  readonly better: { readonly leg: number; readonly since: number } | undefined;
-  /** When to choose again though nothing changed; by the same clock. */
-  readonly lookAgainAt: number | undefined;
+  /** Sources that were left because they had too few instances: failback to one of them is delayed. */
+  readonly abandoned: readonly number[];
+  /** The better source that has enough instances again, and since when. */
+  readonly candidate: { readonly source: number; readonly since: number } | undefined;
+  /** When to choose again even if nothing changes; by the same clock. */
+  readonly recheckAt: number | undefined;
 }
 
 export interface FailoverRule {
   /** Fewer usable instances than this are too few. */
-  readonly below: number;
-  readonly returnAfterMs: number;
+  readonly minInstances: number;
+  readonly failbackAfterMs: number;
 }
 
 /**
- * Which of several lists is to be used, best first: the first that has enough; where none has, the first that has any.
- * Leaving a list is at once; the return waits, so that a datacenter that comes and goes does not move everybody each time.
+ * Chooses one of several sources, best first: the first that has enough usable instances, or else the first that has any.
+ * Failover is immediate; failback is delayed, so that a flapping datacenter does not move all calls each time.
  *
- * @param usable for each list how many instances may be used; undefined: there is no list yet
+ * @param usable the number of usable instances of each source; undefined: it has no list yet
  */
-export function chooseLeg(
+export function chooseList(
   usable: readonly (number | undefined)[],
-  { below, returnAfterMs }: FailoverRule,
-  before: LegChoice | undefined,
+  { minInstances, failbackAfterMs }: FailoverRule,
+  before: SourceChoice | undefined,
   now: number,
-): LegChoice {
-  const best = bestOf(usable, below);
+): SourceChoice {
+  const best = bestOf(usable, minInstances);
   const current = before?.current;
-  const left = before?.left ?? [];
-  const stay = { left, better: undefined, lookAgainAt: undefined };
-  if (current === undefined || best === current) return { ...stay, current: best };
-  const isReturn = best < current && left.includes(best);
-  const mustLeave = (usable[current] ?? 0) < below;
-  if (isReturn && !mustLeave) {
-    const since = before?.better?.leg === best ? before.better.since : now;
-    const lookAgainAt = since + returnAfterMs;
-    if (now < lookAgainAt) return { current, left, better: { leg: best, since }, lookAgainAt };
+  const abandoned = before?.abandoned ?? [];
+  const settled = { abandoned, candidate: undefined, recheckAt: undefined };
+  if (current === undefined || best === current) return { ...settled, current: best };
+  const isFailback = best < current && abandoned.includes(best);
+  const mustLeave = (usable[current] ?? 0) < minInstances;
+  if (isFailback && !mustLeave) {
+    const since = before?.candidate?.source === best ? before.candidate.since : now;
+    const recheckAt = since + failbackAfterMs;
+    if (now < recheckAt) return { current, abandoned, candidate: { source: best, since }, recheckAt };
   }
-  const wasLeft = best > current ? [...new Set([...left, current])] : left.filter((leg) => leg < best);
-  return { ...stay, current: best, left: wasLeft };
+  const nowAbandoned =
+    best > current ? [...new Set([...abandoned, current])] : abandoned.filter((source) => source < best);
+  return { ...settled, current: best, abandoned: nowAbandoned };
 }
 
-function bestOf(usable: readonly (number | undefined)[], below: number): number {
+function bestOf(usable: readonly (number | undefined)[], minInstances: number): number {
   const find = (isGood: (count: number | undefined) => boolean): number | undefined => {
-    const at = usable.findIndex(isGood);
-    return at < 0 ? undefined : at;
+    const index = usable.findIndex(isGood);
+    return index < 0 ? undefined : index;
   };
   return (
-    find((count = 0) => count >= below) ??
+    find((count = 0) => count >= minInstances) ??
     find((count = 0) => count > 0) ??
     find((count) => count !== undefined) ??
     0

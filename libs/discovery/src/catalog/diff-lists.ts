@@ -1,33 +1,33 @@
 import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 
-/** What a list has that the one before had not, or had otherwise. */
-export interface ListDifference {
+/** How a list differs from the previous one. */
+export interface ListChanges {
   readonly added: readonly ServiceInstance[];
   readonly removed: readonly ServiceInstance[];
-  /** As they are now. */
+  /** In their new state. */
   readonly changed: readonly ServiceInstance[];
 }
 
-export const NO_DIFFERENCE: ListDifference = Object.freeze({
+export const NO_CHANGES: ListChanges = Object.freeze({
   added: Object.freeze([]),
   removed: Object.freeze([]),
   changed: Object.freeze([]),
 });
 
-export interface Succession {
+export interface ListUpdate {
   readonly instances: readonly ServiceInstance[];
-  readonly difference: ListDifference;
+  readonly changes: ListChanges;
 }
 
 /**
- * The next list, in which an instance that is as it was keeps its object: what others hold of it stays true, and
- * nothing is kept twice. Undefined when the two lists are equal, their order included.
+ * Compares two lists. In the result an instance that did not change keeps its object, so that references to it stay valid
+ * and nothing is stored twice. Undefined when the two lists are equal, their order included.
  */
-export function succeed(
+export function diffLists(
   previous: readonly ServiceInstance[],
   next: readonly ServiceInstance[],
-): Succession | undefined {
-  if (previous.length === next.length && next.every((instance, at) => isSame(instance, previous[at])))
+): ListUpdate | undefined {
+  if (previous.length === next.length && next.every((instance, index) => isSame(instance, previous[index])))
     return undefined;
   const before = new Map(previous.map((instance) => [instanceKey(instance), instance]));
   const added: ServiceInstance[] = [];
@@ -40,12 +40,12 @@ export function succeed(
     (known ? changed : added).push(instance);
     return instance;
   });
-  const difference = Object.freeze({
+  const changes = Object.freeze({
     added: Object.freeze(added),
     removed: Object.freeze([...before.values()]),
     changed: Object.freeze(changed),
   });
-  return { instances, difference };
+  return { instances, changes };
 }
 
 export function isSame(a: ServiceInstance, b: ServiceInstance | undefined): boolean {
@@ -61,18 +61,18 @@ export function isSame(a: ServiceInstance, b: ServiceInstance | undefined): bool
     a.secure === b.secure &&
     a.weight === b.weight &&
     a.zone === b.zone &&
-    sameTexts(a.tags, b.tags) &&
+    sameElements(a.tags, b.tags) &&
     sameEntries(a.meta, b.meta)
   );
 }
 
-/** Of lists that `succeed` one another an instance that is as it was is the same object. */
+/** Compares by identity, which is enough for lists that went through `diffLists`. */
 export function sameMembers(a: readonly ServiceInstance[], b: readonly ServiceInstance[]): boolean {
-  return a.length === b.length && a.every((instance, at) => instance === b[at]);
+  return a.length === b.length && a.every((instance, index) => instance === b[index]);
 }
 
-function sameTexts(a: readonly string[], b: readonly string[]): boolean {
-  return a === b || (a.length === b.length && a.every((text, at) => text === b[at]));
+function sameElements(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((element, index) => element === b[index]));
 }
 
 function sameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {

@@ -4,26 +4,32 @@ import {
   type InstanceStatus,
   type ServiceInstance,
 } from '../registry/service-instance.js';
-import { whyNotWanted, type ServiceQuery } from '../registry/service-query.js';
+import { mismatchReason, type ServiceQuery } from '../registry/service-query.js';
 import { usableInstances, type SnapshotSource } from './service-snapshot.js';
-import type { ServiceView } from './service-view.js';
+import type { ServiceView, ViewSource } from './service-view.js';
 import type { WatchReport } from './watch-report.js';
 
 /**
- * What becomes of an instance: `used`; `warning` and `critical`, by its checks; `maintenance`, by somebody's wish;
- * `filtered` by the query; `suspect`, used though the registry does not list it any more; `avoided`, found silent while
- * the registry was away; `ejected`, since calls to it failed; `other list`, of a datacenter or registry that is not in use.
+ * Whether an instance takes calls, and if not, why.
+ * - `eligible`: it takes calls
+ * - `warning`, `critical`: by its checks
+ * - `maintenance`: by an operator, or by itself
+ * - `filtered`: by the query
+ * - `suspect`: it takes calls although a suspicious update left it out
+ * - `unreachable`: it failed a probe while the registry was unreachable
+ * - `ejected`: by outlier detection
+ * - `not-selected`: of a datacenter or registry that is not in use
  */
-export type InstanceVerdict =
-  | 'used'
+export type InstanceState =
+  | 'eligible'
   | 'warning'
   | 'critical'
   | 'maintenance'
   | 'filtered'
   | 'suspect'
-  | 'avoided'
+  | 'unreachable'
   | 'ejected'
-  | 'other list';
+  | 'not-selected';
 
 export interface ExplainedInstance {
   readonly id: string;
@@ -33,19 +39,19 @@ export interface ExplainedInstance {
   readonly zone: string | undefined;
   readonly datacenter: string;
   readonly node: string;
-  readonly verdict: InstanceVerdict;
-  /** In words. */
-  readonly why: string;
-  /** What this app's calls have seen of it; undefined: there were none. */
+  readonly state: InstanceState;
+  /** Why it is in this state, in words. */
+  readonly reason: string;
+  /** Statistics of this app's calls to it; undefined: there were none. */
   readonly calls?: InstanceCalls;
 }
 
 export interface InstanceCalls {
-  /** Under way at the moment. */
+  /** Calls in flight. */
   readonly inFlight: number;
-  /** Peak EWMA, in milliseconds, a failure counted as a second; 0: nothing is known of late. */
-  readonly latency: number;
-  /** Of late, 0 to 1. */
+  /** Peak EWMA in milliseconds, a failure counted as a second; 0: unknown. */
+  readonly latencyMs: number;
+  /** Of recent calls, 0 to 1. */
   readonly successRate: number;
   /** Its share of the traffic relative to the others, with slow start. */
   readonly weight: number;
@@ -57,63 +63,80 @@ export interface ServiceExplanation {
   readonly query: ServiceQuery;
   /** Undefined: there is no list yet. */
   readonly snapshot:
-    { readonly version: number; readonly source: SnapshotSource; readonly age: number } | undefined;
+    { readonly version: number; readonly source: SnapshotSource; readonly ageMs: number } | undefined;
+  /** The number of usable instances. */
   readonly usable: number;
   readonly lists: readonly (WatchReport & { readonly name: string; readonly inUse: boolean })[];
   readonly instances: readonly ExplainedInstance[];
 }
 
 export function explainView(view: ServiceView): ServiceExplanation {
-  const { service, query, legs, chosen } = view;
-  const snapshot = view.snapshot;
+  const { service, query, sources, chosen, snapshot } = view;
+  const usable = snapshot ? usableInstances(snapshot, query) : [];
+  const usableKeys = new Set(usable.map(instanceKey));
   return {
     service,
     query,
-    snapshot: snapshot && { version: snapshot.version, source: snapshot.source, age: snapshot.age },
-    usable: snapshot ? usableInstances(snapshot, query).length : 0,
-    lists: legs.map(({ name, watcher }, at) => ({ ...watcher.report, name, inUse: chosen.includes(at) })),
-    instances: legs.flatMap((_, at) => explainLeg(view, at)),
+    snapshot: snapshot && {
+      version: snapshot.version,
+      source: snapshot.source,
+      ageMs: snapshot.ageMs,
+    },
+    usable: usable.length,
+    lists: sources.map(({ name, watcher }, index) => ({
+      ...watcher.report,
+      name,
+      inUse: chosen.includes(index),
+    })),
+    instances: sources.flatMap((source, index) =>
+      explainSource(source, chosen.includes(index), query, usableKeys),
+    ),
   };
 }
 
-function explainLeg({ legs, chosen, query, snapshot }: ServiceView, at: number): ExplainedInstance[] {
-  const leg = legs[at];
-  const usable = new Set((snapshot ? usableInstances(snapshot, query) : []).map(instanceKey));
-  return (leg?.watcher.snapshot?.instances ?? []).map((instance) => {
+function explainSource(
+  { name, watcher }: ViewSource,
+  isChosen: boolean,
+  query: ServiceQuery,
+  usable: ReadonlySet<string>,
+): ExplainedInstance[] {
+  return (watcher.snapshot?.instances ?? []).map((instance) => {
     const { id, status, weight, zone, datacenter, node } = instance;
-    const told = { id, address: hostAndPort(instance), status, weight, zone, datacenter, node };
-    if (!chosen.includes(at))
-      return { ...told, verdict: 'other list', why: `${leg?.name} is not in use at present` };
-    return {
-      ...told,
-      ...verdictOn(instance, query, usable.has(instanceKey(instance)), leg?.watcher.explain(instance)),
-    };
+    const described = { id, address: hostAndPort(instance), status, weight, zone, datacenter, node };
+    if (!isChosen) return { ...described, state: 'not-selected', reason: `${name} is not in use` };
+    const isUsable = usable.has(instanceKey(instance));
+    return { ...described, ...stateOf(instance, query, isUsable, watcher.explain(instance)) };
   });
 }
 
-function verdictOn(
+type ExplainedState = Pick<ExplainedInstance, 'state' | 'reason'>;
+
+function stateOf(
   instance: ServiceInstance,
   query: ServiceQuery,
-  isUsed: boolean,
-  seen: { verdict: 'suspect' | 'avoided'; why: string } | undefined,
-): { verdict: InstanceVerdict; why: string } {
-  const unwanted = whyNotWanted(instance, query);
-  if (unwanted !== undefined) return { verdict: 'filtered', why: unwanted };
-  if (seen) return seen;
-  const { status } = instance;
-  if (status === 'passing')
-    return isUsed
-      ? { verdict: 'used', why: 'its checks pass' }
-      : { verdict: 'other list', why: 'another registry has an instance of this id' };
-  if (status === 'warning')
-    return {
-      verdict: isUsed ? 'used' : 'warning',
-      why: isUsed
-        ? query.includeWarning
-          ? 'a check of it warns, and the query includes those'
-          : 'a check of it warns, and no instance passes'
-        : 'a check of it warns, and there are instances that pass',
-    };
-  if (status === 'maintenance') return { verdict: 'maintenance', why: 'it, or its node, is in maintenance' };
-  return { verdict: 'critical', why: 'a check of it, or of its node, is critical' };
+  isUsable: boolean,
+  watched: ExplainedState | undefined,
+): ExplainedState {
+  const mismatch = mismatchReason(instance, query);
+  if (mismatch !== undefined) return { state: 'filtered', reason: mismatch };
+  if (watched) return watched;
+  switch (instance.status) {
+    case 'passing':
+      return isUsable
+        ? { state: 'eligible', reason: 'its checks pass' }
+        : { state: 'not-selected', reason: 'another registry lists an instance with this id' };
+    case 'warning':
+      if (!isUsable)
+        return { state: 'warning', reason: 'one of its checks is warning, and other instances are passing' };
+      return {
+        state: 'eligible',
+        reason: query.includeWarning
+          ? 'one of its checks is warning, and the query includes those'
+          : 'one of its checks is warning, and no instance is passing',
+      };
+    case 'maintenance':
+      return { state: 'maintenance', reason: 'the instance, or its node, is in maintenance' };
+    case 'critical':
+      return { state: 'critical', reason: 'one of its checks, or of its node, is critical' };
+  }
 }

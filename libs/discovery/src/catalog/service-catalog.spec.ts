@@ -3,10 +3,10 @@ import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { map } from 'rxjs';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
-import { Reachability } from '../registry/reconnect-signal.js';
+import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import type { ServiceQuery } from '../registry/service-query.js';
-import { StaticRegistry } from '../registry/static.source.js';
-import type { Sighting } from './protection/protection-rules.js';
+import { StaticSource } from '../registry/static.source.js';
+import type { ProbeResult } from './protection/protection-rules.js';
 import { ServiceCatalog, type CatalogOptions } from './service-catalog.js';
 import { usableInstances, type ServiceSnapshot } from './service-snapshot.js';
 
@@ -16,15 +16,15 @@ describe('ServiceCatalog', () => {
   let registry: InMemoryRegistry;
   let catalog: ServiceCatalog;
   let events: DiscoveryEvent[];
-  let sightings: Map<number, Sighting>;
+  let sightings: Map<number, ProbeResult>;
   const open = (options: Partial<CatalogOptions> = {}): ServiceCatalog =>
     (catalog = new ServiceCatalog(registry, {
       clock,
       random: () => 0.5,
       logger,
-      reachability: new Reachability(),
-      probe: async ({ port }) => sightings.get(port) ?? 'answers',
-      firstListTimeout: 5_000,
+      reconnectSignal: new ReconnectSignal(),
+      probe: async ({ port }) => sightings.get(port) ?? 'reachable',
+      initialListTimeoutMs: 5_000,
       emit: (event) => events.push(event),
       ...options,
     }));
@@ -62,10 +62,10 @@ describe('ServiceCatalog', () => {
       expect(await ports({ version: '^2', includeWarning: true })).toEqual([2, 3]);
       expect(await ports({ version: '>=2.1' })).toEqual([3]); // in need: none that passes
       expect(await ports({ version: '^9' })).toEqual([]);
-      expect(registry.requests.watch).toBe(1);
+      expect(registry.read.watch).toBe(1);
       expect(catalog.watches).toBe(1);
       await ports({ datacenter: 'dc1' });
-      expect(registry.requests.watch).toBe(2);
+      expect(registry.read.watch).toBe(2);
     });
 
     it('refuses a query that would silently mean everybody, in one message', async () => {
@@ -73,7 +73,7 @@ describe('ServiceCatalog', () => {
       const refused = catalog.snapshot('inventory', wrong);
       await expect(refused).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
       await expect(refused).rejects.toThrow(/query\.version = "newest": must be a semver range.*query\.tag/);
-      expect(registry.requests.watch).toBe(0);
+      expect(registry.read.watch).toBe(0);
       // Also when its service is known already.
       await ports();
       await expect(ports({ tag: 'a' } as ServiceQuery)).rejects.toThrow(/query\.tag: unknown/);
@@ -169,7 +169,7 @@ describe('ServiceCatalog', () => {
       const { usable, instances } = await catalog.explain('inventory', { includeWarning: true });
       expect(usable).toBe(4);
       expect(instances[2]).toMatchObject({
-        verdict: 'used',
+        verdict: 'eligible',
         why: 'a check of it warns, and the query includes those',
       });
     });
@@ -180,7 +180,7 @@ describe('ServiceCatalog', () => {
       expect(catalog.watches).toBe(0);
       registry.fail();
       expect(await ports()).toEqual([1, 2, 4]);
-      expect((await catalog.snapshot('inventory')).age).toBeGreaterThan(0);
+      expect((await catalog.snapshot('inventory')).ageMs).toBeGreaterThan(0);
       await clock.advance(60 * 60_000);
       expect(await ports()).toEqual([1, 2, 4]);
       expect(catalog.watches).toBe(1); // no watch is ended while the registry is away
@@ -190,8 +190,8 @@ describe('ServiceCatalog', () => {
       registry.setStatus('inventory-2', 'maintenance');
       const { instances, lists, usable } = await catalog.explain('inventory', { meta: { version: '1.2.0' } });
       expect(usable).toBe(1);
-      expect(instances.map(({ id, verdict, why }) => [id, verdict, why])).toEqual([
-        ['inventory-1', 'used', 'its checks pass'],
+      expect(instances.map(({ id, state, reason }) => [id, state, reason])).toEqual([
+        ['inventory-1', 'eligible', 'its checks pass'],
         ['inventory-2', 'filtered', 'its meta.version is "2.0.1", not "1.2.0"'],
         ['inventory-3', 'filtered', 'its meta.version is "2.1.0", not "1.2.0"'],
         ['inventory-4', 'filtered', 'its meta.version is "latest", not "1.2.0"'],
@@ -205,7 +205,7 @@ describe('ServiceCatalog', () => {
         }),
       ]);
       const all = await catalog.explain('inventory');
-      expect(all.instances.map(({ verdict }) => verdict)).toEqual(['used', 'maintenance', 'warning', 'used']);
+      expect(all.instances.map(({ state }) => state)).toEqual(['eligible', 'maintenance', 'warning', 'eligible']);
       registry.fail();
       const none = await catalog.explain('never-seen');
       expect(none).toMatchObject({ snapshot: undefined, usable: 0, instances: [] });
@@ -270,13 +270,13 @@ describe('ServiceCatalog', () => {
         ['dc2', false],
         ['dc3', false],
       ]);
-      expect(instances.filter(({ verdict }) => verdict === 'other list')).toHaveLength(4);
+      expect(instances.filter(({ state }) => state === 'not-selected')).toHaveLength(4);
     });
   });
 
   describe('with several sources', () => {
     it('uses the first that has usable instances, and returns at once', async () => {
-      open({ sources: ['registry', new StaticRegistry({ inventory: ['10.0.0.1:91', '10.0.0.1:92'] })] });
+      open({ sources: ['registry', new StaticSource({ inventory: ['10.0.0.1:91', '10.0.0.1:92'] })] });
       expect(await ports()).toEqual([91, 92]);
       registry.put({ service: 'inventory', port: 1 });
       await clock.advance(6_000);
@@ -289,7 +289,7 @@ describe('ServiceCatalog', () => {
 
     it('has instances when the registry is away from the start', async () => {
       registry.fail();
-      open({ sources: ['registry', new StaticRegistry({ inventory: ['10.0.0.1:91'] })] });
+      open({ sources: ['registry', new StaticSource({ inventory: ['10.0.0.1:91'] })] });
       expect(await ports()).toEqual([91]);
       expect(await catalog.services(new AbortController().signal)).toEqual(['inventory']);
       // That there is none of it is only known when the registry says so, too.
@@ -298,7 +298,7 @@ describe('ServiceCatalog', () => {
 
     it('does not take a list of lesser choice for an answer while a better one may still come', async () => {
       registry.hang();
-      open({ sources: ['registry', new StaticRegistry({ other: ['10.0.0.1:91'] })] });
+      open({ sources: ['registry', new StaticSource({ other: ['10.0.0.1:91'] })] });
       const asked = [catalog.snapshot('inventory'), catalog.snapshot('inventory')];
       await clock.advance(1_500);
       registry.put({ service: 'inventory', port: 1 });
@@ -310,10 +310,10 @@ describe('ServiceCatalog', () => {
 
     it('waits a second for the first choice, and no longer, where another has instances', async () => {
       registry.hang();
-      open({ sources: ['registry', new StaticRegistry({ inventory: ['10.0.0.1:91'] })] });
+      open({ sources: ['registry', new StaticSource({ inventory: ['10.0.0.1:91'] })] });
       const asked = ports();
       await clock.advance(900);
-      expect(catalog.explainAll()[0]?.snapshot).toBeUndefined();
+      expect(catalog.explainAll()[0]?.ageMs).toBeUndefined();
       await clock.advance(200);
       expect(await asked).toEqual([91]);
     });
@@ -332,13 +332,13 @@ describe('ServiceCatalog', () => {
     });
 
     it('answers with the first where the second cannot take the query', async () => {
-      open({ sources: ['registry', new StaticRegistry({})] });
+      open({ sources: ['registry', new StaticSource({})] });
       await expect(ports({ filter: 'x' })).resolves.toEqual([]);
     });
 
     it('counts an instance once that has another id in another list', async () => {
       registry.put({ service: 'inventory', port: 1, id: 'mine' });
-      open({ sources: ['registry', new StaticRegistry({ inventory: ['127.0.0.1:1'] })], merge: 'all' });
+      open({ sources: ['registry', new StaticSource({ inventory: ['127.0.0.1:1'] })], merge: 'all' });
       await catalog.snapshot('inventory');
       await clock.advance(100);
       expect(await ports()).toEqual([1]);
@@ -346,7 +346,7 @@ describe('ServiceCatalog', () => {
 
     it('keeps two instances of one id on two nodes apart', async () => {
       registry.put({ service: 'inventory', port: 1, id: 'mine' });
-      const fixed = new StaticRegistry({
+      const fixed = new StaticSource({
         inventory: [
           { address: 'x', port: 1, id: 'same', node: 'n1' },
           { address: 'x', port: 2, id: 'same', node: 'n2' },
@@ -360,14 +360,14 @@ describe('ServiceCatalog', () => {
     it('can put a list of its own first', async () => {
       registry.put({ service: 'inventory', port: 1 });
       registry.put({ service: 'orders', port: 2 });
-      open({ sources: [new StaticRegistry({ inventory: ['127.0.0.1:3000'] }), 'registry'] });
+      open({ sources: [new StaticSource({ inventory: ['127.0.0.1:3000'] }), 'registry'] });
       expect(await ports()).toEqual([3000]);
       expect((await catalog.snapshot('orders')).usable.map(({ port }) => port)).toEqual([2]);
     });
 
     it('merges all of them on demand, the first of two instances with one id', async () => {
       registry.put({ service: 'inventory', port: 1, id: 'same' });
-      const fixed = new StaticRegistry({
+      const fixed = new StaticSource({
         inventory: [{ address: '10.0.0.1', port: 91, id: 'same' }, '10.0.0.1:92'],
       });
       open({ sources: ['registry', fixed], merge: 'all' });
@@ -375,7 +375,7 @@ describe('ServiceCatalog', () => {
       await clock.advance(100);
       expect(await ports()).toEqual([1, 92]);
       const { instances } = await catalog.explain('inventory');
-      expect(instances.map(({ verdict }) => verdict)).toEqual(['used', 'other list', 'used']);
+      expect(instances.map(({ state }) => state)).toEqual(['eligible', 'not-selected', 'eligible']);
     });
   });
 });

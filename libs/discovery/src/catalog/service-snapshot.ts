@@ -1,44 +1,44 @@
 import type { ListSource } from '../registry/instance-source.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
-import type { ListDifference } from './diff-lists.js';
+import type { ListChanges } from './diff-lists.js';
 
-/** Where a list is from: `disk` is what an earlier process wrote down; the others say how sure the registry was. */
+/** Where a list comes from: `disk` was saved by an earlier process; the others say how certain the registry was. */
 export type SnapshotSource = ListSource | 'disk';
 
-/** What was last heard of a service: immutable, and replaced as a whole when something changed. */
+/** The last known state of a service: immutable, and replaced as a whole when something changed. */
 export interface ServiceSnapshot {
   readonly service: string;
   /** Every instance, whatever its status. */
   readonly instances: readonly ServiceInstance[];
-  /** Those of status *passing*. */
+  /** The instances in status *passing*. */
   readonly passing: readonly ServiceInstance[];
-  /** Those of status *passing* or *warning*. */
+  /** The instances in status *passing* or *warning*. */
   readonly passingOrWarning: readonly ServiceInstance[];
-  /** Those that take traffic: who passes, and where nobody does, who is *warning*; less those in `avoided`. */
+  /** The instances that take traffic: *passing*, or *warning* where none is passing; without those in `unreachable`. */
   readonly usable: readonly ServiceInstance[];
-  /** Those that the registry left out of its last answer, and that are not believed to be gone. They take traffic. */
+  /** Instances that a suspicious update of the registry left out. They take traffic until the update is confirmed. */
   readonly suspects: readonly ServiceInstance[];
-  /** Those that this app found silent while the registry was away. They take traffic only when all are. */
-  readonly avoided: readonly ServiceInstance[];
-  /** What is new, compared to the snapshot before. */
-  readonly difference: ListDifference;
-  /** 1 for the first list, then one more with every change. */
+  /** Instances that failed this app's own probe while the registry was unreachable. They take traffic only when all have failed it. */
+  readonly unreachable: readonly ServiceInstance[];
+  /** How it differs from the previous snapshot. */
+  readonly changes: ListChanges;
+  /** 1 for the first snapshot, then one more with every change. */
   readonly version: number;
   readonly source: SnapshotSource;
-  /** When it came, in milliseconds since 1970. */
+  /** When the list was received, in milliseconds since 1970. */
   readonly receivedAt: number;
-  /** For how many milliseconds nobody has confirmed it: at most about 64 s while all is well. */
-  readonly age: number;
+  /** Milliseconds since the registry last confirmed the list: at most about 64,000 while all is well. */
+  readonly ageMs: number;
 }
 
-/** What a snapshot is made of; the rest of it follows. */
+/** What a snapshot is made of; the rest is derived. */
 export interface SnapshotParts extends Omit<
   ServiceSnapshot,
-  'passing' | 'passingOrWarning' | 'usable' | 'age'
+  'passing' | 'passingOrWarning' | 'usable' | 'ageMs'
 > {
-  /** Tells the age of the list as time goes by. */
-  readonly age: () => number;
+  /** The age of the list at the time of the call. */
+  readonly ageMs: () => number;
 }
 
 class Snapshot implements ServiceSnapshot {
@@ -48,34 +48,34 @@ class Snapshot implements ServiceSnapshot {
   readonly passingOrWarning: readonly ServiceInstance[];
   readonly usable: readonly ServiceInstance[];
   readonly suspects: readonly ServiceInstance[];
-  readonly avoided: readonly ServiceInstance[];
-  readonly difference: ListDifference;
+  readonly unreachable: readonly ServiceInstance[];
+  readonly changes: ListChanges;
   readonly version: number;
   readonly source: SnapshotSource;
   readonly receivedAt: number;
-  readonly #age: () => number;
+  readonly #ageMs: () => number;
 
   constructor(parts: SnapshotParts) {
     this.service = parts.service;
     this.instances = Object.freeze(parts.instances);
-    this.passing = only(this.instances, ({ status }) => status === 'passing');
-    this.passingOrWarning = only(
+    this.passing = select(this.instances, ({ status }) => status === 'passing');
+    this.passingOrWarning = select(
       this.instances,
       ({ status }) => status === 'passing' || status === 'warning',
     );
     this.suspects = parts.suspects;
-    this.avoided = parts.avoided;
-    this.usable = without(this.passing.length > 0 ? this.passing : this.passingOrWarning, parts.avoided);
-    this.difference = parts.difference;
+    this.unreachable = parts.unreachable;
+    this.usable = without(this.passing.length > 0 ? this.passing : this.passingOrWarning, parts.unreachable);
+    this.changes = parts.changes;
     this.version = parts.version;
     this.source = parts.source;
     this.receivedAt = parts.receivedAt;
-    this.#age = parts.age;
+    this.#ageMs = parts.ageMs;
     Object.freeze(this);
   }
 
-  get age(): number {
-    return this.#age();
+  get ageMs(): number {
+    return this.#ageMs();
   }
 }
 
@@ -83,28 +83,28 @@ export function createSnapshot(parts: SnapshotParts): ServiceSnapshot {
   return new Snapshot(parts);
 }
 
-/** The instances of a snapshot that a caller with this query may be sent to. */
+/** The instances of a snapshot that a call with this query may go to. */
 export function usableInstances(
   snapshot: ServiceSnapshot,
   { includeWarning }: ServiceQuery = {},
 ): readonly ServiceInstance[] {
-  return includeWarning ? without(snapshot.passingOrWarning, snapshot.avoided) : snapshot.usable;
+  return includeWarning ? without(snapshot.passingOrWarning, snapshot.unreachable) : snapshot.usable;
 }
 
-/** The very same array when nothing is taken out: most lists have nobody who does not pass. */
-function only(
+/** Returns the same array when all match, as in most lists. */
+function select(
   instances: readonly ServiceInstance[],
-  isMeant: (instance: ServiceInstance) => boolean,
+  matches: (instance: ServiceInstance) => boolean,
 ): readonly ServiceInstance[] {
-  return instances.every(isMeant) ? instances : Object.freeze(instances.filter(isMeant));
+  return instances.every(matches) ? instances : Object.freeze(instances.filter(matches));
 }
 
-/** All of them, where none would be left. */
+/** Returns all instances when none would be left. */
 function without(
   instances: readonly ServiceInstance[],
-  avoided: readonly ServiceInstance[],
+  excluded: readonly ServiceInstance[],
 ): readonly ServiceInstance[] {
-  if (avoided.length === 0) return instances;
-  const rest = instances.filter((instance) => !avoided.includes(instance));
+  if (excluded.length === 0) return instances;
+  const rest = instances.filter((instance) => !excluded.includes(instance));
   return rest.length > 0 ? Object.freeze(rest) : instances;
 }

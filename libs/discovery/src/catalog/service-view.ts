@@ -2,19 +2,19 @@ import { ReplaySubject, type Observable, type Subscription } from 'rxjs';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { IsolatedObservable } from '../events/isolated-observable.js';
 import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/service-instance.js';
-import { failoverOf, isNarrowing, whyNotWanted, type ServiceQuery } from '../registry/service-query.js';
+import { failoverOf, hasLocalFilter, mismatchReason, type ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
-import { chooseLeg, type FailoverRule, type LegChoice } from './choose-list.js';
-import { NO_DIFFERENCE, sameMembers, succeed } from './diff-lists.js';
-import { createSnapshot, type ServiceSnapshot } from './service-snapshot.js';
+import { chooseList, type FailoverRule, type SourceChoice } from './choose-list.js';
+import { nextSnapshot } from './next-snapshot.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 import type { ServiceWatcher } from './service-watcher.js';
 
 /** One of the lists that a view is made of. */
-export interface Leg {
+export interface ViewSource {
   /** For events and explanations: `dc2`, or the name of a registry. */
   readonly name: string;
   readonly watcher: ServiceWatcher;
-  /** A list to be added to those that are there (`all`), not one instead of another (`first`). */
+  /** `all`: its instances are added to those of the other sources. `first`: it is an alternative to them. */
   readonly merge: 'first' | 'all';
 }
 
@@ -25,38 +25,41 @@ export interface ViewOptions {
   readonly onThrown: (error: unknown) => void;
 }
 
-/** Where there are others to turn to, the first choice is waited for no longer than this. */
-const FIRST_CHOICE_PATIENCE_MS = 1_000;
+/** How long the preferred source is waited for when there are alternatives. */
+const PREFERRED_SOURCE_TIMEOUT_MS = 1_000;
 
-/** What one query sees: chosen out of one or several lists, and narrowed down by what no registry is asked for. */
+/** The instances that match one query: selected from one or several watched lists, and filtered by what no registry evaluates. */
 export class ServiceView {
   readonly snapshots$: Observable<ServiceSnapshot>;
   readonly service: string;
   readonly query: ServiceQuery;
-  readonly legs: readonly Leg[];
+  readonly sources: readonly ViewSource[];
   readonly #options: ViewOptions;
   readonly #rule: FailoverRule;
   readonly #snapshots = new ReplaySubject<ServiceSnapshot>(1);
-  readonly #subscription: Subscription[];
+  readonly #subscriptions: Subscription[];
+  /** One source and no filter: its snapshots are passed on as they are. */
   readonly #isPlain: boolean;
-  #choice: LegChoice | undefined;
-  #lookAgain: (() => void) | undefined;
+  readonly #preferredSourceDeadline: number;
+  #choice: SourceChoice | undefined;
+  #cancelRecheck: (() => void) | undefined;
   #snapshot: ServiceSnapshot | undefined;
   #lastUse: number;
-  readonly #patienceEndsAt: number;
   #isClosed = false;
 
-  constructor(service: string, query: ServiceQuery, legs: readonly Leg[], options: ViewOptions) {
+  constructor(service: string, query: ServiceQuery, sources: readonly ViewSource[], options: ViewOptions) {
     this.service = service;
     this.query = query;
-    this.legs = legs;
+    this.sources = sources;
     this.#options = options;
     this.#lastUse = options.clock.now();
-    this.#patienceEndsAt = this.#lastUse + FIRST_CHOICE_PATIENCE_MS;
-    this.#rule = failoverOf(query) ?? { below: 1, returnAfterMs: 0 };
-    this.#isPlain = legs.length === 1 && !isNarrowing(query);
+    this.#preferredSourceDeadline = this.#lastUse + PREFERRED_SOURCE_TIMEOUT_MS;
+    this.#rule = failoverOf(query) ?? { minInstances: 1, failbackAfterMs: 0 };
+    this.#isPlain = sources.length === 1 && !hasLocalFilter(query);
     this.snapshots$ = new IsolatedObservable(this.#snapshots, options.onThrown);
-    this.#subscription = legs.map(({ watcher }) => watcher.snapshots$.subscribe(() => this.#refresh()));
+    this.#subscriptions = sources.map(({ watcher }) =>
+      watcher.snapshots$.subscribe(() => this.#refresh()),
+    );
   }
 
   get snapshot(): ServiceSnapshot | undefined {
@@ -67,25 +70,25 @@ export class ServiceView {
     return this.#isClosed;
   }
 
-  /** Somebody asks on behalf of a call. */
-  use(): ServiceSnapshot | undefined {
+  /** The current snapshot, for a call; marks the view as used. */
+  touch(): ServiceSnapshot | undefined {
     this.#lastUse = this.#options.clock.now();
     return this.#snapshot;
   }
 
-  /** For how long nobody has asked; 0 while somebody is subscribed. */
-  get unusedFor(): number {
+  /** Milliseconds since the last use; 0 while there is a subscriber. */
+  get idleMs(): number {
     return this.#snapshots.observed ? 0 : this.#options.clock.now() - this.#lastUse;
   }
 
-  /** Which lists are in use: their indexes among the legs. */
+  /** The indexes of the sources that are in use. */
   get chosen(): readonly number[] {
     const current = this.#choice?.current ?? 0;
-    return this.legs.flatMap(({ merge }, at) => (at === current || merge === 'all' ? [at] : []));
+    return this.sources.flatMap(({ merge }, index) => (index === current || merge === 'all' ? [index] : []));
   }
 
   /**
-   * The first snapshot. Waits only for the first answer, be it a list or an error.
+   * The first snapshot. Waits only for the first result, be it a list or an error.
    *
    * @throws DiscoveryError `RK_REGISTRY_UNREACHABLE` when there has never been a list
    */
@@ -94,133 +97,125 @@ export class ServiceView {
     const deadline = clock.now() + timeoutMs;
     for (;;) {
       this.#refresh();
-      const unsettled = this.legs.filter(({ watcher }) => !watcher.isSettled);
-      const rest = deadline - clock.now();
-      if (this.#snapshot || unsettled.length === 0 || rest <= 0) break;
-      const patience = this.#patienceEndsAt - clock.now();
-      const wait = this.legs.length > 1 && patience > 0 ? Math.min(rest, patience) : rest;
-      // Whoever settles first may be enough; who does not in time is looked at again above.
-      await Promise.race(unsettled.map(({ watcher }) => watcher.settled(wait).catch(() => undefined)));
+      const pending = this.sources.filter(({ watcher }) => !watcher.hasResult);
+      const remaining = deadline - clock.now();
+      if (this.#snapshot || pending.length === 0 || remaining <= 0) break;
+      const untilPreferred = this.#preferredSourceDeadline - clock.now();
+      const wait =
+        this.sources.length > 1 && untilPreferred > 0 ? Math.min(remaining, untilPreferred) : remaining;
+      // The first source to have a result may suffice; the loop checks the others again.
+      await Promise.race(pending.map(({ watcher }) => watcher.firstResult(wait).catch(() => undefined)));
     }
-    const refusals = this.legs.map(({ watcher }) => watcher.refusal);
-    // One of lesser choice may refuse what a better one has answered.
+    const refusals = this.sources.map(({ watcher }) => watcher.refusal);
+    // A less preferred source may refuse what a better one has answered.
     const refusal = refusals.slice(0, (this.#choice?.current ?? 0) + 1).find((found) => found !== undefined);
     if (this.#snapshot && !(refusal && this.#snapshot.instances.length === 0)) return this.#snapshot;
-    throw refusal ?? this.#noList(timeoutMs);
+    throw refusal ?? this.#noListError(timeoutMs);
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#lookAgain?.();
-    for (const subscription of this.#subscription) subscription.unsubscribe();
+    this.#cancelRecheck?.();
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#snapshots.complete();
   }
 
-  #noList(timeoutMs: number): Error {
-    const without = this.legs.find(({ watcher }) => !watcher.snapshot)?.watcher;
-    if (!without) return new Error('a view of nothing');
-    return without.isSettled ? without.noList() : without.noList(`no answer in ${timeoutMs} ms`);
+  #noListError(timeoutMs: number): Error {
+    const watcher = this.sources.find((source) => !source.watcher.snapshot)?.watcher;
+    if (!watcher) return new Error('a view without sources');
+    return watcher.hasResult
+      ? watcher.noListError()
+      : watcher.noListError(`no response in ${timeoutMs} ms`);
   }
 
   #refresh(): void {
     if (this.#isClosed) return;
-    const [only] = this.legs;
+    const [only] = this.sources;
     if (this.#isPlain && only) {
-      if (only.watcher.snapshot !== this.#snapshot) this.#emit(only.watcher.snapshot);
+      if (only.watcher.snapshot !== this.#snapshot) this.#publish(only.watcher.snapshot);
       return;
     }
     this.#choose();
-    const used = this.chosen.flatMap((at) => this.legs[at]?.watcher.snapshot ?? []);
+    const used = this.chosen.flatMap((index) => this.sources[index]?.watcher.snapshot ?? []);
     const [best] = used;
     const previous = this.#snapshot;
     if (!best || (!previous && this.#isTooEarly())) return;
-    const wanted = (instances: readonly ServiceInstance[]): ServiceInstance[] =>
-      instances.filter((instance) => whyNotWanted(instance, this.query) === undefined);
-    const united = wanted(unite(used.map(({ instances }) => instances)));
-    const succession = succeed(previous?.instances ?? [], united);
-    const instances = succession?.instances ?? previous?.instances ?? [];
-    // Those of this very list: another one may describe the same instance with another object.
-    const among = (chosen: readonly ServiceInstance[]): ServiceInstance[] => {
-      const keys = new Set(chosen.map(instanceKey));
-      return keys.size === 0 ? [] : instances.filter((instance) => keys.has(instanceKey(instance)));
-    };
-    const suspects = among(used.flatMap((snapshot) => snapshot.suspects));
-    const avoided = among(used.flatMap((snapshot) => snapshot.avoided));
-    const isSame =
-      previous?.source === best.source &&
-      sameMembers(suspects, previous.suspects) &&
-      sameMembers(avoided, previous.avoided);
-    if (!succession && isSame) return;
-    this.#emit(
-      createSnapshot({
+    const merged = mergeLists(used.map(({ instances }) => instances));
+    this.#publish(
+      nextSnapshot(previous, {
         service: this.service,
-        instances,
-        suspects: Object.freeze(suspects),
-        avoided: Object.freeze(avoided),
-        difference: (previous && succession?.difference) ?? NO_DIFFERENCE,
-        version: (previous?.version ?? 0) + 1,
+        instances: merged.filter((instance) => mismatchReason(instance, this.query) === undefined),
+        suspects: new Set(used.flatMap(({ suspects }) => suspects.map(instanceKey))),
+        unreachable: new Set(used.flatMap(({ unreachable }) => unreachable.map(instanceKey))),
         source: best.source,
         receivedAt: best.receivedAt,
-        age: () => Math.max(...used.map(({ age }) => age)),
+        ageMs: () => Math.max(...used.map(({ ageMs }) => ageMs)),
       }),
     );
   }
 
   #choose(): void {
-    const { clock, emit } = this.#options;
+    const { clock } = this.#options;
     const before = this.#choice;
-    // Who adds to the others is no alternative to them.
-    const usable = this.legs.map(({ watcher, merge }, at) =>
-      merge === 'all' && at > 0 ? undefined : this.#usableIn(watcher.snapshot),
+    // A source that is merged is not an alternative to the others.
+    const usable = this.sources.map(({ watcher, merge }, index) =>
+      merge === 'all' && index > 0 ? undefined : this.#usableIn(watcher.snapshot),
     );
-    this.#choice = chooseLeg(usable, this.#rule, before, clock.now());
-    this.#lookAgain?.();
+    this.#choice = chooseList(usable, this.#rule, before, clock.now());
+    this.#scheduleRecheck(this.#choice);
     const { current } = this.#choice;
-    const isWaiting = !this.#snapshot && clock.now() < this.#patienceEndsAt;
-    const lookAgainAt = this.#choice.lookAgainAt ?? (isWaiting ? this.#patienceEndsAt : undefined);
-    this.#lookAgain =
-      lookAgainAt === undefined
-        ? undefined
-        : clock.after(Math.max(1, lookAgainAt - clock.now()), () => this.#refresh());
-    // What is chosen before there is a list is no move; nor is it one where there is nothing to go to.
+    // Neither the first choice nor a change to an empty source is a failover.
     if (!before || before.current === current || !this.#snapshot || (usable[current] ?? 0) === 0) return;
-    const count = usable[before.current];
-    const [from, to] = [before.current, current].map((at) => this.legs[at]?.name ?? '');
+    this.#emitFailover(before.current, current, usable);
+  }
+
+  #scheduleRecheck({ recheckAt }: SourceChoice): void {
+    const { clock } = this.#options;
+    this.#cancelRecheck?.();
+    const isWaiting = !this.#snapshot && clock.now() < this.#preferredSourceDeadline;
+    const at = recheckAt ?? (isWaiting ? this.#preferredSourceDeadline : undefined);
+    this.#cancelRecheck =
+      at === undefined ? undefined : clock.after(Math.max(1, at - clock.now()), () => this.#refresh());
+  }
+
+  #emitFailover(before: number, current: number, usable: readonly (number | undefined)[]): void {
+    const count = usable[before];
+    const [from = '', to = ''] = [before, current].map((index) => this.sources[index]?.name ?? '');
     const had = count === undefined ? 'no list' : `${count} usable instances`;
-    emit({
+    this.#options.emit({
       type: 'service.failover',
       service: this.service,
-      from: from ?? '',
-      to: to ?? '',
+      from,
+      to,
       reason: `${from} has ${had}, ${to} has ${usable[current] ?? 0}`,
     });
   }
 
   /**
-   * A list of lesser choice is no first answer while a better one may still come; and an empty one never is where the
-   * better one is only away.
+   * A less preferred list is not used as the first one while a better one may still arrive; and an empty one is never used
+   * while the better source is only unreachable.
    */
   #isTooEarly(): boolean {
     const current = this.#choice?.current ?? 0;
-    const isEmpty = (this.#usableIn(this.legs[current]?.watcher.snapshot) ?? 0) === 0;
-    if (isEmpty && this.legs.some(({ watcher }) => !watcher.isSettled)) return true;
-    const better = this.legs.slice(0, current).filter(({ watcher }) => !watcher.snapshot);
+    const isEmpty = (this.#usableIn(this.sources[current]?.watcher.snapshot) ?? 0) === 0;
+    if (isEmpty && this.sources.some(({ watcher }) => !watcher.hasResult)) return true;
+    const better = this.sources.slice(0, current).filter(({ watcher }) => !watcher.snapshot);
     if (better.length === 0) return false;
-    const mayCome = better.some(({ watcher }) => !watcher.isSettled);
-    return isEmpty || (mayCome && this.#options.clock.now() < this.#patienceEndsAt);
+    const mayArrive = better.some(({ watcher }) => !watcher.hasResult);
+    return isEmpty || (mayArrive && this.#options.clock.now() < this.#preferredSourceDeadline);
   }
 
-  /** Strictly: those found silent do not count, though they are used when nobody else is left. */
+  /** Without unreachable instances, even where they would be used because no other is left. */
   #usableIn(snapshot: ServiceSnapshot | undefined): number | undefined {
     if (!snapshot) return undefined;
-    const { passing, passingOrWarning, avoided } = snapshot;
+    const { passing, passingOrWarning, unreachable } = snapshot;
     const candidates = this.query.includeWarning || passing.length === 0 ? passingOrWarning : passing;
     return candidates.filter(
-      (instance) => !avoided.includes(instance) && whyNotWanted(instance, this.query) === undefined,
+      (instance) => !unreachable.includes(instance) && mismatchReason(instance, this.query) === undefined,
     ).length;
   }
 
-  #emit(snapshot: ServiceSnapshot | undefined): void {
+  #publish(snapshot: ServiceSnapshot | undefined): void {
     if (!snapshot) return;
     this.#snapshot = snapshot;
     this.#snapshots.next(snapshot);
@@ -228,19 +223,19 @@ export class ServiceView {
 }
 
 /**
- * Of instances with one id, or one address, in several lists the first is kept: registries in their order. (DNS knows
- * nothing of ids.)
+ * Merges lists in the order of their sources. Of instances with the same id or the same address the first one is kept: DNS,
+ * for one, has no ids.
  */
-function unite(lists: readonly (readonly ServiceInstance[])[]): readonly ServiceInstance[] {
+function mergeLists(lists: readonly (readonly ServiceInstance[])[]): readonly ServiceInstance[] {
   const [first = [], ...rest] = lists;
   if (rest.length === 0) return first;
   const known = new Set(first.flatMap((instance) => [instance.id, hostAndPort(instance)]));
-  const united = [...first];
+  const merged = [...first];
   for (const list of rest) {
-    // Within one list an id may well stand on two nodes.
+    // Within one list the same id may exist on two nodes.
     const added = list.filter((instance) => !known.has(instance.id) && !known.has(hostAndPort(instance)));
-    united.push(...added);
+    merged.push(...added);
     for (const instance of added) known.add(instance.id).add(hostAndPort(instance));
   }
-  return united;
+  return merged;
 }

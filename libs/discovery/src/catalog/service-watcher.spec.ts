@@ -3,11 +3,11 @@ import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import type { DiscoveryEvent, DiscoveryEventType } from '../events/discovery-event.js';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
-import { Reachability } from '../registry/reconnect-signal.js';
-import type { Sighting } from './protection/protection-rules.js';
+import { ReconnectSignal } from '../registry/reconnect-signal.js';
+import type { ProbeResult } from './protection/protection-rules.js';
 import { OutageLog } from './outage/outage-log.js';
-import { RegistryScout } from './outage/recovery-ping.js';
-import type { SavedList } from './last-known-list.js';
+import { RecoveryPing } from './outage/recovery-ping.js';
+import type { LastKnownList } from './last-known-list.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { ServiceWatcher } from './service-watcher.js';
 
@@ -18,14 +18,14 @@ describe('ServiceWatcher', () => {
   let watcher: ServiceWatcher;
   let events: DiscoveryEvent[];
   /** What a probe of each port finds; `answers` unless said. */
-  let sightings: Map<number, Sighting>;
+  let sightings: Map<number, ProbeResult>;
   let probed: number;
-  let saved: SavedList | undefined;
-  let recall: () => Promise<SavedList | undefined>;
-  let remembered: SavedList[];
+  let saved: LastKnownList | undefined;
+  let recall: () => Promise<LastKnownList | undefined>;
+  let remembered: LastKnownList[];
 
   const watch = (random: () => number = () => 1): ServiceWatcher => {
-    const reachability = new Reachability();
+    const reconnectSignal = new ReconnectSignal();
     watcher = new ServiceWatcher(
       registry,
       'inventory',
@@ -34,15 +34,15 @@ describe('ServiceWatcher', () => {
         clock,
         random,
         outages: new OutageLog(logger, registry.description),
-        reachability,
-        scout: new RegistryScout(registry, { clock, random, reachability }),
+        reconnectSignal,
+        recoveryPing: new RecoveryPing(registry, { clock, random, reconnectSignal }),
         probe: async ({ port }) => {
           probed++;
-          return sightings.get(port) ?? 'answers';
+          return sightings.get(port) ?? 'reachable';
         },
         emit: (event) => events.push(event),
-        recall: () => recall(),
-        remember: (list) => remembered.push(list),
+        loadLastKnown: () => recall(),
+        saveLastKnown: (list) => remembered.push(list),
       },
     );
     return watcher;
@@ -83,7 +83,7 @@ describe('ServiceWatcher', () => {
     put(1);
     const snapshots: ServiceSnapshot[] = [];
     watch().snapshots$.subscribe((snapshot) => snapshots.push(snapshot));
-    await watcher.settled(1_000);
+    await watcher.firstResult(1_000);
     expect(ports()).toEqual([1]);
     await clock.advance(100);
     put(2);
@@ -102,14 +102,14 @@ describe('ServiceWatcher', () => {
     put(3);
     registry.setStatus('inventory-2', 'warning');
     await clock.advance(1_000);
-    const { difference, instances } = watcher.snapshot ?? {};
-    expect(difference?.added.map(({ port }) => port)).toEqual([3]);
-    expect(difference?.changed.map(({ port, status }) => [port, status])).toEqual([[2, 'warning']]);
-    expect(difference?.removed).toEqual([]);
+    const { changes, instances } = watcher.snapshot ?? {};
+    expect(changes?.added.map(({ port }) => port)).toEqual([3]);
+    expect(changes?.changed.map(({ port, status }) => [port, status])).toEqual([[2, 'warning']]);
+    expect(changes?.removed).toEqual([]);
     expect(instances?.[0]).toBe(before);
     registry.remove('inventory-3');
     await clock.advance(1_000);
-    expect(watcher.snapshot?.difference.removed.map(({ port }) => port)).toEqual([3]);
+    expect(watcher.snapshot?.changes.removed.map(({ port }) => port)).toEqual([3]);
     expect(told('instance.status')).toEqual([
       expect.objectContaining({ id: 'inventory-2', from: 'passing', to: 'warning' }),
     ]);
@@ -150,14 +150,14 @@ describe('ServiceWatcher', () => {
     put(1);
     watch();
     await clock.advance(100);
-    const asked = registry.requests.watch;
+    const asked = registry.read.watch;
     registry.fail();
     await clock.advance(60_000);
     expect(ports()).toEqual([1]);
-    expect(watcher.snapshot?.age).toBeGreaterThanOrEqual(60_000);
+    expect(watcher.snapshot?.ageMs).toBeGreaterThanOrEqual(60_000);
     // 4, 8, 16, 30 s: 60 s hold 4 tries, not hundreds.
-    expect(registry.requests.watch - asked).toBeGreaterThanOrEqual(3);
-    expect(registry.requests.watch - asked).toBeLessThanOrEqual(6);
+    expect(registry.read.watch - asked).toBeGreaterThanOrEqual(3);
+    expect(registry.read.watch - asked).toBeLessThanOrEqual(6);
     expect(
       logger.matching(/warn cannot watch "inventory", its last list stays in use \(instances: 1\)/),
     ).toHaveLength(1);
@@ -166,10 +166,10 @@ describe('ServiceWatcher', () => {
     // The scout finds it within 2 s, and the watches return spread over 2 s more.
     await clock.advance(4_500);
     expect(ports()).toEqual([1, 2]);
-    expect(watcher.snapshot?.age).toBeLessThan(5_000);
+    expect(watcher.snapshot?.ageMs).toBeLessThan(5_000);
     expect(logger.matching(/log .* answers again/)).toHaveLength(1);
     expect(told('list.stale')).toHaveLength(1);
-    expect(told('list.current')).toHaveLength(1);
+    expect(told('list.recovered')).toHaveLength(1);
   });
 
   it('serves its last list for an hour without the registry, and says how old it is', async () => {
@@ -180,7 +180,7 @@ describe('ServiceWatcher', () => {
     for (let minute = 1; minute <= 60; minute++) {
       await clock.advance(60_000);
       expect(ports()).toEqual([1, 2]);
-      expect(watcher.snapshot?.age).toBe(minute * 60_000 + 100);
+      expect(watcher.snapshot?.ageMs).toBe(minute * 60_000 + 100);
     }
   });
 
@@ -190,29 +190,29 @@ describe('ServiceWatcher', () => {
     await clock.advance(100);
     expect(probed).toBe(0);
     registry.fail();
-    sightings.set(2, 'refuses');
+    sightings.set(2, 'refused');
     await clock.advance(1_000);
     expect(ports()).toEqual([1, 3]);
-    expect(watcher.explain(instance(1))?.verdict).toBe('avoided');
-    sightings.set(2, 'answers').set(1, 'silent');
+    expect(watcher.explain(instance(1))?.verdict).toBe('unreachable');
+    sightings.set(2, 'reachable').set(1, 'timeout');
     await clock.advance(7_000);
     expect(ports()).toEqual([2, 3]);
-    for (const port of [2, 3]) sightings.set(port, 'refuses');
+    for (const port of [2, 3]) sightings.set(port, 'refused');
     await clock.advance(7_000);
     expect(ports()).toEqual([1, 2, 3]); // all of them, where none would be left
     registry.recover();
     await clock.advance(40_000);
     expect(ports()).toEqual([1, 2, 3]);
-    expect(watcher.snapshot?.avoided).toEqual([]);
+    expect(watcher.snapshot?.unreachable).toEqual([]);
     const before = probed;
     await clock.advance(60_000);
     expect(probed).toBe(before);
-    expect(told('instance.avoided').map(({ id }) => id)).toContain('inventory-2');
+    expect(told('instance.unreachable').map(({ id }) => id)).toContain('inventory-2');
   });
 
   it('tells at once that there has never been a list while the registry is away', async () => {
     registry.fail();
-    await watch().settled(5_000);
+    await watch().firstResult(5_000);
     expect(watcher.snapshot).toBeUndefined();
     expect(watcher.noList()).toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
     expect(watcher.noList().message).toMatch(/no list of "inventory" from the in-memory registry/);
@@ -228,10 +228,10 @@ describe('ServiceWatcher', () => {
     };
     registry.remove('inventory-8');
     registry.fail();
-    await watch().settled(5_000);
+    await watch().firstResult(5_000);
     expect(ports()).toEqual([8]);
     expect(watcher.snapshot?.source).toBe('disk');
-    expect(watcher.snapshot?.age).toBeGreaterThanOrEqual(5_000);
+    expect(watcher.snapshot?.ageMs).toBeGreaterThanOrEqual(5_000);
     registry.recover();
     await clock.advance(10_000);
     // Believed at once: what is on disk may be very old.
@@ -250,7 +250,7 @@ describe('ServiceWatcher', () => {
       confirmedAt: Date.now(),
     };
     registry.hang();
-    const first = watch().settled(5_000);
+    const first = watch().firstResult(5_000);
     await clock.advance(1_000);
     await first;
     expect(ports()).toEqual([8]);
@@ -274,8 +274,8 @@ describe('ServiceWatcher', () => {
       source: 'disk',
       confirmedAt: Date.now(),
     };
-    registry.lie([]);
-    registry.answerAs('stale');
+    registry.overrideList([]);
+    registry.setListSource('stale');
     watch();
     await clock.advance(2_000);
     expect(ports()).toEqual([8]);
@@ -288,12 +288,12 @@ describe('ServiceWatcher', () => {
     put(1);
     watch();
     await clock.advance(100);
-    registry.answerAs('stale');
+    registry.setListSource('stale');
     for (let n = 0; n < 6; n++) {
       await clock.advance(10_000);
       registry.put({ service: 'other', port: n + 100 });
     }
-    expect(seen().age).toBeGreaterThan(50_000);
+    expect(seen().ageMs).toBeGreaterThan(50_000);
   });
 
   it('separates instances by what they may be used for', async () => {
@@ -317,14 +317,14 @@ describe('ServiceWatcher', () => {
 
   it('marks a list of a registry without a leader, and goes on looking for a better one', async () => {
     put(1);
-    registry.answerAs('stale');
+    registry.setListSource('stale');
     watch();
     await clock.advance(100);
     expect(watcher.snapshot?.source).toBe('stale');
-    registry.answerAs('live');
+    registry.setListSource('live');
     await clock.advance(1_000);
     expect(watcher.snapshot?.source).toBe('live');
-    expect(watcher.snapshot?.difference.changed).toEqual([]);
+    expect(watcher.snapshot?.changes.changed).toEqual([]);
   });
 
   it('completes for its subscribers when it stops', async () => {
@@ -342,18 +342,18 @@ describe('ServiceWatcher', () => {
     });
 
     it('F09 keeps instances that answer, though the registry lists none, and drops the doubt when it lists them again', async () => {
-      registry.lie([]);
+      registry.overrideList([]);
       await clock.advance(20_000);
       expect(ports()).toEqual([1, 2, 3]);
-      expect(watcher.report.state).toBe('in doubt');
+      expect(watcher.report.state).toBe('suspect');
       expect(watcher.snapshot?.suspects.map(({ port }) => port)).toEqual([1, 2, 3]);
       expect(watcher.explain(instance(0))).toMatchObject({ verdict: 'suspect' });
-      registry.tellTheTruth();
+      registry.clearOverride();
       await clock.advance(1_000);
       expect(ports()).toEqual([1, 2, 3]);
       expect(watcher.snapshot?.suspects).toEqual([]);
       expect(told('list.suspect')).toHaveLength(1);
-      expect(told('list.dismissed')).toEqual([
+      expect(told('list.rejected')).toEqual([
         expect.objectContaining({ returned: ['inventory-1', 'inventory-2', 'inventory-3'] }),
       ]);
       expect(told('instance.removed')).toEqual([]);
@@ -362,34 +362,34 @@ describe('ServiceWatcher', () => {
     });
 
     it('F10 believes it at once when the instances refuse', async () => {
-      for (const port of [1, 2, 3]) sightings.set(port, 'refuses');
-      registry.lie([]);
+      for (const port of [1, 2, 3]) sightings.set(port, 'refused');
+      registry.overrideList([]);
       await settle();
       expect(ports()).toEqual([]);
-      expect(told('list.believed')).toEqual([
+      expect(told('list.confirmed')).toEqual([
         expect.objectContaining({ reason: 'it refuses connections', after: 0 }),
       ]);
       expect(told('service.unavailable')).toHaveLength(1);
     });
 
     it('F10 believes an instance at once that says itself that it is not ready', async () => {
-      for (const port of [1, 2]) sightings.set(port, 'not ready');
-      registry.lie(registry.requests.watch ? [instance(2)] : []);
+      for (const port of [1, 2]) sightings.set(port, 'not-ready');
+      registry.overrideList(registry.read.watch ? [instance(2)] : []);
       await settle();
       expect(ports()).toEqual([3]);
     });
 
     it('F10 believes it after 30 s in any case', async () => {
-      registry.lie([]);
+      registry.overrideList([]);
       await clock.advance(29_000);
       expect(ports()).toEqual([1, 2, 3]);
       await clock.advance(3_500);
       expect(ports()).toEqual([]);
-      expect(told('list.believed')[0]?.reason).toMatch(/still not listed after 30 s/);
+      expect(told('list.confirmed')[0]?.reason).toMatch(/still not listed after 30 s/);
     });
 
     it('does not believe it while the registry cannot say it again', async () => {
-      registry.lie([]);
+      registry.overrideList([]);
       await clock.advance(5_000);
       registry.fail();
       await clock.advance(120_000);
@@ -414,13 +414,13 @@ describe('ServiceWatcher', () => {
 
     it('judges each suspect on its own, though most of the others are listed again', async () => {
       const [, , third] = seen().instances;
-      registry.lie([]);
+      registry.overrideList([]);
       await clock.advance(500);
-      registry.lie(seen().instances.slice(0, 2));
+      registry.overrideList(seen().instances.slice(0, 2));
       await clock.advance(3_000);
       expect(ports()).toEqual([1, 2, 3]);
       expect(seen().suspects).toEqual([third]);
-      sightings.set(3, 'refuses');
+      sightings.set(3, 'refused');
       await clock.advance(3_000);
       expect(ports()).toEqual([1, 2]);
     });
@@ -429,14 +429,14 @@ describe('ServiceWatcher', () => {
       registry.setStatus('inventory-2', 'warning');
       registry.setStatus('inventory-3', 'warning');
       await clock.advance(2_000);
-      registry.lie([]);
+      registry.overrideList([]);
       await clock.advance(5_000);
       expect(seen().passingOrWarning).toHaveLength(3);
     });
 
     it('is not ended by an instance that cannot be probed, and knows nothing of it', async () => {
-      sightings.set(1, 'unknown').set(2, 'refuses').set(3, 'silent');
-      registry.lie([]);
+      sightings.set(1, 'unknown').set(2, 'refused').set(3, 'timeout');
+      registry.overrideList([]);
       await settle();
       expect(ports()).toEqual([1, 3]); // silent once: this very process may have stood still
       await clock.advance(1_000);
@@ -446,31 +446,31 @@ describe('ServiceWatcher', () => {
     });
 
     it('takes new instances in while it doubts that the old ones are gone', async () => {
-      registry.lie([registry.put({ service: 'inventory', port: 9 })]);
+      registry.overrideList([registry.put({ service: 'inventory', port: 9 })]);
       await clock.advance(500);
       expect(ports()).toEqual([9, 1, 2, 3]);
-      sightings.set(2, 'refuses');
+      sightings.set(2, 'refused');
       await clock.advance(3_000);
       expect(ports()).toEqual([9, 1, 3]);
     });
 
     it('asks for a consistent answer, takes that, and asks the watch anew', async () => {
-      const watches = registry.requests.watch;
-      registry.lie([], { certain: true });
+      const watches = registry.read.watch;
+      registry.overrideList([], { certain: true });
       await settle();
-      expect(registry.requests.confirm).toBe(1);
+      expect(registry.read.confirm).toBe(1);
       expect(ports()).toEqual([1, 2, 3]);
-      registry.tellTheTruth();
+      registry.clearOverride();
       await clock.advance(3_000);
-      expect(registry.requests.watch).toBeGreaterThan(watches);
+      expect(registry.read.watch).toBeGreaterThan(watches);
       expect(ports()).toEqual([1, 2, 3]);
       expect(watcher.report.state).toBe('current');
     });
 
     it('does not ask often while the doubt lasts', async () => {
-      registry.lie([]);
+      registry.overrideList([]);
       await clock.advance(25_000);
-      expect(registry.requests.confirm).toBeLessThanOrEqual(8);
+      expect(registry.read.confirm).toBeLessThanOrEqual(8);
       expect(probed).toBeLessThanOrEqual(3 * 20);
     });
   });

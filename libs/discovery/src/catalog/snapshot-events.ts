@@ -3,29 +3,32 @@ import { hostAndPort, instanceKey, type ServiceInstance } from '../registry/serv
 import type { ServiceSnapshot } from './service-snapshot.js';
 
 /** The events between one snapshot of a list and the next. */
-export function tellOfChange(
+export function eventsBetween(
   previous: ServiceSnapshot,
   snapshot: ServiceSnapshot,
   list: string,
-  emit: (event: DiscoveryEvent) => void,
-): void {
-  const { service, difference } = snapshot;
-  const of = { service, list };
-  const told = ({ id, ...instance }: ServiceInstance): { id: string; address: string } => ({
+): readonly DiscoveryEvent[] {
+  const { service, changes } = snapshot;
+  const scope = { service, list };
+  const located = ({ id, ...instance }: ServiceInstance): { id: string; address: string } => ({
     id,
     address: hostAndPort(instance),
   });
-  for (const instance of difference.added) emit({ type: 'instance.added', ...of, ...told(instance) });
-  for (const instance of difference.removed) emit({ type: 'instance.removed', ...of, ...told(instance) });
-  if (difference.changed.length > 0) {
+  const events: DiscoveryEvent[] = [];
+  for (const instance of changes.added) events.push({ type: 'instance.added', ...scope, ...located(instance) });
+  for (const instance of changes.removed)
+    events.push({ type: 'instance.removed', ...scope, ...located(instance) });
+  if (changes.changed.length > 0) {
     const before = new Map(previous.instances.map((instance) => [instanceKey(instance), instance.status]));
-    for (const instance of difference.changed) {
+    for (const instance of changes.changed) {
       const { id, status: to } = instance;
       const from = before.get(instanceKey(instance)) ?? to;
-      if (from !== to) emit({ type: 'instance.status', ...of, id, from, to });
+      if (from !== to) events.push({ type: 'instance.status', ...scope, id, from, to });
     }
   }
-  const [had, has] = [previous.usable.length, snapshot.usable.length];
-  if (had > 0 && has === 0) emit({ type: 'service.unavailable', ...of });
-  if (had === 0 && has > 0) emit({ type: 'service.available', ...of, instances: has });
+  const [usableBefore, usableNow] = [previous.usable.length, snapshot.usable.length];
+  if (usableBefore > 0 && usableNow === 0) events.push({ type: 'service.unavailable', ...scope });
+  if (usableBefore === 0 && usableNow > 0)
+    events.push({ type: 'service.available', ...scope, instances: usableNow });
+  return events;
 }

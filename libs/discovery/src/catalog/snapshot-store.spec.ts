@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock } from '@rookery/test-support';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
-import type { SavedList } from './last-known-list.js';
+import type { LastKnownList } from './last-known-list.js';
 import { SnapshotStore } from './snapshot-store.js';
 
 describe('SnapshotStore', () => {
@@ -15,7 +15,7 @@ describe('SnapshotStore', () => {
   const open = (): SnapshotStore =>
     new SnapshotStore({ clock, directory, onFailure: (_, reason) => failures.push(reason) });
   const registry = new InMemoryRegistry();
-  const list = (...ports: number[]): SavedList => ({
+  const list = (...ports: number[]): LastKnownList => ({
     instances: ports.map((port) =>
       registry.put({
         service: 'inventory',

@@ -2,10 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { reasonOf } from '../errors/error-message.js';
+import { errorMessage } from '../errors/error-message.js';
 import { freezeInstance } from '../registry/service-instance.js';
 import type { Clock } from '../timing/clock.js';
-import type { SavedList } from './last-known-list.js';
+import type { LastKnownList } from './last-known-list.js';
 
 export interface SnapshotStoreOptions {
   readonly clock: Clock;
@@ -15,17 +15,17 @@ export interface SnapshotStoreOptions {
 }
 
 const FORMAT = 1;
-/** A service that flaps is not worth a file each time. */
-const WRITE_EVERY_MS = 1_000;
-/** A list that does not change is written down all the same, so that its age is known. */
-const CONFIRM_EVERY_MS = 300_000;
+/** Changes are collected for this time, so that a flapping service does not cause a write each time. */
+const WRITE_INTERVAL_MS = 1_000;
+/** A list that does not change is written at this interval, so that its age on disk is right. */
+const CONFIRM_INTERVAL_MS = 300_000;
 
 const text = z.string();
 const instanceSchema = z.strictObject({
   id: text.min(1),
   service: text.min(1),
   address: text.min(1),
-  // As the registry gave it: Consul takes any number.
+  // Not range-checked: Consul accepts any number.
   port: z.number().int(),
   secure: z.boolean(),
   tags: z.array(text),
@@ -38,7 +38,7 @@ const instanceSchema = z.strictObject({
 });
 const contentSchema = z.strictObject({
   format: z.literal(FORMAT),
-  /** What the list is of; a file that was renamed or copied is not taken for another. */
+  /** Identifies the list, so that a file that was renamed or copied is not taken for another. */
   key: text,
   confirmedAt: z.number().positive(),
   instances: z.array(instanceSchema),
@@ -47,17 +47,17 @@ const fileSchema = z.strictObject({ checksum: text, content: text });
 
 interface Pending {
   readonly key: string;
-  readonly list: SavedList;
+  readonly list: LastKnownList;
 }
 
 /**
- * Lists on disk, one file each, for a process that starts while the registry is away. Written whole and renamed, so that
- * nobody ever reads half a file, however many processes of a host write it; readable by their user only.
+ * Saves lists on disk, one file each, for a process that starts while the registry is unreachable. A file is written whole
+ * and then renamed, so that no reader sees half of it, however many processes of a host write it; only their user can read it.
  */
 export class SnapshotStore {
   readonly #options: SnapshotStoreOptions;
   readonly #pending = new Map<string, Pending>();
-  readonly #written = new Map<string, { list: SavedList; at: number }>();
+  readonly #written = new Map<string, { list: LastKnownList; at: number }>();
   #cancel: (() => void) | undefined;
   #writing: Promise<void> = Promise.resolve();
   #hasFailed = false;
@@ -66,43 +66,43 @@ export class SnapshotStore {
     this.#options = options;
   }
 
-  /** Undefined when there is no file, or none that can be used. */
-  async load(key: string): Promise<SavedList | undefined> {
+  /** Undefined when there is no usable file. */
+  async load(key: string): Promise<LastKnownList | undefined> {
     const file = this.#file(key);
     let bytes: string;
     try {
       bytes = await readFile(file, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#options.onFailure(file, reasonOf(error));
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#options.onFailure(file, errorMessage(error));
       return undefined;
     }
     try {
       return parse(bytes, key);
     } catch (error) {
-      this.#options.onFailure(file, `it is ignored: ${reasonOf(error)}`);
+      this.#options.onFailure(file, `ignored: ${errorMessage(error)}`);
       return undefined;
     }
   }
 
-  /** Written down a moment later; of several lists of one key only the last. */
-  save(key: string, list: SavedList): void {
+  /** Writes the list a moment later; of several lists with the same key only the last. */
+  save(key: string, list: LastKnownList): void {
     const { clock } = this.#options;
     const written = this.#written.get(key);
     const isKnown = written?.list.instances === list.instances;
-    if (isKnown && clock.now() - written.at < CONFIRM_EVERY_MS) return;
+    if (isKnown && clock.now() - written.at < CONFIRM_INTERVAL_MS) return;
     this.#pending.set(key, { key, list });
-    this.#cancel ??= clock.after(WRITE_EVERY_MS, () => {
+    this.#cancel ??= clock.after(WRITE_INTERVAL_MS, () => {
       this.#cancel = undefined;
       void this.flush();
     });
   }
 
-  /** What is on disk stays; what was kept of it in memory goes. */
+  /** Releases the memory for this key; its file stays. */
   forget(key: string): void {
     this.#written.delete(key);
   }
 
-  /** Writes what is still to be written. */
+  /** Writes all pending lists. */
   async flush(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
@@ -114,7 +114,7 @@ export class SnapshotStore {
     return this.#writing;
   }
 
-  async #write(key: string, list: SavedList): Promise<void> {
+  async #write(key: string, list: LastKnownList): Promise<void> {
     const { directory, clock, onFailure } = this.#options;
     const file = this.#file(key);
     const temporary = `${file}.${process.pid}.${randomUUID()}`;
@@ -123,7 +123,7 @@ export class SnapshotStore {
       const handle = await open(temporary, 'wx', 0o600);
       try {
         await handle.writeFile(serialize(key, list));
-        // Else a machine that loses power right after the rename keeps an empty file.
+        // Without it, a power failure right after the rename may leave an empty file.
         await handle.sync();
       } finally {
         await handle.close();
@@ -133,8 +133,8 @@ export class SnapshotStore {
       this.#hasFailed = false;
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
-      // A full disk is told of once, not with every change of every service.
-      if (!this.#hasFailed) onFailure(file, `it cannot be written: ${reasonOf(error)}`);
+      // A full disk is reported once, not with every change of every service.
+      if (!this.#hasFailed) onFailure(file, `cannot be written: ${errorMessage(error)}`);
       this.#hasFailed = true;
     }
   }
@@ -144,18 +144,18 @@ export class SnapshotStore {
   }
 }
 
-function serialize(key: string, { instances, confirmedAt }: SavedList): string {
+function serialize(key: string, { instances, confirmedAt }: LastKnownList): string {
   const content = JSON.stringify({ format: FORMAT, key, confirmedAt, instances });
   return JSON.stringify({ checksum: sha256(content), content });
 }
 
-/** @throws Error that says why it is not a list of this key */
-function parse(bytes: string, key: string): SavedList {
-  const { checksum, content } = fileSchema.parse(JSON.parse(bytes), { error: () => 'it is no snapshot' });
-  if (sha256(content) !== checksum) throw new Error('its checksum is wrong');
+/** @throws Error with the reason when it is not a list with this key */
+function parse(bytes: string, key: string): LastKnownList {
+  const { checksum, content } = fileSchema.parse(JSON.parse(bytes), { error: () => 'not a snapshot' });
+  if (sha256(content) !== checksum) throw new Error('wrong checksum');
   const parsed = contentSchema.safeParse(JSON.parse(content));
-  if (!parsed.success) throw new Error(`it is of another format: ${parsed.error.issues[0]?.message}`);
-  if (parsed.data.key !== key) throw new Error('it is the list of another query');
+  if (!parsed.success) throw new Error(`unknown format: ${parsed.error.issues[0]?.message}`);
+  if (parsed.data.key !== key) throw new Error('the list of another query');
   const instances = parsed.data.instances.map((instance) =>
     freezeInstance({ ...instance, zone: instance.zone }),
   );

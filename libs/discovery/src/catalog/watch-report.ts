@@ -1,21 +1,24 @@
-import type { ConnectionUse } from '../registry/instance-source.js';
+import type { ConnectionUsage } from '../registry/instance-source.js';
 import type { SourceQuery } from '../registry/service-query.js';
 
-/** How one watch of a service stands. Durations are milliseconds. */
+/** The state of one watch of a service. */
 export interface WatchReport {
-  /** The registry that is asked, and where it is. */
+  /** The registry, and where it is. */
   readonly source: string;
   readonly query: SourceQuery;
-  readonly state: 'starting' | 'current' | 'in doubt' | 'failing';
-  readonly how: 'watched' | 'polled';
+  /** `suspect`: a suspicious update is being investigated. */
+  readonly state: 'starting' | 'current' | 'suspect' | 'failing';
+  readonly mode: 'watched' | 'polled';
   /** The registry's position; Consul's index. */
   readonly index: string | undefined;
-  /** How many answers have come. */
-  readonly rounds: number;
-  readonly confirmedAgo: number | undefined;
-  readonly watchedFor: number;
-  /** Failures in a row. */
+  /** The number of lists that were received. */
+  readonly updates: number;
+  /** Milliseconds since the registry last confirmed the list; undefined: there is none. */
+  readonly confirmedAgoMs: number | undefined;
+  /** Milliseconds since the watch was started. */
+  readonly uptimeMs: number;
+  /** Consecutive failures. */
   readonly failures: number;
   readonly error: string | undefined;
-  readonly connections: ConnectionUse | undefined;
+  readonly connections: ConnectionUsage | undefined;
 }

@@ -6,7 +6,7 @@ export type Duration = number | string;
 const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/y;
 
-/** Undefined when the text is no duration. Units: `ms`, `s`, `m`, `h`, in any number of parts. */
+/** Undefined when the value is not a duration. Units: `ms`, `s`, `m`, `h`, in any number of parts. */
 export function parseDuration(value: Duration): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined;
   let total = 0;
@@ -21,19 +21,19 @@ export function parseDuration(value: Duration): number | undefined {
 
 /**
  * @returns milliseconds
- * @throws DiscoveryError `RK_CONFIG_INVALID` when the value is no duration; `field` names it in the message
+ * @throws DiscoveryError `RK_CONFIG_INVALID` when the value is not a duration; `field` names it in the message
  */
 export function toMilliseconds(value: Duration, field: string): number {
   const milliseconds = parseDuration(value);
   if (milliseconds !== undefined) return milliseconds;
   throw new DiscoveryError('RK_CONFIG_INVALID', `${field}: ${JSON.stringify(value)} is not a duration`, {
-    hint: DURATION_CURE,
+    hint: DURATION_HINT,
   });
 }
 
-export const DURATION_CURE = `Use milliseconds or a text such as '500ms', '10s', '1m' or '1h30m'`;
+export const DURATION_HINT = `Use milliseconds or a string such as '500ms', '10s', '1m' or '1h30m'`;
 
-/** As Consul reads it. */
+/** The way Consul reads a duration. */
 export function formatDuration(milliseconds: number): string {
   return `${Math.round(milliseconds)}ms`;
 }

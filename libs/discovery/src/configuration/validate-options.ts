@@ -1,44 +1,44 @@
 import { z } from 'zod';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { type Duration, DURATION_CURE, parseDuration } from './duration.js';
+import { type Duration, DURATION_HINT, parseDuration } from './duration.js';
 
-/** A mistake in the options: which field, what stood there, and how to cure it. */
-export interface OptionMistake {
+/** What is wrong with an option: the field, its value, and what to write instead. */
+export interface OptionIssue {
   readonly field: string;
-  /** As it may be shown; left out for a secret and where nothing was given. */
+  /** In a form that may be shown; left out for a secret and where nothing was given. */
   readonly value?: string;
-  readonly cure: string;
+  readonly hint: string;
 }
 
 const SECRET = /token|secret|password|passphrase|auth|key$|pem$|pfx$/i;
 const URL_CREDENTIALS = /\/\/[^/@\s]*@/g;
 const LONGEST_VALUE = 80;
 
-/** Checks options against a schema and returns every mistake, never just the first. */
-export function findMistakes(schema: z.ZodType, options: unknown): OptionMistake[] {
+/** Checks options against a schema and returns every issue, never just the first. */
+export function validateOptions(schema: z.ZodType, options: unknown): OptionIssue[] {
   const result = schema.safeParse(options);
-  return result.success ? [] : result.error.issues.flatMap((issue) => mistakesOf(issue, schema, options));
+  return result.success ? [] : result.error.issues.flatMap((issue) => issuesOf(issue, schema, options));
 }
 
 /**
- * One error for all mistakes, a line each.
+ * One error for all issues, a line each.
  *
  * @example
  * ```text
  * ConsulModule: 2 options are wrong
- *   - service.port = 70000: must be a whole number from 1 to 65535; leave it out to use the port the app listens on
+ *   - service.port = 70000: must be an integer from 1 to 65535; leave it out to use the port the app listens on
  *   - service.check.intervall: unknown option; known here: type, path, interval, timeout
  * ```
  */
-export function configInvalid(where: string, mistakes: readonly OptionMistake[]): DiscoveryError {
-  const lines = mistakes.map(
-    ({ field, value, cure }) => `  - ${field}${value === undefined ? '' : ` = ${value}`}: ${cure}`,
+export function invalidConfigError(where: string, issues: readonly OptionIssue[]): DiscoveryError {
+  const lines = issues.map(
+    ({ field, value, hint }) => `  - ${field}${value === undefined ? '' : ` = ${value}`}: ${hint}`,
   );
-  const count = mistakes.length === 1 ? '1 option is wrong' : `${mistakes.length} options are wrong`;
+  const count = issues.length === 1 ? '1 option is wrong' : `${issues.length} options are wrong`;
   return new DiscoveryError('RK_CONFIG_INVALID', `${where}: ${count}\n${lines.join('\n')}`);
 }
 
-/** A duration of an option, checked; `min` and `max` are milliseconds. */
+/** The schema of a duration; `min` and `max` are milliseconds. */
 export function durationSchema(min = 1, max = 24 * 3_600_000): z.ZodType<Duration> {
   return z.custom<Duration>(
     (value) => {
@@ -48,12 +48,12 @@ export function durationSchema(min = 1, max = 24 * 3_600_000): z.ZodType<Duratio
     },
     {
       error: ({ input }) =>
-        `${input === undefined ? 'is missing; it ' : ''}must be a duration from ${readable(min)} to ${readable(max)}. ${DURATION_CURE}`,
+        `${input === undefined ? 'is missing; it ' : ''}must be a duration from ${readable(min)} to ${readable(max)}. ${DURATION_HINT}`,
     },
   );
 }
 
-/** In the largest unit that divides it. */
+/** In the largest unit that divides it without a rest. */
 function readable(milliseconds: number): string {
   const units = [
     ['h', 3_600_000],
@@ -67,36 +67,36 @@ function readable(milliseconds: number): string {
   return `${milliseconds / size} ${unit}`;
 }
 
-/** A whole number within bounds; `cure` completes the sentence. */
-export function wholeNumber(min: number, max: number, cure = 'leave it out for the default'): z.ZodNumber {
-  const error = `must be a whole number from ${min} to ${max}; ${cure}`;
+/** The schema of an integer within bounds; `hint` completes the sentence. */
+export function integer(min: number, max: number, hint = 'leave it out for the default'): z.ZodNumber {
+  const error = `must be an integer from ${min} to ${max}; ${hint}`;
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** Text that is not blank. */
-export function text(cure: string): z.ZodString {
-  return z.string({ error: cure }).refine((value) => value.trim() !== '', { error: cure });
+/** The schema of a string that is not blank. */
+export function nonEmptyString(hint: string): z.ZodString {
+  return z.string({ error: hint }).refine((value) => value.trim() !== '', { error: hint });
 }
 
-function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown): OptionMistake[] {
+function issuesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown): OptionIssue[] {
   const path = issue.path.map(String);
   if (issue.code === 'invalid_union') {
-    // Of several shapes, the one that the value has: its mistakes lie deeper than "not of this kind".
-    const meant = issue.errors.find(
+    // Of several shapes, report on the one that the value has: its issues lie deeper than "not this type".
+    const matching = issue.errors.find(
       (issues) =>
         issues.length > 0 &&
         issues.every(({ path: at, code }) => at.length > 0 || code === 'unrecognized_keys'),
     );
-    const inner = (meant ?? []).map((found) => ({ ...found, path: [...issue.path, ...found.path] }));
-    if (inner.length > 0) return inner.flatMap((found) => mistakesOf(found, schema, options));
+    const inner = (matching ?? []).map((found) => ({ ...found, path: [...issue.path, ...found.path] }));
+    if (inner.length > 0) return inner.flatMap((found) => issuesOf(found, schema, options));
   }
   if (issue.code === 'invalid_key') {
-    return [{ field: path.join('.'), cure: issue.issues.map(({ message }) => message).join('; ') }];
+    return [{ field: path.join('.'), hint: issue.issues.map(({ message }) => message).join('; ') }];
   }
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, path, options);
-    const cure = `unknown option; ${known.length > 0 ? `known here: ${known.join(', ')}` : 'remove it'}`;
-    return issue.keys.map((key) => ({ field: [...path, key].join('.'), cure }));
+    const hint = `unknown option; ${known.length > 0 ? `known here: ${known.join(', ')}` : 'remove it'}`;
+    return issue.keys.map((key) => ({ field: [...path, key].join('.'), hint }));
   }
   const value = path.reduce<unknown>(
     (at, key) => (at as Record<string, unknown> | undefined)?.[key],
@@ -104,7 +104,7 @@ function mistakesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown
   );
   const field = path.join('.') || 'options';
   const shown = showValue(path, value);
-  return [{ field, ...(shown === undefined ? {} : { value: shown }), cure: issue.message }];
+  return [{ field, ...(shown === undefined ? {} : { value: shown }), hint: issue.message }];
 }
 
 function showValue(path: readonly string[], value: unknown): string | undefined {
@@ -114,7 +114,7 @@ function showValue(path: readonly string[], value: unknown): string | undefined 
   return shown.length > LONGEST_VALUE ? `${shown.slice(0, LONGEST_VALUE)}…` : shown;
 }
 
-/** An object is named only by its keys: a value deep inside it might be a secret. */
+/** Of an object only the keys are shown: a nested value might be a secret. */
 function safeJson(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   return Array.isArray(value) ? `an array of ${value.length}` : `{ ${Object.keys(value).join(', ')} }`;
@@ -129,29 +129,29 @@ function knownKeys(schema: z.ZodType, path: readonly string[], options: unknown)
     if (key === undefined) return Object.keys(object.shape);
     const isIndex = object !== at && /^\d+$/.test(key);
     at = isIndex ? at : (object.shape as Record<string, unknown>)[key];
-    while (isIndex && (at instanceof z.ZodOptional || at instanceof z.ZodUnion)) at = listIn(at);
+    while (isIndex && (at instanceof z.ZodOptional || at instanceof z.ZodUnion)) at = arrayIn(at);
     if (isIndex && at instanceof z.ZodArray) at = at.element;
     value = (value as Record<string, unknown> | undefined)?.[key];
   }
   return [];
 }
 
-function listIn(schema: z.ZodOptional | z.ZodUnion): unknown {
+function arrayIn(schema: z.ZodOptional | z.ZodUnion): unknown {
   if (schema instanceof z.ZodOptional) return schema.unwrap();
   return schema.options.find((option) => option instanceof z.ZodArray);
 }
 
-/** The object that a schema is of, behind `optional`, in a list, or among several shapes. */
+/** The object schema behind `optional`, in an array, or among the options of a union. */
 function objectIn(schema: unknown, key: string | undefined, value: unknown): z.ZodObject | undefined {
   if (schema instanceof z.ZodObject) return schema;
   if (schema instanceof z.ZodOptional) return objectIn(schema.unwrap(), key, value);
   if (schema instanceof z.ZodArray) return objectIn(schema.element, key, value);
   if (!(schema instanceof z.ZodUnion)) return undefined;
   const objects = schema.options.flatMap((option) => objectIn(option, key, value) ?? []);
-  // Of shapes that are told apart by their type, the one that is meant.
+  // In a discriminated union, the option whose type the value has.
   const { type } = (value ?? {}) as { type?: unknown };
-  const isMeant = ({ shape }: z.ZodObject): boolean =>
+  const matchesType = ({ shape }: z.ZodObject): boolean =>
     shape.type instanceof z.ZodType && shape.type.safeParse(type).success;
   const hasKey = ({ shape }: z.ZodObject): boolean => key === undefined || key in shape || /^\d+$/.test(key);
-  return objects.find(isMeant) ?? objects.find(hasKey);
+  return objects.find(matchesType) ?? objects.find(hasKey);
 }

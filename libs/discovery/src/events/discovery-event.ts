@@ -1,115 +1,115 @@
-interface OfRegistration {
+interface RegistrationScope {
   /** Instance id. */
   readonly id: string;
   readonly service: string;
 }
 
-interface OfList {
+interface ListScope {
   readonly service: string;
   /** Which list of the service, where there are several: its datacenter, its registry, its filter. */
   readonly list: string;
 }
 
-interface OfTarget {
+interface TargetScope {
   readonly service: string;
   /** Instance id. */
   readonly id: string;
   readonly address: string;
 }
 
-/** What happens to this app and to what it sees; told apart by `type`. Durations are milliseconds. */
+/** What happens to this app's registration and to the services it calls; discriminated by `type`. */
 export type DiscoveryEvent =
-  /** The registry has us for the first time since the app started, or since `register()`. */
-  | ({ readonly type: 'registration.registered' } & OfRegistration)
-  /** The registry does not have us, or has something else under our id; it is being repaired. */
-  | ({ readonly type: 'registration.lost'; readonly reason: string } & OfRegistration)
-  /** It is repaired. */
+  /** Registered for the first time since the app started, or since `register()`. */
+  | ({ readonly type: 'registration.registered' } & RegistrationScope)
+  /** The registry lost the registration, or holds something else under its id; it is being repaired. */
+  | ({ readonly type: 'registration.lost'; readonly reason: string } & RegistrationScope)
+  /** The registration is repaired, `afterMs` after its loss was seen. */
   | ({
       readonly type: 'registration.restored';
       readonly reason: string;
-      readonly after: number;
-    } & OfRegistration)
-  /** Somebody undoes our registration again and again; it is repaired less often from now on. */
+      readonly afterMs: number;
+    } & RegistrationScope)
+  /** Another writer keeps undoing the registration; it is repaired less often from now on. */
   | ({
       readonly type: 'registration.contested';
       readonly reason: string;
       readonly repairs: number;
-    } & OfRegistration)
-  /** Another instance that answers owns our id, or a check of ours: we do not register. */
-  | ({ readonly type: 'registration.conflict'; readonly reason: string } & OfRegistration)
-  | ({ readonly type: 'registration.deregistered' } & OfRegistration)
-  /** The app's event loop stood still for so long; its heartbeat told the registry. */
-  | ({ readonly type: 'heartbeat.stalled'; readonly lag: number } & OfRegistration)
-  /** Beats of a TTL check do not arrive, though the registration is there. */
-  | ({ readonly type: 'heartbeat.failed'; readonly reason: string } & OfRegistration)
-  | ({ readonly type: 'heartbeat.recovered' } & OfRegistration)
-  /** Requests to the registry fail, for our registration's part. */
+    } & RegistrationScope)
+  /** Another live instance owns the id, or the id of a check: this app is not registered. */
+  | ({ readonly type: 'registration.conflict'; readonly reason: string } & RegistrationScope)
+  | ({ readonly type: 'registration.deregistered' } & RegistrationScope)
+  /** The app's event loop was blocked for `lagMs`; its heartbeat told the registry. */
+  | ({ readonly type: 'heartbeat.stalled'; readonly lagMs: number } & RegistrationScope)
+  /** Heartbeats of a TTL check do not arrive, though the registration is there. */
+  | ({ readonly type: 'heartbeat.failed'; readonly reason: string } & RegistrationScope)
+  | ({ readonly type: 'heartbeat.recovered' } & RegistrationScope)
+  /** Requests to the registry fail, as far as the registration is concerned. */
   | { readonly type: 'registry.unreachable'; readonly reason: string }
-  | { readonly type: 'registry.reachable'; readonly after: number }
+  | { readonly type: 'registry.reachable'; readonly afterMs: number }
   | ({
       readonly type: 'instance.added' | 'instance.removed';
       readonly id: string;
       readonly address: string;
-    } & OfList)
+    } & ListScope)
   | ({
       readonly type: 'instance.status';
       readonly id: string;
       readonly from: string;
       readonly to: string;
-    } & OfList)
-  /** No instance is left that may be used; the first one that may be used again. */
-  | ({ readonly type: 'service.unavailable' } & OfList)
-  | ({ readonly type: 'service.available'; readonly instances: number } & OfList)
-  /** An answer leaves out so many that it may be wrong: those instances stay in use while it is looked into. */
-  | ({ readonly type: 'list.suspect'; readonly missing: readonly string[]; readonly reason: string } & OfList)
-  /** They are gone indeed. */
+    } & ListScope)
+  /** No usable instance is left; and the first one is usable again. */
+  | ({ readonly type: 'service.unavailable' } & ListScope)
+  | ({ readonly type: 'service.available'; readonly instances: number } & ListScope)
+  /** An update removes so many instances that it may be wrong: they stay in use until it is confirmed or rejected. */
+  | ({ readonly type: 'list.suspect'; readonly missing: readonly string[]; readonly reason: string } & ListScope)
+  /** The suspicious update was right: these instances are removed. */
   | ({
-      readonly type: 'list.believed';
-      readonly dropped: readonly string[];
+      readonly type: 'list.confirmed';
+      readonly removed: readonly string[];
       readonly reason: string;
-      readonly after: number;
-    } & OfList)
-  /** The registry lists them again: the answer was wrong. */
+      readonly afterMs: number;
+    } & ListScope)
+  /** The suspicious update was wrong: the registry lists these instances again. */
   | ({
-      readonly type: 'list.dismissed';
+      readonly type: 'list.rejected';
       readonly returned: readonly string[];
       readonly reason: string;
-      readonly after: number;
-    } & OfList)
-  /** The list cannot be brought up to date; the last one stays in use. And it is current again. */
-  | ({ readonly type: 'list.stale'; readonly reason: string } & OfList)
-  | ({ readonly type: 'list.current'; readonly after: number } & OfList)
-  /** While the registry is away: what this app itself saw of an instance. */
+      readonly afterMs: number;
+    } & ListScope)
+  /** The list cannot be updated, and the last known one stays in use; and it is up to date again. */
+  | ({ readonly type: 'list.stale'; readonly reason: string } & ListScope)
+  | ({ readonly type: 'list.recovered'; readonly afterMs: number } & ListScope)
+  /** The result of probing an instance while the registry is unreachable. */
   | ({
-      readonly type: 'instance.avoided' | 'instance.answers';
+      readonly type: 'instance.unreachable' | 'instance.reachable';
       readonly id: string;
       readonly reason: string;
-    } & OfList)
-  /** Calls to it fail: it gets none for so many milliseconds. */
-  | ({ readonly type: 'instance.ejected'; readonly reason: string; readonly for: number } & OfTarget)
-  | ({ readonly type: 'instance.returned'; readonly reason: string; readonly after: number } & OfTarget)
-  /** The registry lists it, and nothing is there: a dead host, or a registration that nobody took away. */
-  | ({ readonly type: 'instance.ghost'; readonly reason: string } & OfTarget)
-  /** So few instances are usable that the ejected ones are called as well; and enough again. */
+    } & ListScope)
+  /** Outlier detection: calls to the instance fail, and it gets none for `durationMs`. */
+  | ({ readonly type: 'instance.ejected'; readonly reason: string; readonly durationMs: number } & TargetScope)
+  | ({ readonly type: 'instance.unejected'; readonly reason: string; readonly afterMs: number } & TargetScope)
+  /** The registry lists the instance, but it refuses connections: a dead host, or a registration that was never removed. */
+  | ({ readonly type: 'instance.ghost'; readonly reason: string } & TargetScope)
+  /** Panic threshold: so few instances are available that ejected ones are used too; and enough are available again. */
   | {
-      readonly type: 'service.panic' | 'service.calm';
+      readonly type: 'service.panic' | 'service.panicEnded';
       readonly service: string;
       readonly available: number;
       readonly instances: number;
     }
-  /** A strategy of the user's own threw, and somebody was picked without it; told once for each service. */
+  /** A custom strategy threw, and an instance was picked without it; emitted once for each service. */
   | {
       readonly type: 'strategy.failed';
       readonly service: string;
       readonly strategy: string;
       readonly reason: string;
     }
-  /** Calls are refused without an attempt, since most of them failed of late; and made again. */
+  /** The circuit breaker refuses calls for `durationMs`, since most recent ones failed; and it is closed again. */
   | {
       readonly type: 'circuit.opened';
       readonly service: string;
       readonly reason: string;
-      readonly for: number;
+      readonly durationMs: number;
     }
   | { readonly type: 'circuit.closed'; readonly service: string }
   /** Calls go to another datacenter, or to another registry; and back. */
@@ -120,8 +120,8 @@ export type DiscoveryEvent =
       readonly to: string;
       readonly reason: string;
     }
-  /** A list was taken from disk, or a file was found that cannot be used. */
-  | ({ readonly type: 'snapshot.restored'; readonly instances: number; readonly age: number } & OfList)
+  /** A list was loaded from disk, `ageMs` after it was last confirmed; or a file could not be used. */
+  | ({ readonly type: 'snapshot.restored'; readonly instances: number; readonly ageMs: number } & ListScope)
   | { readonly type: 'snapshot.failed'; readonly file: string; readonly reason: string };
 
 export type DiscoveryEventType = DiscoveryEvent['type'];

@@ -1,15 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
-import { reasonOf } from '../errors/error-message.js';
+import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvent } from './discovery-event.js';
 import { IsolatedObservable } from './isolated-observable.js';
 
-/** An event, and when it was: milliseconds since 1970. */
-export type TimedDiscoveryEvent = DiscoveryEvent & { readonly at: number };
+/** An event, and when it happened: milliseconds since 1970. */
+export type TimedDiscoveryEvent = DiscoveryEvent & { readonly timestamp: number };
 
 /**
- * What happens to this app's registration and to the services it looks for, as it happens. Nothing is kept: who
- * subscribes later has missed it. A subscriber that throws is logged, and harms nobody.
+ * What happens to this app's registration and to the services it calls, as it happens. Events are not buffered: a late
+ * subscriber has missed them. A subscriber that throws is logged, and does not affect the others.
  *
  * @example
  * ```ts
@@ -24,15 +24,15 @@ export class DiscoveryEvents {
   readonly #events = new Subject<TimedDiscoveryEvent>();
 
   readonly events$: Observable<TimedDiscoveryEvent> = new IsolatedObservable(this.#events, (error) =>
-    this.#logger.error(`a subscriber of events$ threw: ${reasonOf(error)}`),
+    this.#logger.error(`a subscriber of events$ threw: ${errorMessage(error)}`),
   );
 
   /** For the module's own parts. */
   emit(event: DiscoveryEvent): void {
-    this.#events.next({ ...event, at: Date.now() });
+    this.#events.next({ ...event, timestamp: Date.now() });
   }
 
-  /** No more events: the app is closed. */
+  /** Completes `events$`: the app is closed. */
   close(): void {
     this.#events.complete();
   }

@@ -1,66 +1,80 @@
 import type { LoggerService } from '@nestjs/common';
 import type { DiscoveryEvent } from './discovery-event.js';
 
-/** A line of the log for what an operator has to know of without subscribing to anything. */
-export function tellOperator(event: DiscoveryEvent, logger: LoggerService): void {
+/** Logs the events that an operator should see without subscribing to anything. */
+export function logEvent(event: DiscoveryEvent, logger: LoggerService): void {
   switch (event.type) {
     case 'list.suspect':
       logger.warn(
-        `"${event.service}": ${event.reason}; not believed yet, these stay in use: ${event.missing.join(', ')}`,
+        `"${event.service}": suspicious update, keeping last known instances: ${event.missing.join(', ')} (${event.reason})`,
       );
       break;
-    case 'list.believed':
+    case 'list.confirmed':
       logger.warn(
-        `"${event.service}": gone indeed after ${event.after} ms, ${event.reason}: ${event.dropped.join(', ')}`,
+        `"${event.service}": removed ${count(event.removed)} after ${event.afterMs} ms (${event.reason}): ${event.removed.join(', ')}`,
       );
       break;
-    case 'list.dismissed':
-      logger.log(`"${event.service}": there after all, ${event.reason}: ${event.returned.join(', ')}`);
+    case 'list.rejected':
+      logger.log(
+        `"${event.service}": registry lists ${count(event.returned)} again: ${event.returned.join(', ')} (${event.reason})`,
+      );
       break;
     case 'service.failover':
-      logger.warn(`"${event.service}": calls go to ${event.to} instead of ${event.from}: ${event.reason}`);
+      logger.warn(
+        `"${event.service}": failing over from ${event.from} to ${event.to}: ${event.reason}`,
+      );
       break;
     case 'service.unavailable':
       logger.warn(`"${event.service}": no usable instance is left`);
       break;
     case 'service.available':
-      logger.log(`"${event.service}": usable instances again: ${event.instances}`);
+      logger.log(`"${event.service}": ${event.instances} usable instances again`);
       break;
     case 'instance.ejected':
       logger.warn(
-        `"${event.service}": ${event.id} at ${event.address} gets no calls for ${Math.round(event.for / 1000)} s: ${event.reason}`,
+        `"${event.service}": ${event.id} at ${event.address} ejected for ${Math.round(event.durationMs / 1000)} s: ${event.reason}`,
       );
       break;
-    case 'instance.returned':
-      logger.log(`"${event.service}": ${event.id} at ${event.address} gets calls again: ${event.reason}`);
+    case 'instance.unejected':
+      logger.log(`"${event.service}": ${event.id} at ${event.address} unejected: ${event.reason}`);
       break;
     case 'instance.ghost':
-      logger.warn(`"${event.service}": ${event.id} at ${event.address} is a ghost: ${event.reason}`);
+      logger.warn(
+        `"${event.service}": ${event.id} at ${event.address} is registered but refuses connections: ${event.reason}`,
+      );
       break;
     case 'service.panic':
       logger.warn(
-        `"${event.service}": only ${event.available} of ${event.instances} instances are left, so that the ejected ones are called as well`,
+        `"${event.service}": panic mode: ${event.available} of ${event.instances} instances available, ejected instances are used too`,
       );
       break;
-    case 'service.calm':
-      logger.log(`"${event.service}": ${event.available} of ${event.instances} instances are usable again`);
+    case 'service.panicEnded':
+      logger.log(
+        `"${event.service}": panic mode ended: ${event.available} of ${event.instances} instances available`,
+      );
       break;
     case 'strategy.failed':
-      logger.error(`"${event.service}": the strategy ${event.strategy} threw: ${event.reason}`);
+      logger.error(
+        `"${event.service}": strategy ${event.strategy} threw, picking without it: ${event.reason}`,
+      );
       break;
     case 'circuit.opened':
       logger.warn(
-        `"${event.service}": calls are refused for ${Math.round(event.for / 1000)} s: ${event.reason}`,
+        `"${event.service}": circuit open for ${Math.round(event.durationMs / 1000)} s: ${event.reason}`,
       );
       break;
     case 'circuit.closed':
-      logger.log(`"${event.service}": calls are made again`);
+      logger.log(`"${event.service}": circuit closed`);
       break;
     case 'snapshot.restored':
       logger.warn(
-        `"${event.service}": ${event.instances} instances as they were ${Math.round(event.age / 1000)} s ago, since the registry does not answer`,
+        `"${event.service}": registry unreachable, using ${event.instances} instances from ${Math.round(event.ageMs / 1000)} s ago`,
       );
       break;
     default:
   }
+}
+
+function count(instances: readonly string[]): string {
+  return instances.length === 1 ? '1 instance' : `${instances.length} instances`;
 }

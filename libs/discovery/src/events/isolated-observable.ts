@@ -4,8 +4,9 @@ type OnThrown = (error: unknown) => void;
 type Sink<T> = Partial<Observer<T>> | ((value: T) => void);
 
 /**
- * An observable whose subscribers cannot hurt anybody: one that throws is told of, and goes on being called. RxJS itself
- * throws such an error again from a timer, which ends the process. What is derived with `pipe` is isolated too.
+ * An observable that isolates its subscribers: an error that one throws is reported, and it is called again with the next
+ * value. RxJS itself rethrows such an error from a timer, which ends the process. Observables derived with `pipe` are
+ * isolated too.
  */
 export class IsolatedObservable<T> extends Observable<T> {
   readonly #onThrown: OnThrown;
@@ -28,7 +29,7 @@ export class IsolatedObservable<T> extends Observable<T> {
     error?: ((error: unknown) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    // RxJS's own links of a chain hand errors on; only what the user gave is at its end.
+    // RxJS's own operators pass errors on; only the user's sink at the end of the chain is isolated.
     if (sink instanceof Subscriber) return super.subscribe(sink);
     const own: Partial<Observer<T>> =
       typeof sink === 'function' ? { next: sink } : { ...(sink && boundTo(sink)) };
@@ -45,7 +46,7 @@ export class IsolatedObservable<T> extends Observable<T> {
     return (...args) => {
       try {
         const returned = call(...args);
-        // An async subscriber: its rejection would end the process as surely.
+        // An unhandled rejection of an async subscriber would end the process, too.
         if (returned instanceof Promise) returned.catch(this.#onThrown);
       } catch (thrown) {
         this.#onThrown(thrown);
@@ -54,7 +55,7 @@ export class IsolatedObservable<T> extends Observable<T> {
   }
 }
 
-/** An observer may be an object with methods of a class. */
+/** Calls the observer's methods on the observer itself: it may be an instance of a class. */
 function boundTo<T>(sink: Partial<Observer<T>>): Partial<Observer<T>> {
   return {
     ...(sink.next ? { next: (value: T) => sink.next?.(value) } : {}),

@@ -1,24 +1,24 @@
 import { SetMetadata } from '@nestjs/common';
-import { DURATION_CURE, parseDuration, type Duration } from '../configuration/duration.js';
-import { configInvalid, type OptionMistake } from '../configuration/validate-options.js';
+import { DURATION_HINT, parseDuration, type Duration } from '../configuration/duration.js';
+import { invalidConfigError, type OptionIssue } from '../configuration/validate-options.js';
 
 export const HEALTH_CONTRIBUTOR = 'rookery:health-contributor';
 
 /**
- * `liveness`: restart me when this fails. `readiness`: send me no traffic while this fails. Any other name is a group of
- * your own, answered at `<health path>/<name>` and counted nowhere else.
+ * `liveness`: the app has to be restarted when it fails. `readiness`: the app takes no traffic while it fails. Any other name
+ * is a custom group with an endpoint at `<health path>/<name>`, which counts nowhere else.
  */
 export type HealthGroup = 'liveness' | 'readiness' | (string & {});
 
 export interface HealthContributorOptions {
   /** Default: `['readiness']`. */
   groups?: readonly HealthGroup[];
-  /** How long it may take. Default: `health.timeout`, 4 s. */
+  /** The limit of this contributor. Default: `health.timeout`, 4 s. */
   timeout?: Duration;
 }
 
 const GROUP = /^[a-z][a-z0-9-]*$/;
-/** Their paths, and what is likely to be meant for them: a group of its own would count nowhere. */
+/** Names that are likely meant to be `liveness` or `readiness`: as custom groups they would count nowhere. */
 const LOOKS_KNOWN = /^(live|read)/;
 const KNOWN: ReadonlySet<string> = new Set(['liveness', 'readiness']);
 
@@ -36,18 +36,18 @@ const KNOWN: ReadonlySet<string> = new Set(['liveness', 'readiness']);
  */
 export function HealthContributor(options: HealthContributorOptions = {}): MethodDecorator {
   const groups = options.groups ?? ['readiness'];
-  const mistakes: OptionMistake[] = groups
+  const issues: OptionIssue[] = groups
     .filter((group) => !KNOWN.has(group) && (LOOKS_KNOWN.test(group) || !GROUP.test(group)))
     .map((group) => ({
       field: 'groups',
       value: JSON.stringify(group),
-      cure:
-        "must be 'liveness' or 'readiness', or a name of your own in small letters, digits and dashes " +
+      hint:
+        "must be 'liveness' or 'readiness', or a custom name of lower-case letters, digits and dashes " +
         "that does not begin with 'live' or 'read'",
     }));
-  if (groups.length === 0) mistakes.push({ field: 'groups', cure: 'must have at least one group' });
+  if (groups.length === 0) issues.push({ field: 'groups', hint: 'must have at least one group' });
   if (options.timeout !== undefined && !parseDuration(options.timeout))
-    mistakes.push({ field: 'timeout', value: JSON.stringify(options.timeout), cure: DURATION_CURE });
-  if (mistakes.length > 0) throw configInvalid('@HealthContributor', mistakes);
+    issues.push({ field: 'timeout', value: JSON.stringify(options.timeout), hint: DURATION_HINT });
+  if (issues.length > 0) throw invalidConfigError('@HealthContributor', issues);
   return SetMetadata(HEALTH_CONTRIBUTOR, { groups, timeout: options.timeout });
 }

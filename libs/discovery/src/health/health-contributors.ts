@@ -9,10 +9,10 @@ import {
 } from './health-contributor.decorator.js';
 
 export interface Contributor {
-  /** `Class.method`, to name it when it has no result of its own. */
+  /** `Class.method`, the key of its result when it fails. */
   readonly name: string;
   readonly groups: readonly HealthGroup[];
-  /** In milliseconds; undefined: as long as any. */
+  /** In milliseconds; undefined: the default. */
   readonly timeout: number | undefined;
   run(): HealthIndicatorResult | PromiseLike<HealthIndicatorResult>;
 }
@@ -30,21 +30,21 @@ export class HealthContributors {
     private readonly reflector: Reflector,
   ) {}
 
-  /** Those of one group; undefined: those of liveness and readiness together. */
+  /** The contributors of one group; undefined: those of liveness and readiness together. */
   of(group: HealthGroup | undefined): readonly Contributor[] {
     this.#found ??= [...this.#scan(), ...this.#added];
     const wanted: readonly HealthGroup[] = group ? [group] : ['liveness', 'readiness'];
     return this.#found.filter(({ groups }) => groups.some((each) => wanted.includes(each)));
   }
 
-  /** Names of the groups of the app's own. */
+  /** The names of the custom groups. */
   customGroups(): readonly string[] {
     this.of(undefined);
     const all = (this.#found ?? []).flatMap(({ groups }) => groups);
     return [...new Set(all)].filter((group) => group !== 'liveness' && group !== 'readiness');
   }
 
-  /** One that is no method of a provider. */
+  /** Adds a contributor that is not a method of a provider. */
   add(contributor: Contributor): void {
     this.#added.push(contributor);
     this.#found = undefined;
@@ -58,7 +58,7 @@ export class HealthContributors {
       const prototype = Object.getPrototypeOf(instance) as Record<string, unknown> | null;
       if (!prototype) return [];
       if (!wrapper.isDependencyTreeStatic()) {
-        this.#refuse(prototype);
+        this.#warnRequestScoped(prototype);
         return [];
       }
       return this.methods.getAllMethodNames(prototype).flatMap((method) => {
@@ -68,14 +68,14 @@ export class HealthContributors {
     });
   }
 
-  /** A provider of a request does not exist when the registry asks. */
-  #refuse(prototype: Record<string, unknown>): void {
+  /** A request-scoped provider does not exist when the registry runs its check. */
+  #warnRequestScoped(prototype: Record<string, unknown>): void {
     for (const method of this.methods.getAllMethodNames(prototype)) {
       const run = prototype[method];
       if (typeof run !== 'function' || !this.reflector.get(HEALTH_CONTRIBUTOR, run)) continue;
       const name = `${prototype.constructor.name}.${method}`;
       this.#logger.warn(
-        `${name} takes no part in health: its provider is request-scoped. Move it to a singleton`,
+        `${name} does not contribute to health: its provider is request-scoped. Move it to a singleton`,
       );
     }
   }

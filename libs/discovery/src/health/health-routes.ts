@@ -1,36 +1,35 @@
 import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { HealthCheckResult } from '@nestjs/terminus';
-import { reasonOf } from '../errors/error-message.js';
+import { errorMessage } from '../errors/error-message.js';
+import { isExposedTo, type Exposure } from './exposure.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import type { HealthService } from './health.service.js';
 
 const CONSUL_AGENT = 'Consul Health Check';
 
-/** Who is told more than the status: which indicators there are, and what is wrong with them. */
-export type HealthDetails = 'nobody' | 'loopback' | 'everyone';
-
 export interface HealthRoutes {
   readonly path: string;
-  readonly details: HealthDetails;
-  /** Groups of the app's own, each at its path. */
+  /** Who receives the details: the indicators and their messages. Others receive the status only. */
+  readonly exposure: Exposure;
+  /** Custom groups, each at a path of its own. */
   readonly groups: readonly string[];
 }
 
-/** As much of a request as both adapters have: Express gives Node's own, Fastify wraps it. */
+/** The common part of both adapters' requests: Express passes Node's own, Fastify wraps it. */
 interface AdapterRequest extends Pick<IncomingMessage, 'headers' | 'socket'> {
   readonly raw?: IncomingMessage;
 }
 
 /**
- * Mounts `<path>`, `<path>/live`, `<path>/ready`, and a path for each group of the app's own.
+ * Mounts `<path>`, `<path>/live`, `<path>/ready`, and a path for each custom group.
  *
- * They stand on the HTTP adapter, not in a controller: a global prefix, guard, interceptor or version of the app must
+ * They are mounted on the HTTP adapter, not in a controller: a global prefix, guard, interceptor or version of the app must
  * not hide them from the registry's check.
  */
 export function mountHealthRoutes(
   adapter: AbstractHttpAdapter,
-  { path, details, groups }: HealthRoutes,
+  { path, exposure, groups }: HealthRoutes,
   health: HealthService,
 ): void {
   const mount = (at: string, group?: HealthGroup): void => {
@@ -42,13 +41,13 @@ export function mountHealthRoutes(
       health
         .check(group)
         .then((result) => {
-          const body = mayKnow(details, request.raw ?? request) ? result : { status: result.status };
-          // Whatever the adapter would make of what JSON cannot carry, all are told the same.
+          const body = isExposedTo(exposure, request.raw ?? request) ? result : { status: result.status };
+          // Fails for what JSON cannot represent, before the adapter does: every caller gets the same error.
           JSON.stringify(result);
           reply(body, httpStatus(result, request.headers['user-agent']));
         })
-        // A result that JSON cannot carry, say: the registry is to hear of it, and the process to live.
-        .catch((error: unknown) => reply({ status: 'error', message: reasonOf(error) }, 503));
+        // The registry has to see the failure, and the process must go on.
+        .catch((error: unknown) => reply({ status: 'error', message: errorMessage(error) }, 503));
     });
   };
   mount(path);
@@ -57,23 +56,9 @@ export function mountHealthRoutes(
   for (const group of groups) mount(`${path}/${group}`, group);
 }
 
-/** Consul reads 429 as *warning*; to everybody else a degraded app is one that answers. */
+/** Consul reads 429 as *warning*; for every other client a degraded app responds with 200. */
 export function httpStatus({ status }: HealthCheckResult, userAgent = ''): number {
   if (status === 'ok') return 200;
   if (status === 'degraded') return userAgent.startsWith(CONSUL_AGENT) ? 429 : 200;
   return 503;
-}
-
-const PROXY_HEADERS = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'forwarded', 'via'] as const;
-
-/** A proxy on this host asks on behalf of others. */
-export function mayKnow(
-  details: HealthDetails,
-  { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
-): boolean {
-  if (details !== 'loopback') return details === 'everyone';
-  const isProxied = PROXY_HEADERS.some((name) => headers[name] !== undefined);
-  const isForThisHost = /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/i.test(headers.host ?? '');
-  const { remoteAddress = '' } = socket;
-  return !isProxied && isForThisHost && /^(127\.|::1$|::ffff:127\.)/.test(remoteAddress);
 }

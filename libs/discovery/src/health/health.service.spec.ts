@@ -40,13 +40,13 @@ describe('HealthService', () => {
 
   it('is down without the app being asked while it leaves, but for liveness', async () => {
     const health = serviceOf({ database: { status: 'up' } });
-    health.refuse('leaving');
+    health.markNotReady('leaving');
     expect(await health.check()).toMatchObject({
       status: 'shutting_down',
       details: { app: { message: 'leaving' } },
     });
     expect(await health.check('liveness')).toMatchObject({ status: 'ok' });
-    health.accept();
+    health.markReady();
     expect(await health.check()).toMatchObject({ status: 'ok' });
   });
 });

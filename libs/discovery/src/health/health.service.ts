@@ -1,35 +1,35 @@
 import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
-import { reasonOf } from '../errors/error-message.js';
-import { bounded } from '../timing/with-timeout.js';
+import { errorMessage } from '../errors/error-message.js';
+import { withTimeout } from '../timing/with-timeout.js';
 import { type Clock } from '../timing/clock.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import { HealthContributors, type Contributor } from './health-contributors.js';
 
 export interface HealthServiceOptions {
   readonly clock: Clock;
-  /** How long a contributor may take that says nothing else, in milliseconds. */
+  /** The default limit of a contributor. */
   readonly timeoutMs: number;
-  /** How long a result is given to others who ask, in milliseconds. */
+  /** How long a result is reused. */
   readonly cacheMs: number;
 }
 
-interface Answered {
-  readonly at: number;
+interface CachedResult {
+  readonly startedAt: number;
   readonly result: Promise<HealthCheckResult>;
   isDone: boolean;
 }
 
 const EVERY_GROUP = '';
 
-/** Runs the app's health contributors through Terminus, once for all who ask at the same time. */
+/** Runs the app's health contributors through Terminus, once for all concurrent requests. */
 @Injectable()
 export class HealthService {
   readonly #terminus: HealthCheckService;
   readonly #contributors: HealthContributors;
   readonly #options: HealthServiceOptions;
-  readonly #answered = new Map<string, Answered>();
-  #refusal: string | undefined;
+  readonly #cache = new Map<string, CachedResult>();
+  #notReadyReason: string | undefined;
 
   constructor(terminus: HealthCheckService, contributors: HealthContributors, options: HealthServiceOptions) {
     this.#terminus = terminus;
@@ -39,29 +39,29 @@ export class HealthService {
 
   /** The result of one group, or of liveness and readiness together; never rejects. */
   async check(group?: HealthGroup): Promise<HealthCheckResult> {
-    if (this.#refusal !== undefined && group !== 'liveness') return refused(this.#refusal);
+    if (this.#notReadyReason !== undefined && group !== 'liveness') return notReady(this.#notReadyReason);
     const key = group ?? EVERY_GROUP;
     const { clock, cacheMs } = this.#options;
-    const last = this.#answered.get(key);
-    if (last && (!last.isDone || clock.now() - last.at < cacheMs)) return last.result;
-    const answered: Answered = { at: clock.now(), result: this.#run(group), isDone: false };
-    this.#answered.set(key, answered);
-    return answered.result.finally(() => (answered.isDone = true));
+    const last = this.#cache.get(key);
+    if (last && (!last.isDone || clock.now() - last.startedAt < cacheMs)) return last.result;
+    const cached: CachedResult = { startedAt: clock.now(), result: this.#run(group), isDone: false };
+    this.#cache.set(key, cached);
+    return cached.result.finally(() => (cached.isDone = true));
   }
 
-  /** From now on the app is not ready, whatever its contributors say, until `accept()`: it leaves. */
-  refuse(reason: string): void {
-    this.#refusal = reason;
+  /** Until `markReady()` the app is not ready, whatever its contributors return. */
+  markNotReady(reason: string): void {
+    this.#notReadyReason = reason;
   }
 
-  accept(): void {
-    this.#refusal = undefined;
+  markReady(): void {
+    this.#notReadyReason = undefined;
   }
 
   async #run(group: HealthGroup | undefined): Promise<HealthCheckResult> {
     const results: HealthIndicatorResult[] = [];
     const indicators = this.#contributors.of(group).map((contributor) => async () => {
-      const result = await this.#ask(contributor);
+      const result = await this.#runContributor(contributor);
       results.push(result);
       return result;
     });
@@ -71,28 +71,28 @@ export class HealthService {
       // Terminus reports a failing check by throwing it.
       if (error instanceof ServiceUnavailableException)
         return withDegraded(error.getResponse() as HealthCheckResult, results);
-      return { status: 'error', details: { health: { status: 'down', message: reasonOf(error) } } };
+      return { status: 'error', details: { health: { status: 'down', message: errorMessage(error) } } };
     }
   }
 
-  /** A contributor that throws or hangs is down by its name, and does not hide the others' results. */
-  async #ask(contributor: Contributor): Promise<HealthIndicatorResult> {
+  /** A contributor that throws or hangs is reported as down under its name, and does not hide the other results. */
+  async #runContributor(contributor: Contributor): Promise<HealthIndicatorResult> {
     const { clock, timeoutMs } = this.#options;
-    const within = contributor.timeout ?? timeoutMs;
-    const tooLate = (): Error => new Error(`no result in ${within} ms`);
+    const limitMs = contributor.timeout ?? timeoutMs;
+    const onTimeout = (): Error => new Error(`no result in ${limitMs} ms`);
     try {
-      const result = await bounded(clock, within, (async () => contributor.run())(), tooLate);
+      const result = await withTimeout(clock, limitMs, (async () => contributor.run())(), onTimeout);
       assertResult(result);
       return result;
     } catch (error) {
-      return { [contributor.name]: { status: 'down', message: reasonOf(error) } };
+      return { [contributor.name]: { status: 'down', message: errorMessage(error) } };
     }
   }
 }
 
 const STATUSES: ReadonlySet<unknown> = new Set(['up', 'degraded', 'down']);
 
-/** Terminus passes over what it does not know: a forgotten `return` would count as health. */
+/** Terminus ignores results that it does not know: a forgotten `return` would count as healthy. */
 function assertResult(result: unknown): asserts result is HealthIndicatorResult {
   const isRecord = typeof result === 'object' && result !== null && !Array.isArray(result);
   const entries = isRecord ? Object.values(result) : [];
@@ -101,16 +101,16 @@ function assertResult(result: unknown): asserts result is HealthIndicatorResult 
   );
   if (entries.length > 0 && known) return;
   throw new Error(
-    'it returned no Terminus result; return indicators.check(name).up(), .degraded() or .down()',
+    'not a Terminus result; return indicators.check(name).up(), .degraded() or .down()',
   );
 }
 
-function refused(reason: string): HealthCheckResult {
+function notReady(reason: string): HealthCheckResult {
   const app = { app: { status: 'down', message: reason } } as const;
   return { status: 'shutting_down', info: {}, error: app, details: app };
 }
 
-/** Terminus 11 knows no `degraded`, and drops what is: an app that is short of something would look well. */
+/** Adds degraded results, which Terminus 11 does not know and drops. */
 function withDegraded(
   result: HealthCheckResult,
   results: readonly HealthIndicatorResult[],

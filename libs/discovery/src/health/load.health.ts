@@ -4,7 +4,7 @@ import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { Contributor } from './health-contributors.js';
 
 export interface LoadLimits {
-  /** Event-loop delay, 99th percentile since the last look, in milliseconds. */
+  /** Event-loop delay, 99th percentile since the last check, in milliseconds. */
   readonly eventLoopLagMs: number | undefined;
   /** Share of the heap limit that is in use, 0 to 1. */
   readonly heapUsed: number | undefined;
@@ -13,7 +13,7 @@ export interface LoadLimits {
 const RESOLUTION_MS = 20;
 const NS_PER_MS = 1e6;
 
-/** *Degraded* while the process is short of time or memory: callers that can go elsewhere do. */
+/** *Degraded* while the process is short of CPU time or memory, so that calls go to other instances. */
 export class LoadHealth implements Contributor {
   readonly name = 'load';
   readonly groups = ['readiness'];
@@ -27,11 +27,11 @@ export class LoadHealth implements Contributor {
   }
 
   run(): HealthIndicatorResult {
-    // The histogram counts the pause between two looks, its own resolution included.
+    // The histogram includes its own resolution.
     const lagMs = Math.max(0, this.#delay.percentile(99) / NS_PER_MS - RESOLUTION_MS);
     this.#delay.reset();
     const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-    return judgeLoad({ lagMs, heapUsed: used / limit }, this.#limits);
+    return toHealthResult({ lagMs, heapUsed: used / limit }, this.#limits);
   }
 
   close(): void {
@@ -39,20 +39,20 @@ export class LoadHealth implements Contributor {
   }
 }
 
-export function judgeLoad(
+export function toHealthResult(
   load: { readonly lagMs: number; readonly heapUsed: number },
   limits: LoadLimits,
 ): HealthIndicatorResult {
-  const eventLoopLag = Math.round(load.lagMs);
+  const eventLoopLagMs = Math.round(load.lagMs);
   const heapUsed = Math.round(load.heapUsed * 1000) / 1000;
-  const wrong: string[] = [];
+  const exceeded: string[] = [];
   if (limits.eventLoopLagMs !== undefined && load.lagMs > limits.eventLoopLagMs)
-    wrong.push(`the event loop lags ${eventLoopLag} ms, more than ${limits.eventLoopLagMs} ms`);
+    exceeded.push(`event loop delay of ${eventLoopLagMs} ms, more than ${limits.eventLoopLagMs} ms`);
   if (limits.heapUsed !== undefined && load.heapUsed > limits.heapUsed)
-    wrong.push(`${Math.round(load.heapUsed * 100)} % of the heap is in use`);
-  const measured = { eventLoopLag, heapUsed };
-  if (wrong.length === 0) return { load: { status: 'up', ...measured } };
+    exceeded.push(`${Math.round(load.heapUsed * 100)} % of the heap in use`);
+  const measured = { eventLoopLagMs, heapUsed };
+  if (exceeded.length === 0) return { load: { status: 'up', ...measured } };
   return {
-    load: { status: 'degraded', message: wrong.join(', '), ...measured },
+    load: { status: 'degraded', message: exceeded.join(', '), ...measured },
   } as unknown as HealthIndicatorResult;
 }

@@ -4,7 +4,7 @@ import { markSent } from '../calling/not-sent.js';
 import { originOf } from '../registry/service-instance.js';
 import type { Transport } from './transport-request.js';
 
-/** Options that only axios's own transport knows; a request that has one of them is carried by it. */
+/** Options that only axios's own transport supports; a request with one of them uses it. */
 const AXIOS_ONLY = [
   'httpAgent',
   'httpsAgent',
@@ -31,7 +31,7 @@ export function needsAxiosTransport(config: InternalAxiosRequestConfig): boolean
     AXIOS_ONLY.some((option) => config[option as keyof InternalAxiosRequestConfig]) ||
     !RESPONSE_TYPES.has(config.responseType) ||
     !isPlainBody(config.data) ||
-    // We ask for no compression; who asks for it gets axios's decoders.
+    // Our transport requests no compression; a request that does needs axios's decoders.
     config.headers.has('accept-encoding')
   );
 }
@@ -59,19 +59,19 @@ export const sendOverAxios: Transport = async ({ config, instance, path, signal,
       url: originOf(instance) + path,
       params: undefined,
       signal,
-      // A proxy of the environment is for the world outside, not for the next instance.
+      // A proxy from the environment is for external hosts, not for instances of a service.
       proxy: config.proxy ?? false,
       validateStatus: null,
       beforeRedirect: (...hop: Parameters<NonNullable<typeof beforeRedirect>>) => {
         redirects++;
-        // For the instance only, wherever it leads to.
+        // Our headers are for the instance only, not for the target of a redirect.
         const [options] = hop;
         const sent = Object.entries(options.headers as Record<string, string>);
         options.headers = Object.fromEntries(sent.filter(([name]) => !(name.toLowerCase() in own)));
         beforeRedirect?.(...hop);
       },
     });
-    // The caller's own request, not the one that was made of it for this instance.
+    // The caller's request config, not the copy for this instance.
     return { ...response, config };
   } catch (error) {
     if (error instanceof AxiosError) error.config = config;

@@ -12,8 +12,8 @@ import { SERVICE_HEADER } from '../calling/call-headers.js';
 import type { FallbackOptions, TransportOptions } from '../calling/options/call-options.js';
 import type { AttemptContext } from '../calling/running-attempt.js';
 import type { ServiceCaller } from '../calling/service-caller.js';
-import type { Answer } from '../calling/attempt-result.js';
-import { given } from '../configuration/omit-undefined.js';
+import type { HttpResponseInfo } from '../calling/response-info.js';
+import { omitUndefined } from '../configuration/omit-undefined.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { isError } from '../errors/error-message.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
@@ -22,7 +22,7 @@ import { sendOverUndici } from './undici-transport.js';
 import { needsAxiosTransport, sendOverAxios } from './axios-transport.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 
-/** The part of axios that carries a request: here to an instance that the caller picks, instead of to a host. */
+/** An axios adapter that sends a request to an instance that the caller picks, instead of to a host. */
 export function createBalancedAdapter(
   service: string,
   defaults: ServiceClientOptions,
@@ -55,23 +55,23 @@ function callOptions(
   defaults: ServiceClientOptions,
   signal: AbortSignal,
 ): TransportOptions<AxiosResponse> & FallbackOptions<AxiosResponse> {
-  const { fallback, ...call } = given(config.call ?? {});
+  const { fallback, ...call } = omitUndefined(config.call ?? {});
   return {
     idempotent: IDEMPOTENT.has((config.method ?? 'get').toUpperCase()),
-    ...given(defaults),
-    // axios's own timeout means the whole request, however many attempts; 0 means that it says nothing.
+    ...omitUndefined(defaults),
+    // In axios, `timeout` limits the whole request, and 0 means none: then the default applies.
     ...(config.timeout ? { timeout: config.timeout, attemptTimeout: config.timeout } : {}),
     ...call,
     signal,
-    repeatable: !isStream(config.data),
-    answer,
-    discard,
+    replayableBody: !isStream(config.data),
+    readResponse,
+    discardResponse,
     ...(fallback
       ? {
           fallback: async (error: Error, last?: AxiosResponse) => {
-            const told = last ? statusError(last) : asAxiosError(error, config);
-            if (error instanceof CallError) told.call = error.call;
-            return instead(await fallback(told), config);
+            const axiosError = last ? statusError(last) : asAxiosError(error, config);
+            if (error instanceof CallError) axiosError.call = error.call;
+            return fallbackResponse(await fallback(axiosError), config);
           },
         }
       : {}),
@@ -81,7 +81,7 @@ function callOptions(
 /** RFC 9110, 9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 
-function answer({ status, headers }: AxiosResponse): Answer {
+function readResponse({ status, headers }: AxiosResponse): HttpResponseInfo {
   const { 'retry-after': retryAfter, [SERVICE_HEADER]: refusedBy } = headers as Record<string, unknown>;
   return {
     status,
@@ -90,12 +90,12 @@ function answer({ status, headers }: AxiosResponse): Answer {
   };
 }
 
-/** A stream that nobody reads would keep its connection. */
-function discard({ data }: AxiosResponse): void {
+/** A stream that is not read would keep its connection. */
+function discardResponse({ data }: AxiosResponse): void {
   if (data instanceof Readable) data.on('error', () => undefined).destroy();
 }
 
-function instead(data: unknown, config: InternalAxiosRequestConfig): AxiosResponse {
+function fallbackResponse(data: unknown, config: InternalAxiosRequestConfig): AxiosResponse {
   return {
     data,
     status: 200,
@@ -106,18 +106,18 @@ function instead(data: unknown, config: InternalAxiosRequestConfig): AxiosRespon
   };
 }
 
-/** Readable streams, and the form-data package's bodies: what is read once is gone. */
+/** Readable streams, and bodies of the form-data package: they can be read only once. */
 function isStream(data: unknown): boolean {
   return typeof (data as { pipe?: unknown } | null | undefined)?.pipe === 'function';
 }
 
-/** Path and query of the request. A host in the URL would go round the balancer, so it is refused. */
+/** Path and query of the request. A URL with a host is rejected, because it would bypass the balancer. */
 function relativePath(service: string, config: InternalAxiosRequestConfig): string {
   const absolute = [config.url, config.baseURL].find((url) => /^([a-z][a-z\d+.-]*:)?\/\//i.test(url ?? ''));
   if (absolute !== undefined) {
     const what = `"${absolute}" is not relative to the service "${service}"`;
     const cause = new DiscoveryError('RK_INVALID_ARGUMENT', what, {
-      hint: 'Give a path such as /books; for other hosts inject HttpService without @ServiceClient',
+      hint: 'Use a path such as /books; for other hosts inject HttpService without @ServiceClient',
     });
     throw AxiosError.from(cause, AxiosError.ERR_INVALID_URL, config);
   }
@@ -165,7 +165,7 @@ function axiosCode(error: Error, config: InternalAxiosRequestConfig): string {
   return error instanceof DiscoveryError ? error.code : AxiosError.ERR_NETWORK;
 }
 
-/** One signal for both ways in which axios is cancelled: `signal`, and the `cancelToken` of HttpService. */
+/** One signal for both ways to cancel an axios request: `signal`, and the `cancelToken` of HttpService. */
 function watchCancellation(config: InternalAxiosRequestConfig): { signal: AbortSignal; release: () => void } {
   const aborting = new AbortController();
   const abort = (): void => aborting.abort();

@@ -2,44 +2,44 @@ import { Agent, Pool, type Dispatcher } from 'undici';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
 
 const CONNECT_TIMEOUT_MS = 1_000;
-const CONNECTIONS_PER_INSTANCE = 64; // more only queue on the peer; undici scans them one by one (performance.md, 1)
+const CONNECTIONS_PER_INSTANCE = 64; // further ones only queue at the peer, and undici searches its connections one by one
 const OPTIONS = { connections: CONNECTIONS_PER_INSTANCE, connect: { timeout: CONNECT_TIMEOUT_MS } };
 
-/** The pooled connections of all service clients of an app. */
+/** The connection pools of all service clients of an app. */
 export class HttpConnections {
   readonly #pools = new Map<string, Pool>();
-  readonly #leaving = new Set<Pool>();
-  readonly #others = new Agent(OPTIONS);
+  readonly #closing = new Set<Pool>();
+  readonly #external = new Agent(OPTIONS);
 
-  /** To an instance, at its origin. */
+  /** The pool for the origin of an instance. */
   to(origin: string): Dispatcher {
     let pool = this.#pools.get(origin);
     if (!pool) this.#pools.set(origin, (pool = new Pool(origin, OPTIONS)));
     return pool;
   }
 
-  /** To wherever a redirect leads. */
-  get toOthers(): Dispatcher {
-    return this.#others;
+  /** For the targets of redirects. */
+  get toExternal(): Dispatcher {
+    return this.#external;
   }
 
-  /** Nobody calls it for a while: what is under way is answered, then its connections are closed. */
+  /** The instance takes no calls for a while: its connections are closed when their requests are answered. */
   release(instance: ServiceInstance): void {
     const origin = originOf(instance);
     const pool = this.#pools.get(origin);
     if (!pool) return;
     this.#pools.delete(origin);
-    this.#leaving.add(pool);
-    // One that was destroyed in the meantime is as closed as it can be.
+    this.#closing.add(pool);
+    // It rejects when the pool was destroyed in the meantime.
     pool
       .close()
       .catch(() => undefined)
-      .finally(() => this.#leaving.delete(pool));
+      .finally(() => this.#closing.delete(pool));
   }
 
   async close(): Promise<void> {
-    const pools = [...this.#pools.values(), ...this.#leaving];
+    const pools = [...this.#pools.values(), ...this.#closing];
     this.#pools.clear();
-    await Promise.all([this.#others.destroy(), ...pools.map((pool) => pool.destroy())]);
+    await Promise.all([this.#external.destroy(), ...pools.map((pool) => pool.destroy())]);
   }
 }

@@ -1,17 +1,17 @@
-/** What is sent next after a redirect. */
+/** The request that follows a redirect. */
 export interface Redirected {
   readonly url: string;
   readonly method: string;
   readonly keepsBody: boolean;
-  /** Credentials are for the host that they were given for. */
+  /** Credentials are sent to the host that they were set for only. */
   readonly keepsCredentials: boolean;
 }
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Where a response sends us, or undefined. As browsers do, and RFC 9110 section 15.4 allows: 303 becomes a GET, and so
- * does a POST that is moved by 301 or 302; 307 and 308 keep method and body.
+ * The request that a response redirects to, or undefined. As in browsers, and allowed by RFC 9110 section 15.4: 303 becomes
+ * a GET, and so does a POST that is moved by 301 or 302; 307 and 308 keep method and body.
  */
 export function redirected(
   status: number,

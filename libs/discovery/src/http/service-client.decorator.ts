@@ -1,11 +1,11 @@
 import { Inject } from '@nestjs/common';
-import { configInvalid, findMistakes } from '../configuration/validate-options.js';
+import { invalidConfigError, validateOptions } from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { serviceClientOptionsSchema, type ServiceClientOptions } from './service-client.options.js';
 import { getServiceClientToken } from './service-client.token.js';
 import { declareServiceClient } from './service-clients.module.js';
 
-/** Marks a constructor parameter or a property; the last two arguments tell which. */
+/** Decorates a constructor parameter or a property. */
 export type ServiceClientDecorator = (
   target: object,
   propertyKey?: string | symbol,
@@ -27,32 +27,32 @@ export type ServiceClientDecorator = (
  *   }
  * }
  * ```
- * @throws DiscoveryError `RK_CONFIG_INVALID` when it stands anywhere else, the name is empty, or an option is wrong
+ * @throws DiscoveryError `RK_CONFIG_INVALID` on any other target, for an empty name, or for a wrong option
  */
 export function ServiceClient(service: string, options: ServiceClientOptions = {}): ServiceClientDecorator {
   if (typeof service !== 'string' || service.trim() === '') {
     throw new DiscoveryError(
       'RK_CONFIG_INVALID',
-      `@ServiceClient: ${JSON.stringify(service)} is no service name`,
+      `@ServiceClient: ${JSON.stringify(service)} is not a service name`,
       {
         hint: "Name the service as it is registered, such as @ServiceClient('inventory')",
       },
     );
   }
-  const mistakes = findMistakes(serviceClientOptionsSchema, options);
-  if (mistakes.length > 0) throw configInvalid(`@ServiceClient('${service}')`, mistakes);
+  const issues = validateOptions(serviceClientOptionsSchema, options);
+  if (issues.length > 0) throw invalidConfigError(`@ServiceClient('${service}')`, issues);
   const token = getServiceClientToken(service, options);
   return (target, propertyKey, parameterIndex) => {
     const isMethodParameter = propertyKey !== undefined && parameterIndex !== undefined;
     const isClass = propertyKey === undefined && parameterIndex === undefined;
     if (isMethodParameter || isClass) {
       const where = isClass ? 'a class' : `a parameter of the method ${String(propertyKey)}`;
-      throw new DiscoveryError('RK_CONFIG_INVALID', `@ServiceClient('${service}') stands on ${where}`, {
-        hint: 'Put it on a constructor parameter or on a property',
+      throw new DiscoveryError('RK_CONFIG_INVALID', `@ServiceClient('${service}') decorates ${where}`, {
+        hint: 'Use it on a constructor parameter or on a property',
       });
     }
     declareServiceClient(token, service, options);
-    // Nest types Inject for one position at a time; it handles both.
+    // Nest's Inject handles both targets, but its type allows one at a time.
     (Inject(token) as ServiceClientDecorator)(target, propertyKey, parameterIndex);
   };
 }

@@ -6,7 +6,7 @@ import { createBalancedAdapter } from './balanced.adapter.js';
 import { HttpConnections } from './http-connections.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 
-/** Makes `HttpService`s whose relative URLs go to the instances of one service. */
+/** Creates an `HttpService` whose relative URLs go to the instances of one service. */
 @Injectable()
 export class ServiceClientFactory {
   readonly #caller: ServiceCaller;

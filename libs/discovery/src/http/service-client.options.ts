@@ -4,13 +4,13 @@ import type { CallDefaults, CallOptions, CallReport } from '../calling/options/c
 import { callDefaultsShape } from '../calling/options/client-options.js';
 import { serviceQuerySchema } from '../registry/service-query.js';
 
-/** Defaults of one client; each may be overridden per call under `call` in the request's config. */
+/** The defaults of one client; each can be overridden per call, under `call` in the request's config. */
 export type ServiceClientOptions = CallDefaults & Pick<CallOptions, 'query' | 'idempotent'>;
 
-/** How one request is made: what stands here goes before the client's defaults. */
+/** The options of one request; they override the client's defaults. */
 export type ServiceRequestOptions = ServiceClientOptions &
   Pick<CallOptions, 'hashKey'> & {
-    /** The data to answer with when the call failed for good, was refused, or could not be made. */
+    /** The data to respond with when the call failed, was rejected, or could not be made. */
     fallback?: (error: AxiosError) => unknown;
   };
 
@@ -21,17 +21,17 @@ export const serviceClientOptionsSchema = z.strictObject({
 });
 
 declare module 'axios' {
-  // The names and the type parameters must be those of axios's own declarations to merge with them.
+  // The names and type parameters have to be those of axios's own declarations, to merge with them.
   export interface AxiosRequestConfig {
     /** How Rookery makes this call. */
     call?: ServiceRequestOptions;
   }
   export interface AxiosResponse {
-    /** What this call did: each attempt, the last one answered. Set by Rookery's service clients. */
+    /** Each attempt of this call; the last one succeeded. Set by Rookery's service clients. */
     call?: CallReport;
   }
   export interface AxiosError {
-    /** What this call did: each attempt with its reason. Set by Rookery's service clients. */
+    /** Each attempt of this call, with the reason of its failure. Set by Rookery's service clients. */
     call?: CallReport;
   }
 }

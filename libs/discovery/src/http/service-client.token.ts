@@ -15,7 +15,7 @@ export function getServiceClientToken(service: string, options: ServiceClientOpt
   return `ServiceClient(${service}${own})`;
 }
 
-/** Two strategies of one name are two strategies. */
+/** Distinguishes two strategy classes with the same name. */
 const numbers = new WeakMap<object, number>();
 let classes = 0;
 

@@ -3,8 +3,8 @@ import { ServiceClientFactory } from './service-client.factory.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 
 /**
- * Filled by the decorators as their classes are loaded, and read by Nest when it scans the modules: by then all imports
- * have run, so a client that is declared after `forRoot()` was evaluated is found as well.
+ * Filled by the decorators when their classes are loaded, and read by Nest when it scans the modules. That is after all
+ * imports have run, so that a client that is declared after `forRoot()` was evaluated is found as well.
  */
 const providers: FactoryProvider[] = [];
 
@@ -17,7 +17,7 @@ export function declareServiceClient(token: string, service: string, options: Se
   });
 }
 
-/** Provides every client that a `@ServiceClient` decorator asked for. */
+/** Provides every client that a `@ServiceClient` decorator declared. */
 @Global()
 @Module({ providers, exports: providers })
 export class ServiceClientsModule {}

@@ -9,10 +9,10 @@ export interface TransportRequest {
   /** Path and query. */
   readonly path: string;
   readonly signal: AbortSignal;
-  /** What the call itself tells the instance. */
+  /** Our own headers for the instance. */
   readonly headers: Readonly<Record<string, string>>;
   readonly connections: HttpConnections;
 }
 
-/** Resolves with any status; rejects when there is no whole response. */
+/** Resolves with any status; rejects when there is no complete response. */
 export type Transport = (request: TransportRequest) => Promise<AxiosResponse>;

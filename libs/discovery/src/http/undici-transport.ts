@@ -6,7 +6,7 @@ import { originOf } from '../registry/service-instance.js';
 import { redirected } from './redirect.js';
 import type { Transport } from './transport-request.js';
 
-const MOST_REDIRECTS = 21; // as follow-redirects, and so axios, has it
+const MAX_REDIRECTS = 21; // the default of follow-redirects, which axios uses
 
 export const sendOverUndici: Transport = async ({
   config,
@@ -17,7 +17,7 @@ export const sendOverUndici: Transport = async ({
   connections,
 }) => {
   const origin = originOf(instance);
-  const most = config.maxRedirects ?? MOST_REDIRECTS;
+  const most = config.maxRedirects ?? MAX_REDIRECTS;
   let url = origin + path;
   let method = (config.method ?? 'get').toUpperCase();
   let body = requestBody(config);
@@ -30,11 +30,11 @@ export const sendOverUndici: Transport = async ({
         headers,
         body,
         signal,
-        // The caller's timers bound every attempt; undici's own would be second, hidden ones.
+        // The caller's deadline bounds every attempt; undici's own timeouts would be further, hidden ones.
         headersTimeout: 0,
         bodyTimeout: 0,
-        // Asked for each time: the instance may have left since.
-        dispatcher: isOwn ? connections.to(origin) : connections.toOthers,
+        // Looked up each time, since the pool of an instance that left is closed.
+        dispatcher: isOwn ? connections.to(origin) : connections.toExternal,
       });
       const next =
         most === 0 ? undefined : redirected(answer.statusCode, answer.headers.location, url, method);
@@ -54,7 +54,7 @@ export const sendOverUndici: Transport = async ({
       }
       if (next.keepsBody && typeof body === 'object' && body !== null && !Buffer.isBuffer(body)) {
         throw new AxiosError(
-          'a redirect wants a stream again that has been read',
+          'a redirect needs a request body that was a stream and has been read',
           AxiosError.ERR_BAD_REQUEST,
           config,
         );
@@ -83,7 +83,7 @@ function without(headers: Headers, names: readonly string[]): Headers {
 const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language'];
 const CREDENTIALS = ['host', 'authorization', 'cookie', 'proxy-authorization'];
 
-/** As Node's own client gives them, and so axios: repeated ones in one text, but for cookies. */
+/** In the form of Node's own client, and so of axios: repeated headers are joined, except for cookies. */
 function responseHeaders(headers: Dispatcher.ResponseData['headers']): AxiosHeaders {
   const joined = Object.entries(headers).map(([name, value]) => [
     name,
@@ -99,8 +99,8 @@ function requestHeaders(config: InternalAxiosRequestConfig): Record<string, stri
   )) {
     if (value !== null) headers[name.toLowerCase()] = value;
   }
-  delete headers['content-length']; // undici counts the body itself and refuses a wrong number
-  // None at all would allow the peer any coding, and we decode none.
+  delete headers['content-length']; // undici computes it, and rejects a wrong one
+  // Without the header the peer may use any encoding, and this transport decodes none.
   headers['accept-encoding'] ??= 'identity';
   if (config.auth) {
     const { username = '', password = '' } = config.auth as Partial<typeof config.auth>;
@@ -148,7 +148,7 @@ async function responseData(
   return config.responseType === 'arraybuffer' ? whole : stripBom(whole.toString('utf8'));
 }
 
-/** A stream outlives the call: the request's own signal goes on ending it. */
+/** A response stream outlives the call: the signal of the request still aborts it. */
 function endWith(body: Readable, config: InternalAxiosRequestConfig): void {
   const { signal } = config;
   if (!signal?.addEventListener) return;

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
-import { reasonOf } from '../errors/error-message.js';
+import { errorMessage } from '../errors/error-message.js';
 import type { RegistrationService } from '../registration/registration.service.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 
 const PING_TIMEOUT_MS = 2_000;
 
 /**
- * How things stand with the registry, for a Terminus check of the app's own: `degraded` while it is away, has no leader
- * or has not registered us, and never `down`, since the app goes on without it.
+ * The state of the registry, for a Terminus check of the app: `degraded` while it is unreachable, has no leader, or does not
+ * hold the app's registration. Never `down`, since the app works without it.
  *
  * @example
  * ```ts
@@ -32,28 +32,28 @@ export class RegistryHealthIndicator {
   }
 
   /**
-   * Asks the registry, for 2 s at most, and never rejects. The result holds `leader`, the `registration` state, and
-   * `oldestList`: for how many milliseconds the list that is out of date the longest has not been confirmed.
+   * Pings the registry, for up to 2 s, and never rejects. The result has `leader`, the `registration` state, and
+   * `oldestListMs`: milliseconds since the most outdated list was confirmed.
    */
   async isHealthy(key = 'registry'): Promise<HealthIndicatorResult> {
     const ping = await this.#registry.ping(AbortSignal.timeout(PING_TIMEOUT_MS)).catch((error: unknown) => ({
       leader: false,
-      failure: reasonOf(error),
+      failure: errorMessage(error),
     }));
     const { state } = this.#registration.status;
-    const oldestList = this.#catalog.oldestStaleness();
-    const wrong: string[] = [];
-    if ('failure' in ping) wrong.push(ping.failure);
-    else if (!ping.leader) wrong.push('it has no leader');
-    if (state === 'waiting' || state === 'unreachable') wrong.push(`our registration is ${state}`);
-    if (oldestList !== undefined) wrong.push(`a list has not been confirmed for ${oldestList} ms`);
+    const oldestListMs = this.#catalog.oldestStalenessMs();
+    const problems: string[] = [];
+    if ('failure' in ping) problems.push(ping.failure);
+    else if (!ping.leader) problems.push('the registry has no leader');
+    if (state === 'pending' || state === 'unconfirmed') problems.push(`the registration is ${state}`);
+    if (oldestListMs !== undefined) problems.push(`a list has not been confirmed for ${oldestListMs} ms`);
     const data = {
       leader: ping.leader,
       registration: state,
-      ...(oldestList === undefined ? {} : { oldestList }),
+      ...(oldestListMs === undefined ? {} : { oldestListMs }),
     };
-    if (wrong.length === 0) return { [key]: { status: 'up', ...data } };
-    const degraded = { [key]: { status: 'degraded', message: wrong.join('; '), ...data } };
+    if (problems.length === 0) return { [key]: { status: 'up', ...data } };
+    const degraded = { [key]: { status: 'degraded', message: problems.join('; '), ...data } };
     return degraded as HealthIndicatorResult;
   }
 }

@@ -2,22 +2,22 @@ import { Injectable } from '@nestjs/common';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { usableInstances } from '../catalog/service-snapshot.js';
-import { reasonOf } from '../errors/error-message.js';
+import { errorMessage } from '../errors/error-message.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 
 export interface ServiceAvailabilityOptions {
-  /** How many instances there have to be. Default: 1. */
+  /** The minimum number of usable instances. Default: 1. */
   atLeast?: number;
-  /** What it is when there are fewer. Default: `down`. */
+  /** The status when there are fewer. Default: `down`. */
   otherwise?: 'down' | 'degraded';
-  /** Which instances count. Default: all that pass. */
+  /** Which instances count. Default: all. */
   query?: ServiceQuery;
-  /** The name of the result. Default: the service's. */
+  /** The key of the result. Default: the name of the service. */
   key?: string;
 }
 
 /**
- * Whether another service is there, for a health check of an app that is of no use without it.
+ * Whether another service is available, for the health check of an app that cannot work without it.
  *
  * @example
  * ```ts
@@ -35,18 +35,18 @@ export class ServiceHealthIndicator {
     this.#catalog = catalog;
   }
 
-  /** From memory, after the first time; never rejects. */
+  /** From memory, after the first use; never rejects. */
   async isAvailable(
     service: string,
     { atLeast = 1, otherwise = 'down', query = {}, key = service }: ServiceAvailabilityOptions = {},
   ): Promise<HealthIndicatorResult> {
     const found = await this.#catalog.snapshot(service, query).then(
       (snapshot) => ({ instances: usableInstances(snapshot, query).length, message: undefined }),
-      (error: unknown) => ({ instances: 0, message: reasonOf(error) }),
+      (error: unknown) => ({ instances: 0, message: errorMessage(error) }),
     );
     const { instances } = found;
     if (instances >= atLeast) return { [key]: { status: 'up', instances } };
-    const message = found.message ?? `${instances} of at least ${atLeast} instances`;
+    const message = found.message ?? `${instances} usable instances, at least ${atLeast} required`;
     return { [key]: { status: otherwise, instances, message } };
   }
 }

@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { ServiceExplanation } from '../catalog/explanation.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/error-message.js';
-import { mayKnow, type HealthDetails } from '../health/health-routes.js';
+import { errorMessage } from '../errors/error-message.js';
+import { isExposedTo, type Exposure } from '../health/exposure.js';
 
 export interface DiscoveryRoutes {
   readonly path: string;
-  readonly visibleTo: HealthDetails;
+  readonly exposure: Exposure;
 }
 
 interface AdapterRequest extends Pick<IncomingMessage, 'headers' | 'socket'> {
@@ -16,34 +16,35 @@ interface AdapterRequest extends Pick<IncomingMessage, 'headers' | 'socket'> {
 }
 
 /**
- * Mounts `<path>`, what is known of every service in use, and `<path>/<service>`. They stand on the HTTP adapter, as the
- * health endpoints do, so that a global guard of the app does not hide them from an operator on the host.
+ * Mounts `<path>`, which explains every service in use, and `<path>/<service>`. They are mounted on the HTTP adapter, like the
+ * health endpoints, so that a global guard of the app does not hide them from an operator on the host.
  */
 export function mountDiscoveryRoutes(
   adapter: AbstractHttpAdapter,
-  { path, visibleTo }: DiscoveryRoutes,
+  { path, exposure }: DiscoveryRoutes,
   explainAll: () => readonly ServiceExplanation[],
 ): void {
-  const mount = (at: string, tell: (service: string) => Promise<object>): void => {
+  const mount = (at: string, explain: (service: string) => Promise<object>): void => {
     adapter.get(at, (request: AdapterRequest, response: unknown, next?: unknown) => {
       const reply = (body: object, status: number): void => {
         adapter.setHeader(response, 'Cache-Control', 'no-store');
         adapter.reply(response, body, status);
       };
-      if (!mayKnow(visibleTo, request.raw ?? request)) {
-        // A route of the app's own may be at the same path, where the adapter can go on to it.
+      if (!isExposedTo(exposure, request.raw ?? request)) {
+        // On Express the app may have a route of its own at the same path.
         if (typeof next === 'function') (next as () => void)();
         else reply({ statusCode: 404, message: 'Not Found' }, 404);
         return;
       }
-      tell(request.params.service ?? '').then(
+      explain(request.params.service ?? '').then(
         (body) => reply(body, 200),
-        (error: unknown) => reply({ message: reasonOf(error) }, error instanceof DiscoveryError ? 400 : 500),
+        (error: unknown) =>
+          reply({ message: errorMessage(error) }, error instanceof DiscoveryError ? 400 : 500),
       );
     });
   };
   mount(path, async () => ({ services: explainAll() }));
-  // Only what is in use: asking for a name must not start a watch.
+  // Only services in use: a request for a name must not start a watch.
   mount(`${path}/:service`, async (service) => ({
     services: explainAll().filter((explained) => explained.service === service),
   }));

@@ -7,16 +7,16 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { answering } from '../calling/incoming-call.js';
+import { runInCall } from '../calling/incoming-call.js';
 import type { Clock } from '../timing/clock.js';
 import { callOf } from './receive-call.js';
 
-/** Express gives Node's own request, Fastify wraps it. */
+/** Express passes Node's own request, Fastify wraps it. */
 type AdapterRequest = IncomingMessage & { readonly raw?: IncomingMessage };
 
 /**
- * A request whose caller has given up, while it waited for guards, for its body or for the event loop, is not worth the
- * work: it is refused with 504. The calls that a handler makes end when its caller gives up.
+ * Rejects a request with 504 when its caller's deadline passed while it waited for guards, for its body or for the event
+ * loop: the work would be wasted. Calls that a handler makes end at the same deadline.
  */
 @Injectable()
 export class DeadlineInterceptor implements NestInterceptor {
@@ -31,7 +31,8 @@ export class DeadlineInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<AdapterRequest>();
     const call = callOf(request.raw ?? request);
     if (!call) return next.handle();
-    if (call.deadline <= this.#clock.now()) throw new GatewayTimeoutException('Its caller has given up');
-    return new Observable((subscriber) => answering(call, () => next.handle().subscribe(subscriber)));
+    if (call.deadline <= this.#clock.now())
+      throw new GatewayTimeoutException("The caller's deadline has passed");
+    return new Observable((subscriber) => runInCall(call, () => next.handle().subscribe(subscriber)));
   }
 }

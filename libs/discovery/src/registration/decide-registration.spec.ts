@@ -12,7 +12,7 @@ const desired: ServiceRegistration = {
   meta: { v: '1' },
   weights: undefined,
   taggedAddresses: { wan: { address: '1.1.1.1', port: 1 } },
-  checks: [{ id: 'a-host-1:ttl', name: 'TTL', notes: 'n', type: 'ttl', ttl: 30_000 }],
+  checks: [{ id: 'a-host-1:ttl', name: 'TTL', notes: 'n', type: 'ttl', ttlMs: 30_000 }],
   status: 'passing',
   maintenance: undefined,
 };
@@ -34,7 +34,7 @@ const known: RegistrationHistory = {
   afterOutage: false,
   isUnlisted: false,
   repairs: [],
-  rival: undefined,
+  idHolder: undefined,
 };
 const unknown: RegistrationHistory = { ...known, isOurs: false };
 const decide = (
@@ -100,8 +100,8 @@ describe('decideRegistration', () => {
   it('F17 finds out whether an instance of our id elsewhere is alive, and yields to it or takes over', () => {
     const elsewhere = { ...held, port: 2 };
     expect(decide(elsewhere, unknown)).toEqual({ do: 'probe', address: undefined, port: 2 });
-    expect(decide(elsewhere, { ...unknown, rival: 'answers' })).toMatchObject({ do: 'yield' });
-    expect(decide(elsewhere, { ...unknown, rival: 'refuses' })).toMatchObject({ do: 'register' });
+    expect(decide(elsewhere, { ...unknown, idHolder: 'reachable' })).toMatchObject({ do: 'yield' });
+    expect(decide(elsewhere, { ...unknown, idHolder: 'refused' })).toMatchObject({ do: 'register' });
   });
 
   it('puts maintenance back, and ends it', () => {

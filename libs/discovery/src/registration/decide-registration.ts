@@ -2,51 +2,52 @@ import type { RegistrationRecord, ServiceRegistration } from '../registry/servic
 import type { Random } from '../timing/clock.js';
 import { driftOf, isElsewhere } from './registration-drift.js';
 
-/** What went before; times are those of one clock, in milliseconds. */
-export interface RegistrationHistory {
+/** What happened to a registration before; times are those of one clock, in milliseconds. */
+export interface RegistrationFacts {
   /** This process has registered it since it was last started. */
   readonly isOurs: boolean;
-  /** The registry has not answered for a while, and now does. */
+  /** The registry was unreachable, or may have restarted, and has now answered. */
   readonly afterOutage: boolean;
-  /** The registry holds it, and those who look for it are not shown it. */
+  /** The registry holds it, but does not list it to clients. */
   readonly isUnlisted: boolean;
   /** When it was repaired, oldest first. */
   readonly repairs: readonly number[];
-  /** What answers at the place of the instance that has our id; undefined: nobody has tried. */
-  readonly rival: 'answers' | 'refuses' | undefined;
+  /** The result of probing the instance that has our id at another address; undefined: not probed. */
+  readonly idHolder: 'reachable' | 'unreachable' | undefined;
 }
 
 export type RegistrationDecision =
   | { readonly do: 'nothing' }
   | {
       readonly do: 'register';
-      /** Why it has to be done again; undefined for the first time. */
+      /** Why it is registered again; undefined for the first time. */
       readonly because: string | undefined;
       readonly afterMs: number;
-      /** Somebody undid it, and may do so again. */
+      /** Another client undid it, and may do so again. */
       readonly isRepair: boolean;
-      /** Somebody does it again and again. */
+      /** Another client undoes it again and again. */
       readonly isContested: boolean;
-      /** What is there is of an earlier life and critical: registered over, it would stay so until its next check. */
-      readonly afresh: boolean;
+      /** An earlier process left it critical: registered over it, it would stay critical until its next check. */
+      readonly deregisterFirst: boolean;
     }
-  /** Tell the registry of maintenance that it does not know, or still has. */
-  | { readonly do: 'maintain'; readonly reason: string | undefined }
-  /** Find out who is there. */
+  /** Begin maintenance that the registry does not have, or end one that it still has. */
+  | { readonly do: 'set-maintenance'; readonly reason: string | undefined }
+  /** Find out whether the instance that has our id is alive. */
   | { readonly do: 'probe'; readonly address: string | undefined; readonly port: number }
+  /** Leave the id to the other instance. */
   | { readonly do: 'yield'; readonly because: string };
 
-/** Apps of one host lose their registration together: they must not come back in one moment. */
+/** All apps of a host lose their registrations together: they must not come back together. */
 const SPREAD_MS = 1_000;
-const MOST_REPAIRS = 6;
-const REPAIRS_WITHIN_MS = 60_000;
+const MAX_REPAIRS = 6;
+const REPAIR_WINDOW_MS = 60_000;
 const CONTESTED_FROM = 3;
 
-/** What to do about a registration, from what should be, what is, and what went before. */
+/** Decides what to do about a registration, from its desired state, its actual state, and what happened before. */
 export function decideRegistration(
   desired: ServiceRegistration,
   actual: RegistrationRecord | undefined,
-  history: RegistrationHistory,
+  facts: RegistrationFacts,
   now: number,
   random: Random,
 ): RegistrationDecision {
@@ -56,48 +57,53 @@ export function decideRegistration(
     afterMs: 0,
     isRepair: false,
     isContested: false,
-    afresh: false,
+    deregisterFirst: false,
   } as const;
   if (!actual) {
-    if (!history.isOurs) return first;
-    if (!history.afterOutage) return repair('it is gone from the registry', history, now);
-    const because = 'the registry was away and has lost it';
+    if (!facts.isOurs) return first;
+    if (!facts.afterOutage) return repair('missing from the registry', facts, now);
+    const because = 'lost by the registry during an outage';
     return { ...first, because, afterMs: SPREAD_MS * random() };
   }
-  if (!history.isOurs) {
-    if (!isElsewhere(desired, actual)) return { ...first, afresh: actual.status === 'critical' };
-    if (history.rival === undefined) return { do: 'probe', address: actual.address, port: actual.port };
-    if (history.rival === 'answers') return { do: 'yield', because: describeRival(desired, actual) };
+  if (!facts.isOurs) {
+    if (!isElsewhere(desired, actual)) return { ...first, deregisterFirst: actual.status === 'critical' };
+    if (facts.idHolder === undefined) return { do: 'probe', address: actual.address, port: actual.port };
+    if (facts.idHolder === 'reachable')
+      return { do: 'yield', because: describeIdHolder(desired, actual) };
     return first;
   }
   const drift = driftOf(desired, actual);
-  if (drift.length > 0) return repair(`somebody changed its ${drift.join(', ')}`, history, now);
-  if (history.isUnlisted) return repair('the agent has it, but the catalog does not show it', history, now);
+  if (drift.length > 0) return repair(`${listOf(drift)} changed externally`, facts, now);
+  if (facts.isUnlisted) return repair('held by the agent but not listed in the catalog', facts, now);
   if ((desired.maintenance === undefined) !== (actual.maintenance === undefined))
-    return { do: 'maintain', reason: desired.maintenance };
+    return { do: 'set-maintenance', reason: desired.maintenance };
   return { do: 'nothing' };
 }
 
-/** At once, and when somebody keeps undoing it no more than so often a minute. */
-function repair(because: string, { repairs }: RegistrationHistory, now: number): RegistrationDecision {
+/** Immediate, but rate-limited when another client keeps undoing it. */
+function repair(because: string, { repairs }: RegistrationFacts, now: number): RegistrationDecision {
   const recent = recentRepairs(repairs, now);
-  const oldest = recent.at(-MOST_REPAIRS);
+  const oldest = recent.at(-MAX_REPAIRS);
   return {
     do: 'register',
     because,
-    afterMs: oldest === undefined ? 0 : oldest + REPAIRS_WITHIN_MS - now,
+    afterMs: oldest === undefined ? 0 : oldest + REPAIR_WINDOW_MS - now,
     isRepair: true,
     isContested: recent.length >= CONTESTED_FROM,
-    afresh: false,
+    deregisterFirst: false,
   };
 }
 
 export function recentRepairs(repairs: readonly number[], now: number): number[] {
-  return repairs.filter((at) => now - at < REPAIRS_WITHIN_MS);
+  return repairs.filter((at) => now - at < REPAIR_WINDOW_MS);
 }
 
-function describeRival(desired: ServiceRegistration, actual: RegistrationRecord): string {
-  const where = `${actual.address ?? "the node's address"}, port ${actual.port}`;
-  const own = `${desired.address ?? "the node's address"}, port ${desired.port}`;
-  return `its id belongs to another instance of "${actual.service}" that answers at ${where}; ours is at ${own}`;
+function listOf(fields: readonly string[]): string {
+  return `${fields.join(', ')} ${fields.length === 1 ? 'was' : 'were'}`;
+}
+
+function describeIdHolder(desired: ServiceRegistration, actual: RegistrationRecord): string {
+  const theirs = `${actual.address ?? "the node's address"}, port ${actual.port}`;
+  const ours = `${desired.address ?? "the node's address"}, port ${desired.port}`;
+  return `its id belongs to another live instance of "${actual.service}" at ${theirs}; this one is at ${ours}`;
 }

@@ -4,36 +4,35 @@ import type { RegistrationCheck, ServiceRegistration } from '../registry/service
 import { checkIdOf, type CheckOptions } from './options/check-options.js';
 import type { ServiceOptions } from './options/service-options.js';
 
-/** What is only known once the app listens. */
+/** The part of a registration that stays the same for as long as the app listens. */
+export type RegistrationSpec = Omit<ServiceRegistration, 'status' | 'maintenance'>;
+
+/** What is known only once the app listens. */
 export interface Listening {
   readonly port: number;
   readonly secure: boolean;
   readonly hostName: string;
-  /** Undefined: the address of the registry's node. */
+  /** The advertised address. Undefined: that of the registry's node. */
   readonly address: string | undefined;
-  /** The host under which the registry's agent reaches us. */
+  /** The host under which the registry's agent reaches the app. */
   readonly checkHost: string;
-  /** The check goes to the advertised address, not to where this process listens. */
+  /** The check goes to the advertised address, which may be a proxy's, and not to where this process listens. */
   readonly checkIsRemote: boolean;
   readonly healthPath: string;
-  /** It answers on the health path; a microservice does not. */
+  /** The server has the health endpoints; a microservice does not. */
   readonly hasHealthPath: boolean;
-  /** Where it runs, by the environment. */
+  /** The zone from the environment. */
   readonly zone: string | undefined;
 }
 
 const DEFAULT_TTL = '36s';
+const DEFAULT_TIMEOUT = '5s';
 const ZONE_META = 'zone';
 
-/** The desired state, from what the user wants and where the app came up. */
-export function describeRegistration(
-  options: ServiceOptions,
-  listening: Listening,
-  state: Pick<ServiceRegistration, 'status' | 'maintenance'>,
-): ServiceRegistration {
+/** The registration from the options of a service and from where the app listens. */
+export function describeRegistration(options: ServiceOptions, listening: Listening): RegistrationSpec {
   const port = options.port ?? listening.port;
   const id = options.id ?? `${options.name}-${listening.hostName}-${port}`;
-  const secure = options.secure ?? listening.secure;
   const checks = checksOf(options, listening);
   const zone = options.zone ?? listening.zone;
   const meta: NonNullable<ServiceOptions['meta']> = {
@@ -42,28 +41,26 @@ export function describeRegistration(
     ...options.meta,
   };
   const tagged = Object.entries(options.taggedAddresses ?? {}).map(
-    ([name, to]) => [name, { address: to.address, port: to.port ?? port }] as const,
+    ([name, { address, port: taggedPort = port }]) => [name, { address, port: taggedPort }] as const,
   );
+  const location = { ...listening, port: listening.checkIsRemote ? port : listening.port };
   return {
     id,
     service: options.name,
     address: listening.address,
     port,
-    secure,
+    secure: options.secure ?? listening.secure,
     tags: options.tags ?? [],
     meta: Object.fromEntries(Object.entries(meta).map(([key, value]) => [key, String(value)])),
     weights: options.weights && { passing: options.weights.passing, warning: options.weights.warning ?? 1 },
     taggedAddresses: Object.fromEntries(tagged),
-    checks: checks.map((check, index) => {
-      const own = checkIdOf(check, index, checks.length);
-      const at = { ...listening, port: listening.checkIsRemote ? port : listening.port };
-      return describeCheck(check, `${id}:${own}`, at);
-    }),
-    ...state,
+    checks: checks.map((check, index) =>
+      describeCheck(check, `${id}:${checkIdOf(check, index, checks.length)}`, location),
+    ),
   };
 }
 
-/** The checks that are written out, or the usual one. */
+/** The checks of the options, or the default one. */
 export function checksOf(
   { check }: ServiceOptions,
   { secure, hasHealthPath }: Pick<Listening, 'secure' | 'hasHealthPath'>,
@@ -72,91 +69,94 @@ export function checksOf(
   return hasHealthPath ? [{ type: secure ? 'https' : 'http', interval: '10s' }] : [{ type: 'ttl' }];
 }
 
-type At = Pick<Listening, 'checkHost' | 'port' | 'healthPath'>;
-type Probe = DistributiveOmit<RegistrationCheck, 'id' | 'name' | 'notes'> & {
+type CheckLocation = Pick<Listening, 'checkHost' | 'port' | 'healthPath'>;
+/** What a check of its type consists of, with a default name, and what it does in words. */
+type CheckDescription = DistributiveOmit<RegistrationCheck, 'id' | 'name' | 'notes'> & {
   readonly name: string;
-  readonly how: string;
+  readonly description: string;
 };
 type DistributiveOmit<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
-function describeCheck(check: CheckOptions, id: string, at: At): RegistrationCheck {
-  const { how, ...probe } = describeProbe(check, at);
+function describeCheck(check: CheckOptions, id: string, location: CheckLocation): RegistrationCheck {
+  const { description, ...described } = describeByType(check, location);
   return {
-    ...probe,
+    ...described,
     id,
-    name: check.name ?? probe.name,
-    notes: check.notes ?? how,
+    name: check.name ?? described.name,
+    notes: check.notes ?? description,
     status: check.status,
     successBeforePassing: check.successBeforePassing,
     failuresBeforeCritical: check.failuresBeforeCritical,
-    deregisterCriticalServiceAfter: toMilliseconds(
+    deregisterCriticalServiceAfterMs: toMilliseconds(
       check.deregisterCriticalServiceAfter ?? '10m',
       'service.check.deregisterCriticalServiceAfter',
     ),
   };
 }
 
-function describeProbe(check: CheckOptions, at: At): Probe {
-  const here = (port: number | undefined): string =>
-    hostAndPort({ address: at.checkHost, port: port ?? at.port });
+function describeByType(check: CheckOptions, location: CheckLocation): CheckDescription {
+  const addressOf = (port = location.port): string => hostAndPort({ address: location.checkHost, port });
   switch (check.type) {
     case 'http':
     case 'https': {
-      const path = check.path ?? at.healthPath;
-      const url = check.url ?? `${check.type}://${here(undefined)}${path}`;
+      const path = check.path ?? location.healthPath;
+      const url = check.url ?? `${check.type}://${addressOf()}${path}`;
       const { method, headers, body, tlsSkipVerify = false } = check;
       const name = `${check.type.toUpperCase()} ${check.url ?? path}`;
-      const how = `${method ?? 'GET'} ${url} ${often(check)}`;
-      return { type: 'http', name, how, url, method, headers, body, tlsSkipVerify, ...polled(check) };
+      const description = `${method ?? 'GET'} ${url} ${schedule(check)}`;
+      return { type: 'http', name, description, url, method, headers, body, tlsSkipVerify, ...polled(check) };
     }
     case 'tcp': {
-      const address = check.address ?? here(check.port);
-      return {
-        type: 'tcp',
-        name: `TCP ${address}`,
-        how: `connects ${often(check)}`,
-        address,
-        ...polled(check),
-      };
+      const address = check.address ?? addressOf(check.port);
+      const description = `connects ${schedule(check)}`;
+      return { type: 'tcp', name: `TCP ${address}`, description, address, ...polled(check) };
     }
     case 'grpc': {
-      const host = check.address ?? here(check.port);
+      const host = check.address ?? addressOf(check.port);
       const address = check.service === undefined ? host : `${host}/${check.service}`;
       const { useTls = false, tlsSkipVerify = false } = check;
-      const how = `grpc.health.v1.Health/Check ${often(check)}`;
-      return { type: 'grpc', name: `gRPC ${address}`, how, address, useTls, tlsSkipVerify, ...polled(check) };
+      const name = `gRPC ${address}`;
+      const description = `grpc.health.v1.Health/Check ${schedule(check)}`;
+      return { type: 'grpc', name, description, address, useTls, tlsSkipVerify, ...polled(check) };
     }
     case 'ttl': {
       const { ttl = DEFAULT_TTL } = check;
-      const how = `reported by the app at least every ${written(ttl)}`;
-      return { type: 'ttl', name: 'TTL', how, ttl: toMilliseconds(ttl, 'service.check.ttl') };
+      const description = `reported by the app at least every ${written(ttl)}`;
+      return { type: 'ttl', name: 'TTL', description, ttlMs: toMilliseconds(ttl, 'service.check.ttl') };
     }
     case 'script': {
       const { args } = check;
-      return { type: 'script', name: `script ${String(args[0])}`, how: often(check), args, ...polled(check) };
+      const name = `script ${String(args[0])}`;
+      return { type: 'script', name, description: schedule(check), args, ...polled(check) };
     }
     case 'alias': {
       const { aliasService: service, aliasNode: node } = check;
-      const whose = [service, node && `node ${node}`].filter(Boolean).join(' of ');
-      return { type: 'alias', name: `alias of ${whose}`, how: `as healthy as ${whose}`, service, node };
+      const target = [service, node && `node ${node}`].filter(Boolean).join(' of ');
+      return {
+        type: 'alias',
+        name: `alias of ${target}`,
+        description: `same health as ${target}`,
+        service,
+        node,
+      };
     }
   }
 }
 
-type Polled = Extract<CheckOptions, { interval: unknown }>;
+type PolledCheckOptions = Extract<CheckOptions, { interval: unknown }>;
 
-function polled(check: Polled): { interval: number; timeout: number } {
+function polled(check: PolledCheckOptions): { intervalMs: number; timeoutMs: number } {
   return {
-    interval: toMilliseconds(check.interval, 'service.check.interval'),
-    timeout: toMilliseconds(check.timeout ?? '5s', 'service.check.timeout'),
+    intervalMs: toMilliseconds(check.interval, 'service.check.interval'),
+    timeoutMs: toMilliseconds(check.timeout ?? DEFAULT_TIMEOUT, 'service.check.timeout'),
   };
 }
 
-function often({ interval, timeout = '5s' }: Polled): string {
-  return `every ${written(interval)}, ${written(timeout)} at most`;
+function schedule({ interval, timeout = DEFAULT_TIMEOUT }: PolledCheckOptions): string {
+  return `every ${written(interval)}, timeout ${written(timeout)}`;
 }
 
-/** As the user wrote it, where it is a text. */
+/** As the user wrote it, if it is a string. */
 function written(duration: Duration): string {
   return typeof duration === 'string' ? duration : formatDuration(duration);
 }

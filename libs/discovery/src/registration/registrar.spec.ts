@@ -4,11 +4,11 @@ import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { DiscoveryEvents } from '../events/discovery-events.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
-import { Reachability } from '../registry/reconnect-signal.js';
+import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
-import { pause } from '../timing/clock.js';
+import { delay } from '../timing/clock.js';
 import type { HealthReport } from './heartbeat/health-report.js';
-import { ThreadHeartbeats } from './heartbeat/heartbeat.js';
+import { MainThreadHeartbeats } from './heartbeat/heartbeat.js';
 import { Registrar, type RegistrationState } from './registrar.js';
 
 const ID = 'inventory-host-3000';
@@ -24,7 +24,7 @@ describe('Registrar', () => {
   let events: DiscoveryEvents;
   let seen: DiscoveryEvent[];
   let registrar: Registrar;
-  let reachability: Reachability;
+  let reconnectSignal: ReconnectSignal;
   const isRegistered = async (): Promise<boolean> => 'inventory' in (await registry.services());
 
   beforeEach(() => {
@@ -36,7 +36,7 @@ describe('Registrar', () => {
     events = new DiscoveryEvents();
     seen = [];
     events.events$.subscribe((event) => seen.push(event));
-    reachability = new Reachability();
+    reconnectSignal = new ReconnectSignal();
     registrar = createRegistrar();
   });
 
@@ -51,21 +51,21 @@ describe('Registrar', () => {
       meta: {},
       weights: undefined,
       taggedAddresses: {},
-      checks: [{ id: CHECK, name: 'TTL', type: 'ttl', ttl: 36_000 }],
+      checks: [{ id: CHECK, name: 'TTL', type: 'ttl', ttlMs: 36_000 }],
       ...state,
     });
     const health = async (): Promise<HealthReport> => report;
-    const onAnswered = (): void => reachability.answered();
+    const onRecovered = (): void => reconnectSignal.reconnected();
     return new Registrar(registry, describeIt, {
       clock,
       random: () => 1,
       logger,
       events,
-      reachability,
-      deregisterTimeout: 3_000,
+      reconnectSignal,
+      deregisterTimeoutMs: 3_000,
       health,
       answersAt: async () => rivalAnswers,
-      heartbeats: new ThreadHeartbeats(registry, { clock, random: () => 1, report: health, onAnswered }),
+      heartbeats: new MainThreadHeartbeats(registry, { clock, random: () => 1, report: health, onRecovered }),
     });
   }
 
@@ -90,7 +90,7 @@ describe('Registrar', () => {
     registrar.start();
     await clock.advance(10_000);
     expect(await isRegistered()).toBe(false);
-    expect(registrar.status$.value).toMatchObject({ state: 'waiting', reason: 'database is down' });
+    expect(registrar.status$.value).toMatchObject({ state: 'pending', reason: 'database is down' });
     expect(logger.matching(/not ready: database is down/)).toHaveLength(1);
     report = UP;
     await clock.advance(1_000);
@@ -103,7 +103,7 @@ describe('Registrar', () => {
     registrar.start();
     await clock.advance(120_000);
     expect(logger.matching(/warn cannot keep "inventory-host-3000" registered/)).toHaveLength(1);
-    expect(registry.requests.inspect).toBeLessThanOrEqual(170);
+    expect(registry.read.inspect).toBeLessThanOrEqual(170);
     registry.recover();
     await clock.advance(1_000);
     expect(await isRegistered()).toBe(true);
@@ -120,7 +120,7 @@ describe('Registrar', () => {
     registrar.start();
     await clock.advance(300_000); // by now it pauses for 30 s
     registry.recover();
-    reachability.answered();
+    reconnectSignal.reconnected();
     await settle();
     expect(await isRegistered()).toBe(true);
     await registrar.stop();
@@ -153,7 +153,7 @@ describe('Registrar', () => {
       await clock.advance(100);
     }
     expect(repairs).toBeGreaterThan(12);
-    expect(registry.requests.register).toBeLessThanOrEqual(3 * 6 + 2);
+    expect(registry.read.register).toBeLessThanOrEqual(3 * 6 + 2);
     expect(seen.filter(({ type }) => type === 'registration.contested')).toHaveLength(1);
     expect(logger.matching(/somebody else writes/)).toHaveLength(1);
     await clock.advance(60_000);
@@ -196,7 +196,7 @@ describe('Registrar', () => {
     registrar.start();
     await clock.advance(5_000);
     expect(registry.record(ID)?.port).toBe(4000);
-    expect(registrar.status$.value).toMatchObject({ state: 'waiting' });
+    expect(registrar.status$.value).toMatchObject({ state: 'pending' });
     expect(registrar.status$.value.reason).toMatch(
       /belongs to another instance .* port 4000; ours .* port 3000/,
     );
@@ -209,7 +209,7 @@ describe('Registrar', () => {
     const other = createRegistrar(4000);
     other.start();
     await settle();
-    await other.abandon();
+    await other.stopWithoutDeregistering();
     rivalAnswers = false;
     registrar.start();
     await settle();
@@ -249,11 +249,11 @@ describe('Registrar', () => {
     const { signal } = new AbortController();
     registrar.start();
     await clock.advance(200);
-    await registrar.maintain('update', signal);
+    await registrar.setMaintenance('update', signal);
     await clock.advance(200);
     expect(registry.record(ID)?.maintenance).toBe('update');
     registry.fail();
-    await expect(registrar.maintain(undefined, signal)).rejects.toMatchObject({
+    await expect(registrar.setMaintenance(undefined, signal)).rejects.toMatchObject({
       code: 'RK_REGISTRY_UNREACHABLE',
     });
     registry.recover();
@@ -277,7 +277,7 @@ describe('Registrar', () => {
   });
 
   it('F01 learns from a beat that its check is gone, without a word of the watch', async () => {
-    registry.untilChanged = () => new Promise(() => undefined);
+    registry.waitForChange = () => new Promise(() => undefined);
     registrar.start();
     await clock.advance(200);
     registry.remove(ID);
@@ -335,7 +335,7 @@ describe('Registrar', () => {
     await clock.advance(200);
     registry.fail();
     await registrar.stop();
-    expect(registrar.status$.value.state).toBe('unreachable');
+    expect(registrar.status$.value.state).toBe('unconfirmed');
     expect(registrar.wasKnownWithin(0)).toBe(true);
     registry.recover();
     await registrar.stop();
@@ -358,7 +358,7 @@ describe('Registrar', () => {
   it('F18 lets a registration that is under way arrive before it leaves', async () => {
     const register = registry.register.bind(registry);
     registry.register = async (registration: ServiceRegistration) => {
-      await pause(clock, 1_000, new AbortController().signal); // the registry does it, whatever becomes of the request
+      await delay(clock, 1_000, new AbortController().signal); // the registry does it, whatever becomes of the request
       await register(registration);
     };
     registrar.start();
@@ -367,7 +367,7 @@ describe('Registrar', () => {
     await clock.advance(1_000);
     await stopping;
     expect(await isRegistered()).toBe(false);
-    expect(registry.requests.deregister).toBe(1);
+    expect(registry.read.deregister).toBe(1);
   });
 
   it('asks ever less often while the registry answers and refuses, says so once, and does not claim to have left', async () => {
@@ -376,10 +376,10 @@ describe('Registrar', () => {
     };
     registrar.start();
     await clock.advance(120_000);
-    expect(registry.requests.inspect).toBeLessThanOrEqual(12);
+    expect(registry.read.inspect).toBeLessThanOrEqual(12);
     expect(logger.matching(/somebody has to mend this.*permission denied/)).toHaveLength(1);
     await registrar.stop();
-    expect(registry.requests.deregister).toBe(0);
+    expect(registry.read.deregister).toBe(0);
     expect(seen.map(({ type }) => type)).not.toContain('registration.deregistered');
   });
 
@@ -418,10 +418,10 @@ describe('Registrar', () => {
     await clock.advance(200);
     const send = registry.report.bind(registry);
     registry.report = async () => {
-      throw new DiscoveryError('RK_REGISTRY_FAILED', 'boom');
+      throw new DiscoveryError('RK_REGISTRY_ERROR', 'boom');
     };
     await clock.advance(30_000);
-    expect(registrar.status$.value).toMatchObject({ state: 'unreachable' });
+    expect(registrar.status$.value).toMatchObject({ state: 'unconfirmed' });
     expect(logger.matching(/its heartbeat does not arrive: boom/)).toHaveLength(1);
     registry.report = send;
     await clock.advance(12_000);
@@ -436,7 +436,7 @@ describe('Registrar', () => {
     registrar.start();
     await settle();
     await registrar.stop();
-    expect(registry.requests.deregister).toBe(0);
+    expect(registry.read.deregister).toBe(0);
   });
 
   it('can come back after it left', async () => {

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { BehaviorSubject } from 'rxjs';
-import { DiscoveryError } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/error-message.js';
+import { isReachable, isRetryable } from '../errors/discovery-error.js';
+import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { Clock } from '../timing/clock.js';
 import type { InstanceRegistrationStatus } from './registration-status.js';
@@ -13,7 +13,7 @@ export interface AnnouncedInstance {
   readonly registry: string;
 }
 
-/** Tells what happens to one registration: log lines for people, events and a status for programs. */
+/** Publishes what happens to one registration: log lines for humans, events and a status for programs. */
 export class RegistrationAnnouncer {
   readonly status$: BehaviorSubject<InstanceRegistrationStatus>;
   readonly #instance: AnnouncedInstance;
@@ -21,9 +21,9 @@ export class RegistrationAnnouncer {
   readonly #events: DiscoveryEvents;
   readonly #clock: Clock;
   #lostSince: number | undefined;
-  #awaySince: number | undefined;
-  #toldOfFight = false;
-  #heartIsTroubled = false;
+  #unreachableSince: number | undefined;
+  #contestedLogged = false;
+  #heartbeatFailing = false;
 
   constructor(instance: AnnouncedInstance, logger: LoggerService, events: DiscoveryEvents, clock: Clock) {
     this.#instance = instance;
@@ -39,7 +39,7 @@ export class RegistrationAnnouncer {
     });
   }
 
-  tell(state: InstanceRegistrationStatus['state'], reason?: string): void {
+  setState(state: InstanceRegistrationStatus['state'], reason?: string): void {
     const last = this.status$.value;
     if (last.state !== state || last.reason !== reason) this.status$.next({ ...last, state, reason });
   }
@@ -47,25 +47,25 @@ export class RegistrationAnnouncer {
   notReady(output: string): void {
     if (this.status$.value.reason !== output)
       this.#logger.warn(`not registered yet, the app is not ready: ${output}`);
-    this.tell('waiting', output);
+    this.setState('pending', output);
   }
 
-  /** `repairs` are those of the last minute, when somebody keeps undoing them. */
+  /** @param repairs those of the last minute, if another client keeps undoing them */
   lost(because: string, repairs: number | undefined): void {
     const { id, service, registry } = this.#instance;
     this.#lostSince ??= this.#clock.now();
     this.#events.emit({ type: 'registration.lost', id, service, reason: because });
-    this.tell('waiting', because);
+    this.setState('pending', because);
     if (repairs === undefined) {
-      this.#toldOfFight = false;
-      this.#logger.warn(`"${id}" in ${registry}: ${because}; registering it again`);
+      this.#contestedLogged = false;
+      this.#logger.warn(`"${id}" in ${registry}: ${because}; registering again`);
       return;
     }
-    if (this.#toldOfFight) return;
-    this.#toldOfFight = true;
+    if (this.#contestedLogged) return;
+    this.#contestedLogged = true;
     this.#logger.error(
-      `somebody else writes "${id}" to ${registry} too: ${repairs} repairs in the last minute. There will be no more ` +
-        'than 6 a minute, without a line for each. Look for a second app with this id, a script, or another registrator',
+      `another writer keeps changing "${id}" in ${registry}: ${repairs} repairs in the last minute. Repairs are limited to ` +
+        '6 a minute and no longer logged. Look for a second app with this id, a script, or another registrator',
     );
     this.#events.emit({ type: 'registration.contested', id, service, reason: because, repairs });
   }
@@ -76,12 +76,12 @@ export class RegistrationAnnouncer {
       this.#logger.log(`"${id}" is registered with ${registry}`);
       this.#events.emit({ type: 'registration.registered', id, service });
     } else {
-      const after = this.#clock.now() - (this.#lostSince ?? this.#clock.now());
-      if (!this.#toldOfFight) this.#logger.log(`"${id}" is registered again with ${registry}`);
-      this.#events.emit({ type: 'registration.restored', id, service, reason: because, after });
+      const afterMs = this.#clock.now() - (this.#lostSince ?? this.#clock.now());
+      if (!this.#contestedLogged) this.#logger.log(`"${id}" is registered again with ${registry}`);
+      this.#events.emit({ type: 'registration.restored', id, service, reason: because, afterMs });
     }
     this.#lostSince = undefined;
-    this.tell('registered');
+    this.setState('registered');
   }
 
   conflict(because: string): void {
@@ -89,54 +89,55 @@ export class RegistrationAnnouncer {
     const { id, service } = this.#instance;
     this.#logger.error(
       `"${id}" is not registered: ${because}. ` +
-        'Give each instance an id of its own: leave out service.id, or make host and port a part of it',
+        'Give each instance an id of its own: leave out service.id, or include the host and the port in it',
     );
     this.#events.emit({ type: 'registration.conflict', id, service, reason: because });
-    this.tell('waiting', because);
+    this.setState('pending', because);
   }
 
   failed(error: unknown, isFirst: boolean, isRegistered: boolean): void {
     if (isFirst) this.#logger.warn(this.#explain(error));
-    if (error instanceof DiscoveryError && AWAY.has(error.code) && this.#awaySince === undefined) {
-      this.#awaySince = this.#clock.now();
-      this.#events.emit({ type: 'registry.unreachable', reason: reasonOf(error) });
+    if (!isReachable(error) && this.#unreachableSince === undefined) {
+      this.#unreachableSince = this.#clock.now();
+      this.#events.emit({ type: 'registry.unreachable', reason: errorMessage(error) });
     }
-    this.tell(isRegistered ? 'unreachable' : 'waiting', reasonOf(error));
+    this.setState(isRegistered ? 'unconfirmed' : 'pending', errorMessage(error));
   }
 
-  /** @returns whether the registry had been away */
-  answered(): boolean {
-    if (this.#awaySince === undefined) return false;
-    this.#events.emit({ type: 'registry.reachable', after: this.#clock.now() - this.#awaySince });
-    this.#awaySince = undefined;
+  /** @returns whether the registry had been unreachable */
+  reachable(): boolean {
+    if (this.#unreachableSince === undefined) return false;
+    const afterMs = this.#clock.now() - this.#unreachableSince;
+    this.#events.emit({ type: 'registry.reachable', afterMs });
+    this.#unreachableSince = undefined;
     return true;
   }
 
-  stalled(lag: number): void {
+  stalled(lagMs: number): void {
     const { id, service } = this.#instance;
-    const seconds = (lag / 1000).toFixed(1);
-    this.#logger.warn(`the event loop stood still for ${seconds} s, and the heartbeat of "${id}" with it`);
-    this.#events.emit({ type: 'heartbeat.stalled', id, service, lag });
+    const seconds = (lagMs / 1000).toFixed(1);
+    this.#logger.warn(`event loop blocked for ${seconds} s, and with it the heartbeat of "${id}"`);
+    this.#events.emit({ type: 'heartbeat.stalled', id, service, lagMs });
   }
 
-  /** Beats that do not arrive, while everything else seems well; undefined: they do again. */
+  /** @param error of heartbeats that do not arrive, while the registration is there; undefined: they do again */
   heartbeat(error: unknown): void {
     const { id, service, registry } = this.#instance;
     const { state } = this.status$.value;
     if (error === undefined) {
-      if (!this.#heartIsTroubled) return;
-      this.#heartIsTroubled = false;
+      if (!this.#heartbeatFailing) return;
+      this.#heartbeatFailing = false;
       this.#logger.log(`the heartbeat of "${id}" reaches ${registry} again`);
       this.#events.emit({ type: 'heartbeat.recovered', id, service });
-      if (state === 'unreachable') this.tell('registered');
+      if (state === 'unconfirmed') this.setState('registered');
       return;
     }
     if (state !== 'registered') return;
-    this.#heartIsTroubled = true;
-    const reason = `its heartbeat does not arrive: ${reasonOf(error)}`;
-    this.#logger.warn(`"${id}" in ${registry}: ${reason}; its check will run out`);
+    this.#heartbeatFailing = true;
+    const reason = `heartbeats do not arrive: ${errorMessage(error)}`;
+    this.#logger.warn(`"${id}" in ${registry}: ${reason}; its TTL check will expire`);
     this.#events.emit({ type: 'heartbeat.failed', id, service, reason });
-    this.tell('unreachable', reason);
+    this.setState('unconfirmed', reason);
   }
 
   deregistered(): void {
@@ -145,32 +146,20 @@ export class RegistrationAnnouncer {
     this.#events.emit({ type: 'registration.deregistered', id, service });
   }
 
-  notDeregistered(error: unknown, wasRegistered: boolean): void {
+  deregistrationFailed(error: unknown, wasRegistered: boolean): void {
     const { id, registry } = this.#instance;
     const outlook = wasRegistered
-      ? 'Its check will take it out of use there'
+      ? 'It stays listed until its check fails'
       : 'It had never been registered there';
-    this.#logger.warn(`"${id}" could not be deregistered from ${registry}: ${reasonOf(error)}. ${outlook}`);
-    if (wasRegistered) this.tell('unreachable', `it could not be deregistered: ${reasonOf(error)}`);
-    else this.tell('deregistered');
+    this.#logger.warn(`"${id}" could not be deregistered from ${registry}: ${errorMessage(error)}. ${outlook}`);
+    if (wasRegistered) this.setState('unconfirmed', `deregistration failed: ${errorMessage(error)}`);
+    else this.setState('deregistered');
   }
 
   #explain(error: unknown): string {
-    const outlook = isHopeful(error)
-      ? 'trying again in the background'
-      : 'somebody has to mend this; trying again all the same';
-    return `cannot keep "${this.#instance.id}" registered, ${outlook}: ${reasonOf(error)}`;
+    const outlook = isRetryable(error)
+      ? 'retrying in the background'
+      : 'this needs manual action; still retrying';
+    return `cannot keep "${this.#instance.id}" registered, ${outlook}: ${errorMessage(error)}`;
   }
 }
-
-/** Whether trying again may help, without anybody doing anything. */
-export function isHopeful(error: unknown): boolean {
-  return !(error instanceof DiscoveryError) || HOPEFUL.has(error.code);
-}
-
-const AWAY: ReadonlySet<string> = new Set([
-  'RK_REGISTRY_UNREACHABLE',
-  'RK_REGISTRY_TIMEOUT',
-  'RK_REGISTRY_NO_LEADER',
-]);
-const HOPEFUL: ReadonlySet<string> = new Set([...AWAY, 'RK_REGISTRY_LIMITED', 'RK_REGISTRY_FAILED']);

@@ -5,7 +5,7 @@ import type {
   TaggedAddress,
 } from '../registry/service-registration.js';
 
-/** The fields in which the registry holds something else than it should; empty when all is well. */
+/** The fields in which the actual registration differs from the desired one. */
 export function driftOf(desired: ServiceRegistration, actual: RegistrationRecord): string[] {
   const weights = desired.weights ?? { passing: 1, warning: 1 };
   const same: Record<string, boolean> = {
@@ -17,7 +17,7 @@ export function driftOf(desired: ServiceRegistration, actual: RegistrationRecord
     meta: sameSet(entries(desired.meta), entries(actual.meta)),
     weights: weights.passing === actual.weights.passing && weights.warning === actual.weights.warning,
     taggedAddresses: Object.entries(desired.taggedAddresses).every(([name, address]) =>
-      // The registry adds names of its own.
+      // The registry adds tagged addresses of its own.
       sameAddress(address, actual.taggedAddresses[name]),
     ),
     checks: sameChecks(desired, actual),
@@ -25,7 +25,7 @@ export function driftOf(desired: ServiceRegistration, actual: RegistrationRecord
   return Object.keys(same).filter((field) => !same[field]);
 }
 
-/** Where it is, not what it says of itself: another place under the same id is another process. */
+/** Another address or port under the same id means another process. */
 export function isElsewhere(desired: ServiceRegistration, actual: RegistrationRecord): boolean {
   return (
     desired.service !== actual.service || desired.address !== actual.address || desired.port !== actual.port
@@ -34,12 +34,12 @@ export function isElsewhere(desired: ServiceRegistration, actual: RegistrationRe
 
 function sameChecks(desired: ServiceRegistration, actual: RegistrationRecord): boolean {
   if (!actual.checks) return true;
-  // Of a check the registry tells no more than this; its notes say what it does.
+  // The registry returns no more than this about a check; its notes contain the rest.
   const describe = ({ id, name, notes = '' }: Pick<RegistrationCheck, 'id' | 'name' | 'notes'>): string =>
     JSON.stringify([id, name, notes]);
   const wanted = desired.checks.map(describe);
   const found = actual.checks.map(describe);
-  // Checks of others stay while it is in maintenance: to remove them would end it for a moment.
+  // During maintenance foreign checks are left alone: removing them would end the maintenance for a moment.
   if (actual.maintenance !== undefined) return wanted.every((check) => found.includes(check));
   return sameSet(wanted, found);
 }

@@ -1,29 +1,29 @@
 /**
- * Where an instance stands in the registry.
- * - `idle`: not asked for yet, or the app has no service to register
- * - `waiting`: the app is not ready yet, the registry has not answered yet, or a loss is being repaired
- * - `registered`: the registry has us
- * - `unreachable`: the registry does not answer; it may still have us
- * - `deregistered`: taken out
+ * The state of a registration.
+ * - `idle`: not started yet, or the app has no service to register
+ * - `pending`: the app is not ready yet, the registry has not answered yet, or a loss is being repaired
+ * - `registered`: the registry holds the registration
+ * - `unconfirmed`: registered, but the registry does not answer
+ * - `deregistered`: removed from the registry
  */
 export interface InstanceRegistrationStatus {
-  readonly state: 'idle' | 'waiting' | 'registered' | 'unreachable' | 'deregistered';
+  readonly state: 'idle' | 'pending' | 'registered' | 'unconfirmed' | 'deregistered';
   /** Instance id, once it is known. */
   readonly id: string | undefined;
   readonly service: string | undefined;
-  /** Why it is `waiting` or `unreachable`. */
+  /** Why it is `pending` or `unconfirmed`. */
   readonly reason: string | undefined;
 }
 
-/** The state of the app: that of its instance, or of the worst of several. */
+/** The state of the app: that of its instance, or the worst of several. */
 export interface RegistrationStatus extends InstanceRegistrationStatus {
-  /** Each service that this app registers, once its id is known. */
+  /** The state of each service that this app registers. */
   readonly instances: readonly InstanceRegistrationStatus[];
 }
 
 const FROM_WORST: readonly InstanceRegistrationStatus['state'][] = [
-  'unreachable',
-  'waiting',
+  'unconfirmed',
+  'pending',
   'idle',
   'deregistered',
   'registered',

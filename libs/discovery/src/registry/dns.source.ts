@@ -3,22 +3,22 @@ import { isIP } from 'node:net';
 import type { SrvRecord } from 'node:dns';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../configuration/duration.js';
-import { configInvalid, durationSchema, findMistakes, text } from '../configuration/validate-options.js';
+import { invalidConfigError, durationSchema, validateOptions, nonEmptyString } from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { reasonOf } from '../errors/error-message.js';
-import { abortable } from '../timing/with-timeout.js';
-import { pause, systemClock, type Clock } from '../timing/clock.js';
+import { errorMessage } from '../errors/error-message.js';
+import { withAbort } from '../timing/with-timeout.js';
+import { delay, systemClock, type Clock } from '../timing/clock.js';
 import { InstanceSource, type InstanceList } from './instance-source.js';
 import { freezeInstance, hostAndPort, type ServiceInstance } from './service-instance.js';
 import type { SourceQuery } from './service-query.js';
 
-export interface DnsRegistryOptions {
+export interface DnsSourceOptions {
   /** Name servers, as `127.0.0.1:8600`. Default: those of the system. */
   servers?: readonly string[];
   /** The name of a service's SRV records. Default: Consul's, `<service>.service[.<datacenter>].consul`. */
   name?: (service: string, datacenter: string | undefined) => string;
-  /** How often the records are looked up. Default: `'5s'`. */
-  every?: Duration;
+  /** The interval between two lookups. Default: `'5s'`. */
+  interval?: Duration;
   /** Deadline of one lookup. Default: `'2s'`. */
   timeout?: Duration;
 }
@@ -27,15 +27,15 @@ const schema = z.strictObject(
   {
     servers: z
       .array(
-        text("must be a name server's address, such as '127.0.0.1:8600'").refine(isNameServer, {
+        nonEmptyString("must be a name server's address, such as '127.0.0.1:8600'").refine(isNameServer, {
           error: "must be a name server's IP address, such as '127.0.0.1:8600'",
         }),
         { error: "must be an array of name servers, such as ['127.0.0.1:8600']" },
       )
-      .min(1, { error: 'must name at least one; leave it out for those of the system' })
+      .min(1, { error: 'must have at least one name server; leave it out for those of the system' })
       .optional(),
     name: z
-      .custom<DnsRegistryOptions['name']>((value) => typeof value === 'function', {
+      .custom<DnsSourceOptions['name']>((value) => typeof value === 'function', {
         error: 'must be a function of the service and the datacenter',
       })
       .optional(),
@@ -45,38 +45,38 @@ const schema = z.strictObject(
   { error: 'must be an object' },
 );
 
-const NONE: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
+const NO_RECORDS: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
 
 /**
- * Instances by SRV records: those of Consul's own DNS, or any others.
+ * Looks up instances by SRV records, of Consul's own DNS or any other.
  *
- * DNS tells less than an API, and this is for when there is nothing else: no tags, no meta, no status; what is *warning*
- * counts as passing; nothing is pushed. A resolver without EDNS, as Node's is, is shown three instances of fifty, chosen
- * anew each time: those seen before stay in use for 30 s while they answer.
+ * Use it when no API can be reached, since DNS has less information: no tags, no meta, no status; *warning* counts as
+ * passing; changes are not pushed. A resolver without EDNS, such as Node's, gets three instances of fifty, selected at
+ * random each time: instances seen before stay in use for 30 s while they are reachable.
  *
  * @example
  * ```ts
- * discovery: { sources: ['registry', new DnsRegistry({ servers: ['127.0.0.1:8600'] })] }
+ * discovery: { sources: ['registry', new DnsSource({ servers: ['127.0.0.1:8600'] })] }
  * ```
  */
-export class DnsRegistry extends InstanceSource {
+export class DnsSource extends InstanceSource {
   override readonly description: string;
   readonly #resolver: Resolver;
   readonly #clock: Clock;
-  readonly #name: NonNullable<DnsRegistryOptions['name']>;
+  readonly #name: NonNullable<DnsSourceOptions['name']>;
   readonly #everyMs: number;
 
-  /** @throws DiscoveryError `RK_CONFIG_INVALID` with every mistake */
-  constructor(options: DnsRegistryOptions = {}, clock: Clock = systemClock) {
+  /** @throws DiscoveryError `RK_CONFIG_INVALID` with every issue */
+  constructor(options: DnsSourceOptions = {}, clock: Clock = systemClock) {
     super();
-    const mistakes = findMistakes(schema, options);
-    if (mistakes.length > 0) throw configInvalid('DnsRegistry', mistakes);
-    const { servers, name = consulName, every = '5s', timeout = '2s' } = options;
+    const issues = validateOptions(schema, options);
+    if (issues.length > 0) throw invalidConfigError('DnsSource', issues);
+    const { servers, name = consulName, interval = '5s', timeout = '2s' } = options;
     this.#resolver = new Resolver({ timeout: toMilliseconds(timeout, 'timeout'), tries: 2 });
     if (servers) this.#resolver.setServers(servers);
     this.#clock = clock;
     this.#name = name;
-    this.#everyMs = toMilliseconds(every, 'every');
+    this.#everyMs = toMilliseconds(interval, 'every');
     this.description = `DNS at ${servers?.join(', ') ?? "the system's resolver"}`;
   }
 
@@ -86,23 +86,23 @@ export class DnsRegistry extends InstanceSource {
     signal: AbortSignal,
   ): AsyncGenerator<InstanceList> {
     for (;;) {
-      yield { instances: await this.confirm(service, query, signal), source: 'live', how: 'polled' };
-      await pause(this.#clock, this.#everyMs * (0.9 + 0.2 * Math.random()), signal);
+      yield { instances: await this.readConsistent(service, query, signal), source: 'live', mode: 'polled' };
+      await delay(this.#clock, this.#everyMs * (0.9 + 0.2 * Math.random()), signal);
     }
   }
 
-  override async confirm(
+  override async readConsistent(
     service: string,
     query: SourceQuery,
     signal: AbortSignal,
   ): Promise<readonly ServiceInstance[]> {
     for (const field of ['filter', 'near', 'preparedQuery'] as const) {
       if (query[field] === undefined) continue;
-      throw new DiscoveryError('RK_INVALID_ARGUMENT', `query.${field}: DNS has no such thing`);
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `query.${field}: not supported by DNS`);
     }
     const name = this.#name(service, query.datacenter);
     const records = await this.#lookUp(name, () => this.#resolver.resolveSrv(name), signal);
-    // RFC 2782: a client uses the records of the lowest number it can reach.
+    // RFC 2782: a client uses the records with the lowest priority number that it can reach.
     const first = Math.min(...records.map(({ priority }) => priority));
     const best = records.filter(({ priority }) => priority === first);
     const targets = [...new Set(best.map((record) => record.name))];
@@ -119,7 +119,7 @@ export class DnsRegistry extends InstanceSource {
     return {};
   }
 
-  /** There is nothing to ask for but a name, and none that always exists. */
+  /** DNS has no request to test it with: no name is certain to exist. */
   override async ping(): Promise<{ leader: boolean }> {
     return { leader: true };
   }
@@ -128,7 +128,7 @@ export class DnsRegistry extends InstanceSource {
     this.#resolver.cancel();
   }
 
-  /** All of them, sorted: name servers rotate what they answer. */
+  /** All addresses, sorted: name servers rotate the order of their records. */
   async #addressesOf(target: string, signal: AbortSignal): Promise<readonly string[]> {
     if (isIP(target)) return [target];
     const v4 = await this.#lookUp(target, () => this.#resolver.resolve4(target), signal);
@@ -138,13 +138,13 @@ export class DnsRegistry extends InstanceSource {
 
   async #lookUp<T>(name: string, look: () => Promise<T[]>, signal: AbortSignal): Promise<T[]> {
     try {
-      return await abortable(look(), signal);
+      return await withAbort(look(), signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      if (NONE.has((error as NodeJS.ErrnoException).code ?? '')) return [];
+      if (NO_RECORDS.has((error as NodeJS.ErrnoException).code ?? '')) return [];
       throw new DiscoveryError(
         'RK_REGISTRY_UNREACHABLE',
-        `${this.description}: ${name}: ${reasonOf(error)}`,
+        `${this.description}: ${name}: ${errorMessage(error)}`,
         {
           cause: error,
           hint: "Does a name server listen there? Consul's listens on port 8600",

@@ -27,9 +27,9 @@ describe('probing instances', () => {
     const closed = await listen(createServer());
     servers.pop()?.close();
     expect(await probeAll([at(port), at(closed), at(port)], probeInstance)).toEqual([
-      'answers',
-      'refuses',
-      'answers',
+      'reachable',
+      'refused',
+      'reachable',
     ]);
   });
 
@@ -42,8 +42,8 @@ describe('probing instances', () => {
       response.writeHead(asked.length === 1 ? 200 : 503);
       response.write('it goes on for ever');
     });
-    expect(await probeInstance(at(port, { meta }))).toBe('answers');
-    expect(await probeInstance(at(port, { meta }))).toBe('not ready');
+    expect(await probeInstance(at(port, { meta }))).toBe('reachable');
+    expect(await probeInstance(at(port, { meta }))).toBe('not-ready');
     expect(asked).toEqual(['/health/ready', '/health/ready']);
     while (closed < 2) await new Promise((resolve) => setImmediate(resolve));
   });
@@ -56,7 +56,7 @@ describe('probing instances', () => {
         socket.on('close', () => clearInterval(dripping)).on('error', () => undefined);
       }),
     );
-    expect(await probeInstance(at(port, { meta }))).toBe('answers');
+    expect(await probeInstance(at(port, { meta }))).toBe('reachable');
   });
 
   it('finds nothing out of an address that cannot be dialled, and of our own trouble', async () => {
@@ -72,7 +72,7 @@ describe('probing instances', () => {
       'unknown',
       'unknown',
       'unknown',
-      'answers',
+      'reachable',
     ]);
   });
 });

@@ -1,16 +1,16 @@
 import { Subject } from 'rxjs';
 
 /**
- * What one user of the registry learns, all of them know: the first one that gets an answer after an outage ends the
- * pauses of the others.
+ * Shared by all users of a registry: the first one that gets a response after an outage ends the backoff delays of the
+ * others.
  */
-export class Reachability {
-  readonly #answered = new Subject<void>();
+export class ReconnectSignal {
+  readonly #reconnected = new Subject<void>();
 
-  /** Emits when the registry has answered somebody who had been failing. */
-  readonly answered$ = this.#answered.asObservable();
+  /** Emits when the registry has answered after it had been failing. */
+  readonly reconnected$ = this.#reconnected.asObservable();
 
-  answered(): void {
-    this.#answered.next();
+  reconnected(): void {
+    this.#reconnected.next();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What the registry's checks say of an instance: the worst of all of them.
- * `maintenance` is an operator's or the instance's own wish to get no traffic.
+ * The health of an instance by the registry's checks: the worst of all of them.
+ * `maintenance`: an operator, or the instance itself, asked for no traffic.
  */
 export type InstanceStatus = 'passing' | 'warning' | 'critical' | 'maintenance';
 
@@ -30,13 +30,13 @@ export function freezeInstance(instance: ServiceInstance): ServiceInstance {
   return Object.freeze(instance);
 }
 
-/** `address:port` as it stands in a URL, with an IPv6 address in brackets. */
+/** `address:port` as in a URL, with an IPv6 address in brackets. */
 export function hostAndPort(instance: Pick<ServiceInstance, 'address' | 'port'>): string {
   const host = instance.address.includes(':') ? `[${instance.address}]` : instance.address;
   return `${host}:${instance.port}`;
 }
 
-/** Tells instances apart: an id is unique on its node only. */
+/** Identifies an instance among all: an id is unique on its node only. */
 export function instanceKey({
   id,
   node,
@@ -45,9 +45,10 @@ export function instanceKey({
   return `${datacenter}/${node}/${id}`;
 }
 
+/** Scheme, host and port, as in a URL. */
 export function originOf(instance: Pick<ServiceInstance, 'address' | 'port' | 'secure'>): string {
   return `${instance.secure ? 'https' : 'http'}://${hostAndPort(instance)}`;
 }
 
-/** The entry of `meta` under which an app of ours tells the path of its readiness, for others who doubt the registry. */
+/** The entry of `meta` in which an app of ours publishes its readiness path, for clients that verify the registry's list. */
 export const READINESS_META = 'rookery-ready';

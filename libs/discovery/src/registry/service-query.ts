@@ -1,11 +1,11 @@
 import semver from 'semver';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../configuration/duration.js';
-import { durationSchema, findMistakes, text, wholeNumber } from '../configuration/validate-options.js';
+import { durationSchema, validateOptions, nonEmptyString, integer } from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import type { ServiceInstance } from './service-instance.js';
 
-/** Which instances of a service are wanted. Whatever is left out does not narrow the answer. */
+/** Selects instances of a service. A field that is left out does not narrow the selection. */
 export interface ServiceQuery {
   /** Instances that carry all of these tags. */
   tags?: readonly string[];
@@ -17,13 +17,13 @@ export interface ServiceQuery {
   filter?: string;
   /** Default: the agent's own datacenter. */
   datacenter?: string;
-  /** Other datacenters, in their order, for when this one has too few. Default: none. */
+  /** Other datacenters, best first, for when this one has too few instances. Default: none. */
   failover?: readonly string[] | FailoverOptions;
   /** Sort by network distance from this node; `_agent` is the agent that answers. */
   near?: string;
-  /** The name is that of a prepared query of Consul, which has no watch: it is asked every 10 s. Default: false. */
+  /** The name is that of a prepared query of Consul, which has no watch: it is executed every 10 s. Default: false. */
   preparedQuery?: boolean;
-  /** Use instances in state *warning* as well; without it they are used only when none passes. Default: false. */
+  /** Use instances in status *warning* as well; without it they are used only when none is passing. Default: false. */
   includeWarning?: boolean;
 }
 
@@ -31,26 +31,26 @@ export interface FailoverOptions {
   /** Datacenters, best first. */
   to: readonly string[];
   /** Fewer usable instances than this are too few. Default: 1. */
-  below?: number;
-  /** For how long a better datacenter must have enough again before calls return to it. Default: `'10s'`. */
-  returnAfter?: Duration;
+  minInstances?: number;
+  /** How long a better datacenter must have enough instances again before calls return to it. Default: `'10s'`. */
+  failbackAfter?: Duration;
 }
 
-/** What a source is asked; the rest of a query is narrowed down from the answer, so that all its users share one watch. */
+/** The part of a query that a source evaluates; the rest is filtered locally, so that such queries share one watch. */
 export type SourceQuery = Pick<ServiceQuery, 'filter' | 'datacenter' | 'near' | 'preparedQuery'>;
 
-const texts = z.array(text('must be text that is not blank'), {
-  error: "must be an array of texts, such as ['v1']",
+const strings = z.array(nonEmptyString('must be a string that is not blank'), {
+  error: "must be an array of strings, such as ['v1']",
 });
 const datacenters = z
-  .array(text("must be a datacenter's name"), { error: "must be an array of datacenters, such as ['dc2']" })
+  .array(nonEmptyString("must be a datacenter's name"), { error: "must be an array of datacenters, such as ['dc2']" })
   .min(1, { error: 'must name at least one datacenter' });
 
 export const serviceQuerySchema = z.strictObject(
   {
-    tags: texts.optional(),
+    tags: strings.optional(),
     meta: z
-      .record(z.string(), z.string({ error: 'must be text' }), { error: 'must be an object of texts' })
+      .record(z.string(), z.string({ error: 'must be a string' }), { error: 'must be an object of strings' })
       .optional(),
     version: z
       .string({ error: "must be a semver range, such as '^2.1'" })
@@ -58,22 +58,22 @@ export const serviceQuerySchema = z.strictObject(
         error: "must be a semver range, such as '^2.1'",
       })
       .optional(),
-    filter: text('must be a filter expression').optional(),
-    datacenter: text("must be a datacenter's name").optional(),
+    filter: nonEmptyString('must be a filter expression').optional(),
+    datacenter: nonEmptyString("must be a datacenter's name").optional(),
     failover: z
       .union(
         [
           datacenters,
           z.strictObject({
             to: datacenters,
-            below: wholeNumber(1, 1_000_000).optional(),
+            below: integer(1, 1_000_000).optional(),
             returnAfter: durationSchema(0).optional(),
           }),
         ],
         { error: "must be an array of datacenters, such as ['dc2'], or { to: ['dc2'], below: 2 }" },
       )
       .optional(),
-    near: text("must be a node's name, or _agent").optional(),
+    near: nonEmptyString("must be a node's name, or _agent").optional(),
     preparedQuery: z.boolean({ error: 'must be true or false' }).optional(),
     includeWarning: z.boolean({ error: 'must be true or false' }).optional(),
   },
@@ -82,7 +82,7 @@ export const serviceQuerySchema = z.strictObject(
 
 const KEYS: ReadonlySet<string> = new Set(Object.keys(serviceQuerySchema.shape));
 
-/** The key of a query that may be anything; queries are checked when they are new, and this is on the path of calls. */
+/** The key of a query that was not validated: this is on the path of calls, and queries are validated when they are new. */
 export function keyOfUnchecked(service: string, query: ServiceQuery): string {
   for (const key in query) if (!KEYS.has(key)) assertQuery(service, query);
   try {
@@ -94,7 +94,7 @@ export function keyOfUnchecked(service: string, query: ServiceQuery): string {
 }
 
 /**
- * Refuses what would silently widen the answer: `{ tag: 'v1' }` must not mean everybody.
+ * Rejects what would silently widen the selection: `{ tag: 'v1' }` must not select every instance.
  *
  * @throws DiscoveryError `RK_INVALID_ARGUMENT`
  */
@@ -102,66 +102,66 @@ export function assertQuery(service: string, query: ServiceQuery): void {
   if (typeof service !== 'string' || service.trim() === '') {
     throw new DiscoveryError(
       'RK_INVALID_ARGUMENT',
-      `service: ${JSON.stringify(service)} is no service name`,
+      `service: ${JSON.stringify(service)} is not a service name`,
       {
         hint: "Name the service as it is registered, such as 'inventory'",
       },
     );
   }
-  const mistakes = findMistakes(serviceQuerySchema, query);
-  if (mistakes.length === 0) return;
-  const told = mistakes.map(
-    ({ field, value, cure }) => `query.${field}${value === undefined ? '' : ` = ${value}`}: ${cure}`,
+  const issues = validateOptions(serviceQuerySchema, query);
+  if (issues.length === 0) return;
+  const described = issues.map(
+    ({ field, value, hint }) => `query.${field}${value === undefined ? '' : ` = ${value}`}: ${hint}`,
   );
-  throw new DiscoveryError('RK_INVALID_ARGUMENT', told.join('; '));
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', described.join('; '));
 }
 
 /** For messages: ` for {"tags":["v1"]}`, or nothing. */
 export function describeQuery(query: ServiceQuery = {}): string {
-  const asked = Object.entries(query).filter(([, value]) => value !== undefined);
-  return asked.length > 0 ? ` for ${JSON.stringify(Object.fromEntries(asked))}` : '';
+  const fields = Object.entries(query).filter(([, value]) => value !== undefined);
+  return fields.length > 0 ? ` for ${JSON.stringify(Object.fromEntries(fields))}` : '';
 }
 
 /**
- * One key for all queries that mean the same, whatever the order in which they were written. What means nothing has a key
- * of its own, so that it is never taken for something that does.
+ * One key for all queries with the same meaning, whatever the order of their fields. An invalid query has a key of its own,
+ * so that it is never taken for a valid one.
  */
 export function queryKey(service: string, query: ServiceQuery = {}): string {
   const { tags, meta, version, filter, datacenter, near, preparedQuery, includeWarning } = query;
   const isEntries = typeof meta === 'object' && !Array.isArray(meta) && (meta as unknown) !== null;
   return JSON.stringify([
     service,
-    Array.isArray(tags) ? [...(tags as readonly string[])].sort() : given(tags),
-    isEntries ? Object.entries(meta).sort(([a], [b]) => (a < b ? -1 : 1)) : given(meta),
-    given(version),
-    given(filter),
-    given(datacenter),
+    Array.isArray(tags) ? [...(tags as readonly string[])].sort() : encodeOptional(tags),
+    isEntries ? Object.entries(meta).sort(([a], [b]) => (a < b ? -1 : 1)) : encodeOptional(meta),
+    encodeOptional(version),
+    encodeOptional(filter),
+    encodeOptional(datacenter),
     failoverOf(query) ?? 0,
-    given(near),
-    given(preparedQuery),
-    given(includeWarning),
+    encodeOptional(near),
+    encodeOptional(preparedQuery),
+    encodeOptional(includeWarning),
   ]);
 }
 
-/** As JSON tells what was not given from null, and from nothing. */
-function given(value: unknown): unknown {
+/** In JSON, tells a field that was left out from null and from an empty value. */
+function encodeOptional(value: unknown): unknown {
   return value === undefined || value === false ? 0 : ['given', value];
 }
 
-/** With its defaults, times in milliseconds; undefined: no failover. */
+/** The failover options with their defaults, durations in milliseconds; undefined: no failover. */
 export function failoverOf({
   failover,
-}: ServiceQuery): { to: readonly string[]; below: number; returnAfterMs: number } | undefined {
+}: ServiceQuery): { to: readonly string[]; minInstances: number; failbackAfterMs: number } | undefined {
   if (failover === undefined) return undefined;
   const {
     to,
-    below = 1,
-    returnAfter = '10s',
+    minInstances = 1,
+    failbackAfter = '10s',
   }: FailoverOptions = 'to' in failover ? failover : { to: failover };
-  return { to, below, returnAfterMs: toMilliseconds(returnAfter, 'query.failover.returnAfter') };
+  return { to, minInstances, failbackAfterMs: toMilliseconds(failbackAfter, 'query.failover.returnAfter') };
 }
 
-/** What a source is to be asked, for this query in this datacenter. */
+/** The source query for this query in this datacenter. */
 export function sourceQueryOf(query: ServiceQuery, datacenter = query.datacenter): SourceQuery {
   const { filter, near, preparedQuery } = query;
   return {
@@ -172,13 +172,13 @@ export function sourceQueryOf(query: ServiceQuery, datacenter = query.datacenter
   };
 }
 
-/** Whether a query says more than a source is asked. */
-export function isNarrowing({ tags, meta, version }: ServiceQuery): boolean {
+/** Whether a part of the query is filtered locally. */
+export function hasLocalFilter({ tags, meta, version }: ServiceQuery): boolean {
   return tags !== undefined || meta !== undefined || version !== undefined;
 }
 
-/** Why an instance is not among those that a query wants; undefined: it is. */
-export function whyNotWanted(
+/** Why an instance does not match a query; undefined: it does. */
+export function mismatchReason(
   instance: Pick<ServiceInstance, 'tags' | 'meta'>,
   { tags = [], meta = {}, version }: ServiceQuery,
 ): string | undefined {
@@ -192,6 +192,6 @@ export function whyNotWanted(
   if (version === undefined) return undefined;
   const own = instance.meta.version;
   if (own === undefined || semver.valid(own) === null)
-    return `its meta.version is ${JSON.stringify(own)}, which is no version`;
+    return `its meta.version is ${JSON.stringify(own)}, which is not a semver version`;
   return semver.satisfies(own, version) ? undefined : `its version ${own} is not in ${version}`;
 }

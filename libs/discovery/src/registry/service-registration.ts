@@ -3,28 +3,28 @@ import type { InstanceStatus } from './service-instance.js';
 /** The states of a check; an instance in maintenance has a check that is critical. */
 export type CheckStatus = 'passing' | 'warning' | 'critical';
 
-/** What decides, in the registry's eyes, whether an instance is healthy. Durations are milliseconds. */
+/** A health check that the registry runs, or waits for, to decide whether an instance is healthy. */
 export type RegistrationCheck = HttpCheck | TcpCheck | GrpcCheck | TtlCheck | ScriptCheck | AliasCheck;
 
 interface AnyCheck {
   /** Unique among all checks of the agent: it starts with the instance's id. */
   readonly id: string;
   readonly name: string;
-  /** For people. */
+  /** For humans. */
   readonly notes?: string | undefined;
   /** The state in which it starts. Undefined: that of the registration. */
   readonly status?: CheckStatus | undefined;
-  /** How long the check may be critical before the registry drops the instance. */
-  readonly deregisterCriticalServiceAfter?: number | undefined;
-  /** How many good results in a row it takes to be *passing* again. */
+  /** How long the check may be critical before the registry removes the instance. */
+  readonly deregisterCriticalServiceAfterMs?: number | undefined;
+  /** Consecutive successes until the check is *passing* again. */
   readonly successBeforePassing?: number | undefined;
-  /** How many bad results in a row it takes to be *critical*. */
+  /** Consecutive failures until the check is *critical*. */
   readonly failuresBeforeCritical?: number | undefined;
 }
 
 interface PolledCheck extends AnyCheck {
-  readonly interval: number;
-  readonly timeout: number;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
 }
 
 export interface HttpCheck extends PolledCheck {
@@ -50,10 +50,10 @@ export interface GrpcCheck extends PolledCheck {
   readonly tlsSkipVerify: boolean;
 }
 
-/** The app reports its own health; without a report for so long it is critical. */
+/** The app reports its own health; after `ttlMs` without a report the check is critical. */
 export interface TtlCheck extends AnyCheck {
   readonly type: 'ttl';
-  readonly ttl: number;
+  readonly ttlMs: number;
 }
 
 export interface ScriptCheck extends PolledCheck {
@@ -74,7 +74,7 @@ export interface TaggedAddress {
   readonly port: number;
 }
 
-/** What a registry holds of an instance, besides its id and its checks. */
+/** What a registry holds about an instance, besides its id and its checks. */
 interface RegisteredInstance {
   readonly service: string;
   /** Undefined: the address of the registry's node, which is right when the agent runs on our own host. */
@@ -83,13 +83,13 @@ interface RegisteredInstance {
   readonly secure: boolean;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
-  /** Other ways to it by name, such as `lan` and `wan`. */
+  /** Other addresses of the instance by name, such as `lan` and `wan`. */
   readonly taggedAddresses: Readonly<Record<string, TaggedAddress>>;
-  /** Why it is out of use though it is registered; undefined when it is in use. */
+  /** Why the instance is in maintenance; undefined when it is not. */
   readonly maintenance: string | undefined;
 }
 
-/** The desired state: what the registry is to hold of us. */
+/** The desired state: what the registry should hold about this app. */
 export interface ServiceRegistration extends RegisteredInstance {
   readonly id: string;
   readonly weights: { readonly passing: number; readonly warning: number } | undefined;
@@ -101,7 +101,7 @@ export interface ServiceRegistration extends RegisteredInstance {
 /** The actual state: what the registry holds under an id. */
 export interface RegistrationRecord extends RegisteredInstance {
   readonly weights: { readonly passing: number; readonly warning: number };
-  /** Without the one that stands for maintenance. Undefined: a registry that has no checks. */
+  /** Without the check that represents maintenance. Undefined: the registry has no checks. */
   readonly checks: readonly Pick<RegistrationCheck, 'id' | 'name' | 'notes'>[] | undefined;
   readonly status: InstanceStatus;
 }

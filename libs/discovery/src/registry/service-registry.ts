@@ -2,30 +2,30 @@ import { InstanceSource } from './instance-source.js';
 import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
 import type { WorkerReporterSource } from './worker-reporter.js';
 
-/** `unlisted`: the registry holds it, and those who look for it are not shown it. */
+/** `unlisted`: the registry holds the registration, but does not list it to clients. */
 export type RegistrationChange = 'changed' | 'unlisted';
 
 /**
- * The port to a registry: where instances are looked up, and where this app is registered. What makes it safe (the repair
- * of a lost registration among it) is written once, in the core, above it.
+ * The port to a registry, through which instances are looked up and this app is registered. What makes it safe, such as
+ * the repair of a lost registration, is written once, in the core.
  */
 export abstract class ServiceRegistry extends InstanceSource {
-  /** The host we would dial, to find the interface that routes to it. Undefined: a local socket file. */
+  /** The registry's host, used to find the local interface that routes to it. Undefined: a Unix domain socket. */
   abstract readonly host: string | undefined;
 
-  /** True when an instance registered without an address is given its node's. */
+  /** True when an instance that is registered without an address is listed with its node's. */
   abstract readonly knowsNodeAddress: boolean;
 
   /**
-   * How many connections to the registry have ended. What is gone after that was lost by the registry, which may have
-   * been restarted, and not taken out by somebody.
+   * How many connections to the registry have ended. A registration that is missing after that was lost by the registry,
+   * which may have restarted, and not removed by another client.
    */
-  abstract get lostConnections(): number;
+  abstract get disconnects(): number;
 
-  /** Idempotent: registering what is there already changes nothing. */
+  /** Idempotent: registering the same again changes nothing. */
   abstract register(registration: ServiceRegistration, signal: AbortSignal): Promise<void>;
 
-  /** Idempotent: an id that is not registered is no error. */
+  /** Idempotent: an id that is not registered is not an error. */
   abstract deregister(id: string, signal: AbortSignal): Promise<void>;
 
   /**
@@ -33,16 +33,16 @@ export abstract class ServiceRegistry extends InstanceSource {
    *
    * @throws DiscoveryError `RK_ID_CONFLICT` when one of its checks belongs to another instance
    */
-  abstract inspect(
+  abstract read(
     registration: ServiceRegistration,
     signal: AbortSignal,
   ): Promise<RegistrationRecord | undefined>;
 
   /**
-   * Resolves when what `inspect` saw may no longer hold, and costs next to nothing while it does. It rejects on any
-   * error; the caller then inspects again.
+   * Resolves when the record that `read` returned may no longer be current, and costs next to nothing until then. Rejects
+   * on any error; the caller then reads again.
    */
-  abstract untilChanged(
+  abstract waitForChange(
     registration: ServiceRegistration,
     record: RegistrationRecord,
     signal: AbortSignal,
@@ -51,7 +51,7 @@ export abstract class ServiceRegistry extends InstanceSource {
   /**
    * Reports the state of a TTL check.
    *
-   * @throws DiscoveryError `RK_NOT_FOUND` when the registry has no such check (any more)
+   * @throws DiscoveryError `RK_NOT_FOUND` when the registry does not have the check
    */
   abstract report(checkId: string, status: CheckStatus, output: string, signal: AbortSignal): Promise<void>;
 
@@ -60,6 +60,6 @@ export abstract class ServiceRegistry extends InstanceSource {
     return undefined;
   }
 
-  /** Takes a registered instance out of use for a reason; undefined puts it back. */
+  /** Puts a registered instance into maintenance for a reason; undefined ends it. */
   abstract setMaintenance(id: string, reason: string | undefined, signal: AbortSignal): Promise<void>;
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { StaticRegistry, type StaticServices } from './static.source.js';
+import { StaticSource, type StaticServices } from './static.source.js';
 
 const signal = new AbortController().signal;
 
-describe('StaticRegistry', () => {
+describe('StaticSource', () => {
   it('lists what is written down, once, and then waits for its end', async () => {
-    const registry = new StaticRegistry({
+    const registry = new StaticSource({
       inventory: [
         '10.0.0.7:3000',
         '[::1]:3001',
@@ -24,10 +24,10 @@ describe('StaticRegistry', () => {
       ['inventory-[::1]:3001', '::1', 3001],
       ['inventory-host:1', 'host', 1],
     ]);
-    expect(await registry.confirm('orders', {})).toEqual([]);
-    expect((await registry.confirm('inventory', { datacenter: 'dc2' })).map(({ port }) => port)).toEqual([1]);
+    expect(await registry.readConsistent('orders', {})).toEqual([]);
+    expect((await registry.readConsistent('inventory', { datacenter: 'dc2' })).map(({ port }) => port)).toEqual([1]);
     expect(await registry.services()).toEqual({ inventory: ['a'] });
-    await expect(registry.confirm('inventory', { filter: 'x' })).rejects.toThrow(/query\.filter/);
+    await expect(registry.readConsistent('inventory', { filter: 'x' })).rejects.toThrow(/query\.filter/);
     expect(signal.aborted).toBe(false);
   });
 
@@ -37,17 +37,17 @@ describe('StaticRegistry', () => {
     ['[:::::]:80', /must be 'host:port'/],
     [{ address: 'a b', port: 1 }, /a\.0\.address = "a b": must be a host's name or address, without spaces/],
   ])('refuses %p', (wrong, reason) => {
-    expect(() => new StaticRegistry({ a: [wrong] })).toThrow(reason);
+    expect(() => new StaticSource({ a: [wrong] })).toThrow(reason);
   });
 
   it('refuses two instances of one id', () => {
-    expect(() => new StaticRegistry({ a: ['x:1', 'x:1'] })).toThrow(/a\.1 = "a-x:1": is there twice/);
+    expect(() => new StaticSource({ a: ['x:1', 'x:1'] })).toThrow(/a\.1 = "a-x:1": is there twice/);
   });
 
   it('names every mistake, with its cure', () => {
     const wrong = { a: ['host'], b: [{ address: '', port: 0 }], c: 'x' } as unknown as StaticServices;
-    expect(() => new StaticRegistry(wrong)).toThrow(
-      /StaticRegistry: \d options are wrong[^]*a\.0 = "host": must be 'host:port'[^]*b\.0\.port = 0: must be a whole number[^]*c = "x": must be an array/,
+    expect(() => new StaticSource(wrong)).toThrow(
+      /StaticSource: \d options are wrong[^]*a\.0 = "host": must be 'host:port'[^]*b\.0\.port = 0: must be an integer[^]*c = "x": must be an array/,
     );
   });
 });

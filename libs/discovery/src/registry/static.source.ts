@@ -1,54 +1,54 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import {
-  configInvalid,
-  findMistakes,
-  text,
-  wholeNumber,
-  type OptionMistake,
+  invalidConfigError,
+  validateOptions,
+  nonEmptyString,
+  integer,
+  type OptionIssue,
 } from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { InstanceSource, type InstanceList } from './instance-source.js';
 import { freezeInstance, hostAndPort, instanceKey, type ServiceInstance } from './service-instance.js';
 import type { SourceQuery } from './service-query.js';
 
-/** An instance that is written down; what is left out has a plain default. */
+/** An instance of a static list; every field that is left out has a default. */
 export type StaticInstance = Pick<ServiceInstance, 'address' | 'port'> &
   Partial<
     Pick<ServiceInstance, 'id' | 'secure' | 'tags' | 'meta' | 'weight' | 'zone' | 'node' | 'datacenter'>
   >;
 
-/** For each service its instances: `'10.0.0.7:3000'`, or all that is to be said of one. */
+/** The instances of each service: `'10.0.0.7:3000'`, or an object. */
 export type StaticServices = Readonly<Record<string, readonly (string | StaticInstance)[]>>;
 
 const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s/]+)):(\d{1,5})$/;
-const cure = "must be 'host:port', or { address: '10.0.0.7', port: 3000 }";
+const INSTANCE_HINT = "must be 'host:port', or { address: '10.0.0.7', port: 3000 }";
 
 const schema = z.record(
   z.string(),
   z.array(
     z.union(
       [
-        z.string({ error: cure }).refine(isHostAndPort, { error: cure }),
+        z.string({ error: INSTANCE_HINT }).refine(isHostAndPort, { error: INSTANCE_HINT }),
         z.strictObject({
-          address: text("must be a host's name or address").regex(/^\S+$/, {
+          address: nonEmptyString("must be a host's name or address").regex(/^\S+$/, {
             error: "must be a host's name or address, without spaces",
           }),
-          port: wholeNumber(1, 65_535, 'there is no default'),
-          id: text('must be an id').optional(),
+          port: integer(1, 65_535, 'there is no default'),
+          id: nonEmptyString('must be an id').optional(),
           secure: z.boolean({ error: 'must be true or false' }).optional(),
-          tags: z.array(text('must be text')).optional(),
-          meta: z.record(z.string(), z.string({ error: 'must be text' })).optional(),
+          tags: z.array(nonEmptyString('must be a string')).optional(),
+          meta: z.record(z.string(), z.string({ error: 'must be a string' })).optional(),
           weight: z
             .number({ error: 'must be a number' })
             .positive({ error: 'must be more than 0' })
             .optional(),
-          zone: text("must be a zone's name").optional(),
-          node: text("must be a host's name").optional(),
-          datacenter: text("must be a datacenter's name").optional(),
+          zone: nonEmptyString("must be a zone's name").optional(),
+          node: nonEmptyString("must be a host's name").optional(),
+          datacenter: nonEmptyString("must be a datacenter's name").optional(),
         }),
       ],
-      { error: cure },
+      { error: INSTANCE_HINT },
     ),
     { error: "must be an array of instances, such as ['10.0.0.7:3000']" },
   ),
@@ -56,33 +56,33 @@ const schema = z.record(
 );
 
 /**
- * Instances that are written down in the app's options: for what no registry knows, for development, and as the last
+ * A fixed list of instances in the app's options: for services outside of the registry, for development, and as the last
  * resort when there is no other list.
  *
  * @example
  * ```ts
  * ConsulModule.forRoot({
- *   discovery: { sources: ['registry', new StaticRegistry({ billing: ['10.0.0.7:3000', '10.0.0.8:3000'] })] },
+ *   discovery: { sources: ['registry', new StaticSource({ billing: ['10.0.0.7:3000', '10.0.0.8:3000'] })] },
  * });
  * ```
  */
-export class StaticRegistry extends InstanceSource {
+export class StaticSource extends InstanceSource {
   override readonly description = 'the static list';
   readonly #services: ReadonlyMap<string, readonly ServiceInstance[]>;
 
-  /** @throws DiscoveryError `RK_CONFIG_INVALID` with every mistake */
+  /** @throws DiscoveryError `RK_CONFIG_INVALID` with every issue */
   constructor(services: StaticServices) {
     super();
-    const mistakes = findMistakes(schema, services);
-    if (mistakes.length > 0) throw configInvalid('StaticRegistry', mistakes);
+    const issues = validateOptions(schema, services);
+    if (issues.length > 0) throw invalidConfigError('StaticSource', issues);
     this.#services = new Map(
       Object.entries(services).map(([service, list]) => [
         service,
-        Object.freeze(list.map((given) => toInstance(service, given))),
+        Object.freeze(list.map((entry) => toInstance(service, entry))),
       ]),
     );
-    const twice = [...this.#services].flatMap(([service, list]) => twiceIn(service, list));
-    if (twice.length > 0) throw configInvalid('StaticRegistry', twice);
+    const duplicates = [...this.#services].flatMap(([service, list]) => duplicatesIn(service, list));
+    if (duplicates.length > 0) throw invalidConfigError('StaticSource', duplicates);
   }
 
   override async *watch(
@@ -90,18 +90,18 @@ export class StaticRegistry extends InstanceSource {
     query: SourceQuery,
     signal: AbortSignal,
   ): AsyncGenerator<InstanceList> {
-    yield { instances: await this.confirm(service, query), source: 'live' };
-    // It never changes.
+    yield { instances: await this.readConsistent(service, query), source: 'live' };
+    // The list never changes.
     if (!signal.aborted)
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   }
 
-  override async confirm(service: string, query: SourceQuery): Promise<readonly ServiceInstance[]> {
+  override async readConsistent(service: string, query: SourceQuery): Promise<readonly ServiceInstance[]> {
     if (query.filter !== undefined || query.preparedQuery) {
       const field = query.preparedQuery ? 'preparedQuery' : 'filter';
       throw new DiscoveryError(
         'RK_INVALID_ARGUMENT',
-        `query.${field}: ${this.description} has no such thing`,
+        `query.${field}: not supported by ${this.description}`,
         {
           hint: 'Use tags, meta or version',
         },
@@ -123,12 +123,12 @@ export class StaticRegistry extends InstanceSource {
   }
 
   override async close(): Promise<void> {
-    // It holds nothing.
+    // There is nothing to release.
   }
 }
 
-function toInstance(service: string, given: string | StaticInstance): ServiceInstance {
-  const { address, port, ...rest }: StaticInstance = typeof given === 'string' ? parse(given) : given;
+function toInstance(service: string, entry: string | StaticInstance): ServiceInstance {
+  const { address, port, ...rest }: StaticInstance = typeof entry === 'string' ? parse(entry) : entry;
   return freezeInstance({
     id: rest.id ?? `${service}-${hostAndPort({ address, port })}`,
     service,
@@ -145,7 +145,7 @@ function toInstance(service: string, given: string | StaticInstance): ServiceIns
   });
 }
 
-function twiceIn(service: string, list: readonly ServiceInstance[]): OptionMistake[] {
+function duplicatesIn(service: string, list: readonly ServiceInstance[]): OptionIssue[] {
   const keys = list.map(instanceKey);
   return list.flatMap(({ id }, at) =>
     keys.indexOf(instanceKey(list[at] ?? { id, node: '', datacenter: '' })) === at
@@ -154,7 +154,7 @@ function twiceIn(service: string, list: readonly ServiceInstance[]): OptionMista
           {
             field: `${service}.${at}`,
             value: JSON.stringify(id),
-            cure: 'is there twice: each instance needs an id of its own',
+            hint: 'is used twice: each instance needs an id of its own',
           },
         ],
   );

@@ -30,28 +30,28 @@ export class InMemoryRegistry extends ServiceRegistry {
   #isSilent = false;
   #source: ListSource = 'live';
   #restarts = 0;
-  /** How often each method was called, so that a test can tell what was *not* asked. */
+  /** How often each method was called, so that a test can assert what was *not* requested. */
   readonly requests = {
     register: 0,
     deregister: 0,
-    inspect: 0,
-    untilChanged: 0,
+    read: 0,
+    waitForChange: 0,
     report: 0,
     setMaintenance: 0,
     ping: 0,
     watch: 0,
-    confirm: 0,
+    readConsistent: 0,
     services: 0,
   };
-  /** What was registered here, by id, as the registry keeps it. */
+  /** The registrations by id. */
   readonly #records = new Map<string, RegistrationRecord>();
-  /** Those that only `inspect` sees. */
+  /** Registrations that only `read` returns. */
   readonly #unlisted = new Set<string>();
-  /** The reports of TTL checks, newest last. */
+  /** The reports to TTL checks, newest last. */
   readonly reports: { readonly checkId: string; readonly status: CheckStatus; readonly output: string }[] =
     [];
 
-  /** Adds or replaces an instance; what is left out has a plain default. */
+  /** Adds or replaces an instance; every field that is left out has a default. */
   put(instance: Partial<ServiceInstance> & Pick<ServiceInstance, 'service' | 'port'>): ServiceInstance {
     const whole = freezeInstance({
       id: `${instance.service}-${instance.port}`,
@@ -83,7 +83,7 @@ export class InMemoryRegistry extends ServiceRegistry {
     this.#changes.emit('change');
   }
 
-  /** Changes what is held of a registration, as another writer would. */
+  /** Changes a registration, as another writer would. */
   edit(id: string, change: Partial<RegistrationRecord>): void {
     const record = this.#records.get(id);
     if (!record) throw new DiscoveryError('RK_NOT_FOUND', `no registration "${id}" in ${this.description}`);
@@ -91,7 +91,7 @@ export class InMemoryRegistry extends ServiceRegistry {
     this.#changes.emit('change');
   }
 
-  /** Drops it from every list, though the registry still holds it; registering it again lists it again. */
+  /** Removes a registration from every list while the registry still holds it; registering it again lists it again. */
   unlist(id: string): void {
     this.#instances.delete(id);
     this.#unlisted.add(id);
@@ -102,11 +102,11 @@ export class InMemoryRegistry extends ServiceRegistry {
     return this.#records.get(id);
   }
 
-  override get lostConnections(): number {
+  override get disconnects(): number {
     return this.#restarts;
   }
 
-  /** Forgets every registration at once, as a registry does that is restarted too quickly for anybody to notice. */
+  /** Loses every registration at once, like a registry that is restarted without a failing request. */
   restart(): void {
     this.#restarts++;
     for (const id of this.#records.keys()) this.#instances.delete(id);
@@ -114,7 +114,7 @@ export class InMemoryRegistry extends ServiceRegistry {
     this.#changes.emit('change');
   }
 
-  /** Takes every watch, and never answers it. */
+  /** Accepts every watch, and never answers it. */
   hang(): void {
     this.#isSilent = true;
   }
@@ -167,24 +167,24 @@ export class InMemoryRegistry extends ServiceRegistry {
     this.remove(id);
   }
 
-  override async inspect({ id }: ServiceRegistration): Promise<RegistrationRecord | undefined> {
-    this.requests.inspect++;
+  override async read({ id }: ServiceRegistration): Promise<RegistrationRecord | undefined> {
+    this.requests.read++;
     this.#check();
     return this.#records.get(id);
   }
 
-  override async untilChanged(
+  override async waitForChange(
     { id }: ServiceRegistration,
     record: RegistrationRecord,
     signal: AbortSignal,
   ): Promise<RegistrationChange> {
-    this.requests.untilChanged++;
+    this.requests.waitForChange++;
     const look = (): RegistrationChange | undefined => {
       if (this.#unlisted.has(id)) return 'unlisted';
       return this.#records.get(id) === record ? undefined : 'changed';
     };
     for await (const change of this.#watched(look, signal)) if (change) return change;
-    throw new DiscoveryError('RK_REGISTRY_FAILED', `${this.description} was closed`);
+    throw new DiscoveryError('RK_REGISTRY_ERROR', `${this.description} was closed`);
   }
 
   override async report(checkId: string, status: CheckStatus, output: string): Promise<void> {
@@ -215,8 +215,8 @@ export class InMemoryRegistry extends ServiceRegistry {
     );
   }
 
-  override async confirm(service: string, query: SourceQuery): Promise<readonly ServiceInstance[]> {
-    this.requests.confirm++;
+  override async readConsistent(service: string, query: SourceQuery): Promise<readonly ServiceInstance[]> {
+    this.requests.readConsistent++;
     this.#check();
     return this.#isCertain ? this.#held(service, query) : (this.#shown ?? this.#held(service, query));
   }
@@ -227,21 +227,21 @@ export class InMemoryRegistry extends ServiceRegistry {
     );
   }
 
-  /** Answers with this list though it holds another; `certain`: who asks for confirmation is told the truth. */
-  lie(instances: readonly ServiceInstance[], { certain = false } = {}): void {
+  /** Lists these instances instead of its own; `certain`: a consistent read still returns its own. */
+  overrideList(instances: readonly ServiceInstance[], { certain = false } = {}): void {
     this.#shown = instances;
     this.#isCertain = certain;
     this.#changes.emit('change');
   }
 
-  /** Ends the lie. */
-  tellTheTruth(): void {
+  /** Ends `overrideList`. */
+  clearOverride(): void {
     this.#shown = undefined;
     this.#changes.emit('change');
   }
 
-  /** What it says of its lists from now on. */
-  answerAs(source: ListSource): void {
+  /** The `source` of its lists from now on. */
+  setListSource(source: ListSource): void {
     this.#source = source;
     this.#changes.emit('change');
   }
@@ -261,7 +261,7 @@ export class InMemoryRegistry extends ServiceRegistry {
   }
 
   async *#watched<T>(read: () => T, signal: AbortSignal): AsyncGenerator<T> {
-    // Listening begins before the first read, so that no change falls between the two.
+    // Listening begins before the first read, so that no change is missed in between.
     const changes = on(this.#changes, 'change', { signal });
     try {
       this.#check();

@@ -1,28 +1,28 @@
 import { describe, expect, it } from '@jest/globals';
 import { DiscoveryError } from '../errors/discovery-error.js';
-import { askedPause, backoffPause } from './backoff.js';
+import { retryAfterDelay, backoffDelay } from './backoff.js';
 
 describe('backoffPause', () => {
   const options = { base: 250, cap: 30_000 };
 
   it('doubles its ceiling with each failure up to the cap', () => {
-    const ceilings = [1, 2, 3, 8, 100].map((failures) => backoffPause(failures, options, () => 1));
+    const ceilings = [1, 2, 3, 8, 100].map((failures) => backoffDelay(failures, options, () => 1));
     expect(ceilings).toEqual([250, 500, 1000, 30_000, 30_000]);
   });
 
   it('spreads over the whole range but never reaches zero', () => {
-    expect(backoffPause(3, options, () => 0)).toBe(100);
-    expect(backoffPause(3, options, () => 0.5)).toBe(550);
+    expect(backoffDelay(3, options, () => 0)).toBe(100);
+    expect(backoffDelay(3, options, () => 0.5)).toBe(550);
   });
 });
 
 describe('askedPause', () => {
   it('is what was asked for and a little more, at most six minutes, and undefined where nothing was', () => {
-    const limited = (retryAfter: number): DiscoveryError =>
-      new DiscoveryError('RK_REGISTRY_LIMITED', 'slow down', { retryAfter });
-    expect(askedPause(limited(5_000), () => 0)).toBe(5_000);
-    expect(askedPause(limited(5_000), () => 1)).toBe(6_000);
-    expect(askedPause(limited(9e9), () => 1)).toBe(360_000);
-    expect(askedPause(new Error('x'), () => 1)).toBeUndefined();
+    const limited = (retryAfterMs: number): DiscoveryError =>
+      new DiscoveryError('RK_REGISTRY_LIMITED', 'slow down', { retryAfterMs });
+    expect(retryAfterDelay(limited(5_000), () => 0)).toBe(5_000);
+    expect(retryAfterDelay(limited(5_000), () => 1)).toBe(6_000);
+    expect(retryAfterDelay(limited(9e9), () => 1)).toBe(360_000);
+    expect(retryAfterDelay(new Error('x'), () => 1)).toBeUndefined();
   });
 });

@@ -1,25 +1,25 @@
 import { isError } from '../errors/error-message.js';
-import { outsideOfRequests } from './detach-async-context.js';
+import { detachAsyncContext } from './detach-async-context.js';
 
 /** Time, passed in wherever something waits, so that tests need no sleeping. */
 export interface Clock {
-  /** Milliseconds of a clock that never jumps; only differences mean anything. */
+  /** Monotonic milliseconds; only differences have a meaning. */
   now(): number;
-  /** Calls back once after so many milliseconds, unless the function that it returns was called before. */
+  /** Calls back once after the given milliseconds; the returned function cancels it. */
   after(milliseconds: number, callback: () => void): () => void;
 }
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (milliseconds, callback) => {
-    // Whoever sets a timer for many, as for a watch or the wheel of deadlines, does not lend it his request's context.
-    const timer = outsideOfRequests(() => setTimeout(callback, milliseconds));
+    // Shared timers must not inherit the async context of the request that created them.
+    const timer = detachAsyncContext(() => setTimeout(callback, milliseconds));
     return () => clearTimeout(timer);
   },
 };
 
-/** Resolves after so many milliseconds; rejects with the signal's reason when it aborts first. */
-export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
+/** Resolves after the given milliseconds; rejects with the signal's reason when it aborts first. */
+export function delay(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(abortReason(signal));
@@ -37,7 +37,7 @@ export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): 
   });
 }
 
-/** Why a signal aborted, always as an Error. */
+/** The reason of an aborted signal, always as an Error. */
 export function abortReason(signal: AbortSignal): Error {
   return isError(signal.reason) ? signal.reason : new Error('aborted', { cause: signal.reason });
 }

@@ -1,21 +1,25 @@
 import type { Observable } from 'rxjs';
-import { abortReason, pause, type Clock } from './clock.js';
-import { scoped } from './scoped-signal.js';
+import { abortReason, delay, type Clock } from './clock.js';
+import { withScopedSignal } from './scoped-signal.js';
 
-/** A pause that ends early when `early$` emits; tells whether it did. */
-export async function pauseUntil(
+/**
+ * A delay that ends early when `early$` emits.
+ *
+ * @returns whether it ended early
+ */
+export async function delayUntil(
   clock: Clock,
   milliseconds: number,
   signal: AbortSignal,
   early$: Observable<void>,
 ): Promise<boolean> {
   let isEarly = false;
-  await scoped(signal, async (waking, wake) => {
+  await withScopedSignal(signal, async (waiting, wake) => {
     const subscription = early$.subscribe(() => {
       isEarly = true;
       wake(new Error('early'));
     });
-    await pause(clock, milliseconds, waking).catch(() => undefined);
+    await delay(clock, milliseconds, waiting).catch(() => undefined);
     subscription.unsubscribe();
   });
   if (signal.aborted) throw abortReason(signal);

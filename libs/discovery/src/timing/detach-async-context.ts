@@ -1,12 +1,12 @@
 import { AsyncResource } from 'node:async_hooks';
 
-/** Made when this module is loaded, which is in nobody's name. */
-const nobody = new AsyncResource('rookery');
+/** Created when this module is loaded, outside of any request. */
+const detached = new AsyncResource('rookery');
 
 /**
- * Runs what goes on after the request that happened to begin it: a watch, a timer. It must neither keep that request's
- * context alive, nor show it to others, nor end with it.
+ * Runs work that outlives the request which happened to start it, such as a watch or a timer. It must neither keep that
+ * request's `AsyncLocalStorage` context alive, nor show it to others, nor end with it.
  */
-export function outsideOfRequests<T>(work: () => T): T {
-  return nobody.runInAsyncScope(work);
+export function detachAsyncContext<T>(work: () => T): T {
+  return detached.runInAsyncScope(work);
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { scoped } from './scoped-signal.js';
+import { withScopedSignal } from './scoped-signal.js';
 
 describe('scoped', () => {
   it('ends what was begun within it, when it has settled', async () => {
     let inner: AbortSignal | undefined;
     const outer = new AbortController();
     expect(
-      await scoped(outer.signal, async (signal) => {
+      await withScopedSignal(outer.signal, async (signal) => {
         inner = signal;
         return signal.aborted;
       }),
@@ -18,13 +18,13 @@ describe('scoped', () => {
   it('ends with the outer signal, and for its reason', async () => {
     const outer = new AbortController();
     const reason = new Error('closed');
-    const work = scoped(
+    const work = withScopedSignal(
       outer.signal,
       (signal) =>
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
     );
     outer.abort(reason);
     await expect(work).rejects.toBe(reason);
-    await expect(scoped(outer.signal, async (signal) => signal.aborted)).resolves.toBe(true);
+    await expect(withScopedSignal(outer.signal, async (signal) => signal.aborted)).resolves.toBe(true);
   });
 });

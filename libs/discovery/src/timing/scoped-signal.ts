@@ -1,10 +1,10 @@
 import { abortReason } from './clock.js';
 
 /**
- * Runs work with a signal of its own, which aborts with the outer one, and when the work has settled: whatever was begun
- * within it ends with it.
+ * Runs work with a signal of its own. It aborts with the outer signal, and when the work has settled, so that whatever the
+ * work started ends with it.
  */
-export async function scoped<T>(
+export async function withScopedSignal<T>(
   outer: AbortSignal | undefined,
   work: (signal: AbortSignal, end: (reason: Error) => void) => Promise<T>,
 ): Promise<T> {
@@ -18,6 +18,6 @@ export async function scoped<T>(
     return await work(ending.signal, (reason) => ending.abort(reason));
   } finally {
     outer?.removeEventListener('abort', abort);
-    ending.abort(new Error('not needed any more'));
+    ending.abort(new Error('no longer needed'));
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 
-/** Something that is to happen unless it is cancelled before. */
+/** A callback that runs at its time unless it is cancelled before. */
 export interface Deadline {
   cancel(): void;
 }
@@ -30,9 +30,9 @@ class Entry implements Deadline {
 const TICK_MS = 10;
 
 /**
- * Deadlines of many calls at the cost of one timer: nearly all of them are cancelled, so setting and cancelling has to be
- * cheap, and being late by up to 10 ms does not matter. Early by a millisecond at most, as timers of Node are.
- * Source of the idea: Varghese, Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987; a slot for each 10 ms in use.
+ * The deadlines of many calls at the cost of one timer. Nearly all of them are cancelled, so setting and cancelling must
+ * be cheap, while being late by up to 10 ms does not matter. A callback is early by a millisecond at most, as timers of
+ * Node are. Source: Varghese, Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987; here a slot for each 10 ms in use.
  */
 export class TimerWheel {
   readonly #clock: Clock;
@@ -45,7 +45,7 @@ export class TimerWheel {
     this.#clock = clock;
   }
 
-  /** How many deadlines are set. */
+  /** The number of deadlines that are set. */
   get size(): number {
     return this.#size;
   }
@@ -62,7 +62,7 @@ export class TimerWheel {
   }
 
   readonly #onCancel = (): void => {
-    // The timer stays set while there is anything to wait for: setting it anew for each call is what this spares.
+    // The timer stays armed while any deadline is left: re-arming it for each call is the cost that the wheel avoids.
     if (--this.#size > 0) return;
     this.#disarm?.();
     this.#disarm = undefined;
@@ -83,7 +83,7 @@ export class TimerWheel {
     const due: Entry[] = [];
     let next = Infinity;
     for (const [tick, slot] of this.#slots) {
-      // A timer of Node may be early by a fraction.
+      // A timer of Node may be early by a fraction of a millisecond.
       if (tick * TICK_MS <= now + 1) {
         due.push(...slot);
         this.#slots.delete(tick);
@@ -94,12 +94,12 @@ export class TimerWheel {
     const thrown: unknown[] = [];
     for (const entry of due.sort((a, b) => a.at - b.at)) {
       const { callback } = entry;
-      // One that is due may have cancelled the next.
+      // The callback of an earlier entry may have cancelled this one.
       entry.cancel();
       try {
         callback?.();
       } catch (error) {
-        // The others are due all the same; they are on no list any more.
+        // The remaining entries are due as well, and are no longer in any slot.
         thrown.push(error);
       }
     }

@@ -1,17 +1,17 @@
 import type { Clock } from './clock.js';
 
 export interface TokenBucketOptions {
-  /** How many rounds may follow each other at once. */
+  /** How many tokens may be used at once. */
   readonly capacity: number;
-  /** One more is allowed after each so many milliseconds. */
+  /** One token is added each time this many milliseconds have passed. */
   readonly refillEvery: number;
 }
 
-/** A rate limit that allows bursts: what is busy for a moment is followed closely, what is busy for ever is sampled. */
+/** A rate limit that allows bursts: a short burst of changes is followed closely, a permanent one is sampled. */
 export class TokenBucket {
   readonly #clock: Clock;
   readonly #options: TokenBucketOptions;
-  /** When the bucket will be full; tokens that are owed lie in the future. */
+  /** When the bucket will be full; it lies in the future while tokens are owed. */
   #fullAt: number;
 
   constructor(clock: Clock, options: TokenBucketOptions) {
@@ -20,7 +20,7 @@ export class TokenBucket {
     this.#fullAt = clock.now();
   }
 
-  /** Takes a token, and tells in how many milliseconds it may be used: 0 is now. */
+  /** @returns in how many milliseconds the token that was taken may be used; 0 is now */
   take(): number {
     const { capacity, refillEvery } = this.#options;
     const now = this.#clock.now();

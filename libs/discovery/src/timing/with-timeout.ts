@@ -1,10 +1,10 @@
 import { abortReason, type Clock } from './clock.js';
 
 /**
- * Settles as `work` does, or rejects with `onTimeout()` after so many milliseconds, or with the signal's reason when that
- * aborts; the work itself is not stopped.
+ * Settles as `work` does, or rejects with `onTimeout()` after the given milliseconds, or with the signal's reason when it
+ * aborts. The work itself is not stopped.
  */
-export function bounded<T>(
+export function withTimeout<T>(
   clock: Clock,
   milliseconds: number,
   work: Promise<T>,
@@ -27,8 +27,8 @@ export function bounded<T>(
   });
 }
 
-/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts; the work itself is not stopped. */
-export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. The work itself is not stopped. */
+export function withAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(abortReason(signal));
     if (signal.aborted) onAbort();

@@ -1,11 +1,11 @@
-import type { CheckStatus } from '@rookery/discovery';
-import type { ConsulAnswer } from '../consul-response.js';
+import type { CheckStatus } from '@rookery/discovery/adapter';
+import type { ConsulResponse } from '../consul-response.js';
 import { ConsulError } from '../consul-error.js';
 import { segment, type ConsulRequester, type RequestParts } from '../consul-requester.js';
 import type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
 import type { AgentSelf, AgentService, HealthCheck, ServiceDefinition } from './types.js';
 
-/** `/v1/agent`: this agent, the services and the checks that it holds. */
+/** `/v1/agent`: the agent, its services and its checks. */
 export class AgentApi {
   readonly checks: AgentChecksApi;
   readonly #requester: ConsulRequester;
@@ -15,23 +15,23 @@ export class AgentApi {
     this.checks = new AgentChecksApi(requester);
   }
 
-  async self(options?: ConsulRequestOptions): Promise<ConsulAnswer<AgentSelf>> {
+  async self(options?: ConsulRequestOptions): Promise<ConsulResponse<AgentSelf>> {
     return this.#requester.json('GET', '/v1/agent/self', options, { shape: 'object' });
   }
 
   /** The services of this agent by id. */
-  async services(options?: ConsulListOptions): Promise<ConsulAnswer<Record<string, AgentService>>> {
+  async services(options?: ConsulListOptions): Promise<ConsulResponse<Record<string, AgentService>>> {
     return this.#requester.json('GET', '/v1/agent/services', options, { shape: 'object' });
   }
 
   /**
-   * One service of this agent; undefined when it has none of this id.
-   * With the `hash` of the last answer's `contentHash` it blocks until the registration changes, or for `wait`.
+   * One service of this agent; undefined when it has none with this id.
+   * With the `contentHash` of the last response as `hash` it blocks until the registration changes, or for `wait`.
    */
   async service(
     id: string,
     options: ConsulReadOptions & { hash?: string } = {},
-  ): Promise<ConsulAnswer<AgentService> | undefined> {
+  ): Promise<ConsulResponse<AgentService> | undefined> {
     try {
       const shape = 'object' as const;
       const parts: RequestParts =
@@ -43,7 +43,7 @@ export class AgentApi {
     }
   }
 
-  /** `replaceExistingChecks` removes the checks that are not in the definition; it ends maintenance too. */
+  /** `replaceExistingChecks` removes checks that are not in the definition, and ends maintenance. */
   async register(
     definition: ServiceDefinition,
     options: ConsulRequestOptions & { replaceExistingChecks?: boolean } = {},
@@ -52,7 +52,7 @@ export class AgentApi {
     await this.#requester.nothing('PUT', '/v1/agent/service/register', options, { body: definition, query });
   }
 
-  /** An id that the agent does not know is no error, whatever its version calls it. */
+  /** An id that the agent does not know is not an error, with any version of Consul. */
   async deregister(id: string, options?: ConsulRequestOptions): Promise<void> {
     const path = `/v1/agent/service/deregister/${segment(id, 'id')}`;
     await this.#requester.nothing('PUT', path, options).catch((error: unknown) => {
@@ -60,7 +60,7 @@ export class AgentApi {
     });
   }
 
-  /** Takes a service out of use, or back, without deregistering it. */
+  /** Begins or ends the maintenance of a service. */
   async maintenance(id: string, on: boolean, reason?: string, options?: ConsulRequestOptions): Promise<void> {
     const path = `/v1/agent/service/maintenance/${segment(id, 'id')}`;
     await this.#requester.nothing('PUT', path, options, {
@@ -69,7 +69,7 @@ export class AgentApi {
   }
 }
 
-/** `/v1/agent/check`: the checks of this agent, and the beats of its TTL checks. */
+/** `/v1/agent/check`: the checks of the agent, and reports to its TTL checks. */
 export class AgentChecksApi {
   readonly #requester: ConsulRequester;
 
@@ -78,29 +78,29 @@ export class AgentChecksApi {
   }
 
   /** The checks of this agent by id. */
-  async list(options?: ConsulListOptions): Promise<ConsulAnswer<Record<string, HealthCheck>>> {
+  async list(options?: ConsulListOptions): Promise<ConsulResponse<Record<string, HealthCheck>>> {
     return this.#requester.json('GET', '/v1/agent/checks', options, { shape: 'object' });
   }
 
-  /** @throws ConsulError `RK_NOT_FOUND` when the agent has no such TTL check (any more) */
+  /** @throws ConsulError `RK_NOT_FOUND` when the agent does not have the TTL check */
   async pass(id: string, note?: string, options?: ConsulRequestOptions): Promise<void> {
-    await this.#beat('pass', id, note, options);
+    await this.#report('pass', id, note, options);
   }
 
-  /** @throws ConsulError `RK_NOT_FOUND` when the agent has no such TTL check (any more) */
+  /** @throws ConsulError `RK_NOT_FOUND` when the agent does not have the TTL check */
   async warn(id: string, note?: string, options?: ConsulRequestOptions): Promise<void> {
-    await this.#beat('warn', id, note, options);
+    await this.#report('warn', id, note, options);
   }
 
-  /** @throws ConsulError `RK_NOT_FOUND` when the agent has no such TTL check (any more) */
+  /** @throws ConsulError `RK_NOT_FOUND` when the agent does not have the TTL check */
   async fail(id: string, note?: string, options?: ConsulRequestOptions): Promise<void> {
-    await this.#beat('fail', id, note, options);
+    await this.#report('fail', id, note, options);
   }
 
   /**
-   * For outputs too long for a note, which travels in the URL.
+   * For an output that is too long for a note, which is a part of the URL.
    *
-   * @throws ConsulError `RK_NOT_FOUND` when the agent has no such TTL check (any more)
+   * @throws ConsulError `RK_NOT_FOUND` when the agent does not have the TTL check
    */
   async update(id: string, status: CheckStatus, output = '', options?: ConsulRequestOptions): Promise<void> {
     await this.#requester.nothing('PUT', `/v1/agent/check/update/${segment(id, 'id')}`, options, {
@@ -109,7 +109,7 @@ export class AgentChecksApi {
     });
   }
 
-  async #beat(verb: string, id: string, note?: string, options?: ConsulRequestOptions): Promise<void> {
+  async #report(verb: string, id: string, note?: string, options?: ConsulRequestOptions): Promise<void> {
     await this.#requester.nothing('PUT', `/v1/agent/check/${verb}/${segment(id, 'id')}`, options, {
       query: { note },
       lane: 'heartbeat',

@@ -1,22 +1,22 @@
-import type { CheckStatus } from '@rookery/discovery';
-import { answerOf, type ConsulAnswer } from '../consul-response.js';
+import type { CheckStatus } from '@rookery/discovery/adapter';
+import { toConsulResponse, type ConsulResponse } from '../consul-response.js';
 import { segment, type ConsulRequester, type RequestParts } from '../consul-requester.js';
 import type { ConsulListOptions } from '../request-options.js';
 import type { HealthCheck, ServiceEntry } from './types.js';
 
 export interface HealthServiceOptions extends ConsulListOptions {
-  /** Only instances all of whose checks pass; it leaves out *warning* as well. Default: false. */
+  /** Only instances whose checks are all passing, without those in *warning*. Default: false. */
   passing?: boolean;
   /** Instances that carry all of these tags. */
   tags?: readonly string[];
   /** Sort by network distance from this node; `_agent` is the agent that answers. */
   near?: string;
-  /** Takes one of the few connections that lists are polled on. Default: false. */
+  /** Uses one of the few connections for polling lists. Default: false. */
   polled?: boolean;
 }
 
 export interface HealthNodeOptions extends ConsulListOptions {
-  /** Takes one of the few connections that the app's own registration is watched on. Default: false. */
+  /** Uses one of the few connections for watching the app's own registration. Default: false. */
   ownRegistration?: boolean;
 }
 
@@ -29,28 +29,28 @@ export class HealthApi {
   }
 
   /** The instances of a service; an unknown service has none. */
-  async service(name: string, options: HealthServiceOptions = {}): Promise<ConsulAnswer<ServiceEntry[]>> {
+  async service(name: string, options: HealthServiceOptions = {}): Promise<ConsulResponse<ServiceEntry[]>> {
     return this.#requester.json('GET', pathOf(name), options, { shape: 'array', ...partsOf(options) });
   }
 
-  /** The same with its body as it came, for who does not parse a long list as a whole. */
-  async serviceBytes(name: string, options: HealthServiceOptions = {}): Promise<ConsulAnswer<Buffer>> {
+  /** The same with an unparsed body, for parsing a long list piece by piece. */
+  async serviceBytes(name: string, options: HealthServiceOptions = {}): Promise<ConsulResponse<Buffer>> {
     const { body, headers } = await this.#requester.raw('GET', pathOf(name), options, {
       ...partsOf(options),
       ...(options.polled ? { lane: 'poll' } : {}),
       ...(options.index === undefined ? {} : { lane: 'list' }),
     });
-    return answerOf(body, headers);
+    return toConsulResponse(body, headers);
   }
 
-  async node(node: string, options: HealthNodeOptions = {}): Promise<ConsulAnswer<HealthCheck[]>> {
+  async node(node: string, options: HealthNodeOptions = {}): Promise<ConsulResponse<HealthCheck[]>> {
     return this.#requester.json('GET', `/v1/health/node/${segment(node, 'node')}`, options, {
       shape: 'array',
       ...(options.ownRegistration ? { lane: 'own-watch' } : {}),
     });
   }
 
-  async state(state: CheckStatus | 'any', options?: ConsulListOptions): Promise<ConsulAnswer<HealthCheck[]>> {
+  async state(state: CheckStatus | 'any', options?: ConsulListOptions): Promise<ConsulResponse<HealthCheck[]>> {
     return this.#requester.json('GET', `/v1/health/state/${state}`, options, { shape: 'array' });
   }
 }

@@ -1,17 +1,17 @@
 import { DiscoveryError } from '@rookery/discovery';
-import { answerOf, type ConsulAnswer } from '../consul-response.js';
+import { toConsulResponse, type ConsulResponse } from '../consul-response.js';
 import { parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
 import { kvPath } from './kv-key.js';
 import type { KvEntry } from './types.js';
 
 export interface KvPutOptions extends ConsulRequestOptions {
-  /** Write only if the key's `modifyIndex` is still this; 0: only if there is no such key. */
+  /** Write only if the key's `modifyIndex` is still this one; 0: only if the key does not exist. */
   cas?: number;
   flags?: number;
-  /** Take the key as a lock for this session. */
+  /** Acquire the key as a lock for this session. */
   acquire?: string;
-  /** Give the lock of this session back. */
+  /** Release the lock of this session. */
   release?: string;
 }
 
@@ -25,7 +25,7 @@ interface RawEntry {
   Session?: string;
 }
 
-const LARGEST_VALUE_BYTES = 524_288;
+const MAX_VALUE_BYTES = 524_288;
 
 /** `/v1/kv`: the key-value store. */
 export class KvApi {
@@ -35,37 +35,37 @@ export class KvApi {
     this.#requester = requester;
   }
 
-  /** `body` is undefined when there is no such key; the index is there all the same, to block on. */
-  async get(key: string, options?: ConsulReadOptions): Promise<ConsulAnswer<KvEntry | undefined>> {
+  /** `body` is undefined when the key does not exist; the index is present in any case, to block on. */
+  async get(key: string, options?: ConsulReadOptions): Promise<ConsulResponse<KvEntry | undefined>> {
     const { body, ...rest } = await this.#entries(key, options, {});
     return { ...rest, body: body[0] };
   }
 
-  /** Every key that begins with the prefix. It is plain text: end it with `/`, or `app` also finds `app2`. */
-  async list(prefix: string, options?: ConsulReadOptions): Promise<ConsulAnswer<KvEntry[]>> {
+  /** Every key that begins with the prefix. It is a plain string: end it with `/`, or `app` also matches `app2`. */
+  async list(prefix: string, options?: ConsulReadOptions): Promise<ConsulResponse<KvEntry[]>> {
     return this.#entries(prefix, options, { recurse: '' });
   }
 
-  /** Names only. With `separator: '/'` what is below a folder is folded into its name. */
+  /** Names only. With `separator: '/'` all keys below a folder are listed as the folder. */
   async keys(
     prefix: string,
     options: ConsulReadOptions & { separator?: string } = {},
-  ): Promise<ConsulAnswer<string[]>> {
+  ): Promise<ConsulResponse<string[]>> {
     const parts = { query: { keys: '', separator: options.separator }, accept: [404] };
     const answer = await this.#requester.raw('GET', kvPath(prefix), options, parts);
     const names =
       answer.status === 404 ? [] : (parseJson(answer, `GET keys of ${prefix}`, 'array') as string[]);
-    return answerOf(names, answer.headers);
+    return toConsulResponse(names, answer.headers);
   }
 
   /**
-   * @returns false when `cas`, `acquire` or `release` did not apply, so that nothing was written
-   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that Consul would change, or a value above 512 KiB
+   * @returns false when the condition of `cas`, `acquire` or `release` did not hold, so that nothing was written
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that Consul would normalize, or a value above 512 KiB
    */
   async put(key: string, value: string | Uint8Array, options: KvPutOptions = {}): Promise<boolean> {
-    if (Buffer.byteLength(value) > LARGEST_VALUE_BYTES) {
+    if (Buffer.byteLength(value) > MAX_VALUE_BYTES) {
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `value of ${key}: ${Buffer.byteLength(value)} bytes`, {
-        hint: `Consul takes at most ${LARGEST_VALUE_BYTES}`,
+        hint: `Consul takes at most ${MAX_VALUE_BYTES}`,
       });
     }
     const { cas, flags, acquire, release } = options;
@@ -76,7 +76,7 @@ export class KvApi {
     return body;
   }
 
-  /** @returns false when `cas` did not apply; a key that is not there is no error */
+  /** @returns false when the condition of `cas` did not hold; a missing key is not an error */
   async delete(key: string, options: ConsulRequestOptions & { cas?: number } = {}): Promise<boolean> {
     const query = { cas: options.cas };
     return (await this.#requester.json<boolean>('DELETE', kvPath(key), options, { query })).body;
@@ -91,10 +91,10 @@ export class KvApi {
     key: string,
     options: ConsulReadOptions | undefined,
     query: Record<string, string>,
-  ): Promise<ConsulAnswer<KvEntry[]>> {
+  ): Promise<ConsulResponse<KvEntry[]>> {
     const answer = await this.#requester.raw('GET', kvPath(key), options, { query, accept: [404] });
     const raw = answer.status === 404 ? [] : (parseJson(answer, `GET key ${key}`, 'array') as RawEntry[]);
-    return answerOf(raw.map(decode), answer.headers);
+    return toConsulResponse(raw.map(decode), answer.headers);
   }
 }
 

@@ -1,9 +1,9 @@
-import type { ConsulAnswer } from '../consul-response.js';
+import type { ConsulResponse } from '../consul-response.js';
 import { segment, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
 import type { Session, SessionDefinition } from './types.js';
 
-/** `/v1/session`: what locks are held by. */
+/** `/v1/session`: the sessions that hold locks. */
 export class SessionApi {
   readonly #requester: ConsulRequester;
 
@@ -30,13 +30,13 @@ export class SessionApi {
   }
 
   /** `body` is undefined when the session is gone. */
-  async info(id: string, options?: ConsulReadOptions): Promise<ConsulAnswer<Session | undefined>> {
+  async info(id: string, options?: ConsulReadOptions): Promise<ConsulResponse<Session | undefined>> {
     const path = `/v1/session/info/${segment(id, 'id')}`;
     const { body, ...rest } = await this.#requester.json<Session[] | null>('GET', path, options);
     return { ...rest, body: body?.[0] };
   }
 
-  async list(options?: ConsulReadOptions): Promise<ConsulAnswer<Session[]>> {
+  async list(options?: ConsulReadOptions): Promise<ConsulResponse<Session[]>> {
     return this.#requester.json('GET', '/v1/session/list', options, { shape: 'array' });
   }
 }

@@ -3,7 +3,7 @@ import { parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulRequestOptions } from '../request-options.js';
 import type { TxnOperation, TxnOutcome, TxnResult } from './types.js';
 
-const MOST_OPERATIONS = 64;
+const MAX_OPERATIONS = 64;
 
 /** `/v1/txn`: several operations on the key-value store, all or none. */
 export class TxnApi {
@@ -14,14 +14,14 @@ export class TxnApi {
   }
 
   /**
-   * A transaction that is rolled back is an outcome, not an error.
+   * A transaction that is rolled back is a result, not an error.
    *
    * @throws DiscoveryError `RK_INVALID_ARGUMENT` for more than 64 operations
    */
   async commit(operations: readonly TxnOperation[], options?: ConsulRequestOptions): Promise<TxnOutcome> {
-    if (operations.length > MOST_OPERATIONS) {
+    if (operations.length > MAX_OPERATIONS) {
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `operations: ${operations.length}`, {
-        hint: `A transaction of Consul has at most ${MOST_OPERATIONS}; split it`,
+        hint: `A transaction of Consul has at most ${MAX_OPERATIONS}; split it`,
       });
     }
     const parts = { body: operations, accept: [409] };

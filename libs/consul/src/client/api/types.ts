@@ -1,7 +1,7 @@
-/** The shapes of Consul's HTTP API, with its own field names; fields that newer versions add are simply not listed. */
-import type { CheckStatus } from '@rookery/discovery';
+/** The types of Consul's HTTP API, with its own field names; fields that newer versions add are not listed. */
+import type { CheckStatus } from '@rookery/discovery/adapter';
 
-/** `PUT /v1/agent/service/register`. Durations are texts such as `10s`. */
+/** `PUT /v1/agent/service/register`. Durations are strings such as `10s`. */
 export interface ServiceDefinition {
   ID?: string;
   Name: string;
@@ -87,7 +87,7 @@ export interface CatalogNode {
 export interface ServiceEntry {
   Node: CatalogNode;
   Service: AgentService;
-  /** Null in the answer of a prepared query that found none. */
+  /** Null in the result of a prepared query that found none. */
   Checks: HealthCheck[] | null;
 }
 
@@ -120,10 +120,10 @@ export interface KvEntry {
   key: string;
   /** Empty when the key has no value. */
   value: Buffer;
-  /** A number that belongs to the application. Above 2^53 its last digits are lost to JSON. */
+  /** A number of the application. Above 2^53 JSON loses its last digits. */
   flags: number;
   createIndex: number;
-  /** To be given to `cas`. At the acquisition of a lock it is its fencing token. */
+  /** For `cas`. At the acquisition of a lock it is the fencing token. */
   modifyIndex: number;
   lockIndex: number;
   /** Id of the session that holds the key as a lock. */
@@ -170,18 +170,18 @@ export interface TxnOutcome {
   /** False: everything was rolled back. */
   committed: boolean;
   results: TxnResult[];
-  /** Which operation failed, by its place in the request, and why. */
+  /** Which operation failed, by its position in the request, and why. */
   errors: { OpIndex: number; What: string }[];
 }
 
 /** `PUT /v1/session/create`. */
 export interface SessionDefinition {
   Name?: string;
-  /** `10s` to `86400s`; Consul waits twice as long before it ends the session. */
+  /** `10s` to `86400s`; Consul waits up to twice as long before it invalidates the session. */
   TTL?: string;
-  /** How long a lock stays closed after its session was lost. Default: `15s`. */
+  /** How long a lock cannot be acquired after its session was invalidated. Default: `15s`. */
   LockDelay?: string;
-  /** What becomes of the held keys. Default: `release`. */
+  /** What happens to the held keys. Default: `release`. */
   Behavior?: 'release' | 'delete';
   NodeChecks?: readonly string[];
   ServiceChecks?: readonly { ID: string; Namespace?: string }[];

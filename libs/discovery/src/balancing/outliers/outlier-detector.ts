@@ -1,273 +1,238 @@
-import type { InstanceProbe } from '../../registry/instance-probe.js';
-import type { Sighting } from '../../catalog/protection/protection-rules.js';
 import type { DiscoveryEvent } from '../../events/discovery-event.js';
+import type { InstanceProbe } from '../../registry/instance-probe.js';
 import { hostAndPort, type ServiceInstance } from '../../registry/service-instance.js';
+import type { ProbeResult } from '../../registry/tcp-probe.js';
 import type { Clock, Random } from '../../timing/clock.js';
+import type { CallOutcome, TrackedTarget } from '../target/tracked-target.js';
 import {
   ejectionTime,
   isPanic,
-  mostEjected,
+  maxEjected,
   SUCCESS_RATE_INTERVAL_MS,
   successRateOutliers,
-  type EjectionRules,
+  type OutlierRules,
 } from './outlier-rules.js';
-import type { Outcome, TargetState } from '../target/tracked-target.js';
+import { RecoveryProbe } from './recovery-probe.js';
 
-export interface WardOptions {
+export interface OutlierDetectorOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Undefined: nobody is ejected. */
-  readonly ejection: EjectionRules | undefined;
-  /** Looks at an instance itself, so that no call is spent on who refuses connections. */
+  /** Undefined: no instance is ejected. */
+  readonly outlierRules: OutlierRules | undefined;
+  /** Probes an instance without spending a call on it; undefined: only calls tell. */
   readonly probe: InstanceProbe | undefined;
   readonly emit: (event: DiscoveryEvent) => void;
+  /** The instance was ejected: connections to it need not be kept. */
   readonly onUnused: (instance: ServiceInstance) => void;
-  /** Somebody was ejected, or is back. */
+  /** A target was ejected or unejected. */
   readonly onChange: () => void;
 }
 
-/** A call that may take somebody back who has to prove himself. */
-export interface ProbationRequest {
-  readonly tried: ReadonlySet<TargetState>;
-  readonly proves: 'at once' | 'when overdue' | 'never';
+/** How a call may probe a half-open target: its failure costs nothing (`yes`), or it would be seen (`if-overdue`, `no`). */
+export interface ProbeRequest {
+  readonly tried: ReadonlySet<TrackedTarget>;
+  readonly mayProbe: 'yes' | 'if-overdue' | 'no';
 }
 
-/** For how long only calls that may be repeated are sent to who has to prove himself. */
-const SAFE_ONLY_MS = 10_000;
-/** Who refused connections is looked at so often: a restarted one is back long before its time is over. */
-const LOOK_AGAIN_MS = 5_000;
+/** For this time a half-open target is probed only by calls that can be retried. */
+const RETRYABLE_PROBES_ONLY_MS = 10_000;
 
-/** Who gets no calls for a while, and how he comes back. */
-export class EjectionWard {
+/** Ejects targets whose calls fail, and decides when they return. Sources: Envoy's outlier detection, Finagle's failure accrual. */
+export class OutlierDetector {
   readonly #service: string;
-  readonly #options: WardOptions;
-  #all: readonly TargetState[] = [];
+  readonly #options: OutlierDetectorOptions;
+  readonly #recoveryProbe: RecoveryProbe | undefined;
+  #targets: readonly TrackedTarget[] = [];
+  /** Of the targets, those that are ejected or half-open. */
+  #ejected: readonly TrackedTarget[] = [];
   #listed = 0;
-  readonly #lookedAt = new Set<TargetState>();
-  readonly #ejected = new Set<TargetState>();
-  /** Their time is over; one call decides. */
-  readonly #onProbation = new Set<TargetState>();
   #comparedAt = 0;
-  #lookedAgainAt = 0;
   #isPanic = false;
 
-  constructor(service: string, options: WardOptions) {
+  constructor(service: string, options: OutlierDetectorOptions) {
     this.#service = service;
     this.#options = options;
+    this.#recoveryProbe =
+      options.probe && new RecoveryProbe(options.probe, (target, result) => this.#onProbeResult(target, result));
   }
 
-  /** So few are left that leaving out the ejected would bring down the rest. */
+  /** So few targets are available that ejected ones are used too. */
   get isPanic(): boolean {
     return this.#isPanic;
   }
 
-  /** Those that calls may go to from now on, of so many that are listed. Never are more of them out than may be. */
-  admit(targets: readonly TargetState[], listed: number): void {
-    const before = new Set(this.#all);
+  /**
+   * Replaces the targets that calls may go to. Ejected ones beyond the limit for their number are unejected.
+   *
+   * @param listed how many instances the registry lists, for the panic threshold
+   */
+  setTargets(targets: readonly TrackedTarget[], listed: number): void {
+    const before = new Set(this.#targets);
     const now = this.#options.clock.now();
-    this.#all = targets;
+    this.#targets = targets;
     this.#listed = listed;
     const present = new Set(targets);
-    // The registry found it well anew: a restarted one need not wait for the end of its time.
+    // The registry reports it healthy again: a restarted instance need not wait for the end of its ejection.
     for (const target of this.#ejected)
-      if (present.has(target) && !before.has(target) && target.ejection)
-        target.ejection = { ...target.ejection, until: now };
-    const out = [...this.#ejected].filter((target) => present.has(target));
-    for (const target of out.slice(0, Math.max(0, out.length - mostEjected(targets.length))))
-      this.#release(target, 'too few others are left');
-    this.#judgePanic();
+      if (present.has(target) && !before.has(target)) target.ejection.expire(now);
+    const ejected = this.#ejected.filter((target) => present.has(target));
+    for (const target of ejected.slice(0, Math.max(0, ejected.length - maxEjected(targets.length))))
+      this.#uneject(target, 'too few other instances');
+    this.#updatePanic();
   }
 
-  /** It has left. */
-  discharge(target: TargetState): void {
-    this.#ejected.delete(target);
-    this.#onProbation.delete(target);
-    target.ejection = undefined;
+  /** The registry no longer lists the target. */
+  remove(target: TrackedTarget): void {
+    this.#ejected = this.#ejected.filter((other) => other !== target);
+    target.ejection.activate();
   }
 
-  begin(target: TargetState): void {
-    if (this.#onProbation.has(target)) target.isProbed = true;
+  /** A call to the target begins; to a half-open one it is the probe request. */
+  begin(target: TrackedTarget): void {
+    if (target.ejection.phase === 'half-open') target.ejection.beginProbe();
   }
 
-  observe(target: TargetState, outcome: Outcome, reason: string): void {
-    const rules = this.#options.ejection;
+  observe(target: TrackedTarget, outcome: CallOutcome, reason: string): void {
+    const rules = this.#options.outlierRules;
     if (!rules) return;
-    if (target.isProbed) {
-      target.isProbed = false;
-      if (outcome === 'success') this.#release(target, 'it answers again');
-      else if (outcome === 'failure') this.#renew(target, reason);
+    if (target.ejection.isProbeInFlight) {
+      target.ejection.endProbe();
+      if (outcome === 'success') this.#uneject(target, 'probe request succeeded');
+      else if (outcome === 'failure') this.#reeject(target, reason);
       return;
     }
-    if (outcome !== 'failure' || target.ejection) return;
-    const { consecutiveFailures: failures } = target;
-    // Again after as many more: until then nobody else may have succeeded, or too many were out.
+    if (outcome !== 'failure' || !target.ejection.isActive) return;
+    const { consecutiveFailures: failures } = target.history;
+    // Tried again after as many more failures: until then all targets may have been failing, or too many were ejected.
     if (failures === 0 || failures % rules.consecutiveFailures !== 0) return;
-    if (this.#isAlone(target)) return;
-    this.eject(target, `${failures} calls failed in a row, the last one with ${reason}`);
+    if (this.#isNoOutlier(target)) return;
+    this.eject(target, `${failures} consecutive failures, the last one: ${reason}`);
   }
 
-  /** @param forMs it asked for so long itself; undefined: by the rules */
-  eject(target: TargetState, reason: string, forMs?: number): void {
-    const { clock, random, ejection: rules, emit, onUnused, onChange } = this.#options;
-    if (!rules || target.ejection || !this.#all.includes(target)) return;
-    if (this.#outNow() >= mostEjected(this.#all.length)) return;
+  /** @param requestedMs the duration that the instance asked for; undefined: by the rules */
+  eject(target: TrackedTarget, reason: string, requestedMs?: number): void {
+    const { clock, random, outlierRules: rules, emit, onUnused, onChange } = this.#options;
+    if (!rules || !target.ejection.isActive || !this.#targets.includes(target)) return;
+    if (this.#ejectedCount() >= maxEjected(this.#targets.length)) return;
     const now = clock.now();
-    const wasAsked = forMs !== undefined;
-    if (!wasAsked) {
-      target.ejections++;
-      target.ejectionsChangedAt = now;
-    }
-    const lasts = forMs ?? ejectionTime(target.ejections, rules, random);
-    const { consecutiveFailures, consecutiveRefusals } = target;
+    const isRequested = requestedMs !== undefined;
+    if (!isRequested) target.ejection.incrementCount(now);
+    const durationMs = requestedMs ?? ejectionTime(target.ejection.count, rules, random);
+    const { consecutiveFailures, consecutiveRefusals } = target.history;
     const wasRefused = consecutiveRefusals > 0 && consecutiveRefusals === consecutiveFailures;
-    target.ejection = { at: now, until: now + lasts, reason, wasAsked, wasRefused };
-    this.#ejected.add(target);
+    target.ejection.eject({ since: now, until: now + durationMs, reason, isRequested, wasRefused });
+    this.#ejected = [...this.#ejected, target];
     const { id, status } = target.instance;
-    const told = { service: this.#service, id, address: hostAndPort(target.instance) };
-    emit({ type: 'instance.ejected', ...told, reason, for: Math.round(lasts) });
+    const scope = { service: this.#service, id, address: hostAndPort(target.instance) };
+    emit({ type: 'instance.ejected', ...scope, reason, durationMs: Math.round(durationMs) });
     if (wasRefused)
-      emit({
-        type: 'instance.ghost',
-        ...told,
-        reason: `the registry calls it ${status}, and nobody is there`,
-      });
-    this.#judgePanic();
+      emit({ type: 'instance.ghost', ...scope, reason: `the registry reports it as ${status}` });
+    this.#updatePanic();
     onUnused(target.instance);
     onChange();
   }
 
-  /** Somebody whom this call may prove well. */
-  onProbation({ tried, proves }: ProbationRequest): TargetState | undefined {
-    if (this.#onProbation.size === 0) return undefined;
+  /** A half-open target that this call may probe. */
+  halfOpenTarget({ tried, mayProbe }: ProbeRequest): TrackedTarget | undefined {
+    if (this.#ejected.length === 0 || mayProbe === 'no') return undefined;
     const now = this.#options.clock.now();
-    for (const target of this.#onProbation) {
-      const isOverdue = now - (target.ejection?.until ?? now) > SAFE_ONLY_MS;
-      if (target.isProbed || tried.has(target) || !(proves === 'at once' || isOverdue)) continue;
-      return target;
-    }
-    return undefined;
+    return this.#ejected.find((target) => {
+      const { phase, ejection, isProbeInFlight } = target.ejection;
+      if (phase !== 'half-open' || isProbeInFlight || tried.has(target)) return false;
+      return mayProbe === 'yes' || now - (ejection?.until ?? now) > RETRYABLE_PROBES_ONLY_MS;
+    });
   }
 
   /** @returns whether there is anything to wait for */
   tick(now: number): boolean {
-    const { probe } = this.#options;
-    const mayLookAgain = now - this.#lookedAgainAt >= LOOK_AGAIN_MS;
-    if (mayLookAgain) this.#lookedAgainAt = now;
+    const probe = this.#recoveryProbe;
+    const isRefusedTurn = probe?.takeRefusedTurn(now) ?? false;
     for (const target of this.#ejected) {
-      const { ejection } = target;
-      if (!ejection || this.#onProbation.has(target)) continue;
+      const { phase, ejection } = target.ejection;
+      if (phase !== 'ejected' || !ejection) continue;
       const isOver = now >= ejection.until;
-      if (isOver && ejection.wasAsked) this.#release(target, 'the pause that it asked for is over');
-      else if (probe && (isOver || (ejection.wasRefused && mayLookAgain))) this.#look(target, probe);
-      else if (isOver) this.#onProbation.add(target);
+      if (isOver && ejection.isRequested) this.#uneject(target, 'the requested delay is over');
+      else if (probe && (isOver || (ejection.wasRefused && isRefusedTurn))) probe.start(target);
+      else if (isOver) target.ejection.halfOpen();
     }
     const refusing = probe
-      ? this.#all.filter(({ ejection, consecutiveRefusals }) => !ejection && consecutiveRefusals > 0)
+      ? this.#targets.filter(({ ejection, history }) => ejection.isActive && history.consecutiveRefusals > 0)
       : [];
-    for (const target of refusing) if (probe) this.#look(target, probe);
-    this.#forgive(now);
-    if (now - this.#comparedAt >= SUCCESS_RATE_INTERVAL_MS) this.#compare(now);
-    return this.#ejected.size > 0 || refusing.length > 0;
+    for (const target of refusing) probe?.start(target);
+    const interval = this.#options.outlierRules?.baseEjectionMs ?? 0;
+    for (const target of this.#targets) target.ejection.decayCount(now, interval);
+    if (now - this.#comparedAt >= SUCCESS_RATE_INTERVAL_MS) this.#compareSuccessRates(now);
+    return this.#ejected.length > 0 || refusing.length > 0;
   }
 
-  #look(target: TargetState, probe: InstanceProbe): void {
-    if (this.#lookedAt.has(target)) return;
-    this.#lookedAt.add(target);
-    probe(target.instance)
-      .catch(() => 'unknown' as const)
-      .then((sighting) => {
-        this.#lookedAt.delete(target);
-        if (target.isListed) this.#saw(target, sighting);
-      })
-      .catch(() => undefined);
-  }
-
-  #saw(target: TargetState, sighting: Sighting): void {
-    const { ejection } = target;
-    const isGone = sighting === 'refuses' || sighting === 'silent';
-    if (ejection && !isGone) this.#onProbation.add(target);
+  #onProbeResult(target: TrackedTarget, result: ProbeResult): void {
+    const { ejection } = target.ejection;
+    const isGone = result === 'refused' || result === 'timeout';
+    if (ejection && !isGone) target.ejection.halfOpen();
     else if (ejection) {
       if (this.#options.clock.now() >= ejection.until)
-        this.#renew(target, sighting === 'silent' ? 'it is silent' : 'it refuses connections');
-    } else if (sighting === 'refuses') this.#refused(target);
-    else target.consecutiveRefusals = 0;
+        this.#reeject(target, result === 'timeout' ? 'no response' : 'connection refused');
+    } else if (result === 'refused') {
+      target.history.probeRefused();
+      this.observe(target, 'failure', 'connection refused');
+    } else target.history.probeAccepted();
   }
 
-  /** A connection of our own was refused, as a call's was. */
-  #refused(target: TargetState): void {
-    target.consecutiveFailures++;
-    target.consecutiveRefusals++;
-    this.observe(target, 'failure', 'a refused connection');
+  #ejectedCount(): number {
+    return this.#targets.reduce((count, { ejection }) => count + (ejection.isActive ? 0 : 1), 0);
   }
 
-  #outNow(): number {
-    return this.#all.reduce((count, { ejection }) => count + (ejection ? 1 : 0), 0);
+  /** Where all targets fail, none is an outlier, and ejecting some would only overload the others. */
+  #isNoOutlier(target: TrackedTarget): boolean {
+    const { failingSince } = target.history;
+    return !this.#targets.some((other) => other !== target && other.history.lastSuccessAt >= failingSince);
   }
 
-  /** Where everybody fails nobody is an outlier, and leaving some out would only overload the others. */
-  #isAlone(target: TargetState): boolean {
-    return !this.#all.some((other) => other !== target && other.lastSuccessAt >= target.failingSince);
+  #reeject(target: TrackedTarget, reason: string): void {
+    this.remove(target);
+    this.eject(target, `probe request failed: ${reason}`);
   }
 
-  #renew(target: TargetState, reason: string): void {
-    this.discharge(target);
-    this.eject(target, `the call that was to prove it well failed: ${reason}`);
-  }
-
-  #release(target: TargetState, reason: string): void {
+  #uneject(target: TrackedTarget, reason: string): void {
     const { clock, emit, onChange } = this.#options;
-    const { ejection } = target;
-    this.discharge(target);
-    target.isProbed = false;
-    target.forgetFailures();
-    target.forgetLatency();
+    const { ejection } = target.ejection;
+    this.remove(target);
+    target.history.forgetFailures();
+    target.latency.reset();
     if (!ejection) return;
     emit({
-      type: 'instance.returned',
+      type: 'instance.unejected',
       service: this.#service,
       id: target.instance.id,
       address: hostAndPort(target.instance),
       reason,
-      after: Math.round(clock.now() - ejection.at),
+      afterMs: Math.round(clock.now() - ejection.since),
     });
-    this.#judgePanic();
+    this.#updatePanic();
     onChange();
   }
 
-  #judgePanic(): void {
-    const available = this.#all.length - this.#outNow();
-    const is = isPanic(available, this.#listed);
-    if (is === this.#isPanic) return;
-    this.#isPanic = is;
-    const told = { service: this.#service, available, instances: this.#listed };
-    this.#options.emit({ type: is ? 'service.panic' : 'service.calm', ...told });
+  #updatePanic(): void {
+    const available = this.#targets.length - this.#ejectedCount();
+    const isNow = isPanic(available, this.#listed);
+    if (isNow === this.#isPanic) return;
+    this.#isPanic = isNow;
+    const counts = { service: this.#service, available, instances: this.#listed };
+    this.#options.emit({ type: isNow ? 'service.panic' : 'service.panicEnded', ...counts });
   }
 
-  /** As long as it was out at first it has to behave, for each time that it was out. */
-  #forgive(now: number): void {
-    const base = this.#options.ejection?.baseMs ?? 0;
-    for (const target of this.#all) {
-      if (target.ejections === 0 || target.ejection || now - target.ejectionsChangedAt < base) continue;
-      target.ejections--;
-      target.ejectionsChangedAt = now;
-    }
-  }
-
-  #compare(now: number): void {
+  #compareSuccessRates(now: number): void {
     this.#comparedAt = now;
-    const rules = this.#options.ejection;
-    if (rules?.successRate) {
-      const present = this.#all.filter(({ ejection }) => !ejection);
-      for (const at of successRateOutliers(present)) {
-        const target = present[at];
-        const percent = target ? Math.round((1 - target.failures / target.calls) * 100) : 0;
-        if (target)
-          this.eject(target, `only ${percent} % of its calls succeeded, far fewer than those of the others`);
+    if (this.#options.outlierRules?.successRate) {
+      const active = this.#targets.filter(({ ejection }) => ejection.isActive);
+      for (const index of successRateOutliers(active.map(({ history }) => history))) {
+        const target = active[index];
+        if (!target) continue;
+        const { calls, failures } = target.history;
+        const percent = Math.round((1 - failures / calls) * 100);
+        this.eject(target, `success rate of ${percent} % is far below that of the others`);
       }
     }
-    for (const target of this.#all) {
-      target.calls = 0;
-      target.failures = 0;
-    }
+    for (const target of this.#targets) target.history.startInterval();
   }
 }

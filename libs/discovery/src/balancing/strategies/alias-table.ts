@@ -22,7 +22,7 @@ export class AliasTable {
     scaled.forEach((share, at) => (share < 1 ? small : large).push(at));
     for (let low = small.pop(); low !== undefined; low = small.pop()) {
       const high = large.pop();
-      // What is left on one side only is 1, but for rounding.
+      // Shares left on one side only are 1, except for rounding errors.
       if (high === undefined) break;
       const share = scaled[low] ?? 1;
       this.#threshold[low] = Math.floor(share * WHOLE);

@@ -5,18 +5,18 @@ import { LoadBalancer, type PickContext, type Target } from '../load-balancer.js
 import { MaglevTable } from './maglev-table.js';
 import { Xorshift } from '../xorshift.js';
 
-/** Nobody takes more than this times the average of calls under way: the key's next target takes what is above. */
+/** A target with more than this times the average of calls in flight passes further calls on to the key's next target. */
 const BOUND = 1.25;
-const MOST_STEPS = 16;
+const MAX_STEPS = 16;
 
 /**
- * Calls of one `hashKey` go to one instance, on every client, as long as that is there and not overloaded; a call without
- * a key goes anywhere. By registered weights.
+ * Calls with the same `hashKey` go to the same instance, from every client, as long as it is listed and not overloaded; a
+ * call without a key goes to any instance. Instances have keys in proportion to their registered weights.
  * Source of the bound: Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA 2018.
  */
 export class ConsistentHashBalancer extends LoadBalancer {
   readonly #random: Xorshift;
-  #of: readonly Target[] | undefined;
+  #targets: readonly Target[] | undefined;
   #sorted: readonly Target[] = [];
   #table: MaglevTable | undefined;
   #names = '';
@@ -27,16 +27,16 @@ export class ConsistentHashBalancer extends LoadBalancer {
   }
 
   override pick(targets: readonly Target[], { hashKey, attempt }: PickContext): Target | undefined {
-    if (this.#of !== targets) this.#prepare(targets);
+    if (this.#targets !== targets) this.#prepare(targets);
     const start = hashKey === undefined ? this.#random.next() : hash(hashKey);
     let best: Target | undefined;
     let skipped = attempt;
     let slot = start;
-    for (let step = 0; step < MOST_STEPS; step++) {
+    for (let step = 0; step < MAX_STEPS; step++) {
       const target = this.#sorted[this.#table?.at(slot) ?? 0];
       slot = mix(slot + 1);
       if (!target) continue;
-      // Each next attempt begins further on.
+      // Each further attempt starts at the next target.
       if (skipped-- > 0) continue;
       if (isWithinBound(target, targets)) return target;
       if (!best || target.inFlight < best.inFlight) best = target;
@@ -44,9 +44,9 @@ export class ConsistentHashBalancer extends LoadBalancer {
     return best ?? this.#sorted[this.#table?.at(start) ?? 0];
   }
 
-  /** A list that differs in nothing that counts here keeps its table: weights rise each second while somebody is new. */
+  /** Keeps the table unless names or registered weights change: effective weights change each second during slow start. */
   #prepare(targets: readonly Target[]): void {
-    this.#of = targets;
+    this.#targets = targets;
     const named = targets.map((target) => ({
       target,
       name: instanceKey(target.instance),
@@ -61,12 +61,12 @@ export class ConsistentHashBalancer extends LoadBalancer {
   }
 }
 
-/** Sampled, not summed: a look at everybody would make a pick cost as much as there are targets. */
+/** Compares with a sample: the cost of a pick must not grow with the number of targets. */
 function isWithinBound(target: Target, targets: readonly Target[]): boolean {
   if (target.inFlight < 2) return true;
-  const looks = Math.min(targets.length, 16);
+  const samples = Math.min(targets.length, 16);
   let total = 0;
-  for (let look = 0; look < looks; look++)
-    total += targets[Math.floor((look * targets.length) / looks)]?.inFlight ?? 0;
-  return target.inFlight < Math.ceil(BOUND * (total / looks + 1));
+  for (let sample = 0; sample < samples; sample++)
+    total += targets[Math.floor((sample * targets.length) / samples)]?.inFlight ?? 0;
+  return target.inFlight < Math.ceil(BOUND * (total / samples + 1));
 }

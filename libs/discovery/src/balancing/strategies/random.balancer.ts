@@ -2,7 +2,7 @@ import type { Random } from '../../timing/clock.js';
 import { LoadBalancer, type Target } from '../load-balancer.js';
 import { Xorshift } from '../xorshift.js';
 
-/** Any of them, each as often as the others, whatever its weight. */
+/** Any target with equal probability, whatever its weight. */
 export class RandomBalancer extends LoadBalancer {
   readonly #random: Xorshift;
 

@@ -1,13 +1,12 @@
-/** Beyond it weights are rounded, to a share of so much less than one turn in a hundred. */
-const LONGEST = 10_000;
-const TURNS_EACH = 10;
-/** Where the first turn of each begins, so that those of equal weight do not come together: the golden ratio spreads best. */
-const GOLDEN = 0.618_033_988_75;
+/** Weights are rounded if an exact round would be longer; the error is far below one turn in a hundred. */
+const MAX_LENGTH = 10_000;
+const MIN_TURNS_PER_TARGET = 10;
+/** Offsets the first turn of each target, so that those of equal weight do not follow each other; the golden ratio spreads them best. */
+const GOLDEN_RATIO = 0.618_033_988_75;
 
 /**
- * One round of turns in which each index comes as often as its weight says, and never in a burst: its turns are spread
- * evenly over the round.
- * Source of the idea: the smooth weighted round robin of nginx (Igor Sysoev, 2012); computed at once instead of at each pick.
+ * One round of turns in which each index appears in proportion to its weight, evenly distributed over the round instead of in
+ * a burst. Source: the smooth weighted round robin of nginx (Igor Sysoev, 2012); here computed once instead of at each pick.
  *
  * @param weights each above 0
  */
@@ -19,7 +18,7 @@ export function smoothSequence(weights: readonly number[]): Int32Array {
   let next = 0;
   counts.forEach((count, at) => {
     for (let turn = 0; turn < count; turn++) {
-      place[next] = (turn + ((at * GOLDEN) % 1)) / count;
+      place[next] = (turn + ((at * GOLDEN_RATIO) % 1)) / count;
       index[next++] = at;
     }
   });
@@ -27,16 +26,16 @@ export function smoothSequence(weights: readonly number[]): Int32Array {
   return Int32Array.from(order, (at) => index[at] ?? 0);
 }
 
-/** Exactly as weighted where that makes a round of reasonable length. */
+/** The turns of each index: exact if that makes a round of reasonable length. */
 function turns(weights: readonly number[]): number[] {
-  const longest = Math.max(LONGEST, weights.length * TURNS_EACH);
+  const maxLength = Math.max(MAX_LENGTH, weights.length * MIN_TURNS_PER_TARGET);
   if (weights.every(Number.isSafeInteger)) {
     const divisor = weights.reduce(greatestCommonDivisor);
     const total = weights.reduce((sum, weight) => sum + weight / divisor, 0);
-    if (total <= longest) return weights.map((weight) => weight / divisor);
+    if (total <= maxLength) return weights.map((weight) => weight / divisor);
   }
   const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => Math.max(1, Math.round((weight / sum) * longest)));
+  return weights.map((weight) => Math.max(1, Math.round((weight / sum) * maxLength)));
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

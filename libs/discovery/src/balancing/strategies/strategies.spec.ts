@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { InMemoryRegistry } from '../../testing/in-memory.registry.js';
 import type { Target } from '../load-balancer.js';
 import { createBalancer, STRATEGY_NAMES, type StrategyName } from './strategies.js';
-import { TargetState } from '../target/tracked-target.js';
+import { TrackedTarget } from '../target/tracked-target.js';
 
 /** Reproducible, and as good as `Math.random` for this. */
 function seeded(seed = 1): () => number {
@@ -13,28 +13,28 @@ function seeded(seed = 1): () => number {
   };
 }
 
-function target(n: number, weight = 1): TargetState {
+function target(n: number, weight = 1): TrackedTarget {
   const instance = new InMemoryRegistry().put({ service: 's', id: `i${n}`, port: 1_000 + n, weight });
-  const state = new TargetState(instance, -Infinity, 0);
+  const state = new TrackedTarget(instance, -Infinity, 0);
   state.weight = weight;
   return state;
 }
 
-const evenly = (count: number): TargetState[] => Array.from({ length: count }, (_, n) => target(n));
+const evenly = (count: number): TrackedTarget[] => Array.from({ length: count }, (_, n) => target(n));
 
 /** How often each is picked; `serve` sees each pick. */
 function counts(
   name: StrategyName,
-  targets: readonly TargetState[],
+  targets: readonly TrackedTarget[],
   picks: number,
-  serve: (picked: TargetState, n: number) => void = () => undefined,
+  serve: (picked: TrackedTarget, n: number) => void = () => undefined,
 ): number[] {
   const balancer = createBalancer(name, seeded());
   const seen = new Map<Target, number>(targets.map((each) => [each, 0]));
   for (let n = 0; n < picks; n++) {
     const picked = balancer.pick(targets, { attempt: 0, hashKey: `key ${n}` });
     if (!picked) throw new Error('it picked nobody');
-    serve(picked as TargetState, n);
+    serve(picked as TrackedTarget, n);
     seen.set(picked, (seen.get(picked) ?? 0) + 1);
   }
   expect(seen.size).toBe(targets.length);
@@ -129,7 +129,7 @@ describe('the spread', () => {
 });
 
 describe('p2c-ewma', () => {
-  const slow = (picked: TargetState): void => {
+  const slow = (picked: TrackedTarget): void => {
     picked.begin();
     picked.end(0, picked.instance.id === 'i0' ? 100 : 3, 'success');
   };
@@ -140,7 +140,7 @@ describe('p2c-ewma', () => {
   });
 
   it('F33 is not drawn to who fails at once', () => {
-    const failing = (picked: TargetState): void => {
+    const failing = (picked: TrackedTarget): void => {
       picked.begin();
       const hasFailed = picked.instance.id === 'i0';
       picked.end(0, hasFailed ? 0.1 : 3, hasFailed ? 'failure' : 'success');
@@ -174,7 +174,7 @@ describe('p2c-ewma', () => {
 });
 
 describe('consistent-hash', () => {
-  const byKey = (targets: readonly TargetState[], keys = 5_000): Map<string, string> => {
+  const byKey = (targets: readonly TrackedTarget[], keys = 5_000): Map<string, string> => {
     const balancer = createBalancer('consistent-hash', Math.random);
     return new Map(
       Array.from({ length: keys }, (_, n) => [
@@ -200,7 +200,7 @@ describe('consistent-hash', () => {
     const balancer = createBalancer('consistent-hash', Math.random);
     const hot = new Map<string, number>();
     for (let n = 0; n < 100; n++) {
-      const picked = balancer.pick(targets, { attempt: 0, hashKey: 'hot' }) as TargetState;
+      const picked = balancer.pick(targets, { attempt: 0, hashKey: 'hot' }) as TrackedTarget;
       picked.begin();
       hot.set(picked.instance.id, (hot.get(picked.instance.id) ?? 0) + 1);
     }

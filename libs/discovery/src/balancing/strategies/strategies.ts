@@ -21,18 +21,18 @@ const STRATEGIES = {
 } as const;
 
 /**
- * | name | who takes the next call |
+ * | name | which instance takes the next call |
  * |---|---|
- * | `p2c-ewma` | the better of two by latency x (calls under way + 1); the default |
- * | `least-requests` | the one of two with fewer calls under way |
- * | `round-robin`, `weighted-round-robin` | the next in turn; as often as its weight says |
- * | `random`, `weighted-random` | anybody; as often as its weight says |
- * | `consistent-hash` | the one that the call's `hashKey` belongs to, on all clients alike |
- * | `sticky` | the one that took the `hashKey` before, or the client's first call |
+ * | `p2c-ewma` | the better of two by latency x (calls in flight + 1); the default |
+ * | `least-requests` | the one of two with fewer calls in flight |
+ * | `round-robin`, `weighted-round-robin` | the next in turn; in proportion to its weight |
+ * | `random`, `weighted-random` | any; in proportion to its weight |
+ * | `consistent-hash` | the one that the call's `hashKey` maps to, the same on all clients |
+ * | `sticky` | the one that took the previous call with the `hashKey`, or the client's first call |
  */
 export type StrategyName = keyof typeof STRATEGIES;
 
-/** One of ours by its name, or a class of your own. */
+/** A built-in strategy by its name, or a class of your own. */
 export type Strategy = StrategyName | (new (random: Random) => LoadBalancer);
 
 export const STRATEGY_NAMES = Object.keys(STRATEGIES) as readonly StrategyName[];
@@ -47,7 +47,7 @@ export function createBalancer(strategy: Strategy, random: Random): LoadBalancer
   return new Balancer(random);
 }
 
-/** Keys belong to instances of the whole service: neither zones nor subsets may split it. */
+/** Its keys map to instances of the whole service, which neither zones nor subsets may split. */
 export function needsWholeService(strategy: Strategy): boolean {
   return strategy === 'consistent-hash' || strategy === 'sticky';
 }

@@ -3,12 +3,12 @@ import { LoadBalancer, type Target } from '../load-balancer.js';
 import { WeightedDraw } from './weighted-draw.js';
 import { Xorshift } from '../xorshift.js';
 
-/** What differs by less is noise: who was drawn first takes it, so that the share of each is its weight's. */
+/** A smaller difference counts as noise: the target drawn first is taken, so that shares follow the weights. */
 const NOISE = 1.2;
 
 /**
- * The better of two distinct targets, drawn by their weights. Two are enough: the longest queue grows with the logarithm
- * of the logarithm of their number, and nobody herds to the best.
+ * The better of two distinct targets, drawn by their weights. Two are enough: the longest queue grows only with the logarithm
+ * of the logarithm of the number of targets, and clients do not herd to the best one.
  * Source: Michael Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001.
  */
 export abstract class TwoChoicesBalancer extends LoadBalancer {
@@ -19,7 +19,7 @@ export abstract class TwoChoicesBalancer extends LoadBalancer {
     this.#draw = new WeightedDraw(new Xorshift(random));
   }
 
-  /** @param weight compared to the others: 1 where all weigh the same */
+  /** @param weight relative to the average: 1 where all weights are equal */
   protected abstract loadOf(target: Target, weight: number): number;
 
   override pick(targets: readonly Target[]): Target | undefined {

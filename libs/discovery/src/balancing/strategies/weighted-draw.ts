@@ -2,12 +2,12 @@ import { AliasTable } from './alias-table.js';
 import type { Target } from '../load-balancer.js';
 import type { Xorshift } from '../xorshift.js';
 
-/** Draws targets by their weights; the table is made when the targets are others, and not at all where all weigh the same. */
+/** Draws targets by their weights; the table is computed when the targets change, and not at all where all weights are equal. */
 export class WeightedDraw {
   readonly #random: Xorshift;
-  #of: readonly Target[] | undefined;
+  #targets: readonly Target[] | undefined;
   #table: AliasTable | undefined;
-  /** What one of them weighs on the average. */
+  /** The average weight. */
   #average = 1;
 
   constructor(random: Xorshift) {
@@ -16,11 +16,11 @@ export class WeightedDraw {
 
   /** @returns an index */
   draw(targets: readonly Target[]): number {
-    if (this.#of !== targets) this.#prepare(targets);
+    if (this.#targets !== targets) this.#prepare(targets);
     return this.#table ? this.#table.draw(this.#random) : this.#random.below(targets.length);
   }
 
-  /** Another one than that; the targets are at least two. */
+  /** An index other than `than`; there are at least two targets. */
   drawOther(targets: readonly Target[], than: number): number {
     if (this.#table) {
       for (let tries = 0; tries < 4; tries++) {
@@ -32,7 +32,7 @@ export class WeightedDraw {
     return other < than ? other : other + 1;
   }
 
-  /** How much a target weighs, compared to the others: 1 where all weigh the same. */
+  /** The weight of a target relative to the average: 1 where all weights are equal. */
   relative({ weight }: Target): number {
     return this.#table ? weight / this.#average : 1;
   }
@@ -40,7 +40,7 @@ export class WeightedDraw {
   #prepare(targets: readonly Target[]): void {
     const weights = targets.map(({ weight }) => weight);
     const isEven = weights.every((weight) => weight === weights[0]);
-    this.#of = targets;
+    this.#targets = targets;
     this.#table = isEven ? undefined : new AliasTable(weights);
     this.#average = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
   }

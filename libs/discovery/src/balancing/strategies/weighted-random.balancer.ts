@@ -3,7 +3,7 @@ import { LoadBalancer, type Target } from '../load-balancer.js';
 import { WeightedDraw } from './weighted-draw.js';
 import { Xorshift } from '../xorshift.js';
 
-/** Any of them, each as often as its weight says. */
+/** Any target, with a probability in proportion to its weight. */
 export class WeightedRandomBalancer extends LoadBalancer {
   readonly #draw: WeightedDraw;
 

@@ -2,10 +2,10 @@ import type { Random } from '../../timing/clock.js';
 import { LoadBalancer, type Target } from '../load-balancer.js';
 import { smoothSequence } from './smooth-sequence.js';
 
-/** Each in turn, as often as its weight says, and evenly spread: 5:1:1 is `aabaaca`, never `aaaaabc`. */
+/** Each target in turn, in proportion to its weight and evenly distributed: 5:1:1 is `aabaaca`, not `aaaaabc`. */
 export class WeightedRoundRobinBalancer extends LoadBalancer {
   readonly #random: Random;
-  #of: readonly Target[] | undefined;
+  #targets: readonly Target[] | undefined;
   #sequence = new Int32Array(1);
   #turn = 0;
 
@@ -15,15 +15,15 @@ export class WeightedRoundRobinBalancer extends LoadBalancer {
   }
 
   override pick(targets: readonly Target[]): Target | undefined {
-    if (this.#of !== targets) this.#prepare(targets);
+    if (this.#targets !== targets) this.#prepare(targets);
     this.#turn = this.#turn + 1 >= this.#sequence.length ? 0 : this.#turn + 1;
     return targets[this.#sequence[this.#turn] ?? 0];
   }
 
   #prepare(targets: readonly Target[]): void {
-    this.#of = targets;
+    this.#targets = targets;
     this.#sequence = smoothSequence(targets.map(({ weight }) => weight)) as Int32Array<ArrayBuffer>;
-    // Anywhere: clients that hear of a change at the same time must not go through the round in step.
+    // A random start: clients that see a change at the same time must not go through the round in step.
     this.#turn = Math.floor(this.#random() * this.#sequence.length);
   }
 }

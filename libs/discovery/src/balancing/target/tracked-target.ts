@@ -1,64 +1,30 @@
 import type { ServiceInstance } from '../../registry/service-instance.js';
 import type { Target } from '../load-balancer.js';
+import { CallHistory } from './call-history.js';
+import { EjectionState } from './ejection-state.js';
+import { PeakLatency } from './peak-latency.js';
 
-/** How an attempt went, for statistics: `ignored` is one that says nothing of the instance, as the caller ended it. */
-export type Outcome = 'success' | 'failure' | 'ignored';
+/** How an attempt counts in the statistics of its target; `ignored`: it says nothing about it, since the caller ended it. */
+export type CallOutcome = 'success' | 'failure' | 'ignored';
 
-const DECAY_MS = 10_000;
-/** Without it who fails at once would look fast, and get the most calls (performance.md, 6). */
-const FAILURE_COSTS_MS = 1_000;
-const LEAST_LATENCY_MS = 0.001; // 0 is for nothing known
-const RATE_STEP = 0.05;
-/** A latency that no answer has come near to for so long is over, however few answers there were. */
-const UNCONFIRMED_MS = 5_000;
-const NEAR = 0.5;
-const RECENT_STEP = 0.2;
+/** The latency that a failure counts as: otherwise an instance that fails at once looks fast, and gets the most calls. */
+const FAILURE_LATENCY_MS = 1_000;
 
-/** Why an instance gets no calls for a while. */
-export interface Ejection {
-  readonly at: number;
-  readonly until: number;
-  readonly reason: string;
-  /** It asked to be left alone: no call has to prove anything afterwards. */
-  readonly wasAsked: boolean;
-  /** Nobody listened there: that can be looked at without a call, so that it need not last when somebody does again. */
-  readonly wasRefused: boolean;
-}
-
-/** What this app's calls have seen of an instance; kept as long as the registry lists it. */
-export class TargetState implements Target {
+/** What this app's calls have learned about an instance; kept for as long as the registry lists it. */
+export class TrackedTarget implements Target {
   instance: ServiceInstance;
   weight = 1;
   inFlight = 0;
-  latency = 0;
-  successRate = 1;
-  /** Failures since the last success. */
-  consecutiveFailures = 0;
-  /** Of these, the ones in which nothing could be sent. */
-  consecutiveRefusals = 0;
-  failingSince = 0;
-  failedAt = -Infinity;
-  lastSuccessAt = -Infinity;
-  /** It asked for it, whether it could be ejected for that or not. */
-  leaveAloneUntil = -Infinity;
-  ejection: Ejection | undefined;
-  /** How often it was ejected of late. */
-  ejections = 0;
-  /** When an ejection was last counted, or forgiven. */
-  ejectionsChangedAt = 0;
-  /** A call is under way that is to prove it well. */
-  isProbed = false;
+  /** False: the registry no longer lists it. */
   isListed = true;
-  /** In the present interval of the comparison of success rates. */
-  calls = 0;
-  failures = 0;
-  #sampledAt = -Infinity;
-  #hasNewSample = false;
-  /** When an answer last took about as long as `latency` says. */
-  #confirmedAt = -Infinity;
-  /** What the last few answers took. */
-  #recent = 0;
+  /** The instance asked for no calls until then, whether or not it could be ejected for it. */
+  backOffUntil = -Infinity;
+  readonly latency = new PeakLatency();
+  readonly history = new CallHistory();
+  readonly ejection = new EjectionState();
+  /** When it was first listed; -Infinity: it was in the first list. */
   readonly joinedAt: number;
+  /** Decides whether it is in this client's subset of a large service. */
   readonly score: number;
 
   constructor(instance: ServiceInstance, joinedAt: number, score: number) {
@@ -67,72 +33,32 @@ export class TargetState implements Target {
     this.score = score;
   }
 
-  /** When it was last heard of. */
-  get sampledAt(): number {
-    return this.#sampledAt;
+  get latencyMs(): number {
+    return this.latency.valueMs;
+  }
+
+  get successRate(): number {
+    return this.history.successRate;
   }
 
   begin(): void {
     this.inFlight++;
   }
 
-  end(now: number, elapsed: number, outcome: Outcome, isRefusal = false): void {
+  end(now: number, elapsedMs: number, outcome: CallOutcome, isRefusal = false): void {
     this.inFlight--;
-    if (outcome === 'ignored') {
-      // It took at least as long: a hedge that was lost must not hide who lost it.
-      if (elapsed > this.latency && this.latency > 0) this.latency = elapsed;
-      return;
+    switch (outcome) {
+      case 'ignored':
+        // A hedged attempt that lost must not hide how slow its target is.
+        this.latency.observeAtLeast(elapsedMs);
+        return;
+      case 'success':
+        this.latency.observe(now, elapsedMs);
+        this.history.succeeded(now);
+        return;
+      case 'failure':
+        this.latency.observe(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
+        this.history.failed(now, isRefusal);
     }
-    const hasFailed = outcome === 'failure';
-    this.#observe(now, hasFailed ? Math.max(elapsed, FAILURE_COSTS_MS) : elapsed);
-    this.calls++;
-    this.successRate += ((hasFailed ? 0 : 1) - this.successRate) * RATE_STEP;
-    if (!hasFailed) {
-      this.consecutiveFailures = 0;
-      this.consecutiveRefusals = 0;
-      this.lastSuccessAt = now;
-      return;
-    }
-    this.failures++;
-    this.failedAt = now;
-    if (this.consecutiveFailures++ === 0) this.failingSince = now;
-    if (isRefusal) this.consecutiveRefusals++;
-  }
-
-  /** A slow answer counts at once, a fast one little by little. */
-  #observe(now: number, elapsed: number): void {
-    const sample = Math.max(elapsed, LEAST_LATENCY_MS);
-    this.#recent = this.latency === 0 ? sample : this.#recent + (sample - this.#recent) * RECENT_STEP;
-    if (sample >= this.latency * NEAR) this.#confirmedAt = now;
-    if (this.latency === 0 || sample > this.latency) this.latency = sample;
-    else {
-      const old = Math.exp(-(now - this.#sampledAt) / DECAY_MS);
-      this.latency = this.latency * old + sample * (1 - old);
-    }
-    this.#sampledAt = now;
-    this.#hasNewSample = true;
-  }
-
-  /**
-   * What was not heard of for a while is forgotten little by little, and what was true is forgotten once it is not: who was
-   * slow gets few calls, whose answers would take half a minute to tell. Called once a second, not at each pick: `exp` is
-   * dear.
-   */
-  decay(now: number, elapsed: number): void {
-    if (this.latency === 0) return;
-    if (!this.#hasNewSample)
-      this.latency = Math.max(LEAST_LATENCY_MS, this.latency * Math.exp(-elapsed / DECAY_MS));
-    else if (now - this.#confirmedAt >= UNCONFIRMED_MS) this.latency = this.#recent;
-    this.#hasNewSample = false;
-  }
-
-  /** Nothing is known of it any more: it gets one call, which tells. */
-  forgetLatency(): void {
-    this.latency = 0;
-  }
-
-  forgetFailures(): void {
-    this.consecutiveFailures = 0;
-    this.consecutiveRefusals = 0;
   }
 }

@@ -2,25 +2,25 @@ import type { Clock } from '../../timing/clock.js';
 import { AdaptiveLimit } from './adaptive-limit.js';
 
 export interface BulkheadRules {
-  /** So many calls at once; `adaptive` finds out how many the service takes. */
+  /** Calls at the same time; `adaptive` finds out how many the service can take. */
   readonly concurrency: number | 'adaptive';
-  /** So many may wait; who comes then is refused. */
+  /** Calls that may wait; further ones are rejected. */
   readonly queue: number;
 }
 
 /** A place in the queue. */
-export interface Waiting {
+export interface QueuedCall {
   readonly admitted: Promise<void>;
-  /** Gives the place up; false: it has been admitted in the meantime, and is to `exit`. */
+  /** Leaves the queue; false: the call has been admitted in the meantime, and has to `exit`. */
   leave(): boolean;
 }
 
-/** Bounds how many calls to one service are under way: a slow one must not take all that the app has. */
+/** Bounds the concurrent calls to one service, so that a slow one cannot take all resources of the app. */
 export class Bulkhead {
   readonly #rules: BulkheadRules;
   readonly #adaptive: AdaptiveLimit | undefined;
   readonly #queue = new Set<() => void>();
-  #underWay = 0;
+  #inFlight = 0;
 
   constructor(clock: Clock, rules: BulkheadRules) {
     this.#rules = rules;
@@ -32,18 +32,18 @@ export class Bulkhead {
     return concurrency === 'adaptive' ? (this.#adaptive?.value ?? 0) : concurrency;
   }
 
-  get underWay(): number {
-    return this.#underWay;
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
-  get waiting(): number {
+  get queued(): number {
     return this.#queue.size;
   }
 
-  /** `true`: go. `false`: there is no room, not even to wait. Who was admitted is to call `exit`. */
-  enter(): boolean | Waiting {
-    if (this.#underWay < this.limit && this.#queue.size === 0) {
-      this.#underWay++;
+  /** @returns true: admitted; false: rejected, the queue is full. A call that was admitted has to `exit` */
+  enter(): boolean | QueuedCall {
+    if (this.#inFlight < this.limit && this.#queue.size === 0) {
+      this.#inFlight++;
       return true;
     }
     if (this.#queue.size >= this.#rules.queue) return false;
@@ -53,14 +53,14 @@ export class Bulkhead {
     return { admitted, leave: () => this.#queue.delete(admit) };
   }
 
-  /** @param latencyMs undefined: it was never under way in earnest */
+  /** @param latencyMs undefined: the call says nothing about the service */
   exit(latencyMs?: number, hasFailed = false): void {
-    if (latencyMs !== undefined) this.#adaptive?.observe(latencyMs, this.#underWay, hasFailed);
-    this.#underWay--;
+    if (latencyMs !== undefined) this.#adaptive?.observe(latencyMs, this.#inFlight, hasFailed);
+    this.#inFlight--;
     for (const admit of this.#queue) {
-      if (this.#underWay >= this.limit) return;
+      if (this.#inFlight >= this.limit) return;
       this.#queue.delete(admit);
-      this.#underWay++;
+      this.#inFlight++;
       admit();
     }
   }

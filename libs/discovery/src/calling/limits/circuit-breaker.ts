@@ -1,24 +1,24 @@
 import type { Clock } from '../../timing/clock.js';
 
 export interface CircuitBreakerRules {
-  /** It opens when this share of the calls in the window failed, or more, 0 to 1. */
+  /** The circuit opens when this share of the calls in the window failed, or more, 0 to 1. */
   readonly failureRate: number;
-  /** Fewer calls in the window say nothing. */
+  /** Fewer calls in the window decide nothing. */
   readonly minimumCalls: number;
   readonly windowMs: number;
-  /** After so long one call may try. */
+  /** How long the circuit is open before a trial call. */
   readonly openMs: number;
 }
 
 const BUCKETS = 10;
 
-/** Tells calls apart by when they were admitted. */
-export type Ticket = symbol;
+/** Identifies the state of the circuit in which a call was admitted. */
+export type Admission = symbol;
 
 /**
- * Refuses calls to a service while nearly all of them fail: whoever waits for a fallback has it at once, and the service
- * is left alone. One call at a time then finds out whether it is back.
- * Source: Michael Nygard, "Release It!", 2007; the rolling window is Hystrix's.
+ * Rejects calls to a service while most of them fail: callers with a fallback get it at once, and the service gets time to
+ * recover. One trial call at a time then decides whether the circuit closes.
+ * Source: Michael Nygard, "Release It!", 2007; the rolling window is that of Hystrix.
  */
 export class CircuitBreaker {
   readonly #clock: Clock;
@@ -28,9 +28,9 @@ export class CircuitBreaker {
   #bucket = 0;
   #bucketEndsAt: number;
   #openUntil: number | undefined;
-  /** Of all calls while it is closed; another one after it was open. */
-  #ticket: Ticket = Symbol('closed');
-  #trial: Ticket | undefined;
+  /** Of all calls while the circuit is closed; replaced each time that it closes. */
+  #closedAdmission: Admission = Symbol('closed');
+  #trial: Admission | undefined;
 
   constructor(clock: Clock, rules: CircuitBreakerRules) {
     this.#clock = clock;
@@ -42,25 +42,26 @@ export class CircuitBreaker {
     return this.#openUntil !== undefined;
   }
 
-  /** What a call is to show when it has ended; undefined: it may not be made. */
-  admit(): Ticket | undefined {
-    if (this.#openUntil === undefined) return this.#ticket;
+  /** To be passed to `record` when the call has ended; undefined: the call is rejected. */
+  admit(): Admission | undefined {
+    if (this.#openUntil === undefined) return this.#closedAdmission;
     if (this.#trial || this.#clock.now() < this.#openUntil) return undefined;
     this.#trial = Symbol('trial');
     return this.#trial;
   }
 
   /**
-   * A call has ended.
+   * Records the end of a call.
    *
-   * @param hasFailed undefined: it says nothing, as its caller gave it up
-   * @returns `opened` or `closed` when this call changed its state
+   * @param hasFailed undefined: the call says nothing about the service, since its caller cancelled it
+   * @returns `opened` or `closed` when this call changed the state
    */
-  record(ticket: Ticket, hasFailed: boolean | undefined): 'opened' | 'closed' | undefined {
-    if (ticket === this.#trial) return this.#decide(hasFailed);
-    // One from before it opened, or closed, decides nothing.
-    if (ticket !== this.#ticket || this.#openUntil !== undefined || hasFailed === undefined) return undefined;
-    this.#turn();
+  record(admission: Admission, hasFailed: boolean | undefined): 'opened' | 'closed' | undefined {
+    if (admission === this.#trial) return this.#decideTrial(hasFailed);
+    // A call that was admitted before the last change of state decides nothing.
+    if (admission !== this.#closedAdmission || this.#openUntil !== undefined || hasFailed === undefined)
+      return undefined;
+    this.#rotate();
     this.#calls[this.#bucket] = (this.#calls[this.#bucket] ?? 0) + 1;
     if (!hasFailed) return undefined;
     this.#failures[this.#bucket] = (this.#failures[this.#bucket] ?? 0) + 1;
@@ -71,7 +72,7 @@ export class CircuitBreaker {
     return 'opened';
   }
 
-  #decide(hasFailed: boolean | undefined): 'closed' | undefined {
+  #decideTrial(hasFailed: boolean | undefined): 'closed' | undefined {
     this.#trial = undefined;
     if (hasFailed === undefined) return undefined;
     if (hasFailed) {
@@ -79,7 +80,7 @@ export class CircuitBreaker {
       return undefined;
     }
     this.#openUntil = undefined;
-    this.#ticket = Symbol('closed');
+    this.#closedAdmission = Symbol('closed');
     this.#calls.fill(0);
     this.#failures.fill(0);
     return 'closed';
@@ -89,10 +90,11 @@ export class CircuitBreaker {
     this.#openUntil = this.#clock.now() + this.#rules.openMs;
   }
 
-  #turn(): void {
+  /** Moves on to the bucket of the present time, and clears those that it passes. */
+  #rotate(): void {
     const width = this.#rules.windowMs / BUCKETS;
     const now = this.#clock.now();
-    for (let turns = 0; now >= this.#bucketEndsAt && turns < BUCKETS; turns++) {
+    for (let passed = 0; now >= this.#bucketEndsAt && passed < BUCKETS; passed++) {
       this.#bucket = (this.#bucket + 1) % BUCKETS;
       this.#calls[this.#bucket] = 0;
       this.#failures[this.#bucket] = 0;

@@ -1,56 +1,56 @@
 import type { Clock } from '../../timing/clock.js';
 
-export interface RetryBudgetOptions {
-  /** Retries for each call that is made. */
+export interface RetryBudgetRules {
+  /** Retries for each call. */
   readonly ratio: number;
-  /** And so many a second besides, for whoever calls seldom. */
+  /** Further retries a second, for clients with few calls. */
   readonly perSecond: number;
 }
 
-/** Saved for a moment of failures: more would be a storm when one comes after a long calm. */
-const MOST_SAVED = 20;
+/** Limits what a long calm can save up: more would be a retry storm when failures begin. */
+const MAX_SAVED = 20;
 
 /**
- * How many retries may be made, in proportion to the calls: retries without it multiply the load exactly when a service
- * has too much of it. Source: Finagle's `RetryBudget`; "Handling Overload" in Beyer et al., Site Reliability Engineering, 2016.
+ * Limits retries in proportion to calls: without a budget, retries multiply the load just when a service has too much of
+ * it. Source: Finagle's `RetryBudget`; "Handling Overload" in Beyer et al., Site Reliability Engineering, 2016.
  */
 export class RetryBudget {
   readonly #clock: Clock;
-  readonly #options: RetryBudgetOptions;
+  readonly #rules: RetryBudgetRules;
   #earned = 0;
-  #steady: number;
+  #perSecond: number;
   #countedAt: number;
 
-  constructor(clock: Clock, options: RetryBudgetOptions) {
+  constructor(clock: Clock, rules: RetryBudgetRules) {
     this.#clock = clock;
-    this.#options = options;
-    this.#steady = mostSteady(options);
+    this.#rules = rules;
+    this.#perSecond = maxPerSecond(rules);
     this.#countedAt = clock.now();
   }
 
-  /** A call is made. */
+  /** To be called for each call. */
   deposit(): void {
-    this.#earned = Math.min(MOST_SAVED, this.#earned + this.#options.ratio);
+    this.#earned = Math.min(MAX_SAVED, this.#earned + this.#rules.ratio);
   }
 
-  /** Takes one retry; false when there is none left. */
+  /** Takes one retry; false when none is left. */
   take(): boolean {
-    const { perSecond } = this.#options;
+    const { perSecond } = this.#rules;
     const now = this.#clock.now();
-    this.#steady = Math.min(
-      mostSteady(this.#options),
-      this.#steady + ((now - this.#countedAt) / 1_000) * perSecond,
+    this.#perSecond = Math.min(
+      maxPerSecond(this.#rules),
+      this.#perSecond + ((now - this.#countedAt) / 1_000) * perSecond,
     );
     this.#countedAt = now;
-    // Five fifths are a little less than one to a computer.
+    // In floating point, five times 0.2 may be a little less than 1.
     if (this.#earned >= 1 - 1e-9) this.#earned--;
-    else if (this.#steady >= 1) this.#steady--;
+    else if (this.#perSecond >= 1) this.#perSecond--;
     else return false;
     return true;
   }
 }
 
-/** What is allowed each second, or one where it is less often than that. */
-function mostSteady({ perSecond }: RetryBudgetOptions): number {
+/** At least 1, so that a lower rate than one a second adds up to a retry at all. */
+function maxPerSecond({ perSecond }: RetryBudgetRules): number {
   return perSecond === 0 ? 0 : Math.max(1, perSecond);
 }

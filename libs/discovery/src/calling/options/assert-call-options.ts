@@ -1,49 +1,59 @@
-import { DURATION_CURE, parseDuration } from '../../configuration/duration.js';
-import { isStrategy, needsWholeService, STRATEGY_NAMES, type Strategy } from '../../balancing/strategies/strategies.js';
+import {
+  isStrategy,
+  needsWholeService,
+  STRATEGY_NAMES,
+  type Strategy,
+} from '../../balancing/strategies/strategies.js';
+import { DURATION_HINT, parseDuration } from '../../configuration/duration.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { CallOptions } from './call-options.js';
 
-type Check = readonly [isRight: (value: unknown) => boolean, cure: string];
+type Check = readonly [isValid: (value: unknown) => boolean, hint: string];
 
-const MOST_RETRIES = 10;
-const aFunction: Check = [(value) => typeof value === 'function', 'must be a function'];
-const aBoolean: Check = [(value) => typeof value === 'boolean', 'must be true or false'];
-const aDuration: Check = [
+const MAX_RETRIES = 10;
+const isFunction: Check = [(value) => typeof value === 'function', 'must be a function'];
+const isBoolean: Check = [(value) => typeof value === 'boolean', 'must be true or false'];
+const isDuration: Check = [
   (value) => (typeof value === 'number' || typeof value === 'string') && parseDuration(value) !== undefined,
-  `must be a duration. ${DURATION_CURE}`,
+  `must be a duration. ${DURATION_HINT}`,
 ];
 
-/** By hand, since this is on the path of every call: a schema takes longer than everything else together. */
+/** By hand, since this is on the path of every call: a schema would take longer than everything else together. */
 const CHECKS: Readonly<Record<string, Check>> = {
-  // What stands in it is checked when it is new.
+  // The content of a query is validated when the query is new.
   query: [
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     "must be an object such as { tags: ['v1'] }",
   ],
-  timeout: aDuration,
-  attemptTimeout: aDuration,
+  timeout: isDuration,
+  attemptTimeout: isDuration,
   retries: [
-    (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MOST_RETRIES,
-    `must be a whole number from 0 to ${MOST_RETRIES}`,
+    (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_RETRIES,
+    `must be an integer from 0 to ${MAX_RETRIES}`,
   ],
-  idempotent: aBoolean,
+  idempotent: isBoolean,
   strategy: [isStrategy, `must be one of ${STRATEGY_NAMES.join(', ')}, or a class that extends LoadBalancer`],
-  hedge: [isHedge, "must be true, false, or an object such as { after: '50ms', extraLoad: 0.05 }"],
-  hashKey: [(value) => typeof value === 'string', 'must be text'],
+  hedge: [isHedge, "must be true, false, or an object such as { delay: '50ms', budget: 0.05 }"],
+  hashKey: [(value) => typeof value === 'string', 'must be a string'],
   signal: [
     (value) => typeof (value as AbortSignal | null)?.addEventListener === 'function',
     'must be an AbortSignal',
   ],
-  repeatable: aBoolean,
-  isFailure: aFunction,
-  fallback: aFunction,
-  answer: aFunction,
-  discard: aFunction,
+  replayableBody: isBoolean,
+  isFailure: isFunction,
+  fallback: isFunction,
+  readResponse: isFunction,
+  discardResponse: isFunction,
 };
-const INTERNAL: ReadonlySet<string> = new Set(['signal', 'repeatable', 'answer', 'discard']);
+const INTERNAL: ReadonlySet<string> = new Set([
+  'signal',
+  'replayableBody',
+  'readResponse',
+  'discardResponse',
+]);
 
 /**
- * `{ qeury: … }` must not mean everybody.
+ * Rejects misspelt options: `{ qeury: … }` must not select every instance.
  *
  * @throws DiscoveryError `RK_INVALID_ARGUMENT`
  */
@@ -57,27 +67,29 @@ export function assertCallOptions(options: CallOptions): void {
         hint: `Known here: ${known.join(', ')}`,
       });
     }
-    const [isRight, cure] = check;
-    if (value !== undefined && !isRight(value)) {
+    const [isValid, hint] = check;
+    if (value !== undefined && !isValid(value)) {
       const isPlain = ['string', 'number', 'boolean'].includes(typeof value);
       const shown = isPlain ? JSON.stringify(value) : `a value of type ${typeof value}`;
-      throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key} = ${shown}: ${cure}`);
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key} = ${shown}: ${hint}`);
     }
   }
 }
 
-/** A key that nobody heeds is a mistake that would never be found. */
+/** Rejects a key that the strategy would ignore. */
 export function assertKeyIsUsed(hashKey: string | undefined, strategy: Strategy): void {
   if (hashKey === undefined || typeof strategy !== 'string' || needsWholeService(strategy)) return;
-  throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.hashKey: the strategy ${strategy} knows no keys`, {
-    hint: "Take strategy: 'consistent-hash' or 'sticky'",
-  });
+  throw new DiscoveryError(
+    'RK_INVALID_ARGUMENT',
+    `call.hashKey: strategy ${strategy} does not use hashKey`,
+    { hint: "Use strategy: 'consistent-hash' or 'sticky'" },
+  );
 }
 
 function isHedge(value: unknown): boolean {
   if (typeof value === 'boolean') return true;
   if (typeof value !== 'object' || value === null) return false;
-  const { after = 1, extraLoad = 0, ...unknown } = value as { after?: unknown; extraLoad?: unknown };
-  const isShare = typeof extraLoad === 'number' && extraLoad >= 0 && extraLoad <= 1;
-  return aDuration[0](after) && isShare && Object.keys(unknown).length === 0;
+  const { delay = 1, budget = 0, ...unknown } = value as { delay?: unknown; budget?: unknown };
+  const isFraction = typeof budget === 'number' && budget >= 0 && budget <= 1;
+  return isDuration[0](delay) && isFraction && Object.keys(unknown).length === 0;
 }

@@ -1,38 +1,39 @@
 import type { Strategy } from '../../balancing/strategies/strategies.js';
 import type { Duration } from '../../configuration/duration.js';
 import type { ServiceQuery } from '../../registry/service-query.js';
-import type { Answer, IsFailure } from '../attempt-result.js';
+import type { IsFailure } from '../failure-rules.js';
+import type { HttpResponseInfo } from '../response-info.js';
 
-/** How the calls of one client are made; each may be said for all services, for one, for a client and for a call. */
+/** How the calls of a client are made. Each option can be set for all services, for one, for a client and for a call. */
 export interface CallDefaults {
-  /** The whole call, all attempts included; within a request of somebody else no longer than he waits. Default: `'10s'`. */
+  /** Limit of the whole call, all attempts included; never beyond the deadline of the incoming request. Default: `'10s'`. */
   timeout?: Duration;
-  /** One attempt. Default: `'5s'`. */
+  /** Limit of one attempt. Default: `'5s'`. */
   attemptTimeout?: Duration;
   /**
-   * How often a call that was sent and failed is made again on another instance, if it is idempotent. What was not even
+   * How often a call that was sent and failed is retried on another instance, if it is idempotent. A request that was not
    * sent goes to another instance in any case. Default: 1.
    */
   retries?: number;
-  /** Who takes a call. Default: `'p2c-ewma'`. */
+  /** Which instance takes a call. Default: `'p2c-ewma'`. */
   strategy?: Strategy;
   /** A second attempt on another instance while the first is slow; for idempotent calls only. Default: false. */
   hedge?: boolean | HedgeOptions;
   /**
-   * Whether an attempt counts against its instance, and may be made again. Default: refused and broken connections,
-   * timeouts, and the HTTP answers 502, 503, 504 and 429.
+   * Whether an attempt counts against its instance, and may be retried. Default: refused and broken connections, timeouts,
+   * and the HTTP statuses 502, 503, 504 and 429.
    */
   isFailure?: IsFailure;
 }
 
 export interface HedgeOptions {
-  /** How long the first attempt has. Default: what 95 of 100 calls of this service took at most, of late. */
-  after?: Duration;
-  /** So many second attempts for each call at most, 0 to 1. Default: 0.05. */
-  extraLoad?: number;
+  /** How long the first attempt has before the second one starts. Default: the 95th percentile of recent calls to the service. */
+  delay?: Duration;
+  /** Second attempts for each call at most, 0 to 1. Default: 0.05. */
+  budget?: number;
 }
 
-/** How one call is made; what is left out has the client's default. */
+/** How one call is made; an option that is left out has the client's default. */
 export interface CallOptions extends CallDefaults {
   /**
    * Whether a request that was sent may be sent again. Default: by the method of an HTTP request (GET, HEAD, PUT, DELETE,
@@ -41,38 +42,39 @@ export interface CallOptions extends CallDefaults {
   idempotent?: boolean;
   /** Which instances may take the call. */
   query?: ServiceQuery;
-  /** Calls of one key go to one instance, with the strategies `consistent-hash` and `sticky`. */
+  /** Calls with the same key go to the same instance, with the strategies `consistent-hash` and `sticky`. */
   hashKey?: string;
-  /** Ends the call when it aborts. */
+  /** Cancels the call when it aborts. */
   signal?: AbortSignal;
-  /** False: one attempt only, because the request's body can be read only once. Default: true. */
-  repeatable?: boolean;
+  /** False: there is only one attempt, because the body of the request can be read only once. Default: true. */
+  replayableBody?: boolean;
 }
 
-/** What a transport of ours knows of its answers, besides. */
+/** Hooks for a transport of ours. */
 export interface TransportOptions<T> extends CallOptions {
-  answer?: (value: T) => Answer;
-  /** Lets go of an answer that another attempt is made instead of. */
-  discard?: (value: T) => void;
+  /** Reads a response of the transport. Default: for a `Response` of fetch. */
+  readResponse?: (value: T) => HttpResponseInfo;
+  /** Releases a response that is not returned, because there is another attempt. */
+  discardResponse?: (value: T) => void;
 }
 
-/** A call with something to fall back on. */
+/** A call with a fallback. */
 export interface FallbackOptions<T> extends CallOptions {
   /**
-   * What to answer with when the call failed for good, was refused, or could not be made: a `CallError`, as a rule; with the
-   * last answer, where there was one.
+   * The result when the call failed, was rejected, or could not be made. The error is a `CallError` in most cases; `value`
+   * is the last response, if there was one.
    */
   fallback?: (error: Error, value?: T) => T | Promise<T>;
 }
 
-/** One attempt of a call, as it went. */
+/** One attempt of a call. */
 export interface AttemptRecord {
   /** Id of the instance. */
   readonly instance: string;
   /** Its `address:port`. */
   readonly address: string;
   readonly durationMs: number;
-  /** Why it failed; undefined for the attempt that was answered. */
+  /** Why it failed; undefined for the attempt that succeeded. */
   readonly reason: string | undefined;
 }
 

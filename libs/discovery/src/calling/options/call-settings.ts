@@ -1,22 +1,22 @@
-import { EJECTION_DEFAULTS, type EjectionRules } from '../../balancing/outliers/outlier-rules.js';
+import { OUTLIER_DEFAULTS, type OutlierRules } from '../../balancing/outliers/outlier-rules.js';
 import type { Strategy } from '../../balancing/strategies/strategies.js';
 import { toMilliseconds, type Duration } from '../../configuration/duration.js';
-import { given } from '../../configuration/omit-undefined.js';
+import { omitUndefined } from '../../configuration/omit-undefined.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
+import type { IsFailure } from '../failure-rules.js';
 import type { BulkheadRules } from '../limits/bulkhead.js';
-import type { CallDefaults } from './call-options.js';
 import type { CircuitBreakerRules } from '../limits/circuit-breaker.js';
+import type { RetryBudgetRules } from '../limits/retry-budget.js';
+import type { CallDefaults } from './call-options.js';
 import type { ClientsOptions, ServicePolicy } from './client-options.js';
-import type { RetryBudgetOptions } from '../limits/retry-budget.js';
-import type { IsFailure } from '../attempt-result.js';
 
 export interface HedgeRules {
-  /** Undefined: by what calls of the service took of late. */
-  readonly afterMs: number | undefined;
-  readonly extraLoad: number;
+  /** Undefined: by the latency of recent calls. */
+  readonly delayMs: number | undefined;
+  readonly budget: number;
 }
 
-/** `CallDefaults` as the call path needs them: complete, and in milliseconds. */
+/** `CallDefaults`, complete and in milliseconds. */
 export interface CallSettings {
   readonly timeoutMs: number;
   readonly attemptTimeoutMs: number;
@@ -26,11 +26,12 @@ export interface CallSettings {
   readonly isFailure: IsFailure | undefined;
 }
 
+/** `ServicePolicy`, complete and in milliseconds. */
 export interface ServiceSettings {
   readonly call: CallSettings;
-  readonly ejection: EjectionRules | undefined;
+  readonly outlierRules: OutlierRules | undefined;
   readonly slowStart: boolean;
-  readonly retryBudget: Required<RetryBudgetOptions>;
+  readonly retryBudget: RetryBudgetRules;
   readonly circuitBreaker: CircuitBreakerRules | undefined;
   readonly bulkhead: BulkheadRules | undefined;
 }
@@ -43,37 +44,39 @@ const DEFAULTS: CallSettings = {
   hedge: undefined,
   isFailure: undefined,
 };
-const EXTRA_LOAD = 0.05;
-/** Rather less than Node's longest: the wheel of deadlines rounds up. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1_000;
+const DEFAULT_HEDGE_BUDGET = 0.05;
+/** A little below Node's limit of 2^31 - 1, since the timer wheel rounds up. */
+const MAX_TIMER_MS = 2 ** 31 - 1_000;
 
-/** What holds for one service. */
+/** The settings of one service. */
 export function serviceSettings(
   { services = {}, zone: _, ...all }: ClientsOptions,
   service: string,
 ): ServiceSettings {
-  const policy: ServicePolicy = { ...all, ...given(services[service] ?? {}) };
+  const policy: ServicePolicy = { ...all, ...omitUndefined(services[service] ?? {}) };
   return {
     call: callSettings(DEFAULTS, policy),
-    ejection: ejectionRules(policy.ejection ?? true),
+    outlierRules: outlierRules(policy.outlierDetection ?? true),
     slowStart: policy.slowStart ?? true,
-    retryBudget: { ratio: 0.2, perSecond: 10, ...given(policy.retryBudget ?? {}) },
+    retryBudget: { ratio: 0.2, perSecond: 10, ...omitUndefined(policy.retryBudget ?? {}) },
     circuitBreaker: breakerRules(policy.circuitBreaker ?? false),
-    bulkhead: policy.bulkhead && { queue: 0, ...given(policy.bulkhead) },
+    bulkhead: policy.bulkhead && { queue: 0, ...omitUndefined(policy.bulkhead) },
   };
 }
 
 /**
- * What holds for one call, where it differs.
+ * The settings of one call.
  *
- * @throws DiscoveryError `RK_INVALID_ARGUMENT` when a duration is none
+ * @throws DiscoveryError `RK_INVALID_ARGUMENT` for an invalid duration
  */
 export function callSettings(defaults: CallSettings, options: CallDefaults): CallSettings {
   const { timeout, attemptTimeout, retries, strategy, hedge, isFailure } = options;
   return {
-    timeoutMs: timeout === undefined ? defaults.timeoutMs : limit(timeout, 'call.timeout'),
+    timeoutMs: timeout === undefined ? defaults.timeoutMs : positiveMs(timeout, 'call.timeout'),
     attemptTimeoutMs:
-      attemptTimeout === undefined ? defaults.attemptTimeoutMs : limit(attemptTimeout, 'call.attemptTimeout'),
+      attemptTimeout === undefined
+        ? defaults.attemptTimeoutMs
+        : positiveMs(attemptTimeout, 'call.attemptTimeout'),
     retries: retries ?? defaults.retries,
     strategy: strategy ?? defaults.strategy,
     hedge: hedge === undefined ? defaults.hedge : hedgeRules(hedge),
@@ -83,18 +86,24 @@ export function callSettings(defaults: CallSettings, options: CallDefaults): Cal
 
 function hedgeRules(hedge: NonNullable<CallDefaults['hedge']>): HedgeRules | undefined {
   if (hedge === false) return undefined;
-  const { after, extraLoad = EXTRA_LOAD } = hedge === true ? {} : hedge;
-  return { afterMs: after === undefined ? undefined : limit(after, 'call.hedge.after'), extraLoad };
+  const { delay, budget = DEFAULT_HEDGE_BUDGET } = hedge === true ? {} : hedge;
+  return { delayMs: delay === undefined ? undefined : positiveMs(delay, 'call.hedge.delay'), budget };
 }
 
-function ejectionRules(ejection: NonNullable<ServicePolicy['ejection']>): EjectionRules | undefined {
-  if (ejection === false) return undefined;
-  const { baseTime, maxTime, ...rest } = ejection === true ? {} : ejection;
+function outlierRules(
+  detection: NonNullable<ServicePolicy['outlierDetection']>,
+): OutlierRules | undefined {
+  if (detection === false) return undefined;
+  const { baseEjectionTime, maxEjectionTime, ...rest } = detection === true ? {} : detection;
   return {
-    ...EJECTION_DEFAULTS,
-    ...given(rest),
-    ...(baseTime === undefined ? {} : { baseMs: limit(baseTime, 'ejection.baseTime') }),
-    ...(maxTime === undefined ? {} : { maxMs: limit(maxTime, 'ejection.maxTime') }),
+    ...OUTLIER_DEFAULTS,
+    ...omitUndefined(rest),
+    ...(baseEjectionTime === undefined
+      ? {}
+      : { baseEjectionMs: positiveMs(baseEjectionTime, 'outlierDetection.baseEjectionTime') }),
+    ...(maxEjectionTime === undefined
+      ? {}
+      : { maxEjectionMs: positiveMs(maxEjectionTime, 'outlierDetection.maxEjectionTime') }),
   };
 }
 
@@ -111,15 +120,15 @@ function breakerRules(
   return {
     failureRate,
     minimumCalls,
-    windowMs: limit(window, 'circuitBreaker.window'),
-    openMs: limit(openFor, 'circuitBreaker.openFor'),
+    windowMs: positiveMs(window, 'circuitBreaker.window'),
+    openMs: positiveMs(openFor, 'circuitBreaker.openFor'),
   };
 }
 
-function limit(value: Duration, field: string): number {
+function positiveMs(value: Duration, field: string): number {
   const milliseconds = toMilliseconds(value, field);
-  if (milliseconds > 0) return Math.min(milliseconds, LONGEST_TIMER_MS);
-  throw new DiscoveryError('RK_INVALID_ARGUMENT', `${field}: ${JSON.stringify(value)} leaves no time`, {
-    hint: 'Leave it out for the default; no call is without a deadline',
+  if (milliseconds > 0) return Math.min(milliseconds, MAX_TIMER_MS);
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `${field} = ${JSON.stringify(value)}: must be greater than 0`, {
+    hint: 'Leave it out for the default; every call has a deadline',
   });
 }

@@ -31,7 +31,7 @@ describe('OutageLog', () => {
   it('is not held open by a watch that the registry refuses once it is back', () => {
     const logger = new RecordingLogger();
     const outages = new OutageLog(logger, 'the registry');
-    const refused = new DiscoveryError('RK_REGISTRY_REFUSED', 'a bad filter');
+    const refused = new DiscoveryError('RK_REGISTRY_BAD_REQUEST', 'a bad filter');
     for (const watcher of ['good', 'bad']) outages.failed(watcher, unreachable, `cannot watch ${watcher}`);
     outages.failed('bad', refused, 'refused');
     outages.recovered('good');
@@ -44,7 +44,7 @@ describe('OutageLog', () => {
   it('does not let a watch that fails for ever hide an outage of another kind', () => {
     const logger = new RecordingLogger();
     const outages = new OutageLog(logger, 'the registry');
-    outages.failed('bad filter', new DiscoveryError('RK_REGISTRY_REFUSED', 'no'), 'a bad filter');
+    outages.failed('bad filter', new DiscoveryError('RK_REGISTRY_BAD_REQUEST', 'no'), 'a bad filter');
     outages.failed('b', unreachable, 'an outage');
     outages.failed('c', new Error('surprise'), 'a surprise');
     expect(logger.lines).toEqual(['warn a bad filter', 'warn an outage', 'warn a surprise']);

@@ -1,11 +1,9 @@
 import type { LoggerService } from '@nestjs/common';
-import { DiscoveryError } from '../../errors/discovery-error.js';
-
-const ANSWERS: ReadonlySet<string> = new Set(['RK_REGISTRY_REFUSED', 'RK_ACL_DENIED', 'RK_NOT_FOUND']);
+import { DiscoveryError, isRefused } from '../../errors/discovery-error.js';
 
 /**
- * Tells of an outage once, not once for each of hundreds of watches: the first watch that fails for a reason is
- * reported, the others of the same reason only at debug level, and the end of it when the last one is current again.
+ * Logs an outage once, not once for each of hundreds of watches: the first watch that fails for a reason is logged as a
+ * warning, the others with the same reason only at debug level, and the end when the last of them has recovered.
  */
 export class OutageLog {
   readonly #logger: LoggerService;
@@ -21,8 +19,8 @@ export class OutageLog {
     const reason = error instanceof DiscoveryError ? error.code : 'other';
     const failing = this.#failing.get(reason) ?? new Set();
     if (failing.has(watcher)) return;
-    // It is no part of the outage that it was in before: a registry that refuses is one that answers.
-    if (this.#forget(watcher) && ANSWERS.has(reason)) this.#tellEnd();
+    // A registry that refuses a request has answered it: for this watcher the earlier outage is over.
+    if (this.#remove(watcher) && isRefused(error)) this.#logEnd();
     this.#failing.set(reason, failing);
     if (failing.size === 0) this.#logger.warn(message);
     else this.#logger.debug?.(message);
@@ -30,26 +28,26 @@ export class OutageLog {
   }
 
   recovered(watcher: unknown): void {
-    if (this.#forget(watcher)) this.#tellEnd();
+    if (this.#remove(watcher)) this.#logEnd();
   }
 
-  /** It is no part of the outage any more, which may well go on. */
+  /** The watcher no longer counts; the outage may go on. */
   stopped(watcher: unknown): void {
-    this.#forget(watcher);
+    this.#remove(watcher);
   }
 
-  #tellEnd(): void {
-    this.#logger.log(`${this.#registry} answers again: every list in use is current`);
+  #logEnd(): void {
+    this.#logger.log(`${this.#registry} reachable again, all watches are current`);
   }
 
-  /** True when it was the last one that failed for its reason. */
-  #forget(watcher: unknown): boolean {
-    let ended = false;
+  /** @returns whether it was the last watcher that failed for its reason */
+  #remove(watcher: unknown): boolean {
+    let hasEnded = false;
     for (const [reason, failing] of this.#failing) {
       if (!failing.delete(watcher)) continue;
       if (failing.size === 0) this.#failing.delete(reason);
-      ended ||= failing.size === 0;
+      hasEnded ||= failing.size === 0;
     }
-    return ended;
+    return hasEnded;
   }
 }

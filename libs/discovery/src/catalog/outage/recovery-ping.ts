@@ -1,28 +1,28 @@
 import type { InstanceSource } from '../../registry/instance-source.js';
-import type { Reachability } from '../../registry/reconnect-signal.js';
-import { pause, type Clock, type Random } from '../../timing/clock.js';
-import { backoffPause } from '../../timing/backoff.js';
+import type { ReconnectSignal } from '../../registry/reconnect-signal.js';
+import { backoffDelay } from '../../timing/backoff.js';
+import { delay, type Clock, type Random } from '../../timing/clock.js';
 
-export interface ScoutOptions {
+export interface RecoveryPingOptions {
   readonly clock: Clock;
   readonly random: Random;
-  readonly reachability: Reachability;
+  readonly reconnectSignal: ReconnectSignal;
 }
 
-const AWAY = { base: 500, cap: 2_000 };
-const NOT_AWAY_MS = 30_000;
+const BACKOFF = { base: 500, cap: 2_000 };
+const REACHABLE_INTERVAL_MS = 30_000;
 
 /**
- * Asks for all watches of a source, while some of them fail, whether it is back: one cheap request now and then, so that
- * hundreds of watches may rest for long and yet return soon.
+ * Pings a source while watches of it fail, on behalf of all of them: one cheap request now and then, so that hundreds of
+ * watches can back off for long and still return soon after the source has recovered.
  */
-export class RegistryScout {
+export class RecoveryPing {
   readonly #source: InstanceSource;
-  readonly #options: ScoutOptions;
+  readonly #options: RecoveryPingOptions;
   readonly #failing = new Set<unknown>();
   #running: AbortController | undefined;
 
-  constructor(source: InstanceSource, options: ScoutOptions) {
+  constructor(source: InstanceSource, options: RecoveryPingOptions) {
     this.#source = source;
     this.#options = options;
   }
@@ -31,7 +31,7 @@ export class RegistryScout {
     this.#failing.add(watcher);
     if (this.#running) return;
     this.#running = new AbortController();
-    // Ends only by `recovered` and `close`.
+    // It rejects only when `recovered` or `close` aborts it.
     this.#run(this.#running.signal).catch(() => undefined);
   }
 
@@ -41,20 +41,20 @@ export class RegistryScout {
   }
 
   close(): void {
-    this.#running?.abort(new Error('nobody fails any more'));
+    this.#running?.abort(new Error('no watch is failing'));
     this.#running = undefined;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, random, reachability } = this.#options;
+    const { clock, random, reconnectSignal } = this.#options;
     let failures = 0;
     for (;;) {
-      await pause(clock, failures > 0 ? backoffPause(failures, AWAY, random) : AWAY.base, signal);
-      const isThere = await this.#ping(signal);
-      if (isThere && failures > 0) reachability.answered();
-      failures = isThere ? 0 : failures + 1;
-      // It answers, and the watches fail all the same: they ask for themselves.
-      if (isThere) await pause(clock, NOT_AWAY_MS, signal);
+      await delay(clock, failures > 0 ? backoffDelay(failures, BACKOFF, random) : BACKOFF.base, signal);
+      const isReachable = await this.#ping(signal);
+      if (isReachable && failures > 0) reconnectSignal.reconnected();
+      failures = isReachable ? 0 : failures + 1;
+      // Reachable, while watches fail for another reason: they retry by themselves.
+      if (isReachable) await delay(clock, REACHABLE_INTERVAL_MS, signal);
     }
   }
 

@@ -1,50 +1,49 @@
 import type { DiscoveryEvent } from '../../events/discovery-event.js';
-import { instanceKey, type ServiceInstance } from '../../registry/service-instance.js';
-import { pause, type Clock } from '../../timing/clock.js';
 import { probeAll, type InstanceProbe } from '../../registry/instance-probe.js';
-import { judge, suspectsIn, type Sighting } from './protection-rules.js';
+import { instanceKey, type ServiceInstance } from '../../registry/service-instance.js';
+import type { ProbeResult } from '../../registry/tcp-probe.js';
+import { delay, type Clock } from '../../timing/clock.js';
+import { decideSuspect, suspectsIn } from './protection-rules.js';
 
-export interface DoubtOptions {
+type EventOf<T extends DiscoveryEvent['type']> = Omit<Extract<DiscoveryEvent, { type: T }>, 'service' | 'list'>;
+
+export interface ListProtectionOptions {
   readonly clock: Clock;
   readonly probe: InstanceProbe;
-  /** The list as surely as the registry can tell it. */
-  readonly confirm: (signal: AbortSignal) => Promise<readonly ServiceInstance[]>;
-  /** Some suspects were dropped. */
-  readonly onDropped: () => void;
-  /** The registry lists suspects after all: this is its list. */
+  /** A fresh read with the strongest consistency that the registry has. */
+  readonly readConsistent: (signal: AbortSignal) => Promise<readonly ServiceInstance[]>;
+  /** Some suspects are gone. */
+  readonly onRemoved: () => void;
+  /** A consistent read lists suspects again; this is its list. */
   readonly onListed: (instances: readonly ServiceInstance[]) => void;
-  readonly tell: (
-    event:
-      | Pick<Extract<DiscoveryEvent, { type: 'list.suspect' }>, 'type' | 'missing' | 'reason'>
-      | Pick<Extract<DiscoveryEvent, { type: 'list.believed' }>, 'type' | 'dropped' | 'reason' | 'after'>
-      | Pick<Extract<DiscoveryEvent, { type: 'list.dismissed' }>, 'type' | 'returned' | 'reason' | 'after'>,
-  ) => void;
+  readonly emit: (event: EventOf<'list.suspect'> | EventOf<'list.confirmed'> | EventOf<'list.rejected'>) => void;
 }
 
 interface Suspect {
   readonly instance: ServiceInstance;
   readonly since: number;
-  sighting: Sighting | undefined;
-  /** Looks in a row that found it silent: once may be a moment in which this very process stood still. */
-  silentLooks: number;
+  result: ProbeResult | undefined;
+  /** Consecutive probes without a response: a single one may be a moment in which this process itself was blocked. */
+  timeouts: number;
 }
 
-const FIRST_LOOK_AGAIN_MS = 250;
-const LONGEST_LOOK_AGAIN_MS = 2_000;
-const FIRST_CONFIRMATION_AGAIN_MS = 1_000;
-const LONGEST_CONFIRMATION_AGAIN_MS = 5_000;
-const CALM_MS = 60_000;
+const MIN_PROBE_INTERVAL_MS = 250;
+const MAX_PROBE_INTERVAL_MS = 2_000;
+const MIN_READ_INTERVAL_MS = 1_000;
+const MAX_READ_INTERVAL_MS = 5_000;
+/** After this time without a consistent read its interval starts again from the shortest. */
+const READ_INTERVAL_RESET_MS = 60_000;
 
-/** Keeps those in use that an unbelievable answer leaves out, until it is known whether they are gone. */
-export class Doubt {
-  readonly #options: DoubtOptions;
+/** Keeps the instances in use that a suspicious update leaves out, until it is known whether they are gone. */
+export class ListProtection {
+  readonly #options: ListProtectionOptions;
   readonly #suspects = new Map<string, Suspect>();
-  #isLooking = false;
-  #leftOutAt = -Infinity;
-  #confirmAt = -Infinity;
-  #confirmEvery = FIRST_CONFIRMATION_AGAIN_MS;
+  #isInvestigating = false;
+  #confirmedMissingAt = -Infinity;
+  #nextReadAt = -Infinity;
+  #readIntervalMs = MIN_READ_INTERVAL_MS;
 
-  constructor(options: DoubtOptions) {
+  constructor(options: ListProtectionOptions) {
     this.#options = options;
   }
 
@@ -52,131 +51,129 @@ export class Doubt {
     return [...this.#suspects.values()].map(({ instance }) => instance);
   }
 
-  /** Why an instance is a suspect; undefined: it is none. */
+  /** Why an instance is a suspect; undefined: it is not. */
   explain(instance: ServiceInstance): string | undefined {
     const suspect = this.#suspects.get(instanceKey(instance));
     if (!suspect) return undefined;
-    const doubtedFor = Math.round(this.#options.clock.now() - suspect.since);
-    return `the registry has not listed it for ${doubtedFor} ms; ${judge(suspect.sighting, doubtedFor, this.#isConfirmed()).reason}`;
+    const suspectForMs = Math.round(this.#options.clock.now() - suspect.since);
+    const { reason } = decideSuspect(suspect.result, suspectForMs, this.#isConfirmed());
+    return `the registry has not listed it for ${suspectForMs} ms; ${reason}`;
   }
 
-  /** Looks at an answer; whoever is a suspect afterwards stays in use, and is looked into until the signal aborts. */
-  examine(inUse: readonly ServiceInstance[], answer: readonly ServiceInstance[], signal: AbortSignal): void {
-    const { clock, tell } = this.#options;
-    const missing = suspectsIn(inUse, answer);
-    // Who became a suspect is one until he is listed or judged, however many of the others are listed again.
-    this.#dismissListed(answer, 'it is listed again');
+  /** Checks an update. Suspects stay in use, and are investigated until they are decided or the signal aborts. */
+  check(inUse: readonly ServiceInstance[], update: readonly ServiceInstance[], signal: AbortSignal): void {
+    const { clock, emit } = this.#options;
+    const missing = suspectsIn(inUse, update);
+    // A suspect stays one until it is listed again or decided, however many of the others are listed again.
+    this.#rejectListed(update, 'a newer update lists it');
     const added = missing.filter((instance) => !this.#suspects.has(instanceKey(instance)));
     if (added.length === 0) return;
     for (const instance of added)
       this.#suspects.set(instanceKey(instance), {
         instance,
         since: clock.now(),
-        sighting: undefined,
-        silentLooks: 0,
+        result: undefined,
+        timeouts: 0,
       });
-    tell({
+    emit({
       type: 'list.suspect',
       missing: added.map(({ id }) => id),
-      reason: `an answer lists ${answer.length} instances and leaves out ${missing.length} of ${inUse.length} in use`,
+      reason: `update lists ${update.length} instances and leaves out ${missing.length} of ${inUse.length} in use`,
     });
-    if (!this.#isLooking) void this.#investigate(signal);
+    if (!this.#isInvestigating) void this.#investigate(signal);
   }
 
   async #investigate(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    this.#isLooking = true;
-    let nextLook = FIRST_LOOK_AGAIN_MS;
+    this.#isInvestigating = true;
+    let intervalMs = MIN_PROBE_INTERVAL_MS;
     try {
       while (this.#suspects.size > 0) {
-        if (this.#isConfirmationDue()) await this.#confirm(signal);
-        await this.#look();
+        if (this.#isReadDue()) await this.#readConsistent(signal);
+        await this.#probe();
         if (this.#suspects.size === 0) break;
-        await pause(clock, nextLook, signal);
-        nextLook = Math.min(nextLook * 2, LONGEST_LOOK_AGAIN_MS);
+        await delay(clock, intervalMs, signal);
+        intervalMs = Math.min(intervalMs * 2, MAX_PROBE_INTERVAL_MS);
       }
     } catch {
-      // Not watched any more: nobody is in doubt.
+      // The watch ended, and with it the investigation.
       this.#suspects.clear();
     } finally {
-      this.#isLooking = false;
+      this.#isInvestigating = false;
     }
   }
 
-  /** A registry that gives two answers, in turns, is not asked in a hot loop. */
-  #isConfirmationDue(): boolean {
+  /** Bounds the rate of consistent reads, also for a registry that alternates between two lists. */
+  #isReadDue(): boolean {
     const now = this.#options.clock.now();
-    if (now < this.#confirmAt) return false;
-    const isCalm = now - this.#confirmAt > CALM_MS;
-    this.#confirmEvery = isCalm
-      ? FIRST_CONFIRMATION_AGAIN_MS
-      : Math.min(this.#confirmEvery * 2, LONGEST_CONFIRMATION_AGAIN_MS);
-    this.#confirmAt = now + this.#confirmEvery;
+    if (now < this.#nextReadAt) return false;
+    this.#readIntervalMs =
+      now - this.#nextReadAt > READ_INTERVAL_RESET_MS
+        ? MIN_READ_INTERVAL_MS
+        : Math.min(this.#readIntervalMs * 2, MAX_READ_INTERVAL_MS);
+    this.#nextReadAt = now + this.#readIntervalMs;
     return true;
   }
 
-  async #look(): Promise<void> {
-    const { clock, probe, tell, onDropped } = this.#options;
-    const looked = [...this.#suspects.values()];
-    const sightings = await probeAll(
-      looked.map(({ instance }) => instance),
+  async #probe(): Promise<void> {
+    const { clock, probe, emit, onRemoved } = this.#options;
+    const probed = [...this.#suspects.values()];
+    const results = await probeAll(
+      probed.map(({ instance }) => instance),
       probe,
     );
     const gone = new Map<string, Suspect[]>();
-    looked.forEach((suspect, at) => {
-      const sighting = sightings[at];
-      suspect.silentLooks = sighting === 'silent' ? suspect.silentLooks + 1 : 0;
-      suspect.sighting = suspect.silentLooks === 1 ? 'unknown' : sighting;
+    probed.forEach((suspect, index) => {
+      const result = results[index];
+      suspect.timeouts = result === 'timeout' ? suspect.timeouts + 1 : 0;
+      suspect.result = suspect.timeouts === 1 ? 'unknown' : result;
       const key = instanceKey(suspect.instance);
-      const verdict = judge(suspect.sighting, clock.now() - suspect.since, this.#isConfirmed());
-      // It may have been listed again while it was looked at.
-      if (!verdict.gone || this.#suspects.get(key) !== suspect) return;
+      const decision = decideSuspect(suspect.result, clock.now() - suspect.since, this.#isConfirmed());
+      // The registry may have listed it again during the probe.
+      if (!decision.isGone || this.#suspects.get(key) !== suspect) return;
       this.#suspects.delete(key);
-      gone.set(verdict.reason, [...(gone.get(verdict.reason) ?? []), suspect]);
+      gone.set(decision.reason, [...(gone.get(decision.reason) ?? []), suspect]);
     });
     for (const [reason, suspects] of gone) {
-      tell({
-        type: 'list.believed',
-        dropped: suspects.map(({ instance }) => instance.id),
+      emit({
+        type: 'list.confirmed',
+        removed: suspects.map(({ instance }) => instance.id),
         reason,
-        after: this.#longest(suspects),
+        afterMs: this.#longest(suspects),
       });
     }
-    if (gone.size > 0) onDropped();
+    if (gone.size > 0) onRemoved();
   }
 
-  /** That the registry, asked for a consistent answer, left them out too, and not long ago. */
+  /** A recent consistent read did not list the suspects either. */
   #isConfirmed(): boolean {
-    return this.#options.clock.now() - this.#leftOutAt <= 2 * LONGEST_CONFIRMATION_AGAIN_MS;
+    return this.#options.clock.now() - this.#confirmedMissingAt <= 2 * MAX_READ_INTERVAL_MS;
   }
 
-  async #confirm(signal: AbortSignal): Promise<void> {
-    const { confirm, onListed } = this.#options;
-    // A registry that cannot say makes nothing surer.
-    const answer = await confirm(signal).catch(() => undefined);
-    if (!answer || signal.aborted) return;
+  async #readConsistent(signal: AbortSignal): Promise<void> {
+    const { readConsistent, onListed } = this.#options;
+    // A failed read confirms nothing, and rejects nothing.
+    const list = await readConsistent(signal).catch(() => undefined);
+    if (!list || signal.aborted) return;
     const before = this.#suspects.size;
-    const returned = this.#dismissListed(
-      answer,
-      'the registry lists it when it is asked for a consistent answer',
-    );
-    if (returned < before) this.#leftOutAt = this.#options.clock.now();
-    if (returned > 0) onListed(answer);
+    const returned = this.#rejectListed(list, 'a consistent read lists it');
+    if (returned < before) this.#confirmedMissingAt = this.#options.clock.now();
+    if (returned > 0) onListed(list);
   }
 
-  /** @returns how many there were */
-  #dismissListed(answer: readonly ServiceInstance[], reason: string): number {
+  /** @returns how many suspects are listed again */
+  #rejectListed(list: readonly ServiceInstance[], reason: string): number {
     if (this.#suspects.size === 0) return 0;
-    const listed = new Set(answer.map(instanceKey));
+    const listed = new Set(list.map(instanceKey));
     const returned = [...this.#suspects].filter(([key]) => listed.has(key));
     if (returned.length === 0) return 0;
     for (const [key] of returned) this.#suspects.delete(key);
     const suspects = returned.map(([, suspect]) => suspect);
-    this.#options.tell({
-      type: 'list.dismissed',
+    this.#options.emit({
+      type: 'list.rejected',
       returned: suspects.map(({ instance }) => instance.id),
       reason,
-      after: this.#longest(suspects),
+      afterMs: this.#longest(suspects),
     });
     return returned.length;
   }

@@ -1,52 +1,51 @@
 import { instanceKey, type ServiceInstance } from '../../registry/service-instance.js';
+import type { ProbeResult } from '../../registry/tcp-probe.js';
+
+/** A suspicious update that the registry confirms is accepted after this time at the latest. */
+export const MAX_SUSPECT_MS = 30_000;
 
 /**
- * What a probe of an instance found: it takes connections; refuses them; does not react at all; or says itself that it
- * is not ready, as an app does that is about to end; or nothing could be found out.
- */
-export type Sighting = 'answers' | 'refuses' | 'silent' | 'not ready' | 'unknown';
-
-/** An answer that leaves out instances which are there is believed after so many milliseconds all the same. */
-export const LONGEST_DOUBT_MS = 30_000;
-
-/**
- * Which instances in use an answer leaves out, when they are so many that it may be wrong: all of those that could be
- * used, or more than half. Registries do answer like that after a restored snapshot, a wiped disk or a changed ACL,
- * while the instances are well (hashicorp/consul#21548); a real scale-down is told from it by looking at the instances.
+ * The instances in use that an update leaves out, when they are so many that the update may be wrong: all that could be
+ * used, or more than half. Registries do return such lists after a restored snapshot, a wiped disk or a changed ACL, while
+ * the instances are healthy (hashicorp/consul#21548). Probing the instances tells a real scale-down from it.
  */
 export function suspectsIn(
   inUse: readonly ServiceInstance[],
-  answer: readonly ServiceInstance[],
+  update: readonly ServiceInstance[],
 ): readonly ServiceInstance[] {
   if (inUse.length === 0) return [];
-  const listed = new Set(answer.map(instanceKey));
+  const listed = new Set(update.map(instanceKey));
   const missing = inUse.filter((instance) => !listed.has(instanceKey(instance)));
   if (missing.length === 0) return [];
-  const isUsable = answer.some(({ status }) => status === 'passing' || status === 'warning');
+  const isUsable = update.some(({ status }) => status === 'passing' || status === 'warning');
   return !isUsable || missing.length > inUse.length / 2 ? missing : [];
 }
 
-export interface Verdict {
-  readonly gone: boolean;
+export interface SuspectDecision {
+  readonly isGone: boolean;
   readonly reason: string;
 }
 
 /**
- * Whether an instance that the registry does not list any more is gone, by what was seen of it.
+ * Whether an instance that the registry no longer lists is gone.
  *
- * @param isConfirmed the registry has left it out again, of late, when it was asked for a consistent answer
+ * @param isConfirmed a recent consistent read did not list it either
  */
-export function judge(sighting: Sighting | undefined, doubtedForMs: number, isConfirmed: boolean): Verdict {
-  switch (sighting) {
-    case 'refuses':
-      return { gone: true, reason: 'it refuses connections' };
-    case 'silent':
-      return { gone: true, reason: 'it does not answer' };
-    case 'not ready':
-      return { gone: true, reason: 'it says itself that it is not ready' };
+export function decideSuspect(
+  result: ProbeResult | undefined,
+  suspectForMs: number,
+  isConfirmed: boolean,
+): SuspectDecision {
+  switch (result) {
+    case 'refused':
+      return { isGone: true, reason: 'connection refused' };
+    case 'timeout':
+      return { isGone: true, reason: 'no response' };
+    case 'not-ready':
+      return { isGone: true, reason: 'its readiness check fails' };
     default:
-      return doubtedForMs >= LONGEST_DOUBT_MS && isConfirmed
-        ? { gone: true, reason: `still not listed after ${LONGEST_DOUBT_MS / 1000} s` }
-        : { gone: false, reason: sighting === 'answers' ? 'it answers' : 'nothing is known of it yet' };
+      return suspectForMs >= MAX_SUSPECT_MS && isConfirmed
+        ? { isGone: true, reason: `still not listed after ${MAX_SUSPECT_MS / 1000} s` }
+        : { isGone: false, reason: result === 'reachable' ? 'it accepts connections' : 'not probed yet' };
   }
 }

@@ -1,46 +1,45 @@
 import type { LoggerService } from '@nestjs/common';
 import { toMilliseconds } from '../../configuration/duration.js';
-import type { Reachability } from '../../registry/reconnect-signal.js';
+import type { ReconnectSignal } from '../../registry/reconnect-signal.js';
 import type { ServiceRegistry } from '../../registry/service-registry.js';
 import type { Clock, Random } from '../../timing/clock.js';
 import type { TtlCheckOptions } from '../options/check-options.js';
-import { ThreadHeartbeats } from './heartbeat.js';
-import type { Heartbeats } from './heartbeats.js';
 import type { HealthReport } from './health-report.js';
+import { MainThreadHeartbeats } from './heartbeat.js';
+import type { Heartbeats } from './heartbeats.js';
 import { WorkerHeartbeats } from './worker-heartbeats.js';
 
 export interface HeartbeatsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly health: () => Promise<HealthReport>;
-  readonly reachability: Reachability;
+  readonly reconnectSignal: ReconnectSignal;
   readonly logger: LoggerService;
 }
 
-/** The heartbeat that a TTL check asks for; of a service without one, a heartbeat that never beats. */
+/** The heartbeats for a TTL check; without a TTL check they send nothing. */
 export function createHeartbeats(
   registry: ServiceRegistry,
   check: TtlCheckOptions | undefined,
-  { clock, random, health, reachability, logger }: HeartbeatsOptions,
+  { clock, random, health, reconnectSignal, logger }: HeartbeatsOptions,
 ): Heartbeats {
-  const onAnswered = (): void => reachability.answered();
-  const inThread = new ThreadHeartbeats(registry, { clock, random, report: health, onAnswered });
-  if (check?.heartbeat !== 'worker') return inThread;
+  const onRecovered = (): void => reconnectSignal.reconnected();
+  const inMainThread = new MainThreadHeartbeats(registry, { clock, random, report: health, onRecovered });
+  if (check?.heartbeat !== 'worker-thread') return inMainThread;
   const source = registry.workerReporter();
   if (!source) {
     logger.warn(
-      `${registry.description} cannot be told from a worker thread: the heartbeat runs in the app's own`,
+      `${registry.description} does not support heartbeats from a worker thread: they run in the main thread`,
     );
-    return inThread;
+    return inMainThread;
   }
-  const vouchForMs = toMilliseconds(check.vouchFor ?? '60s', 'service.check.vouchFor');
   return new WorkerHeartbeats({
     clock,
     report: health,
     source,
-    vouchForMs,
-    onAnswered,
+    maxStallMs: toMilliseconds(check.maxStall ?? '60s', 'service.check.maxStall'),
+    onRecovered,
     logger,
-    fallback: inThread,
+    fallback: inMainThread,
   });
 }

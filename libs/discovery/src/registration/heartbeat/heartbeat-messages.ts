@@ -1,26 +1,27 @@
 import type { HealthReport } from './health-report.js';
 
-/** What the thread is started with. */
+/** The data that the worker thread is started with. */
 export interface HeartbeatWorkerData {
   readonly checkIds: readonly string[];
-  /** Between two beats, in milliseconds. */
-  readonly everyMs: number;
+  /** Between two heartbeats, in milliseconds. */
+  readonly intervalMs: number;
+  /** Between two messages of a main thread whose event loop runs, in milliseconds. */
   readonly expectedMs: number;
-  readonly vouchForMs: number;
+  readonly maxStallMs: number;
   readonly reporter: { readonly module: string; readonly data: unknown };
-  readonly first: HealthReport;
+  readonly firstReport: HealthReport;
   readonly token: string | undefined;
 }
 
-/** To the thread: a sign of life, with what is new, if anything is. */
+/** To the worker thread. `alive`: the event loop runs, with the latest health report and token. */
 export type ToHeartbeatWorker =
   | { readonly type: 'alive'; readonly report: HealthReport; readonly token: string | undefined }
   | { readonly type: 'stop' };
 
-/** From the thread. */
+/** From the worker thread. */
 export type FromHeartbeatWorker =
-  | { readonly type: 'lost' | 'answered' | 'stopped' }
-  /** Beats do not arrive, and why; without a reason: they do again. */
-  | { readonly type: 'trouble'; readonly reason: string | undefined }
-  /** The registry does not take our token. */
+  | { readonly type: 'lost' | 'recovered' | 'stopped' }
+  /** Heartbeats do not arrive, with the reason; without one: they arrive again. */
+  | { readonly type: 'failing'; readonly reason: string | undefined }
+  /** The registry refused the token. */
   | { readonly type: 'refused' };

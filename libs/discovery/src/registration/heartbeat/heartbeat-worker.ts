@@ -1,20 +1,21 @@
-// The entry of a worker thread: it beats on while the app's own thread stands still.
+// The entry of a worker thread: its heartbeats go on while the event loop of the main thread is blocked.
 import { parentPort, workerData } from 'node:worker_threads';
-import { reasonOf } from '../../errors/error-message.js';
-import { isAborted } from '../../timing/clock.js';
+import { errorMessage } from '../../errors/error-message.js';
 import type { WorkerReporter } from '../../registry/worker-reporter.js';
-import type { FromHeartbeatWorker, HeartbeatWorkerData, ToHeartbeatWorker } from './heartbeat-messages.js';
+import { isAborted } from '../../timing/clock.js';
 import type { HealthReport } from './health-report.js';
-import { LONGEST_REQUEST_MS, RETRY_MS, TROUBLE_AFTER } from './heartbeat.js';
-import { vouchFor } from './stall-report.js';
+import type { FromHeartbeatWorker, HeartbeatWorkerData, ToHeartbeatWorker } from './heartbeat-messages.js';
+import { FAILING_AFTER, MAX_REQUEST_MS, RETRY_INTERVAL_MS } from './heartbeat.js';
+import { STALL_TOLERANCE, stallReport } from './stall-report.js';
 
 async function run(port: NonNullable<typeof parentPort>, data: HeartbeatWorkerData): Promise<void> {
   const { createWorkerReporter } = (await import(data.reporter.module)) as {
     createWorkerReporter: (options: unknown) => WorkerReporter;
   };
+  const { checkIds, intervalMs, expectedMs, maxStallMs } = data;
   const reporter = createWorkerReporter(data.reporter.data);
   reporter.setToken(data.token);
-  let last: HealthReport = data.first;
+  let last: HealthReport = data.firstReport;
   let heardAt = performance.now();
   let wake: () => void = () => undefined;
   const stopping = new AbortController();
@@ -27,35 +28,34 @@ async function run(port: NonNullable<typeof parentPort>, data: HeartbeatWorkerDa
       wake();
       return;
     }
-    const wasSilent = performance.now() - heardAt > data.expectedMs * 3;
+    const wasStalled = performance.now() - heardAt > expectedMs * STALL_TOLERANCE;
     heardAt = performance.now();
-    const isNews = message.report.status !== last.status;
+    const hasChanged = message.report.status !== last.status;
     last = message.report;
     reporter.setToken(message.token);
-    // Whoever is back, or has something else to say, does not wait for the next beat.
-    if (isNews || wasSilent) wake();
+    // A recovery or a change of status does not wait for the next heartbeat.
+    if (hasChanged || wasStalled) wake();
   });
 
   while (!stopping.signal.aborted) {
-    const { expectedMs, vouchForMs } = data;
-    const report = vouchFor(last, { silentMs: performance.now() - heardAt, expectedMs, vouchForMs });
+    const report = stallReport(last, { silentMs: performance.now() - heardAt, expectedMs, maxStallMs });
     if (report) {
       try {
-        const timeoutMs = Math.min(LONGEST_REQUEST_MS, data.everyMs);
-        for (const id of data.checkIds) await reporter.report(id, report.status, report.output, timeoutMs);
-        if (failures > 0) send({ type: 'answered' });
-        if (failures >= TROUBLE_AFTER) send({ type: 'trouble', reason: undefined });
+        const timeoutMs = Math.min(MAX_REQUEST_MS, intervalMs);
+        for (const id of checkIds) await reporter.report(id, report.status, report.output, timeoutMs);
+        if (failures > 0) send({ type: 'recovered' });
+        if (failures >= FAILING_AFTER) send({ type: 'failing', reason: undefined });
         failures = 0;
       } catch (error) {
         const { code } = error as { code?: string };
         if (code === 'RK_NOT_FOUND') send({ type: 'lost' });
         if (code === 'RK_ACL_DENIED') send({ type: 'refused' });
-        if (++failures === TROUBLE_AFTER) send({ type: 'trouble', reason: reasonOf(error) });
+        if (++failures === FAILING_AFTER) send({ type: 'failing', reason: errorMessage(error) });
       }
     }
     if (isAborted(stopping.signal)) break;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, failures > 0 ? Math.min(RETRY_MS, data.everyMs) : data.everyMs);
+      const timer = setTimeout(resolve, failures > 0 ? Math.min(RETRY_INTERVAL_MS, intervalMs) : intervalMs);
       wake = () => {
         clearTimeout(timer);
         resolve();

@@ -1,42 +1,38 @@
 import { DiscoveryError } from '../../errors/discovery-error.js';
-import type { HealthReport } from './health-report.js';
-import type { HeartbeatListener, Heartbeats } from './heartbeats.js';
 import type { ServiceRegistration, TtlCheck } from '../../registry/service-registration.js';
 import type { ServiceRegistry } from '../../registry/service-registry.js';
-import { abortable, bounded } from '../../timing/with-timeout.js';
-import { isAborted, pause, type Clock, type Random } from '../../timing/clock.js';
-import { scoped } from '../../timing/scoped-signal.js';
+import { delay, isAborted, type Clock, type Random } from '../../timing/clock.js';
+import { withScopedSignal } from '../../timing/scoped-signal.js';
+import { withAbort, withTimeout } from '../../timing/with-timeout.js';
+import type { HealthReport } from './health-report.js';
+import type { HeartbeatListener, Heartbeats } from './heartbeats.js';
 
-export interface HeartbeatOptions {
+export interface MainThreadHeartbeatsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly report: () => Promise<HealthReport>;
-  /** The registry does not have the check any more. */
-  readonly onLost: () => void;
-  /** The loop stood still for so long, in milliseconds. */
-  readonly onStall: (lag: number) => void;
-  /** A beat got through after one that did not. */
-  readonly onAnswered: () => void;
-  /** Beats do not arrive: an error, after so many that the check may run out; undefined when they do again. */
-  readonly onTrouble: (error: unknown) => void;
+  /** A heartbeat arrived after one that did not. */
+  readonly onRecovered: () => void;
 }
 
-/** Three beats in a TTL: two may be lost. */
-const BEATS_PER_TTL = 3;
-export const LONGEST_REQUEST_MS = 3_000;
-/** After a beat that was lost on the way: soon, since two more must fit into the TTL. */
-export const RETRY_MS = 1_000;
-const STALL_MS = 1_000;
-/** One lost beat is nothing: two more fit into the TTL. */
-export const TROUBLE_AFTER = 2;
+export type HeartbeatOptions = MainThreadHeartbeatsOptions & HeartbeatListener;
 
-export function beatEvery(check: TtlCheck): number {
-  return check.ttl / BEATS_PER_TTL;
+/** Two of them may be lost without harm. */
+const HEARTBEATS_PER_TTL = 3;
+export const MAX_REQUEST_MS = 3_000;
+/** After a heartbeat that was lost: soon, since two more must fit into the TTL. */
+export const RETRY_INTERVAL_MS = 1_000;
+/** One lost heartbeat is harmless: two more fit into the TTL. */
+export const FAILING_AFTER = 2;
+const STALL_MS = 1_000;
+
+export function heartbeatInterval(check: TtlCheck): number {
+  return check.ttlMs / HEARTBEATS_PER_TTL;
 }
 
 /**
- * Reports the app's health to a TTL check: at once, then three times in every TTL, each beat after the last has ended.
- * A beat that is overdue, since the event loop stood still, goes out as soon as it runs again.
+ * Reports the app's health to a TTL check: at once, then three times in every TTL, each heartbeat after the previous one has
+ * ended. A heartbeat that is late because the event loop was blocked is sent as soon as it runs again.
  */
 export class Heartbeat {
   readonly #registry: ServiceRegistry;
@@ -55,46 +51,46 @@ export class Heartbeat {
     this.#ended = this.#run(this.#stopping.signal);
   }
 
-  /** Resolves when no beat is on its way any more. */
+  /** Resolves when no heartbeat is in flight. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the heartbeat was stopped'));
     await this.#ended;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options;
-    const every = beatEvery(this.#check);
+    const { clock, random, onLost, onStall, onFailing, onRecovered } = this.#options;
+    const intervalMs = heartbeatInterval(this.#check);
     for (let failures = 0; !signal.aborted;) {
-      const outcome = await this.#beat(every, signal);
+      const result = await this.#send(intervalMs, signal);
       if (isAborted(signal)) return;
-      if (outcome === 'lost') {
-        this.#options.onLost();
+      if (result === 'lost') {
+        onLost();
         return;
       }
-      if (outcome === 'arrived') {
-        if (failures > 0) this.#options.onAnswered();
-        if (failures >= TROUBLE_AFTER) this.#options.onTrouble(undefined);
+      if (result === 'arrived') {
+        if (failures > 0) onRecovered();
+        if (failures >= FAILING_AFTER) onFailing(undefined);
         failures = 0;
-      } else if (++failures === TROUBLE_AFTER) this.#options.onTrouble(outcome);
-      // Jittered downwards: never later than three in a TTL, and not in step with the apps beside us.
-      const wait = failures > 0 ? Math.min(RETRY_MS, every) : every * (0.9 + 0.1 * random());
+      } else if (++failures === FAILING_AFTER) onFailing(result);
+      // Jitter only shortens the interval: never fewer than three in a TTL, and not in step with other apps of the host.
+      const wait = failures > 0 ? Math.min(RETRY_INTERVAL_MS, intervalMs) : intervalMs * (0.9 + 0.1 * random());
       const begun = clock.now();
-      await pause(clock, wait, signal).catch(() => undefined);
-      const lag = clock.now() - begun - wait;
-      if (lag > STALL_MS) this.#options.onStall(lag);
+      await delay(clock, wait, signal).catch(() => undefined);
+      const lagMs = clock.now() - begun - wait;
+      if (lagMs > STALL_MS) onStall(lagMs);
     }
   }
 
-  /** An error when it did not get through. */
-  async #beat(everyMs: number, signal: AbortSignal): Promise<unknown> {
-    const { clock } = this.#options;
-    const timeoutMs = Math.min(LONGEST_REQUEST_MS, everyMs);
+  /** @returns `arrived`, `lost` when the registry does not have the check, or the error */
+  async #send(intervalMs: number, signal: AbortSignal): Promise<unknown> {
+    const { clock, report } = this.#options;
+    const timeoutMs = Math.min(MAX_REQUEST_MS, intervalMs);
     try {
-      return await scoped(signal, async (sending) => {
-        const { status, output } = await abortable(this.#options.report(), sending);
-        const tooLate = (): Error => new Error(`no answer in ${timeoutMs} ms`);
+      return await withScopedSignal(signal, async (sending) => {
+        const { status, output } = await withAbort(report(), sending);
+        const onTimeout = (): Error => new Error(`no response in ${timeoutMs} ms`);
         const sent = this.#registry.report(this.#check.id, status, output, sending);
-        await bounded(clock, timeoutMs, sent, tooLate);
+        await withTimeout(clock, timeoutMs, sent, onTimeout);
         return 'arrived';
       });
     } catch (error) {
@@ -103,28 +99,25 @@ export class Heartbeat {
   }
 }
 
-/** Beats from this very thread, one heart for each TTL check. */
-export class ThreadHeartbeats implements Heartbeats {
+/** Sends heartbeats from the main thread, one for each TTL check. */
+export class MainThreadHeartbeats implements Heartbeats {
   readonly #registry: ServiceRegistry;
-  readonly #options: Pick<HeartbeatOptions, 'clock' | 'random' | 'report' | 'onAnswered'>;
-  #beating: Heartbeat[] = [];
+  readonly #options: MainThreadHeartbeatsOptions;
+  #running: Heartbeat[] = [];
 
-  constructor(
-    registry: ServiceRegistry,
-    options: Pick<HeartbeatOptions, 'clock' | 'random' | 'report' | 'onAnswered'>,
-  ) {
+  constructor(registry: ServiceRegistry, options: MainThreadHeartbeatsOptions) {
     this.#registry = registry;
     this.#options = options;
   }
 
   start(registration: ServiceRegistration, listener: HeartbeatListener): void {
-    this.#beating = registration.checks
+    this.#running = registration.checks
       .filter((check) => check.type === 'ttl')
       .map((check) => new Heartbeat(this.#registry, check, { ...this.#options, ...listener }));
-    for (const heartbeat of this.#beating) heartbeat.start();
+    for (const heartbeat of this.#running) heartbeat.start();
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#beating.splice(0).map((heartbeat) => heartbeat.stop()));
+    await Promise.all(this.#running.splice(0).map((heartbeat) => heartbeat.stop()));
   }
 }

@@ -1,18 +1,18 @@
 import type { ServiceRegistration } from '../../registry/service-registration.js';
 
-/** Who is told of what a heartbeat finds. */
+/** Receives what a heartbeat finds out. */
 export interface HeartbeatListener {
   /** The registry does not have the check any more. */
   readonly onLost: () => void;
-  /** The event loop stood still for so long, in milliseconds. */
-  readonly onStall: (lag: number) => void;
-  /** Beats do not arrive: an error, after so many that the check may run out; undefined when they do again. */
-  readonly onTrouble: (error: unknown) => void;
+  /** The event loop was blocked for this many milliseconds. */
+  readonly onStall: (lagMs: number) => void;
+  /** Called with an error when so many heartbeats failed that the check may expire, and with undefined when they arrive again. */
+  readonly onFailing: (error: unknown) => void;
 }
 
-/** Whatever reports to the registry's TTL checks. */
+/** Reports the app's health to the TTL checks of a registration. */
 export interface Heartbeats {
   start(registration: ServiceRegistration, listener: HeartbeatListener): void;
-  /** Resolves when no beat is on its way any more. */
+  /** Resolves when no heartbeat is in flight. */
   stop(): Promise<void>;
 }

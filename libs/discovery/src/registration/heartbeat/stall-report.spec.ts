@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
-import { vouchFor } from './stall-report.js';
+import { stallReport } from './stall-report.js';
 
 describe('F16 vouchFor', () => {
   const well = { status: 'passing', output: 'all is well' } as const;
   const silence = (silentMs: number) => ({ silentMs, expectedMs: 1_000, vouchForMs: 60_000 });
 
   it('repeats what the app said last, also when it is a little late', () => {
-    expect(vouchFor(well, silence(0))).toBe(well);
-    expect(vouchFor(well, silence(3_000))).toBe(well);
+    expect(stallReport(well, silence(0))).toBe(well);
+    expect(stallReport(well, silence(3_000))).toBe(well);
   });
 
   it('says warning, and for how long, while the event loop is blocked', () => {
-    expect(vouchFor(well, silence(40_000))).toEqual({
+    expect(stallReport(well, silence(40_000))).toEqual({
       status: 'warning',
       output: 'the event loop has been blocked for 40 s; before that: all is well',
     });
@@ -19,10 +19,10 @@ describe('F16 vouchFor', () => {
 
   it('makes nothing better than it was', () => {
     const down = { status: 'critical', output: 'database is down' } as const;
-    expect(vouchFor(down, silence(40_000))?.status).toBe('critical');
+    expect(stallReport(down, silence(40_000))?.status).toBe('critical');
   });
 
   it('stops vouching after its limit', () => {
-    expect(vouchFor(well, silence(60_001))).toBeUndefined();
+    expect(stallReport(well, silence(60_001))).toBeUndefined();
   });
 });

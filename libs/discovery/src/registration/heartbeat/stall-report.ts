@@ -1,29 +1,29 @@
 import type { CheckStatus } from '../../registry/service-registration.js';
 import type { HealthReport } from './health-report.js';
 
-export interface Silence {
-  /** For how long the app's own thread has said nothing, in milliseconds. */
+export interface Stall {
+  /** Milliseconds since the last message of the main thread. */
   readonly silentMs: number;
-  /** It says something at least so often while its event loop runs. */
+  /** Between two messages while its event loop runs. */
   readonly expectedMs: number;
-  /** How long an event loop that stands still is vouched for. */
-  readonly vouchForMs: number;
+  /** For how long a blocked event loop is still reported, instead of letting the check expire. */
+  readonly maxStallMs: number;
 }
 
-/** A thread that is merely busy is late, too. */
-const TOLERANCE = 3;
+/** A busy event loop is late, too, without being blocked. */
+export const STALL_TOLERANCE = 3;
 
 /**
- * What a worker says for an app: its own last words; that its event loop is blocked, while that may pass; and nothing any
- * more after that, so that the check runs out.
+ * What a worker thread reports for the app: its last report; then *warning*, while its event loop is blocked; and nothing
+ * any more after `maxStallMs`, so that the check expires.
  */
-export function vouchFor(
+export function stallReport(
   last: HealthReport,
-  { silentMs, expectedMs, vouchForMs }: Silence,
+  { silentMs, expectedMs, maxStallMs }: Stall,
 ): HealthReport | undefined {
-  if (silentMs <= expectedMs * TOLERANCE) return last;
-  if (silentMs > vouchForMs) return undefined;
+  if (silentMs <= expectedMs * STALL_TOLERANCE) return last;
+  if (silentMs > maxStallMs) return undefined;
   const seconds = Math.round(silentMs / 1000);
   const status: CheckStatus = last.status === 'critical' ? 'critical' : 'warning';
-  return { status, output: `the event loop has been blocked for ${seconds} s; before that: ${last.output}` };
+  return { status, output: `event loop blocked for ${seconds} s; last report: ${last.output}` };
 }

@@ -5,13 +5,13 @@ import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { parseNetwork } from './network.js';
 
 export interface AddressFacts {
-  /** The user's choice, of the options or the environment. */
+  /** From the options or the environment. */
   readonly option: string | undefined;
-  /** An address of this host within the networks that the user prefers. */
+  /** An address of this host within the preferred networks of the options. */
   readonly preferred: string | undefined;
-  /** The address the app's server is bound to; undefined or a wildcard when it is bound to all. */
+  /** The address that the app's server is bound to; undefined or a wildcard when it is bound to all. */
   readonly bound: string | undefined;
-  /** Undefined: the registry is reached over a local socket file. */
+  /** Undefined: the registry is reached over a Unix domain socket. */
   readonly registryHost: string | undefined;
   readonly registryKnowsNodeAddress: boolean;
   /** Address of the interface that routes to the registry, if there is one. */
@@ -19,17 +19,17 @@ export interface AddressFacts {
 }
 
 export interface AdvertisedAddress {
-  /** Undefined: leave it to the registry, which fills in its node's address. */
+  /** Undefined: the registry fills in the address of its node. */
   readonly address: string | undefined;
-  /** How the registry's agent reaches us, for its checks. */
+  /** The host under which the registry's agent reaches the app, for its checks. */
   readonly checkHost: string;
-  /** That host is the advertised one, which may be a proxy's or a container's, not where this process listens. */
+  /** That host is the advertised one, which may be a proxy's or a container's, and not where this process listens. */
   readonly checkIsRemote: boolean;
 }
 
 /**
- * Where others are told to find us. With the agent on this very host, its advertised address is ours as well, and it
- * is the only one that is known to be right: a loopback address would send other hosts to themselves.
+ * Chooses the address that others are given. With the agent on this host, the agent's advertised address is also that of
+ * the app, and the only one that is known to be right: a loopback address would send other hosts to themselves.
  */
 export function chooseAddress(facts: AddressFacts): AdvertisedAddress {
   const bound = facts.bound !== undefined && !isWildcard(facts.bound) ? facts.bound : undefined;
@@ -38,8 +38,8 @@ export function chooseAddress(facts: AddressFacts): AdvertisedAddress {
   if (bound !== undefined) return { address: bound, checkHost: bound, checkIsRemote: false };
   if (facts.preferred !== undefined)
     return { address: facts.preferred, checkHost: facts.preferred, checkIsRemote: false };
-  const agentIsHere = facts.registryHost === undefined || isLoopback(facts.registryHost);
-  if (agentIsHere && facts.registryKnowsNodeAddress) {
+  const isAgentLocal = facts.registryHost === undefined || isLoopback(facts.registryHost);
+  if (isAgentLocal && facts.registryKnowsNodeAddress) {
     return { address: undefined, checkHost: '127.0.0.1', checkIsRemote: false };
   }
   const address = facts.towardsRegistry ?? '127.0.0.1';
@@ -52,15 +52,15 @@ export function addressWithin(
   interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
 ): string | undefined {
   const addresses = Object.values(interfaces).flatMap((found = []) => found.map(({ address }) => address));
-  for (const text of networks) {
-    const network = parseNetwork(text);
+  for (const cidr of networks) {
+    const network = parseNetwork(cidr);
     const found = addresses.find((address) => network?.contains(address));
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-/** The local address from which a packet to this host would leave; no packet is sent. */
+/** The local address from which a packet to this host would be sent; no packet is sent. */
 export async function addressTowards(host: string): Promise<string | undefined> {
   const target = isIP(host) ? host : (await lookup(host).catch(() => undefined))?.address;
   if (target === undefined) return undefined;
@@ -68,7 +68,7 @@ export async function addressTowards(host: string): Promise<string | undefined> 
   try {
     return await new Promise<string | undefined>((resolve) => {
       socket.once('error', () => resolve(undefined));
-      // Connecting a UDP socket asks the kernel for a route, and nothing else. The port is never used.
+      // Connecting a UDP socket only asks the kernel for a route. The port is never used.
       socket.connect(9, target, () => resolve(socket.address().address));
     });
   } finally {

@@ -1,26 +1,27 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
-import { connect, Server as NetServer } from 'node:net';
+import { Server as NetServer } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { AbstractHttpAdapter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { abortable } from '../../timing/with-timeout.js';
-import { pause, type Clock } from '../../timing/clock.js';
+import { probeTcp } from '../../registry/tcp-probe.js';
+import { delay, type Clock } from '../../timing/clock.js';
+import { withAbort } from '../../timing/with-timeout.js';
 import type { ServiceOptions } from '../options/service-options.js';
 
 /** A server of the app that listens. */
 export interface ListeningServer {
-  /** Undefined: it does not tell. */
+  /** Undefined: unknown. */
   readonly host: string | undefined;
   readonly port: number;
   readonly secure: boolean;
   /** The HTTP server, which has the health endpoints. */
   readonly http: HttpServer | undefined;
-  /** Tells of each connection; undefined: it does not. */
+  /** Emits each connection; undefined: the server does not. */
   readonly connections: NetServer | undefined;
 }
 
-/** What `@nestjs/microservices` calls a server; typed here, since the package is the application's choice. */
+/** A server of `@nestjs/microservices`; typed here, since the package is the application's choice. */
 export interface RpcTarget {
   readonly transportId?: number | symbol;
   readonly status?: Observable<string>;
@@ -31,9 +32,8 @@ export interface RpcTarget {
 
 const TRANSPORT_IDS = { tcp: 0, grpc: 4 } as const;
 const GRPC_POLL_MS = 100;
-const DIAL_TIMEOUT_MS = 1_000;
 
-/** Finds the app's servers: Nest's HTTP adapter, and the microservices that are connected to it. */
+/** Finds the app's servers: Nest's HTTP adapter, and the microservices that are connected to the app. */
 export class AppServers {
   readonly #host: HttpAdapterHost<AbstractHttpAdapter<HttpServer>>;
   readonly #clock: Clock;
@@ -46,13 +46,13 @@ export class AppServers {
   ) {
     this.#host = host;
     this.#clock = clock;
-    // Nest 11 before 11.1 has no such registry; it replays, so that what was connected before is here at once.
+    // Nest before 11.1 has no such registry. It replays, so that microservices connected before are here at once.
     const registry = (modules as Partial<ModulesContainer>).getRpcTargetRegistry?.bind(modules);
     registry?.<RpcTarget>().subscribe((target) => this.#targets.push(target));
   }
 
   get adapter(): AbstractHttpAdapter<HttpServer> | undefined {
-    // Null in an application context and in a microservice, whatever its type says.
+    // Null in an application context and in a microservice, against its type.
     return (this.#host.httpAdapter as AbstractHttpAdapter<HttpServer> | null) ?? undefined;
   }
 
@@ -60,19 +60,19 @@ export class AppServers {
     return this.#targets;
   }
 
-  /** Why a service can never be registered; undefined: there is a server for it. */
-  missing({ transport }: ServiceOptions): string | undefined {
+  /** Why the app has no server for a service; undefined: it has one. */
+  missingServer({ transport }: ServiceOptions): string | undefined {
     if (transport === undefined || transport === 'http') {
       if (this.adapter) return undefined;
       if (transport === 'http') return 'this app has no HTTP server';
     }
     if (this.#target(transport)) return undefined;
     return transport === undefined
-      ? 'this app has no HTTP server, and no microservice of transport TCP or gRPC'
-      : `this app has no microservice of transport ${transport.toUpperCase()}`;
+      ? 'this app has no HTTP server, and no microservice with transport TCP or gRPC'
+      : `this app has no microservice with transport ${transport.toUpperCase()}`;
   }
 
-  /** Resolves when the service's server listens; undefined when its port cannot be told. */
+  /** Resolves when the service's server listens; undefined when its port is unknown. */
   async untilListening(options: ServiceOptions, signal: AbortSignal): Promise<ListeningServer | undefined> {
     const isHttp = options.transport === 'http' || (options.transport === undefined && this.adapter);
     if (isHttp) return this.#untilHttpListens(signal);
@@ -84,9 +84,9 @@ export class AppServers {
   }
 
   async #untilHttpListens(signal: AbortSignal): Promise<ListeningServer | undefined> {
-    // It emits once and completes: who comes later hears nothing but the end.
+    // It emits once and completes: a late subscriber receives only the completion.
     if (!this.#host.listening)
-      await abortable(firstValueFrom(this.#host.listen$, { defaultValue: undefined }), signal);
+      await withAbort(firstValueFrom(this.#host.listen$, { defaultValue: undefined }), signal);
     const server = this.adapter?.getHttpServer();
     const bound = server?.address();
     if (!server || typeof bound !== 'object' || bound === null) return undefined;
@@ -99,18 +99,19 @@ export class AppServers {
     };
   }
 
-  /** A gRPC server tells nothing but the URL it was given: it listens when somebody answers there. */
+  /** A gRPC server exposes only the URL it was given: it listens when that accepts connections. */
   async #untilGrpcListens(
     { url = '' }: RpcTarget,
-    told: number | undefined,
+    optionPort: number | undefined,
     signal: AbortSignal,
   ): Promise<ListeningServer | undefined> {
     const [, host = '', digits = ''] = /^(.*):(\d+)$/.exec(url) ?? [];
-    const port = Number(digits) || told;
+    const port = Number(digits) || optionPort;
     if (port === undefined) return undefined;
     const bound = host.replace(/^\[|\]$/g, '');
-    const dialled = bound === '' || bound === '0.0.0.0' || bound === '::' ? '127.0.0.1' : bound;
-    while ((await dial(dialled, port)) !== undefined) await pause(this.#clock, GRPC_POLL_MS, signal);
+    const target = bound === '' || bound === '0.0.0.0' || bound === '::' ? '127.0.0.1' : bound;
+    while ((await probeTcp(target, port)).result !== 'reachable')
+      await delay(this.#clock, GRPC_POLL_MS, signal);
     return { host: bound, port, secure: false, http: undefined, connections: undefined };
   }
 
@@ -129,18 +130,4 @@ async function untilTcpListens(target: RpcTarget, signal: AbortSignal): Promise<
   if (typeof bound !== 'object' || bound === null) return undefined;
   const secure = server instanceof TlsServer;
   return { host: bound.address, port: bound.port, secure, http: undefined, connections: server };
-}
-
-/** Connects, and hangs up; undefined when somebody answers, else why nobody does. */
-export function dial(host: string, port: number, timeoutMs = DIAL_TIMEOUT_MS): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: timeoutMs });
-    const end = (outcome: string | undefined): void => {
-      socket.destroy();
-      resolve(outcome);
-    };
-    socket.once('connect', () => end(undefined));
-    socket.once('timeout', () => end(`no answer in ${timeoutMs} ms`));
-    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-  });
 }

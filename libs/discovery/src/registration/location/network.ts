@@ -5,9 +5,9 @@ export interface Network {
   contains(address: string): boolean;
 }
 
-/** Undefined when it is no network in CIDR notation (RFC 4632, RFC 4291). */
-export function parseNetwork(text: string): Network | undefined {
-  const [, address = '', prefix = ''] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+/** Undefined when the string is not a network in CIDR notation (RFC 4632, RFC 4291). */
+export function parseNetwork(cidr: string): Network | undefined {
+  const [, address = '', prefix = ''] = /^([^/]+)\/(\d{1,3})$/.exec(cidr) ?? [];
   const family = isIP(address);
   const bits = Number(prefix);
   if (family === 0 || bits > (family === 4 ? 32 : 128)) return undefined;

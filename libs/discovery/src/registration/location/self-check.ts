@@ -1,30 +1,32 @@
-import { networkInterfaces } from 'node:os';
 import type { Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { ServiceRegistry } from '../../registry/service-registry.js';
-import { scoped } from '../../timing/scoped-signal.js';
-import { dial } from './app-servers.js';
+import { probeTcp } from '../../registry/tcp-probe.js';
+import { withScopedSignal } from '../../timing/scoped-signal.js';
+
+/** The server accepts a connection in a later turn of the event loop than the client. */
+const ACCEPT_MS = 100;
 
 /**
- * Dials the address that others are given, and explains what is wrong with it; undefined when it leads to us. Somebody
- * who answers there and is not our own server is as wrong as nobody.
+ * Connects to the advertised address, and explains what is wrong with it; undefined when it leads to this app. Another
+ * process that answers there is as wrong as none.
  */
 export async function explainUnreachable(
   address: string,
   port: number,
   server: Server | undefined,
 ): Promise<string | undefined> {
-  const seen: unknown[] = [];
-  const onConnection = (socket: unknown): void => void seen.push(socket);
+  const accepted: unknown[] = [];
+  const onConnection = (socket: unknown): void => void accepted.push(socket);
   server?.on('connection', onConnection);
-  const failure = await dial(address, port);
-  // The server accepts in a turn of its own.
-  if (server && failure === undefined && seen.length === 0)
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  const { result, reason } = await probeTcp(address, port);
+  const isReachable = result === 'reachable';
+  if (server && isReachable && accepted.length === 0)
+    await new Promise((resolve) => setTimeout(resolve, ACCEPT_MS));
   server?.removeListener('connection', onConnection);
-  const cure = `set service.address, ROOKERY_ADDRESS or service.preferredNetworks; this host has ${ownAddresses().join(', ')}`;
-  if (failure !== undefined) return `nobody answers at ${address}, port ${port} (${failure}): ${cure}`;
-  if (server && seen.length === 0)
-    return `something else than this app answers at ${address}, port ${port}: ${cure}`;
+  const hint = `set service.address, ROOKERY_ADDRESS or service.preferredNetworks; this host has ${ownAddresses().join(', ')}`;
+  if (!isReachable) return `cannot connect to ${address}, port ${port} (${reason}): ${hint}`;
+  if (server && accepted.length === 0) return `another process answers at ${address}, port ${port}: ${hint}`;
   return undefined;
 }
 
@@ -34,15 +36,15 @@ function ownAddresses(): string[] {
   );
 }
 
-/** The address under which the registry shows an instance to others; undefined when it does not show it yet. */
+/** The address with which the registry lists an instance; undefined when it does not list it yet. */
 export async function findAdvertised(
   registry: ServiceRegistry,
   service: string,
   id: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  return scoped(signal, async (ending) => {
-    for await (const { instances } of registry.watch(service, {}, ending))
+  return withScopedSignal(signal, async (watching) => {
+    for await (const { instances } of registry.watch(service, {}, watching))
       return instances.find((instance) => instance.id === id)?.address;
     return undefined;
   });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Duration } from '../../configuration/duration.js';
-import { durationSchema, text, wholeNumber } from '../../configuration/validate-options.js';
+import { durationSchema, nonEmptyString, integer } from '../../configuration/validate-options.js';
 
 export type CheckOptions =
   | HttpCheckOptions
@@ -11,35 +11,35 @@ export type CheckOptions =
   | AliasCheckOptions;
 
 interface AnyCheckOptions {
-  /** What tells it from the service's other checks; the instance's id is put before it. Default: its type. */
+  /** Distinguishes it from the service's other checks; it is prefixed with the instance's id. Default: its type. */
   id?: string;
-  /** For people. Default: what it looks at. */
+  /** For humans. Default: its type and target. */
   name?: string;
-  /** For people. Default: how it looks and how often. */
+  /** For humans. Default: what it does, and how often. */
   notes?: string;
-  /** The state in which it starts. Default: `passing`, since the app's own readiness check has run. */
+  /** Its initial status. Default: `passing`, since the app's own readiness check has passed. */
   status?: 'passing' | 'warning' | 'critical';
-  /** Good results in a row until it is *passing* again. Default: 1 of the agent. */
+  /** Consecutive successes until it is *passing* again. Default: the agent's, 1. */
   successBeforePassing?: number;
-  /** Bad results in a row until it is *critical*. Default: 1 of the agent. */
+  /** Consecutive failures until it is *critical*. Default: the agent's, 1. */
   failuresBeforeCritical?: number;
-  /** Drop the instance after so long in state *critical*; at least 1 m. Default: `'10m'`. */
+  /** The registry removes an instance that has been *critical* for this time; at least 1 m. Default: `'10m'`. */
   deregisterCriticalServiceAfter?: Duration;
 }
 
 interface PolledCheckOptions extends AnyCheckOptions {
-  /** How often the registry's agent looks; at least 1 s. Always to be given: without it a check never runs. */
+  /** How often the registry's agent runs it; at least 1 s. Required: without it a check never runs. */
   interval: Duration;
   /** Default: `'5s'`. */
   timeout?: Duration;
 }
 
-/** The agent asks a URL of the app: 2xx is *passing*, 429 *warning*, anything else *critical*. */
+/** The agent requests a URL of the app: 2xx is *passing*, 429 *warning*, anything else *critical*. */
 export interface HttpCheckOptions extends PolledCheckOptions {
   type: 'http' | 'https';
   /** Path on this app. Default: the health path, `/health`. */
   path?: string;
-  /** A whole URL instead of a path on this app. */
+  /** An absolute URL instead of a path on this app. */
   url?: string;
   /** Default: `GET`. */
   method?: string;
@@ -65,7 +65,7 @@ export interface GrpcCheckOptions extends PolledCheckOptions {
   port?: number;
   /** `host:port` instead of a port on this app. */
   address?: string;
-  /** The gRPC service to ask for. Default: the server as a whole. */
+  /** The gRPC service to check. Default: the server as a whole. */
   service?: string;
   /** Default: false. */
   useTls?: boolean;
@@ -76,25 +76,25 @@ export interface GrpcCheckOptions extends PolledCheckOptions {
 /** The app reports its own readiness, three times in every TTL. */
 export interface TtlCheckOptions extends AnyCheckOptions {
   type: 'ttl';
-  /** Critical after so long without a report; at least 3 s. Default: `'36s'`. */
+  /** The check is critical after this time without a report; at least 3 s. Default: `'36s'`. */
   ttl?: Duration;
   /**
-   * `worker`: from a thread of its own, so that a blocked event loop is reported as *warning*, with how long it has
-   * been blocked, and does not cost the instance its registration. Default: `thread`, the app's own.
+   * `worker-thread`: reports come from a worker thread, so that a blocked event loop is reported as *warning*, with how
+   * long it has been blocked, and the check does not expire. Default: `main-thread`.
    */
-  heartbeat?: 'thread' | 'worker';
-  /** How long a worker vouches for an event loop that stands still. Default: `'60s'`. */
-  vouchFor?: Duration;
+  heartbeat?: 'main-thread' | 'worker-thread';
+  /** How long a worker thread reports a blocked event loop, before it lets the check expire. Default: `'60s'`. */
+  maxStall?: Duration;
 }
 
-/** The agent runs a program; it has to allow that (`enable_script_checks`). */
+/** The agent runs a program, which it has to allow (`enable_script_checks`). */
 export interface ScriptCheckOptions extends PolledCheckOptions {
   type: 'script';
   /** The program and its arguments. */
   args: readonly string[];
 }
 
-/** As healthy as another instance of the same agent, or as a whole node. */
+/** Has the health of another instance of the same agent, or of a whole node. */
 export interface AliasCheckOptions extends AnyCheckOptions {
   type: 'alias';
   /** Id of the other instance. */
@@ -102,39 +102,39 @@ export interface AliasCheckOptions extends AnyCheckOptions {
   aliasNode?: string;
 }
 
-/** Half of a surrogate pair: whoever stores it as UTF-8 gives back another character. */
+/** Without half of a surrogate pair, which UTF-8 would store as another character. */
 export function wellFormed(schema: z.ZodString): z.ZodString {
   return schema.refine((value) => !/\p{Surrogate}/u.test(value), {
-    error: 'must be well-formed text; a character of it was cut in half',
+    error: 'must be well-formed Unicode; it contains half of a surrogate pair',
   });
 }
 
-const OWN_PATHS = /^(register$|deregister\/|maintenance\/|deregister$|maintenance$)/;
+const RESERVED_PATHS = /^(register$|deregister\/|maintenance\/|deregister$|maintenance$)/;
 
-/** The registry puts it into paths, which it cleans, and in which it has words of its own. */
+/** For values that become a part of Consul's URL paths, which are normalized and have reserved words. */
 export function inPath(schema: z.ZodString): z.ZodString {
   return wellFormed(schema)
     .refine(
       (value) =>
         value === '' || value.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
       {
-        error: 'must not be ".", ".." or empty, nor have such a part between slashes',
+        error: 'must not be ".", ".." or empty, nor contain such a segment between slashes',
       },
     )
-    .refine((value) => !/\p{Cc}/u.test(value), { error: 'must not have control characters' })
-    .refine((value) => !OWN_PATHS.test(value), { error: "must not be a word of Consul's own paths" });
+    .refine((value) => !/\p{Cc}/u.test(value), { error: 'must not contain control characters' })
+    .refine((value) => !RESERVED_PATHS.test(value), { error: "must not be a reserved word of Consul's paths" });
 }
 
-/** What tells one check of a service from the others. */
+/** The id of a check within its service. */
 export function checkIdOf(
   { id, type }: Pick<CheckOptions, 'id' | 'type'>,
-  at: number,
+  index: number,
   count: number,
 ): string {
-  return id ?? (count === 1 ? type : `${type}-${at + 1}`);
+  return id ?? (count === 1 ? type : `${type}-${index + 1}`);
 }
 
-const port = wholeNumber(1, 65_535, "leave it out for the service's port");
+const port = integer(1, 65_535, "leave it out for the service's port");
 const bool = z.boolean({ error: 'must be true or false' }).optional();
 const address = z
   .string()
@@ -147,14 +147,14 @@ const headerName = z
   .string()
   .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'is no name of a header (RFC 9110, 5.1)' });
 const any = {
-  id: inPath(text("must not be empty; leave it out for the check's type")).optional(),
-  name: text('must not be empty; leave it out for a name').optional(),
-  notes: z.string({ error: 'must be text' }).optional(),
+  id: inPath(nonEmptyString("must not be empty; leave it out for the check's type")).optional(),
+  name: nonEmptyString('must not be empty; leave it out for a name').optional(),
+  notes: z.string({ error: 'must be a string' }).optional(),
   status: z
     .enum(['passing', 'warning', 'critical'], { error: "must be 'passing', 'warning' or 'critical'" })
     .optional(),
-  successBeforePassing: wholeNumber(0, 1_000).optional(),
-  failuresBeforeCritical: wholeNumber(0, 1_000).optional(),
+  successBeforePassing: integer(0, 1_000).optional(),
+  failuresBeforeCritical: integer(0, 1_000).optional(),
   deregisterCriticalServiceAfter: durationSchema(60_000, 30 * 24 * 3_600_000).optional(),
 };
 const polled = { ...any, interval: durationSchema(1_000), timeout: durationSchema(1).optional() };
@@ -174,16 +174,16 @@ const http = z
       .regex(/^[A-Z]+$/, { error: "must be an HTTP method such as 'GET'" })
       .optional(),
     headers: z
-      .record(headerName, z.string({ error: 'must be text; write several values with commas' }), {
-        error: "must be an object of texts, such as { 'X-Probe': 'consul' }",
+      .record(headerName, z.string({ error: 'must be a string; write several values with commas' }), {
+        error: "must be an object of strings, such as { 'X-Probe': 'consul' }",
       })
       .optional(),
-    body: z.string({ error: 'must be text' }).optional(),
+    body: z.string({ error: 'must be a string' }).optional(),
     tlsSkipVerify: bool,
     ...polled,
   })
   .refine(({ path, url }) => path === undefined || url === undefined, {
-    error: 'is given beside path; give one of them',
+    error: 'cannot be combined with path; use one of them',
     path: ['url'],
   });
 const tcp = z.strictObject({ type: z.literal('tcp'), port: port.optional(), address, ...polled });
@@ -202,14 +202,16 @@ const grpc = z.strictObject({
 const ttl = z.strictObject({
   type: z.literal('ttl'),
   ttl: durationSchema(3_000).optional(),
-  heartbeat: z.enum(['thread', 'worker'], { error: "must be 'thread' or 'worker'" }).optional(),
+  heartbeat: z
+    .enum(['main-thread', 'worker-thread'], { error: "must be 'main-thread' or 'worker-thread'" })
+    .optional(),
   vouchFor: durationSchema(1_000).optional(),
   ...any,
 });
 const script = z.strictObject({
   type: z.literal('script'),
   args: z
-    .array(z.string({ error: 'must be text' }), {
+    .array(z.string({ error: 'must be a string' }), {
       error: "must be a program and its arguments, ['/bin/check', '-x']",
     })
     .min(1, { error: 'must name a program' }),
@@ -218,12 +220,12 @@ const script = z.strictObject({
 const alias = z
   .strictObject({
     type: z.literal('alias'),
-    aliasService: text('must be the id of another instance').optional(),
-    aliasNode: text('must be the name of a node').optional(),
+    aliasService: nonEmptyString('must be the id of another instance').optional(),
+    aliasNode: nonEmptyString('must be the name of a node').optional(),
     ...any,
   })
   .refine(({ aliasService, aliasNode }) => aliasService !== undefined || aliasNode !== undefined, {
-    error: 'is missing; say whose health it is, by aliasService or aliasNode',
+    error: 'is missing; set aliasService or aliasNode',
     path: ['aliasService'],
   });
 

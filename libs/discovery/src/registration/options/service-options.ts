@@ -1,22 +1,22 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Duration } from '../../configuration/duration.js';
-import { durationSchema, text, wholeNumber } from '../../configuration/validate-options.js';
+import { durationSchema, nonEmptyString, integer } from '../../configuration/validate-options.js';
 import { checkIdOf, checkOptionsSchema, inPath, wellFormed, type CheckOptions } from './check-options.js';
 import { parseNetwork } from '../location/network.js';
 
-/** A service that this app is. */
+/** A service that this app registers. */
 export interface ServiceOptions {
-  /** The name others find it by. Best kept to letters, digits and dashes, so that DNS can carry it. */
+  /** The name under which others find it. Letters, digits and dashes only are also valid in DNS. */
   name: string;
   /** Default: `<name>-<host name>-<port>`, the same after a restart. */
   id?: string;
   /**
-   * Which of the app's servers it is: that of HTTP, or a microservice's. Default: `http` where the app has an HTTP
+   * Which of the app's servers it is: the HTTP server, or a microservice. Default: `http` where the app has an HTTP
    * server, else its first microservice.
    */
   transport?: 'http' | 'tcp' | 'grpc';
-  /** Default: the port the app really listens on, also after `listen(0)`. Required for `grpc`, which does not tell it. */
+  /** Default: the port the app listens on, also after `listen(0)`. Required for a gRPC server without a port in its URL. */
   port?: number;
   /**
    * Where others reach it. Default: `ROOKERY_ADDRESS`; else the address the app is bound to, if it is a single one; else
@@ -24,14 +24,14 @@ export interface ServiceOptions {
    * the interface that routes to the agent.
    */
   address?: string;
-  /** Networks to have the address from, best first, such as `['10.0.0.0/8', 'fd00::/8']`. Default: none. */
+  /** Networks to select the address from, best first, such as `['10.0.0.0/8', 'fd00::/8']`. Default: none. */
   preferredNetworks?: readonly string[];
   /** Other addresses by name, such as `{ wan: { address: '203.0.113.7', port: 443 } }`; without a port: the service's. */
   taggedAddresses?: Readonly<Record<string, { address: string; port?: number }>>;
   /** The instance speaks TLS. Default: whether the app's own server does. */
   secure?: boolean;
   tags?: readonly string[];
-  /** At most 61 entries; numbers and booleans are written as text. */
+  /** At most 61 entries; numbers and booleans are converted to strings. */
   meta?: Readonly<Record<string, string | number | boolean>>;
   /** Where it runs, for callers that prefer what is near; in `meta.zone`. Default: `ROOKERY_ZONE`, else that of the agent's node. */
   zone?: string;
@@ -39,39 +39,39 @@ export interface ServiceOptions {
   weights?: { passing: number; warning?: number };
   /** Default: one HTTP check of the health path every 10 s; a TTL check for a microservice. */
   check?: CheckOptions | readonly CheckOptions[];
-  /** When it is put into the registry: as soon as the app listens and is ready, or when `RegistrationService.register()` is called. Default: `automatic`. */
+  /** When it is registered: as soon as the app listens and is ready, or when `RegistrationService.register()` is called. Default: `automatic`. */
   register?: 'automatic' | 'manual';
-  /** Waits so long after the app listens, for caches to fill. Default: `0`. */
-  registerAfter?: Duration;
+  /** How long to wait after the app listens, for caches to fill. Default: `0`. */
+  registrationDelay?: Duration;
 }
 
-const MOST_META = 61; // Consul takes 64; three are kept: for TLS, the zone and the path of readiness
-const LONGEST_META_KEY = 128;
-const LONGEST_META_VALUE = 512; // bytes
-const port = wholeNumber(1, 65_535, 'leave it out to use the port the app listens on');
+const MAX_META = 61; // Consul accepts 64; three are ours: for TLS, the zone and the readiness path
+const MAX_META_KEY = 128;
+const MAX_META_VALUE = 512; // bytes
+const port = integer(1, 65_535, 'leave it out to use the port the app listens on');
 const metaKey = z.string().superRefine((key, context) => {
-  const wrong = metaKeyMistake(key);
-  if (wrong) context.addIssue({ code: 'custom', message: wrong });
+  const issue = metaKeyIssue(key);
+  if (issue) context.addIssue({ code: 'custom', message: issue });
 });
 const metaValue = z
   .union([wellFormed(z.string()), z.number(), z.boolean()], {
-    error: 'must be text, a number, or true or false',
+    error: 'must be a string, a number, true or false',
   })
-  .refine((value) => Buffer.byteLength(String(value)) <= LONGEST_META_VALUE, {
-    error: `must be at most ${LONGEST_META_VALUE} bytes long`,
+  .refine((value) => Buffer.byteLength(String(value)) <= MAX_META_VALUE, {
+    error: `must be at most ${MAX_META_VALUE} bytes long`,
   });
-export const addressSchema = text('must be a host name or an IP address; leave it out to have it found')
+export const addressSchema = nonEmptyString('must be a host name or an IP address; leave it out to detect it')
   .refine((value) => !isWildcardAddress(value), {
-    error: 'is no address that others can reach; give the one they use, or leave it out to have it found',
+    error: 'is not an address that others can reach; set the one they use, or leave it out to detect it',
   })
   .refine((value) => isIP(value) === 6 || !/[\s/:[\]]/.test(value), {
-    error: 'must be a host name or an IP address, without http://, brackets and port',
+    error: 'must be a host name or an IP address, without http://, brackets or port',
   });
 
 const service = z.strictObject(
   {
-    name: inPath(text("must be the service's name, such as 'inventory'")),
-    id: inPath(text('must not be empty; leave it out for <name>-<host>-<port>')).optional(),
+    name: inPath(nonEmptyString("must be the service's name, such as 'inventory'")),
+    id: inPath(nonEmptyString('must not be empty; leave it out for <name>-<host>-<port>')).optional(),
     transport: z
       .enum(['http', 'tcp', 'grpc'], {
         error: "must be 'http', 'tcp' or 'grpc'; leave it out for the app's server",
@@ -91,7 +91,7 @@ const service = z.strictObject(
       .optional(),
     taggedAddresses: z
       .record(
-        text('a name must not be empty'),
+        nonEmptyString('a name must not be empty'),
         z.strictObject(
           { address: addressSchema, port: port.optional() },
           { error: "must be an object such as { address: '203.0.113.7', port: 443 }" },
@@ -101,24 +101,24 @@ const service = z.strictObject(
       .optional(),
     secure: z.boolean({ error: 'must be true or false' }).optional(),
     tags: z
-      .array(wellFormed(z.string({ error: 'must be text' })), {
-        error: "must be an array of texts, such as ['v1']",
+      .array(wellFormed(z.string({ error: 'must be a string' })), {
+        error: "must be an array of strings, such as ['v1']",
       })
       .optional(),
     meta: z
       .record(metaKey, metaValue, { error: "must be an object, such as { version: '1.2.0' }" })
-      .refine((meta) => Object.keys(meta).length <= MOST_META, {
-        error: `must have at most ${MOST_META} entries`,
+      .refine((meta) => Object.keys(meta).length <= MAX_META, {
+        error: `must have at most ${MAX_META} entries`,
       })
       .optional(),
-    zone: text("must be a zone such as 'eu-1a'")
+    zone: nonEmptyString("must be a zone such as 'eu-1a'")
       .pipe(metaValue as unknown as z.ZodString)
       .optional(),
     weights: z
       .strictObject(
         {
-          passing: wholeNumber(1, 65_535, 'it is the share of traffic while passing'),
-          warning: wholeNumber(0, 65_535, 'it is the share of traffic while warning').optional(),
+          passing: integer(1, 65_535, 'it is the share of traffic while passing'),
+          warning: integer(0, 65_535, 'it is the share of traffic while warning').optional(),
         },
         { error: 'must be an object such as { passing: 10, warning: 1 }' },
       )
@@ -129,8 +129,8 @@ const service = z.strictObject(
         z
           .array(checkOptionsSchema)
           .min(1, { error: 'must have at least one check' })
-          .refine((checks) => haveOwnIds(checks as CheckOptions[]), {
-            error: 'has two checks of the same id',
+          .refine((checks) => haveDistinctCheckIds(checks as CheckOptions[]), {
+            error: 'has two checks with the same id',
           }),
       ])
       .optional(),
@@ -146,39 +146,40 @@ export const serviceOptionsSchema = z.union(
     z
       .array(service)
       .min(1, { error: 'must have at least one service; leave it out to discover only' })
-      .refine(haveOwnPlaces, {
-        error: 'has two services of the same id: give each an id, a port or a transport of its own',
+      .refine(haveDistinctIds, {
+        error: 'has two services with the same id: give each an id, a port or a transport of its own',
       }),
   ],
   { error: "must be an object such as { name: 'inventory' }, or an array of them" },
 );
 
-function haveOwnIds(checks: readonly CheckOptions[]): boolean {
-  const ids = checks.map((check, at) => checkIdOf(check, at, checks.length));
+function haveDistinctCheckIds(checks: readonly CheckOptions[]): boolean {
+  const ids = checks.map((check, index) => checkIdOf(check, index, checks.length));
   return new Set(ids).size === ids.length;
 }
 
-function haveOwnPlaces(
+function haveDistinctIds(
   services: readonly Pick<z.infer<typeof service>, 'name' | 'id' | 'port' | 'transport'>[],
 ): boolean {
-  const places = services.map(
-    ({ id, name, port: at, transport = 'http' }) => id ?? JSON.stringify([name, at, transport]),
+  const ids = services.map(
+    ({ id, name, port: servicePort, transport = 'http' }) =>
+      id ?? JSON.stringify([name, servicePort, transport]),
   );
-  return new Set(places).size === places.length;
+  return new Set(ids).size === ids.length;
 }
 
-/** In whatever spelling: `::`, `0::0`, `::ffff:0.0.0.0`. */
+/** In every notation: `::`, `0::0`, `::ffff:0.0.0.0`. */
 function isWildcardAddress(text: string): boolean {
   const bare = text.replace(/^\[|\]$/g, '');
   if (isIP(bare) !== 6) return bare === '0.0.0.0';
   return ['[::]', '[::ffff:0:0]'].includes(new URL(`http://[${bare}]`).hostname);
 }
 
-function metaKeyMistake(key: string): string | undefined {
+function metaKeyIssue(key: string): string | undefined {
   if (key === '') return 'a key must not be empty';
-  if (key.length > LONGEST_META_KEY) return `a key must be at most ${LONGEST_META_KEY} characters long`;
-  if (!/^[A-Za-z0-9_-]+$/.test(key)) return 'a key may have letters, digits, - and _ only';
-  if (key === 'secure') return "is Rookery's own; set service.secure instead";
+  if (key.length > MAX_META_KEY) return `a key must be at most ${MAX_META_KEY} characters long`;
+  if (!/^[A-Za-z0-9_-]+$/.test(key)) return 'a key may contain letters, digits, - and _ only';
+  if (key === 'secure') return 'is reserved by Rookery; set service.secure instead';
   if (key.startsWith('consul-')) return 'keys that begin with "consul-" are reserved by Consul; rename it';
   return undefined;
 }

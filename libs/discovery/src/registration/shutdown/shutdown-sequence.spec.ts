@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
-import type { ServedRequests } from './request-tracker.js';
+import type { RequestTracker } from './request-tracker.js';
 import { leaveInOrder, type ShutdownBudget } from './shutdown-sequence.js';
 
-const BUDGET: ShutdownBudget = { drain: 10_000, inFlight: 30_000, total: 45_000 };
+const BUDGET: ShutdownBudget = { drainMs: 10_000, inFlightMs: 30_000, totalMs: 45_000 };
 
 describe('leaveInOrder', () => {
   let clock: FakeClock;
@@ -22,7 +22,7 @@ describe('leaveInOrder', () => {
     idle = new Promise((resolve) => (end = resolve));
   });
 
-  const requests = (): ServedRequests =>
+  const requests = (): RequestTracker =>
     ({
       drain: () => steps.push('close connections'),
       untilQuiet: () => {
@@ -38,14 +38,14 @@ describe('leaveInOrder', () => {
         steps.push('wait for requests');
         return idle;
       },
-    }) as unknown as ServedRequests;
+    }) as unknown as RequestTracker;
   const leave = (budget: Partial<ShutdownBudget> = {}, isKnown = true): Promise<string> =>
     leaveInOrder(
       {
         deregister: async () => {
           steps.push('deregister');
         },
-        refuse: () => steps.push('refuse'),
+        markNotReady: () => steps.push('refuse'),
         requests: requests(),
         isKnown,
       },
@@ -72,7 +72,7 @@ describe('leaveInOrder', () => {
 
   it('does not wait for callers where nobody knows of it, or it was told not to', async () => {
     expect(await leave({}, false)).toBe('left');
-    expect(await leave({ drain: 0 })).toBe('left');
+    expect(await leave({ drainMs: 0 })).toBe('left');
     expect(steps).not.toContain('wait for callers');
   });
 
@@ -99,7 +99,7 @@ describe('leaveInOrder', () => {
   it('keeps to its budget, whatever its parts may take', async () => {
     quiet = new Promise(() => undefined);
     underWay = 2;
-    const leaving = leave({ total: 15_000 });
+    const leaving = leave({ totalMs: 15_000 });
     await clock.advance(15_000);
     expect(await leaving).toBe('left');
     expect(logger.matching(/still under way after 5000 ms/)).toHaveLength(1);

@@ -1,88 +1,91 @@
 import type { LoggerService } from '@nestjs/common';
-import { bounded } from '../../timing/with-timeout.js';
-import { pause, type Clock } from '../../timing/clock.js';
-import { scoped } from '../../timing/scoped-signal.js';
-import type { ServedRequests } from './request-tracker.js';
+import { delay, type Clock } from '../../timing/clock.js';
+import { withScopedSignal } from '../../timing/scoped-signal.js';
+import { withTimeout } from '../../timing/with-timeout.js';
+import type { RequestTracker } from './request-tracker.js';
 
-/** All in milliseconds. */
 export interface ShutdownBudget {
-  /** How long callers may go on calling an app that has left the registry. */
-  readonly drain: number;
-  /** How long requests under way may take. */
-  readonly inFlight: number;
-  /** Everything together, deregistration included. */
-  readonly total: number;
+  /** How long callers may go on calling after the deregistration. */
+  readonly drainMs: number;
+  /** How long requests in flight may take after that. */
+  readonly inFlightMs: number;
+  /** All steps together, the deregistration included. */
+  readonly totalMs: number;
 }
 
 export interface ShutdownSteps {
-  /** Bounded in itself, and never rejects. */
+  /** Bounded by itself, and never rejects. */
   readonly deregister: () => Promise<void>;
-  /** The health endpoints answer 503 from now on. */
-  readonly refuse: () => void;
+  /** From now on the health endpoints respond with 503. */
+  readonly markNotReady: () => void;
   /** Undefined: the app has no HTTP server. */
-  readonly requests: ServedRequests | undefined;
-  /** Somebody may have been told where it is. */
+  readonly requests: RequestTracker | undefined;
+  /** Clients may know the instance. */
   readonly isKnown: boolean;
 }
 
-/** A microservice does not tell what it is asked: so long for those who know it yet. */
-const UNMEASURED_DRAIN_MS = 2_000;
+/** For a microservice, whose requests are not tracked. */
+const UNTRACKED_DRAIN_MS = 2_000;
 
 /**
- * Out of the registry first, while every request is still answered; then out of use, as soon as callers have stopped;
- * and only then is anything torn down.
+ * Shuts down in order: deregisters while every request is still answered, drains until callers have stopped, waits for
+ * requests in flight, and only then lets anything be torn down.
  */
-export async function leaveInOrder(
-  { deregister, refuse, requests, isKnown }: ShutdownSteps,
+export async function runShutdown(
+  { deregister, markNotReady, requests, isKnown }: ShutdownSteps,
   budget: ShutdownBudget,
   clock: Clock,
   logger: LoggerService,
 ): Promise<void> {
-  const until = clock.now() + budget.total;
-  const within = (step: number): number => Math.max(0, Math.min(step, until - clock.now()));
+  const endsAt = clock.now() + budget.totalMs;
+  const within = (stepMs: number): number => Math.max(0, Math.min(stepMs, endsAt - clock.now()));
   await deregister();
-  refuse();
+  markNotReady();
   requests?.drain();
-  if (isKnown && budget.drain > 0) logger.log('draining: waiting until no more requests come');
-  if (isKnown) await untilQuiet(requests, within(budget.drain), clock, logger);
+  if (isKnown && budget.drainMs > 0) logger.log('draining: waiting until no more requests arrive');
+  if (isKnown) await drain(requests, within(budget.drainMs), clock, logger);
   requests?.stopListening();
-  if (requests && requests.underWay > 0) {
-    const allowed = within(budget.inFlight);
-    logger.log(`requests under way: ${requests.underWay}; waiting for them, ${allowed} ms at most`);
-    await bounded(clock, allowed, requests.untilIdle(), () => new Error('too late')).catch(() => {
-      logger.warn(
-        `${requests.underWay} requests were still under way after ${allowed} ms: their connections are closed`,
-      );
-      // Nest would wait for them for ever.
-      requests.closeConnections();
-    });
-  }
+  if (requests && requests.inFlight > 0) await finishRequests(requests, within(budget.inFlightMs), clock, logger);
 }
 
-/** Bounded; callers that do not stop are told of. */
-export async function untilQuiet(
-  requests: ServedRequests | undefined,
-  withinMs: number,
+/** Waits until no more requests arrive, for a limited time. */
+export async function drain(
+  requests: RequestTracker | undefined,
+  drainMs: number,
   clock: Clock,
   logger: LoggerService,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (withinMs === 0) return;
-  await scoped(signal, (ending) => waitUntilQuiet(requests, withinMs, clock, ending)).catch(() => {
-    if (!signal?.aborted)
-      logger.warn(
-        `requests still come ${withinMs} ms after this app left the registry: not waiting any longer`,
-      );
-  });
+  if (drainMs === 0) return;
+  await withScopedSignal(signal, (draining) => waitUntilQuiet(requests, drainMs, clock, draining)).catch(
+    () => {
+      if (!signal?.aborted)
+        logger.warn(`requests still arrive ${drainMs} ms after deregistration: no longer waiting`);
+    },
+  );
 }
 
 async function waitUntilQuiet(
-  requests: ServedRequests | undefined,
-  withinMs: number,
+  requests: RequestTracker | undefined,
+  drainMs: number,
   clock: Clock,
-  ending: AbortSignal,
+  signal: AbortSignal,
 ): Promise<void> {
-  if (!requests) return pause(clock, Math.min(withinMs, UNMEASURED_DRAIN_MS), ending);
-  const tooLate = (): Error => new Error('too late');
-  await bounded(clock, withinMs, requests.untilQuiet(ending), tooLate);
+  if (!requests) return delay(clock, Math.min(drainMs, UNTRACKED_DRAIN_MS), signal);
+  await withTimeout(clock, drainMs, requests.untilQuiet(signal), () => new Error('timed out'));
+}
+
+async function finishRequests(
+  requests: RequestTracker,
+  inFlightMs: number,
+  clock: Clock,
+  logger: LoggerService,
+): Promise<void> {
+  logger.log(`waiting up to ${inFlightMs} ms for ${requests.inFlight} requests in flight`);
+  const idle = requests.untilIdle();
+  await withTimeout(clock, inFlightMs, idle, () => new Error('timed out')).catch(() => {
+    logger.warn(`${requests.inFlight} requests still in flight after ${inFlightMs} ms: closing their connections`);
+    // Nest would wait for them without limit.
+    requests.closeConnections();
+  });
 }

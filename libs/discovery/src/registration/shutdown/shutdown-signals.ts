@@ -1,18 +1,18 @@
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
-/** The apps of this process are on their way out, each within its budget. */
-let isLeaving = false;
-
 type Leave = () => Promise<void>;
 
-/** Every app of this process that is to leave the registry when the process is told to end. */
+/** Every app of this process that has to leave the registry when the process is told to end. */
 const leaving = new Set<Leave>();
 
+/** The apps of this process are leaving, each within its budget. */
+let isLeaving = false;
+
 /**
- * Runs `leave` when the process is told to end. Nest's own shutdown hooks are the application's to enable; where it did
+ * Runs `leave` when the process is told to end. Nest's own shutdown hooks are for the application to enable; where they are
  * not, the process still leaves the registry before the signal ends it.
  *
- * @returns a function that takes it out again
+ * @returns a function that removes it again
  */
 export function onShutdownSignal(leave: Leave): () => void {
   if (leaving.size === 0) listen();
@@ -24,7 +24,7 @@ export function onShutdownSignal(leave: Leave): () => void {
 }
 
 function listen(): void {
-  // First in line: a listener that is there once would be gone from the count when it is our turn.
+  // Prepended: a `once` listener that ran before would be missing from the count of other listeners.
   for (const signal of SIGNALS) process.prependListener(signal, onSignal);
 }
 
@@ -36,20 +36,20 @@ function onSignal(signal: NodeJS.Signals): void {
   const others = process.listenerCount(signal) - 1 - signalExitListeners();
   const apps = [...leaving];
   leaving.clear();
-  // A second signal finds nobody left to ask, and must not end what the first one began.
+  // A second signal must not interrupt what the first one began.
   if (isLeaving) return;
   isLeaving = true;
   void Promise.all(apps.map((leave) => leave())).finally(() => {
     isLeaving = false;
     unlisten();
-    // Somebody else, Nest as a rule, decides when the process ends, and waits for us in its own shutdown.
+    // Another listener, usually Nest's, decides when the process ends, and waits for the same shutdown.
     if (others <= 0) process.kill(process.pid, signal);
   });
 }
 
 /**
- * The package signal-exit listens too, in many a process, and steps back while anybody else does: it never ends a
- * process that others keep. Its versions 3 and 4 leave their count on `process`.
+ * The package signal-exit, a dependency of many tools, listens too, but never ends a process with other listeners. Its
+ * versions 3 and 4 publish their number of listeners on `process`.
  */
 function signalExitListeners(): number {
   const marked = process as unknown as Record<string | symbol, { count?: number } | undefined>;

@@ -1,0 +1,45 @@
+// What the author of a registry or of an instance source uses, besides the entry for applications.
+export { DiscoveryModule } from './discovery.module.js';
+export type { DiscoveryModuleAsyncOptions, DiscoveryModuleOptions } from './discovery.module.js';
+export { discoveryOptionsShape } from './discovery-options.js';
+
+export { ServiceRegistry } from './registry/service-registry.js';
+export type { RegistrationChange } from './registry/service-registry.js';
+export { InstanceSource } from './registry/instance-source.js';
+export type { ConnectionUsage, InstanceList, ListSource } from './registry/instance-source.js';
+export type { SourceQuery } from './registry/service-query.js';
+export { freezeInstance, hostAndPort, instanceKey } from './registry/service-instance.js';
+export type {
+  AliasCheck,
+  CheckStatus,
+  GrpcCheck,
+  HttpCheck,
+  RegistrationCheck,
+  RegistrationRecord,
+  ScriptCheck,
+  ServiceRegistration,
+  TaggedAddress,
+  TcpCheck,
+  TtlCheck,
+} from './registry/service-registration.js';
+export type { WorkerReporter, WorkerReporterSource } from './registry/worker-reporter.js';
+
+export { isReachable, isRefused, isRetryable } from './errors/discovery-error.js';
+export { errorMessage } from './errors/error-message.js';
+
+export { formatDuration, toMilliseconds } from './configuration/duration.js';
+export {
+  durationSchema,
+  integer,
+  invalidConfigError,
+  nonEmptyString,
+  validateOptions,
+} from './configuration/validate-options.js';
+export type { OptionIssue } from './configuration/validate-options.js';
+
+export { backoffDelay } from './timing/backoff.js';
+export type { BackoffOptions } from './timing/backoff.js';
+export { abortReason, delay, systemClock } from './timing/clock.js';
+export type { Clock, Random } from './timing/clock.js';
+export { withScopedSignal } from './timing/scoped-signal.js';
+export { withAbort } from './timing/with-timeout.js';

@@ -1,0 +1,44 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { TimerWheel } from '../timing/timer-wheel.js';
+import type { AttemptResult } from './attempt-result.js';
+import type { RunningAttempt } from './running-attempt.js';
+
+export interface HedgeTools<T> {
+  readonly wheel: TimerWheel;
+  /** How long the first attempt has before the second one starts. */
+  readonly delayMs: number;
+  /** Starts an attempt on another instance; undefined: there is none, or no budget for it. */
+  readonly startSecond: () => RunningAttempt<T> | undefined;
+  readonly discard: (result: AttemptResult<T>) => void;
+}
+
+const LOST = 'another attempt was answered first';
+
+/**
+ * Starts a second attempt when the first one is slow; the first success wins, and the other attempt is cancelled.
+ * Source: Dean, Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013.
+ */
+export function hedge<T>(
+  first: RunningAttempt<T>,
+  { wheel, delayMs, startSecond, discard }: HedgeTools<T>,
+): Promise<AttemptResult<T>> {
+  return new Promise((resolve) => {
+    let second: RunningAttempt<T> | undefined;
+    let ended = 0;
+    const onEnd = (result: AttemptResult<T>, other: RunningAttempt<T> | undefined): void => {
+      timer.cancel();
+      // An attempt that failed leaves the call to the other one, if that is still running.
+      if (result.type !== 'success' && other && ++ended < 2) return discard(result);
+      resolve(result);
+      other?.cancel(new Error(LOST));
+    };
+    const start = (): void => {
+      const started = startSecond();
+      second = started;
+      if (started) void started.ended.then((result) => onEnd(result, first));
+    };
+    // The wheel's timer belongs to another call: the attempt needs the async context of this one.
+    const timer = wheel.after(delayMs, AsyncResource.bind(start));
+    void first.ended.then((result) => onEnd(result, second));
+  });
+}

@@ -1,0 +1,2 @@
+// Test doubles for applications and for the authors of a registry.
+export { InMemoryRegistry } from './in-memory.registry.js';
