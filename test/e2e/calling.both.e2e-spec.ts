@@ -15,7 +15,16 @@ import {
   type DynamicModule,
 } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { CallError, ConsulModule, type ConsulModuleOptions, DiscoveryService, LoadBalancer, ServiceClient, ServiceClientFactory, type Target } from '@rookery/consul';
+import {
+  CallError,
+  ConsulModule,
+  type ConsulModuleOptions,
+  DiscoveryService,
+  LoadBalancer,
+  ServiceClient,
+  ServiceClientFactory,
+  type Target,
+} from '@rookery/consul';
 import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import type { AxiosError } from 'axios';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
@@ -229,7 +238,7 @@ describe('a client over HTTP', () => {
       strategy: 'round-robin',
       services: {
         guarded: { circuitBreaker: { minimumCalls: 4, openFor: '1m' } },
-        shaky: { ejection: false },
+        shaky: { outlierDetection: false },
         narrow: { bulkhead: { concurrency: 1 } },
       },
     } as const;
@@ -278,7 +287,7 @@ describe('a client over HTTP', () => {
       await listen(() => ({ status: 200 })),
     ];
     await register('hedged', slow.port, quick.port);
-    const { axiosRef } = client('hedged', { hedge: { after: '50ms', extraLoad: 1 } });
+    const { axiosRef } = client('hedged', { hedge: { delay: '50ms', budget: 1 } });
     const begun = performance.now();
     for (let n = 0; n < 4; n++) expect((await axiosRef.get('/')).status).toBe(200);
     expect(performance.now() - begun).toBeLessThan(3_000);

@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConsulModule, type ConsulModuleOptions, DiscoveryError, HealthContributor, ServiceClient, type ServiceClientOptions } from '@rookery/consul';
+import {
+  ConsulModule,
+  type ConsulModuleOptions,
+  DiscoveryError,
+  HealthContributor,
+  ServiceClient,
+  type ServiceClientOptions,
+} from '@rookery/consul';
 import { createApp, rootModule } from './test-app.js';
 
 /** The message of the error with which the app does not start. */

@@ -2,7 +2,14 @@ import { networkInterfaces } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ConsulModule, HealthContributor, type HealthOptions, RegistrationService, RegistryHealthIndicator, ServiceHealthIndicator } from '@rookery/consul';
+import {
+  ConsulModule,
+  HealthContributor,
+  type HealthOptions,
+  RegistrationService,
+  RegistryHealthIndicator,
+  ServiceHealthIndicator,
+} from '@rookery/consul';
 import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
 

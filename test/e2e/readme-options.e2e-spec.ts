@@ -41,7 +41,13 @@ describe('the options that the README shows', () => {
         exposure: 'loopback',
         degradedAbove: { eventLoopLag: '500ms', heapUsed: 0.9 },
       },
-      shutdown: { deregisterTimeout: '3s', drainTimeout: '10s', inFlightTimeout: '30s', timeout: '45s', deregister: true },
+      shutdown: {
+        deregisterTimeout: '3s',
+        drainTimeout: '10s',
+        inFlightTimeout: '30s',
+        timeout: '45s',
+        deregister: true,
+      },
     });
     // README service end
     const { app, port } = await startApp(rootModule([inventory]));
@@ -99,7 +105,12 @@ describe('the options that the README shows', () => {
         strategy: 'p2c-ewma',
         hedge: false,
         slowStart: true,
-        outlierDetection: { consecutiveFailures: 5, baseEjectionTime: '30s', maxEjectionTime: '5m', successRate: true },
+        outlierDetection: {
+          consecutiveFailures: 5,
+          baseEjectionTime: '30s',
+          maxEjectionTime: '5m',
+          successRate: true,
+        },
         retryBudget: { ratio: 0.2, perSecond: 10 },
         zone: 'eu-1a',
         services: {

@@ -1,6 +1,14 @@
 import { All, Controller, Req } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type AgentService, ConsulClient, ConsulError, ConsulModule, type ConsulModuleOptions, type HealthCheck, type ServiceOptions } from '@rookery/consul';
+import {
+  type AgentService,
+  ConsulClient,
+  ConsulError,
+  ConsulModule,
+  type ConsulModuleOptions,
+  type HealthCheck,
+  type ServiceOptions,
+} from '@rookery/consul';
 import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import { createApp, rootModule, startApp } from './test-app.js';
 

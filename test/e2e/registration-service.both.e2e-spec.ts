@@ -1,6 +1,12 @@
 import { Controller, Get } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule, type ConsulModuleOptions, DiscoveryEvents, DiscoveryService, RegistrationService } from '@rookery/consul';
+import {
+  ConsulModule,
+  type ConsulModuleOptions,
+  DiscoveryEvents,
+  DiscoveryService,
+  RegistrationService,
+} from '@rookery/consul';
 import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { createApp, rootModule, startApp, type TestApp } from './test-app.js';
 
@@ -111,7 +117,7 @@ describe('RegistrationService', () => {
   });
 
   it('waits for caches to fill, where that was asked for', async () => {
-    const app = await start('warming', {}, { registerAfter: '700ms' });
+    const app = await start('warming', {}, { registrationDelay: '700ms' });
     const listening = performance.now();
     await app.app.get(RegistrationService).whenRegistered();
     expect(performance.now() - listening).toBeGreaterThan(600);

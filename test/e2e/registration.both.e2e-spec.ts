@@ -3,7 +3,14 @@ import { Controller, Get, Injectable, type CanActivate } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule, DiscoveryService, type HealthCheck, HealthContributor, RegistrationService, type ServiceEntry } from '@rookery/consul';
+import {
+  ConsulModule,
+  DiscoveryService,
+  type HealthCheck,
+  HealthContributor,
+  RegistrationService,
+  type ServiceEntry,
+} from '@rookery/consul';
 import { startTestConsul, eventually, freePorts, type TestConsul } from '@rookery/test-support';
 import { createApp, PLATFORMS, rootModule, startApp, type TestApp } from './test-app.js';
 

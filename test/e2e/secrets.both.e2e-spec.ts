@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulClient, ConsulModule, ConsulRegistry, DiscoveryService, HealthService, RegistrationService, ServiceClientFactory } from '@rookery/consul';
+import {
+  ConsulClient,
+  ConsulModule,
+  ConsulRegistry,
+  DiscoveryService,
+  HealthService,
+  RegistrationService,
+  ServiceClientFactory,
+} from '@rookery/consul';
 import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import { createApp, rootModule, startApp } from './test-app.js';
 

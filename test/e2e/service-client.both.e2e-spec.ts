@@ -15,14 +15,21 @@ import {
 } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulClient, ConsulModule, DiscoveryError, DiscoveryService, getServiceClientToken, ServiceClient } from '@rookery/consul';
+import {
+  ConsulClient,
+  ConsulModule,
+  DiscoveryError,
+  DiscoveryService,
+  getServiceClientToken,
+  ServiceClient,
+} from '@rookery/consul';
 import { startTestConsul, eventually, freePorts, type TestConsul } from '@rookery/test-support';
 import { AxiosError, isAxiosError, isCancel } from 'axios';
 import { firstValueFrom, of } from 'rxjs';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
 /** So that it can be told who is next. */
-const IN_TURN = { strategy: 'round-robin', ejection: false } as const;
+const IN_TURN = { strategy: 'round-robin', outlierDetection: false } as const;
 
 /** What the providers saw. */
 const posts: string[] = [];

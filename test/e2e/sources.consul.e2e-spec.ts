@@ -56,7 +56,9 @@ describe('where instances are looked up', () => {
   it('DNS: a name server that is not there is a registry that is away', async () => {
     const dns = new DnsSource({ servers: ['127.0.0.1:1'], timeout: '100ms' });
     const signal = new AbortController().signal;
-    await expect(dns.readConsistent('x', {}, signal)).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    await expect(dns.readConsistent('x', {}, signal)).rejects.toMatchObject({
+      code: 'RK_REGISTRY_UNREACHABLE',
+    });
     await dns.close();
     expect(() => new DnsSource({ servers: ['consul.example'], interval: '1ms' })).toThrow(
       /servers\.0 = "consul\.example": must be a name server's IP address[^]*every = "1ms"/,
@@ -165,7 +167,7 @@ describe('several datacenters', () => {
     await putInstance(dc1, 'stock', 'here', portOf(here));
     await putInstance(dc2, 'stock', 'there', portOf(there), {});
     const app = await startWatching({ agent: { url: dc1.url } });
-    const remote = { datacenter: 'dc2', failover: { to: ['dc1'], returnAfter: '1s' } };
+    const remote = { datacenter: 'dc2', failover: { to: ['dc1'], failbackAfter: '1s' } };
     const ids = async (): Promise<string> =>
       (await app.discovery.getInstances('stock', remote)).map(({ id }) => id).join();
     // The two have to find each other first.

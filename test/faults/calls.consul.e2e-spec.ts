@@ -7,7 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type CallReport, type ClientsOptions, ConsulModule, DiscoveryEvents, DiscoveryService, ServiceClientFactory, type Strategy, type TimedDiscoveryEvent } from '@rookery/consul';
+import {
+  type CallReport,
+  type ClientsOptions,
+  ConsulModule,
+  DiscoveryEvents,
+  DiscoveryService,
+  ServiceClientFactory,
+  type Strategy,
+  type TimedDiscoveryEvent,
+} from '@rookery/consul';
 import { ConsulAgent, eventually, figure, freePorts, type AppProcess } from '@rookery/test-support';
 import { rootModule } from '../e2e/test-app.js';
 import { CallLoad } from './call-load.js';

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { FakeClock } from '@rookery/test-support';
 import { InstanceReader } from '../../libs/consul/dist/registry/instance-reader.js';
 import { ServiceCatalog } from '../../libs/discovery/dist/catalog/service-catalog.js';
-import { Reachability } from '../../libs/discovery/dist/registry/reconnect-signal.js';
+import { ReconnectSignal } from '../../libs/discovery/dist/registry/reconnect-signal.js';
 import { InstanceSource } from '../../libs/discovery/dist/registry/instance-source.js';
 
 const { changes, size } = JSON.parse(process.env.CHURN ?? '{}');
@@ -53,9 +53,9 @@ const catalog = new ServiceCatalog(new Churning(), {
   clock,
   random: Math.random,
   logger: console,
-  reachability: new Reachability(),
+  reconnectSignal: new ReconnectSignal(),
   probe: async () => 'refused',
-  firstListTimeout: 5_000,
+  initialListTimeout: 5_000,
   emit: () => events++,
 });
 let seen = 0;

@@ -154,10 +154,11 @@ describe('a list that never lies', () => {
     await eventually(() => app.events.some(({ type }) => type === 'list.stale'), { within: 30_000 });
     await shut(servers[1]);
     await eventually(async () => (await app.ids('stock')).join() === 's1,s3', { within: 30_000 });
-    const { ageMs: snapshot, instances } = await app.discovery.explain('stock');
+    const { snapshot, instances } = await app.discovery.explain('stock');
     expect(instances.map(({ state }) => state)).toEqual(['eligible', 'unreachable', 'eligible']);
     await eventually(
-      async () => ((await app.discovery.explain('stock')).ageMs?.age ?? 0) > (snapshot?.age ?? 0) + 1_000,
+      async () =>
+        ((await app.discovery.explain('stock')).snapshot?.ageMs ?? 0) > (snapshot?.ageMs ?? 0) + 1_000,
     );
     await callers.stop();
     const sent = callers.failures.filter((failure) => !/not sent|ECONNREFUSED/.test(failure));
@@ -169,7 +170,7 @@ describe('a list that never lies', () => {
     expect(sent.length).toBeLessThanOrEqual(1);
     await agent.restart();
     for (const n of [0, 2]) await putInstance(agent, 'stock', `s${n + 1}`, portOf(servers[n]));
-    await eventually(async () => (await app.discovery.explain('stock')).ageMs?.source === 'live', {
+    await eventually(async () => (await app.discovery.explain('stock')).snapshot?.source === 'live', {
       within: 30_000,
     });
   }, 90_000);

@@ -111,7 +111,10 @@ describe('heartbeats', () => {
     const tokenFile = join(folder, 'token');
     const old = await create();
     writeFileSync(tokenFile, old.SecretID);
-    const service = { name: 'rotated', check: { type: 'ttl', ttl: '3s', heartbeat: 'worker-thread' } } as const;
+    const service = {
+      name: 'rotated',
+      check: { type: 'ttl', ttl: '3s', heartbeat: 'worker-thread' },
+    } as const;
     const app = await startFaultApp({ options: { agent: { url: secured.url, tokenFile }, service } });
     apps.push(app);
     await eventually(() => isPassing(secured, 'rotated'));

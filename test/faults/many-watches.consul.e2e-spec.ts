@@ -130,10 +130,13 @@ describe('many watches', () => {
         const before = proxy.requests.length;
         const led = await cluster.leader();
         await led.kill();
-        await eventually(() => apps.every((app) => app.events.some(({ type }) => type === 'list.recovered')), {
-          within: 60_000,
-          every: 100,
-        });
+        await eventually(
+          () => apps.every((app) => app.events.some(({ type }) => type === 'list.recovered')),
+          {
+            within: 60_000,
+            every: 100,
+          },
+        );
         // Only now: to start a process stops this one, with its 200 clients, for as long as a bin is wide.
         await led.relaunch();
         await sleep(3_000);
@@ -239,7 +242,7 @@ describe('many watches', () => {
           discovery: { initialListTimeout: '20s' },
         });
         expect(await eventually(async () => (await app.ids('stock')).join(), { within: 60_000 })).toBe('s1');
-        const { ageMs: snapshot } = await app.discovery.explain('stock');
+        const { snapshot } = await app.discovery.explain('stock');
         expect(snapshot?.source).toBe('stale');
         await app.close();
       });

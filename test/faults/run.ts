@@ -48,7 +48,7 @@ function runJest(pattern: string, report: string, figures: string): Promise<void
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
-    '--config=.config/jest.config.js',
+    '--config=jest.config.js',
     '--selectProjects=unit',
     '--selectProjects=real',
     `--testNamePattern=${pattern}`,

@@ -56,7 +56,8 @@ describe('a watch that never dies', () => {
         (await direct.discovery.getInstances('stock'))[0]?.port === 6000 + run;
       await eventually(isSeen, { within: 30_000, every: 5 });
       const seen = Date.now();
-      const current = direct.events.filter(({ type }) => type === 'list.recovered')[outages]?.timestamp ?? put;
+      const current =
+        direct.events.filter(({ type }) => type === 'list.recovered')[outages]?.timestamp ?? put;
       sinceUp.push(seen - up);
       sinceCurrent.push(seen - Math.max(put, current));
     }
@@ -259,7 +260,7 @@ describe('an index that cannot be relied on', () => {
       agent: { url: `http://127.0.0.1:${(bare.address() as AddressInfo).port}` },
     });
     expect(await app.ids('stock')).toEqual(['s1']);
-    expect((await app.discovery.explain('stock')).ageMs?.source).toBe('live');
+    expect((await app.discovery.explain('stock')).snapshot?.source).toBe('live');
     await new Promise((resolve) => setTimeout(resolve, 6_000));
     port = 4002;
     await eventually(async () => (await app.discovery.getInstances('stock'))[0]?.port === 4002);

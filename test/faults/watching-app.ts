@@ -1,6 +1,12 @@
 import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ConsulModule, type ConsulModuleOptions, DiscoveryEvents, DiscoveryService, type TimedDiscoveryEvent } from '@rookery/consul';
+import {
+  ConsulModule,
+  type ConsulModuleOptions,
+  DiscoveryEvents,
+  DiscoveryService,
+  type TimedDiscoveryEvent,
+} from '@rookery/consul';
 import type { ConsulAgent } from '@rookery/test-support';
 import { rootModule } from '../e2e/test-app.js';
 

@@ -1,6 +1,9 @@
 // `npm run simulate [-- one-slow p2c-ewma]`: what each strategy makes of what may happen to instances; in a table, and drawn.
 import { writeFileSync } from 'node:fs';
-import { STRATEGY_NAMES, type StrategyName } from '../../libs/discovery/dist/balancing/strategies/strategies.js';
+import {
+  STRATEGY_NAMES,
+  type StrategyName,
+} from '../../libs/discovery/dist/balancing/strategies/strategies.js';
 import { chart, type Drawn } from './chart.js';
 import { SCENARIOS } from './scenarios.js';
 import { simulate, type SimulatedCall } from './simulation.js';

@@ -66,7 +66,7 @@ describe('the simulation', () => {
       durationMs: 20 * SECOND,
       events: [{ at: 5 * SECOND, instances: [0], behaviour: { fails: '503' } }],
     };
-    const calls = await simulate(failing, { clients: { ejection: false }, seed: SEED });
+    const calls = await simulate(failing, { clients: { outlierDetection: false }, seed: SEED });
     const share = shareOf(during(calls, 6 * SECOND, 20 * SECOND), 0);
     const { failed, amplification } = summarize(during(calls, 5 * SECOND, 20 * SECOND), failing);
     figure(

@@ -3,7 +3,7 @@ import { ServiceCatalog } from '../../libs/discovery/dist/catalog/service-catalo
 import { ServiceCaller } from '../../libs/discovery/dist/calling/service-caller.js';
 import type { ClientsOptions } from '../../libs/discovery/dist/calling/options/client-options.js';
 import { InMemoryRegistry } from '../../libs/discovery/dist/testing/in-memory.registry.js';
-import { Reachability } from '../../libs/discovery/dist/registry/reconnect-signal.js';
+import { ReconnectSignal } from '../../libs/discovery/dist/registry/reconnect-signal.js';
 import { SimulatedInstance, type Behaviour, type InstanceModel } from './simulated-instance.js';
 import { VirtualClock } from './virtual-clock.js';
 
@@ -74,9 +74,9 @@ export async function simulate(
       clock,
       random,
       logger: silent,
-      reachability: new Reachability(),
+      reconnectSignal: new ReconnectSignal(),
       probe: async () => 'reachable',
-      firstListTimeout: 5_000,
+      initialListTimeoutMs: 5_000,
     });
     const caller = new ServiceCaller(catalog, {
       clock,
@@ -84,7 +84,8 @@ export async function simulate(
       clients: clientOptions,
       zone: scenario.zoneOfClient?.(n),
       callers: () => undefined,
-      probe: async ({ id }) => (instances[Number(id)]?.behaviour.fails === 'refuse' ? 'refused' : 'reachable'),
+      probe: async ({ id }) =>
+        instances[Number(id)]?.behaviour.fails === 'refuse' ? 'refused' : 'reachable',
       emit: () => undefined,
       onUnused: () => undefined,
     });
@@ -116,7 +117,7 @@ export async function simulate(
         },
         {
           idempotent: true,
-          answer: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: false }),
+          readResponse: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: false }),
         },
       );
       failed = result?.value.status !== 200;

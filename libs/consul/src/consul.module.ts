@@ -7,7 +7,12 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { RegistrationService } from '@rookery/discovery';
-import { DiscoveryModule, type DiscoveryModuleOptions, invalidConfigError, systemClock } from '@rookery/discovery/adapter';
+import {
+  DiscoveryModule,
+  type DiscoveryModuleOptions,
+  invalidConfigError,
+  systemClock,
+} from '@rookery/discovery/adapter';
 import { ConsulClient } from './client/consul-client.js';
 import {
   resolveConsulOptions,
@@ -108,7 +113,7 @@ function asyncProviders({ inject, useFactory, useClass, useExisting }: ConsulMod
       {
         field: 'useFactory, useClass, useExisting',
         value: `${ways.length} of them`,
-        hint: "use exactly one",
+        hint: 'use exactly one',
       },
     ]);
   }

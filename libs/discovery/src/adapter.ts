@@ -35,7 +35,7 @@ export {
   nonEmptyString,
   validateOptions,
 } from './configuration/validate-options.js';
-export type { OptionIssue } from './configuration/validate-options.js';
+export type { OptionIssue, OptionShape } from './configuration/validate-options.js';
 
 export { backoffDelay } from './timing/backoff.js';
 export type { BackoffOptions } from './timing/backoff.js';

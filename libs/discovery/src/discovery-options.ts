@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { clientsOptionsSchema, type ClientsOptions } from './calling/options/client-options.js';
 import { type Duration } from './configuration/duration.js';
-import { durationSchema, nonEmptyString } from './configuration/validate-options.js';
+import { durationSchema, nonEmptyString, type OptionShape } from './configuration/validate-options.js';
 import type { Exposure } from './health/exposure.js';
 import { InstanceSource } from './registry/instance-source.js';
 import { serviceOptionsSchema, type ServiceOptions } from './registration/options/service-options.js';
@@ -101,7 +101,7 @@ export const discoveryOptionsShape = {
       path: pathSchema('/health').optional(),
       timeout: durationSchema().optional(),
       cache: durationSchema(0).optional(),
-      details: exposureSchema.optional(),
+      exposure: exposureSchema.optional(),
       degradedAbove: z
         .strictObject({
           eventLoopLag: durationSchema().optional(),
@@ -110,13 +110,13 @@ export const discoveryOptionsShape = {
             .gt(0, { error: 'must be more than 0' })
             .lte(1, { error: 'must be at most 1, the whole heap' })
             .optional(),
-        })
+        } satisfies OptionShape<LoadOptions>)
         .optional(),
-    })
+    } satisfies OptionShape<HealthOptions>)
     .optional(),
   discovery: z
     .strictObject({
-      firstListTimeout: durationSchema().optional(),
+      initialListTimeout: durationSchema().optional(),
       sources: z
         .array(
           z.union([z.literal('registry'), z.instanceof(InstanceSource)], {
@@ -132,11 +132,14 @@ export const discoveryOptionsShape = {
       snapshotDirectory: nonEmptyString('must be the path of a directory').optional(),
       endpoint: z
         .strictObject(
-          { path: pathSchema('/discovery').optional(), visibleTo: exposureSchema.optional() },
+          {
+            path: pathSchema('/discovery').optional(),
+            exposure: exposureSchema.optional(),
+          } satisfies OptionShape<DiscoveryEndpointOptions>,
           { error: "must be an object such as { exposure: 'none' }" },
         )
         .optional(),
-    })
+    } satisfies OptionShape<LookupOptions>)
     .optional(),
   clients: clientsOptionsSchema.optional(),
   startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),
@@ -144,9 +147,9 @@ export const discoveryOptionsShape = {
     .strictObject({
       deregisterTimeout: durationSchema().optional(),
       deregister: z.boolean({ error: 'must be true or false' }).optional(),
-      drain: durationSchema(0).optional(),
-      inFlight: durationSchema(0).optional(),
+      drainTimeout: durationSchema(0).optional(),
+      inFlightTimeout: durationSchema(0).optional(),
       timeout: durationSchema().optional(),
-    })
+    } satisfies OptionShape<ShutdownOptions>)
     .optional(),
-};
+} satisfies OptionShape<DiscoveryOptions>;

@@ -76,7 +76,7 @@ describe('resolveAgent', () => {
 
   it('names a file that is not there, whether an option or a variable names it', () => {
     expect(mistakes({ tokenFile: '/no/such/token' })).toEqual([
-      'agent.tokenFile = "/no/such/token": must be a readable file that holds the token, but it does not exist',
+      'agent.tokenFile = "/no/such/token": must be a readable file that contains the token, but it does not exist',
     ]);
     expect(mistakes({}, { CONSUL_CACERT: '/no/such/ca.pem', CONSUL_HTTP_SSL: 'yes please' })).toEqual([
       expect.stringMatching(/^CONSUL_HTTP_SSL = "yes please": must be 'true' or 'false'/),
@@ -89,7 +89,7 @@ describe('resolveAgent', () => {
 
   it('refuses two tokens, and shows neither', () => {
     const found = mistakes({ token: 'hush-hush', tokenFile: join(folder, 'token') });
-    expect(found).toEqual(['agent.token, agent.tokenFile = : give one of them only']);
+    expect(found).toEqual(['agent.token, agent.tokenFile = : use only one of them']);
   });
 
   it('never shows an address that may hold a password', () => {

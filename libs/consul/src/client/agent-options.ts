@@ -1,7 +1,16 @@
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duration } from '@rookery/discovery';
-import { durationSchema, integer, nonEmptyString, type OptionIssue, systemClock, toMilliseconds, validateOptions } from '@rookery/discovery/adapter';
+import {
+  durationSchema,
+  integer,
+  nonEmptyString,
+  type OptionIssue,
+  type OptionShape,
+  systemClock,
+  toMilliseconds,
+  validateOptions,
+} from '@rookery/discovery/adapter';
 import { z } from 'zod';
 import { ADDRESS_HINT, parseAgentAddress, type AgentAddress } from './agent-address.js';
 import { DEFAULT_CONNECTIONS, MIN_CONNECTIONS } from './connection-budget.js';
@@ -92,13 +101,13 @@ export const agentOptionsSchema = z.strictObject({
         keyFile: file('a PEM file').optional(),
         serverName: nonEmptyString("must be a name, such as 'server.dc1.consul'").optional(),
         verify: z.boolean({ error: 'must be true or false' }).optional(),
-      },
+      } satisfies OptionShape<AgentTlsOptions>,
       { error: "must be an object such as { caFile: '/etc/consul/ca.pem' }" },
     )
     .optional(),
   timeout: durationSchema(1, 600_000).optional(),
   maxConnections: integer(MIN_CONNECTIONS, 10_000).optional(),
-});
+} satisfies OptionShape<AgentOptions>);
 
 /** Everything a client needs, read and validated; secrets cannot be printed. */
 export interface ResolvedAgent {

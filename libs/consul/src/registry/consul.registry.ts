@@ -1,5 +1,17 @@
 import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
-import { type CheckStatus, type Clock, type ConnectionUsage, type InstanceList, type RegistrationChange, type RegistrationRecord, type ServiceRegistration, ServiceRegistry, type SourceQuery, systemClock, type WorkerReporterSource } from '@rookery/discovery/adapter';
+import {
+  type CheckStatus,
+  type Clock,
+  type ConnectionUsage,
+  type InstanceList,
+  type RegistrationChange,
+  type RegistrationRecord,
+  type ServiceRegistration,
+  ServiceRegistry,
+  type SourceQuery,
+  systemClock,
+  type WorkerReporterSource,
+} from '@rookery/discovery/adapter';
 import type { HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { InstanceLists } from './instance-lists.js';

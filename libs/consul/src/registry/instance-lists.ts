@@ -1,5 +1,13 @@
 import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
-import { type Clock, type ConnectionUsage, delay, type InstanceList, type Random, type SourceQuery, withScopedSignal } from '@rookery/discovery/adapter';
+import {
+  type Clock,
+  type ConnectionUsage,
+  delay,
+  type InstanceList,
+  type Random,
+  type SourceQuery,
+  withScopedSignal,
+} from '@rookery/discovery/adapter';
 import type { HealthServiceOptions } from '../client/api/health.api.js';
 import type { ConsulResponse } from '../client/consul-response.js';
 import type { ConsulClient } from '../client/consul-client.js';

@@ -1,7 +1,6 @@
 import {
   backoffDelay,
   delay,
-  isReachable,
   withScopedSignal,
   type Clock,
   type Random,
@@ -88,7 +87,10 @@ export class RegistrationWatch {
   }
 
   /** A failed read of the catalog does not mean that the registration is lost: the agent decides that. */
-  async #untilChecksChanged(observed: ObservedRegistration, signal: AbortSignal): Promise<RegistrationChange> {
+  async #untilChecksChanged(
+    observed: ObservedRegistration,
+    signal: AbortSignal,
+  ): Promise<RegistrationChange> {
     const { clock, random } = this.#options;
     for (let failures = 1; ; failures++) {
       try {

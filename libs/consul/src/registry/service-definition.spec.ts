@@ -16,7 +16,7 @@ const registration: ServiceRegistration = {
   status: 'passing',
   maintenance: undefined,
 };
-const polled = { interval: 90_000, timeout: 1_500, deregisterCriticalServiceAfter: 600_000 };
+const polled = { intervalMs: 90_000, timeoutMs: 1_500, deregisterCriticalServiceAfterMs: 600_000 };
 
 describe('toServiceDefinition', () => {
   it('sends only what is set: an old agent refuses what it does not know', () => {

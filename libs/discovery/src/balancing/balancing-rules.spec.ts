@@ -21,7 +21,7 @@ describe('how many may be ejected', () => {
   });
 
   it('lasts longer each time, up to a limit, and not the same for everybody', () => {
-    const rules = { baseMs: 30_000, maxMs: 300_000 };
+    const rules = { baseEjectionMs: 30_000, maxEjectionMs: 300_000 };
     expect([1, 2, 3, 50].map((times) => ejectionTime(times, rules, () => 0.5))).toEqual([
       30_000, 60_000, 90_000, 300_000,
     ]);

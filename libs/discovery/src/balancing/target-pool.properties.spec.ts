@@ -143,7 +143,7 @@ class Play {
 }
 
 function check(pool: TargetPool): void {
-  const out = pool.usable.filter(({ ejection }) => ejection !== undefined).length;
+  const out = pool.usable.filter(({ ejection }) => !ejection.isActive).length;
   expect(out).toBeLessThanOrEqual(maxEjected(pool.usable.length));
   expect(pool.active.length > 0).toBe(pool.usable.length > 0);
   for (const target of pool.active) {

@@ -3,7 +3,7 @@ import { FakeClock, settle } from '@rookery/test-support';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import { createSnapshot, type ServiceSnapshot } from '../catalog/service-snapshot.js';
 import { NO_CHANGES } from '../catalog/diff-lists.js';
-import type { ProbeResult } from '../catalog/protection/protection-rules.js';
+import type { ProbeResult } from '../registry/tcp-probe.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
@@ -116,7 +116,7 @@ describe('TargetPool', () => {
     expect(types()).toEqual([]);
     call(find(0), 'failure');
     expect(events).toMatchObject([
-      { type: 'instance.ejected', id: 'i0', reason: '5 calls failed in a row, the last one with status 503' },
+      { type: 'instance.ejected', id: 'i0', reason: '5 consecutive failures, the last one: status 503' },
     ]);
     expect(unused).toEqual(['i0']);
     expect(new Set(picks(50))).toEqual(new Set(['i1', 'i2', 'i3']));
@@ -134,7 +134,7 @@ describe('TargetPool', () => {
     expect(picks(50)).not.toContain('i0');
     pool.report(find(0), 3, 'failure', FAILED);
     expect(types()).toEqual(['instance.ejected', 'instance.ejected']);
-    expect(events[1]).toMatchObject({ reason: 'the call that was to prove it well failed: status 503' });
+    expect(events[1]).toMatchObject({ reason: 'probe request failed: status 503' });
     await clock.advance(40_000);
     expect(picks(50)).not.toContain('i0');
     await clock.advance(40_000);
@@ -251,7 +251,7 @@ describe('TargetPool', () => {
       {
         type: 'instance.ejected',
         id: 'i0',
-        reason: expect.stringMatching(/only 67 % of its calls succeeded/) as unknown,
+        reason: expect.stringMatching(/success rate of 67 %/) as unknown,
       },
     ]);
   });
@@ -398,7 +398,7 @@ describe('TargetPool', () => {
       expect(types()).toEqual(['instance.ejected', 'instance.ghost']);
       expect(events[1]).toMatchObject({
         id: 'i0',
-        reason: 'the registry calls it passing, and nobody is there',
+        reason: 'the registry reports it as passing',
       });
       await clock.advance(120_000);
       expect(new Set(probed)).toEqual(new Set(['i0']));

@@ -192,9 +192,7 @@ export class TargetPool {
     const { clock, slowStart, zone, callers } = this.#options;
     const now = clock.now();
     for (const target of this.#usable) target.weight = effectiveWeight(target, now, slowStart);
-    const available = this.isPanic
-      ? this.#usable
-      : this.#usable.filter(({ ejection }) => ejection.isActive);
+    const available = this.isPanic ? this.#usable : this.#usable.filter(({ ejection }) => ejection.isActive);
     const weighted = available.filter(({ weight }) => weight > 0);
     // Where all weights are 0, all targets are equal.
     if (weighted.length === 0) for (const target of available) target.weight = 1;
@@ -215,8 +213,7 @@ export class TargetPool {
       this.#options.slowStart &&
       this.#usable.some(({ joinedAt }) => slowStartShare(now - joinedAt - elapsedMs) < 1);
     const isWaiting = this.#detector.tick(now);
-    const isZoneUpdate =
-      this.#options.zone !== undefined && ++this.#ticks % TICKS_PER_ZONE_UPDATE === 0;
+    const isZoneUpdate = this.#options.zone !== undefined && ++this.#ticks % TICKS_PER_ZONE_UPDATE === 0;
     if (isInSlowStart || isZoneUpdate) this.#arrange();
     return isWaiting || isInSlowStart || this.#usable.some(({ inFlight }) => inFlight > 0);
   }

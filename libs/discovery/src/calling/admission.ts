@@ -47,7 +47,12 @@ function admitByBreaker<T>(breaker: CircuitBreaker, { report }: ServiceCall<T>):
   const admission = breaker.admit();
   if (admission) return admission;
   const reason = new Error('the circuit breaker is open: most recent calls failed');
-  throw new CallError('RK_CIRCUIT_OPEN', report, reason, 'A trial call decides when it closes; use a fallback');
+  throw new CallError(
+    'RK_CIRCUIT_OPEN',
+    report,
+    reason,
+    'A trial call decides when it closes; use a fallback',
+  );
 }
 
 async function enter<T>(

@@ -68,8 +68,7 @@ export function isResponse<T>(result: AttemptResult<T>): result is ResponseResul
 export function classifyError(error: unknown, isFailure: IsFailure = countsAsFailure): AttemptResult<never> {
   const wasNotSent = isNotSent(error);
   const reason = errorMessage(error);
-  if (!isFailure({ error }))
-    return { type: 'ignored', error, reason, retry: wasNotSent ? 'safe' : 'never' };
+  if (!isFailure({ error })) return { type: 'ignored', error, reason, retry: wasNotSent ? 'safe' : 'never' };
   return {
     type: 'failed',
     error,

@@ -5,28 +5,30 @@ import { Bulkhead } from './limits/bulkhead.js';
 import { CircuitBreaker } from './limits/circuit-breaker.js';
 import { LatencyQuantile } from './latency-quantile.js';
 import { RetryBudget } from './limits/retry-budget.js';
-import { mayRetry, retryPause } from './retry-decision.js';
-import { fetchResponseInfo, AttemptTimeout, countsAsFailure, judgeError, judgeValue } from './attempt-result.js';
+import { classifyError, classifyResponse, outcomeOf } from './attempt-result.js';
+import { AttemptTimeout, countsAsFailure } from './failure-rules.js';
+import { fetchResponseInfo } from './response-info.js';
+import { mayRetry, retryDelay } from './retry-decision.js';
 
 const coded = (code: string, more: object = {}): Error => Object.assign(new Error(code), { code, ...more });
 
 describe('mayRetry', () => {
-  const ask = { idempotent: false, repeatable: true, retried: 0, retries: 1 };
+  const ask = { idempotent: false, replayableBody: true, retried: 0, retries: 1 };
   it('repeats anything that was not sent, what was sent only if it is idempotent, and an answer never', () => {
-    expect(mayRetry({ ...ask, failure: 'not sent' })).toBe(true);
-    expect(mayRetry({ ...ask, failure: 'sent' })).toBe(false);
-    expect(mayRetry({ ...ask, failure: 'sent', idempotent: true })).toBe(true);
-    expect(mayRetry({ ...ask, failure: 'sent', idempotent: true, retried: 1 })).toBe(false);
-    expect(mayRetry({ ...ask, failure: 'final', idempotent: true })).toBe(false);
-    expect(mayRetry({ ...ask, failure: 'not sent', repeatable: false })).toBe(false);
+    expect(mayRetry({ ...ask, retry: 'safe' })).toBe(true);
+    expect(mayRetry({ ...ask, retry: 'if-idempotent' })).toBe(false);
+    expect(mayRetry({ ...ask, retry: 'if-idempotent', idempotent: true })).toBe(true);
+    expect(mayRetry({ ...ask, retry: 'if-idempotent', idempotent: true, retried: 1 })).toBe(false);
+    expect(mayRetry({ ...ask, retry: 'never', idempotent: true })).toBe(false);
+    expect(mayRetry({ ...ask, retry: 'safe', replayableBody: false })).toBe(false);
   });
 
   it('pauses with full jitter up to 25 ms, then twice as long, at most 250 ms; not for what was not sent', () => {
-    expect([0, 1, 2, 3, 4].map((retried) => retryPause('sent', retried, () => 1))).toEqual([
+    expect([0, 1, 2, 3, 4].map((retried) => retryDelay('if-idempotent', retried, () => 1))).toEqual([
       25, 50, 100, 200, 250,
     ]);
-    expect(retryPause('sent', 0, () => 0)).toBe(0);
-    expect(retryPause('not sent', 0, () => 1)).toBe(0);
+    expect(retryDelay('if-idempotent', 0, () => 0)).toBe(0);
+    expect(retryDelay('safe', 0, () => 1)).toBe(0);
   });
 });
 
@@ -89,57 +91,63 @@ describe('what an attempt came to', () => {
   });
 
   it('tells what was not sent from what was, and from what would come again', () => {
-    expect(judgeError(coded('ECONNREFUSED', { syscall: 'connect' }), undefined)).toMatchObject({
-      outcome: 'failure',
-      failure: 'not sent',
+    expect(classifyError(coded('ECONNREFUSED', { syscall: 'connect' }))).toMatchObject({
+      type: 'failed',
+      retry: 'safe',
       isRefusal: true,
     });
-    expect(judgeError(coded('ECONNRESET'), undefined)).toMatchObject({ failure: 'sent', isRefusal: false });
-    expect(judgeError(new TypeError('no'), undefined)).toMatchObject({
-      outcome: 'ignored',
-      failure: 'final',
+    expect(classifyError(coded('ECONNRESET'))).toMatchObject({ retry: 'if-idempotent', isRefusal: false });
+    expect(classifyError(new TypeError('no'))).toMatchObject({
+      type: 'ignored',
+      retry: 'never',
     });
-    expect(judgeError(new TypeError('no'), () => true)).toMatchObject({
-      outcome: 'failure',
-      failure: 'sent',
+    expect(classifyError(new TypeError('no'), () => true)).toMatchObject({
+      type: 'failed',
+      retry: 'if-idempotent',
     });
   });
 
   const answered = (status: number, retryAfter?: string, isMisdirected = false) =>
-    judgeValue({}, { status, retryAfter, isMisdirected }, undefined, () => 0);
+    classifyResponse({}, { status, retryAfter, isMisdirected }, undefined, () => 0);
+  const failed = (status: number, retryAfter?: string) => {
+    const result = answered(status, retryAfter);
+    if (result.type !== 'failed-response') throw new Error(result.type);
+    return result;
+  };
 
   it('counts 502, 503, 504 and 429, and no other answer', () => {
     for (const status of [502, 503, 504, 429])
       expect(answered(status)).toMatchObject({
-        outcome: 'failure',
-        failure: 'sent',
+        type: 'failed-response',
+        retry: 'if-idempotent',
         reason: `status ${status}`,
       });
     for (const status of [200, 301, 400, 404, 408, 500, 501, 421])
-      expect(answered(status).outcome).toBe('success');
+      expect(outcomeOf(answered(status))).toBe('success');
   });
 
   it('reads Retry-After in seconds and as a date, and nothing else', () => {
-    expect(answered(429, '5')).toMatchObject({ retryAfter: 5_000, leaveAlone: undefined });
-    expect(answered(503, '100000')).toMatchObject({ retryAfter: 300_000, leaveAlone: 300_000 });
-    const soon = answered(503, new Date(Date.now() + 10_000).toUTCString()).retryAfter ?? 0;
+    expect(answered(429, '5')).toMatchObject({ retryAfterMs: 5_000, backOffMs: undefined });
+    expect(answered(503, '100000')).toMatchObject({ retryAfterMs: 300_000, backOffMs: 300_000 });
+    const soon = failed(503, new Date(Date.now() + 10_000).toUTCString()).retryAfterMs ?? 0;
     expect(soon).toBeGreaterThan(7_000);
-    for (const wrong of ['soon', '-1', '', '0']) expect(answered(503, wrong).retryAfter).toBeUndefined();
+    for (const wrong of ['soon', '-1', '', '0']) expect(failed(503, wrong).retryAfterMs).toBeUndefined();
   });
 
   it('reads what fetch gives', () => {
     const response = new Response('', { status: 503, headers: { 'retry-after': '2' } });
     expect(fetchResponseInfo(response)).toEqual({ status: 503, retryAfter: '2', isMisdirected: false });
     expect(
-      fetchResponseInfo(new Response('', { status: 421, headers: { 'rookery-service': 'x' } }))?.isMisdirected,
+      fetchResponseInfo(new Response('', { status: 421, headers: { 'rookery-service': 'x' } }))
+        ?.isMisdirected,
     ).toBe(true);
     for (const other of [undefined, null, 7, { status: 503 }, { status: 'ok', headers: new Map() }])
       expect(fetchResponseInfo(other)).toBeUndefined();
   });
 
   it('F37 takes only our own refusal for that of another service', () => {
-    expect(answered(421, undefined, true)).toMatchObject({ isMisdirected: true, failure: 'not sent' });
-    expect(answered(421).isMisdirected).toBe(false);
+    expect(answered(421, undefined, true)).toMatchObject({ isMisdirected: true, retry: 'safe' });
+    expect(answered(421).type).toBe('success');
   });
 });
 

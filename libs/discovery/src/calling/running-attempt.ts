@@ -3,7 +3,13 @@ import type { TrackedTarget } from '../balancing/target/tracked-target.js';
 import { hostAndPort, READINESS_META, type ServiceInstance } from '../registry/service-instance.js';
 import type { Clock, Random } from '../timing/clock.js';
 import type { TimerWheel } from '../timing/timer-wheel.js';
-import { cancelled, classifyError, classifyResponse, outcomeOf, type AttemptResult } from './attempt-result.js';
+import {
+  cancelled,
+  classifyError,
+  classifyResponse,
+  outcomeOf,
+  type AttemptResult,
+} from './attempt-result.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
 import { AttemptTimeout, type IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';

@@ -92,10 +92,7 @@ export class ServiceCall<T> {
       pool = await this.#pool();
       const next = this.#next(pool, retry);
       if (!next || this.#started >= MAX_ATTEMPTS) return this.#end(result);
-      const delayMs = Math.max(
-        this.#requestedDelay(next, result),
-        retryDelay(retry, retried, tools.random),
-      );
+      const delayMs = Math.max(this.#requestedDelay(next, result), retryDelay(retry, retried, tools.random));
       if (this.#remainingMs() <= delayMs || !(retry === 'safe' || context.retryBudget.take()))
         return this.#end(result);
       if (delayMs > 0) await this.#delay(delayMs);

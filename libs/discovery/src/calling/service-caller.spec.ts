@@ -13,7 +13,7 @@ import { runInCall } from './incoming-call.js';
 import type { Attempt } from './running-attempt.js';
 import type { CallOptions } from './options/call-options.js';
 import { ServiceCaller } from './service-caller.js';
-import { countsAsFailure } from './attempt-result.js';
+import { countsAsFailure } from './failure-rules.js';
 
 const refused = (): Error => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 const reset = (): Error => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
@@ -69,7 +69,7 @@ describe('ServiceCaller', () => {
       await caller.call('inventory', async ({ port }) => ports.push(port));
     }
     expect(ports).toEqual([2, 3, 1, 2, 3, 1]);
-    expect(registry.read.watch).toBe(1);
+    expect(registry.requests.watch).toBe(1);
   });
 
   it('goes to the next instance when nothing was sent, and says what it tried', async () => {
@@ -101,7 +101,9 @@ describe('ServiceCaller', () => {
       attempts++;
       throw refused();
     };
-    await expect(caller.call('inventory', attempt, { replayableBody: false })).rejects.toBeInstanceOf(CallError);
+    await expect(caller.call('inventory', attempt, { replayableBody: false })).rejects.toBeInstanceOf(
+      CallError,
+    );
     expect(attempts).toBe(1);
   });
 
@@ -162,7 +164,7 @@ describe('ServiceCaller', () => {
     registry.setStatus('inventory-3', 'maintenance');
     await clock.advance(1_000);
     await expect(caller.call('inventory', async () => 1)).rejects.toThrow(
-      /no usable instance of "inventory"\. The registry knows of 2 critical, 1 maintenance/,
+      /no usable instance of "inventory"\. The registry lists 2 critical, 1 maintenance/,
     );
     await expect(caller.choose('nobody')).rejects.toMatchObject({ code: 'RK_NO_INSTANCES' });
   });
@@ -184,7 +186,7 @@ describe('ServiceCaller', () => {
       ['query', null],
       ['timeout', null],
       ['timeout', 'abc'],
-      ['hedge', { extraLoad: 'x' }],
+      ['hedge', { budget: 'x' }],
       ['isFailure', true],
       ['signal', {}],
     ] as const) {
@@ -196,7 +198,7 @@ describe('ServiceCaller', () => {
     }
     const unheeded = caller.call('inventory', async () => 1, { hashKey: 'k' });
     await expect(unheeded).rejects.toThrow(
-      /the strategy round-robin knows no keys\. Take strategy: 'consistent-hash'/,
+      /strategy round-robin does not use hashKey\. Use strategy: 'consistent-hash'/,
     );
     await expect(caller.call('inventory', undefined as never)).rejects.toThrow(
       /attempt = undefined: must be/,
@@ -205,7 +207,9 @@ describe('ServiceCaller', () => {
       /call\.hashkey: unknown/,
     );
     const none = caller.call('inventory', async () => 1, { query: { version: '^9' } });
-    await expect(none).rejects.toThrow(/None matches; discovery\.explain\('inventory', query\) tells why/);
+    await expect(none).rejects.toThrow(
+      /No instance matches; discovery\.explain\('inventory', query\) shows why/,
+    );
   });
 
   it('F08 the registry is away for an hour: no call fails, and the age of the list rises', async () => {
@@ -316,7 +320,7 @@ describe('ServiceCaller', () => {
       });
       const { value, call: report } = await call;
       expect(value.status).toBe(200);
-      expect(report.attempts[0]?.reason).toBe('it is another service now');
+      expect(report.attempts[0]?.reason).toBe('address now serves another service (421)');
       expect(events).toMatchObject([{ type: 'instance.ejected', id: 'inventory-2' }]);
     });
 
@@ -327,7 +331,7 @@ describe('ServiceCaller', () => {
       const options = (retries: number) => ({
         idempotent: true,
         retries,
-        answer: ({ status }: { status: number }) => ({
+        readResponse: ({ status }: { status: number }) => ({
           status,
           retryAfter: status === 429 ? '2' : undefined,
           isMisdirected: false,
@@ -359,7 +363,7 @@ describe('ServiceCaller', () => {
 
     it('lets go of an answer that it does not hand on', async () => {
       const dropped: object[] = [];
-      const options = { answer: readResponse, discard: (value: object) => dropped.push(value) };
+      const options = { readResponse: readResponse, discardResponse: (value: object) => dropped.push(value) };
       const bad = { status: 503 };
       await caller.call('inventory', async () => bad, {
         ...options,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { chooseList, type SourceChoice } from './choose-list.js';
 
-const rule = { below: 2, returnAfterMs: 10_000 };
+const rule = { minInstances: 2, failbackAfterMs: 10_000 };
 
 describe('chooseLeg', () => {
   it('takes the first list that has enough, else the first that has any, else the first there is', () => {

@@ -50,5 +50,7 @@ function selectByKey(
   instances: readonly ServiceInstance[],
   keys: ReadonlySet<string>,
 ): readonly ServiceInstance[] {
-  return Object.freeze(keys.size === 0 ? [] : instances.filter((instance) => keys.has(instanceKey(instance))));
+  return Object.freeze(
+    keys.size === 0 ? [] : instances.filter((instance) => keys.has(instanceKey(instance))),
+  );
 }

@@ -6,7 +6,7 @@ import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 import { StaticSource } from '../registry/static.source.js';
-import type { ProbeResult } from './protection/protection-rules.js';
+import type { ProbeResult } from '../registry/tcp-probe.js';
 import { ServiceCatalog, type CatalogOptions } from './service-catalog.js';
 import { usableInstances, type ServiceSnapshot } from './service-snapshot.js';
 
@@ -62,10 +62,10 @@ describe('ServiceCatalog', () => {
       expect(await ports({ version: '^2', includeWarning: true })).toEqual([2, 3]);
       expect(await ports({ version: '>=2.1' })).toEqual([3]); // in need: none that passes
       expect(await ports({ version: '^9' })).toEqual([]);
-      expect(registry.read.watch).toBe(1);
+      expect(registry.requests.watch).toBe(1);
       expect(catalog.watches).toBe(1);
       await ports({ datacenter: 'dc1' });
-      expect(registry.read.watch).toBe(2);
+      expect(registry.requests.watch).toBe(2);
     });
 
     it('refuses a query that would silently mean everybody, in one message', async () => {
@@ -73,7 +73,7 @@ describe('ServiceCatalog', () => {
       const refused = catalog.snapshot('inventory', wrong);
       await expect(refused).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
       await expect(refused).rejects.toThrow(/query\.version = "newest": must be a semver range.*query\.tag/);
-      expect(registry.read.watch).toBe(0);
+      expect(registry.requests.watch).toBe(0);
       // Also when its service is known already.
       await ports();
       await expect(ports({ tag: 'a' } as ServiceQuery)).rejects.toThrow(/query\.tag: unknown/);
@@ -169,8 +169,8 @@ describe('ServiceCatalog', () => {
       const { usable, instances } = await catalog.explain('inventory', { includeWarning: true });
       expect(usable).toBe(4);
       expect(instances[2]).toMatchObject({
-        verdict: 'eligible',
-        why: 'a check of it warns, and the query includes those',
+        state: 'eligible',
+        reason: 'one of its checks is warning, and the query includes those',
       });
     });
 
@@ -201,11 +201,16 @@ describe('ServiceCatalog', () => {
           state: 'current',
           inUse: true,
           source: 'the in-memory registry',
-          rounds: 1,
+          updates: 1,
         }),
       ]);
       const all = await catalog.explain('inventory');
-      expect(all.instances.map(({ state }) => state)).toEqual(['eligible', 'maintenance', 'warning', 'eligible']);
+      expect(all.instances.map(({ state }) => state)).toEqual([
+        'eligible',
+        'maintenance',
+        'warning',
+        'eligible',
+      ]);
       registry.fail();
       const none = await catalog.explain('never-seen');
       expect(none).toMatchObject({ snapshot: undefined, usable: 0, instances: [] });
@@ -222,7 +227,7 @@ describe('ServiceCatalog', () => {
   });
 
   describe('with several datacenters', () => {
-    const query = { failover: { to: ['dc2', 'dc3'], below: 2, returnAfter: '10s' } } as const;
+    const query = { failover: { to: ['dc2', 'dc3'], minInstances: 2, failbackAfter: '10s' } } as const;
     beforeEach(() => {
       open();
       for (const [port, datacenter] of [
@@ -241,7 +246,7 @@ describe('ServiceCatalog', () => {
       registry.setStatus('inventory-2', 'critical');
       await clock.advance(200);
       expect(
-        logger.matching(/warn "inventory": calls go to dc2 instead of dc1: dc1 has 1 usable/),
+        logger.matching(/warn "inventory": failing over from dc1 to dc2: dc1 has 1 usable/),
       ).toHaveLength(1);
     });
 
@@ -305,7 +310,7 @@ describe('ServiceCatalog', () => {
       for (const snapshot of asked) expect((await snapshot).usable.map(({ port }) => port)).toEqual([1]);
       const none = catalog.snapshot('nobody').catch((error: unknown) => String(error));
       await clock.advance(5_000);
-      expect(await none).toMatch(/no list of "nobody" .* no answer in 5000 ms/);
+      expect(await none).toMatch(/no list of "nobody" .* no response in 5000 ms/);
     });
 
     it('waits a second for the first choice, and no longer, where another has instances', async () => {
@@ -313,7 +318,7 @@ describe('ServiceCatalog', () => {
       open({ sources: ['registry', new StaticSource({ inventory: ['10.0.0.1:91'] })] });
       const asked = ports();
       await clock.advance(900);
-      expect(catalog.explainAll()[0]?.ageMs).toBeUndefined();
+      expect(catalog.explainAll()[0]?.snapshot).toBeUndefined();
       await clock.advance(200);
       expect(await asked).toEqual([91]);
     });

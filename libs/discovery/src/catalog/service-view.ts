@@ -57,9 +57,7 @@ export class ServiceView {
     this.#rule = failoverOf(query) ?? { minInstances: 1, failbackAfterMs: 0 };
     this.#isPlain = sources.length === 1 && !hasLocalFilter(query);
     this.snapshots$ = new IsolatedObservable(this.#snapshots, options.onThrown);
-    this.#subscriptions = sources.map(({ watcher }) =>
-      watcher.snapshots$.subscribe(() => this.#refresh()),
-    );
+    this.#subscriptions = sources.map(({ watcher }) => watcher.snapshots$.subscribe(() => this.#refresh()));
   }
 
   get snapshot(): ServiceSnapshot | undefined {
@@ -123,9 +121,7 @@ export class ServiceView {
   #noListError(timeoutMs: number): Error {
     const watcher = this.sources.find((source) => !source.watcher.snapshot)?.watcher;
     if (!watcher) return new Error('a view without sources');
-    return watcher.hasResult
-      ? watcher.noListError()
-      : watcher.noListError(`no response in ${timeoutMs} ms`);
+    return watcher.hasResult ? watcher.noListError() : watcher.noListError(`no response in ${timeoutMs} ms`);
   }
 
   #refresh(): void {

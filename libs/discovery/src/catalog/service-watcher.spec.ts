@@ -4,7 +4,7 @@ import type { DiscoveryEvent, DiscoveryEventType } from '../events/discovery-eve
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
-import type { ProbeResult } from './protection/protection-rules.js';
+import type { ProbeResult } from '../registry/tcp-probe.js';
 import { OutageLog } from './outage/outage-log.js';
 import { RecoveryPing } from './outage/recovery-ping.js';
 import type { LastKnownList } from './last-known-list.js';
@@ -150,16 +150,18 @@ describe('ServiceWatcher', () => {
     put(1);
     watch();
     await clock.advance(100);
-    const asked = registry.read.watch;
+    const asked = registry.requests.watch;
     registry.fail();
     await clock.advance(60_000);
     expect(ports()).toEqual([1]);
     expect(watcher.snapshot?.ageMs).toBeGreaterThanOrEqual(60_000);
     // 4, 8, 16, 30 s: 60 s hold 4 tries, not hundreds.
-    expect(registry.read.watch - asked).toBeGreaterThanOrEqual(3);
-    expect(registry.read.watch - asked).toBeLessThanOrEqual(6);
+    expect(registry.requests.watch - asked).toBeGreaterThanOrEqual(3);
+    expect(registry.requests.watch - asked).toBeLessThanOrEqual(6);
     expect(
-      logger.matching(/warn cannot watch "inventory", its last list stays in use \(instances: 1\)/),
+      logger.matching(
+        /warn cannot watch "inventory", keeping the last known list of 1 instances, retrying: /,
+      ),
     ).toHaveLength(1);
     registry.recover();
     put(2);
@@ -167,7 +169,7 @@ describe('ServiceWatcher', () => {
     await clock.advance(4_500);
     expect(ports()).toEqual([1, 2]);
     expect(watcher.snapshot?.ageMs).toBeLessThan(5_000);
-    expect(logger.matching(/log .* answers again/)).toHaveLength(1);
+    expect(logger.matching(/log .* reachable again/)).toHaveLength(1);
     expect(told('list.stale')).toHaveLength(1);
     expect(told('list.recovered')).toHaveLength(1);
   });
@@ -193,7 +195,7 @@ describe('ServiceWatcher', () => {
     sightings.set(2, 'refused');
     await clock.advance(1_000);
     expect(ports()).toEqual([1, 3]);
-    expect(watcher.explain(instance(1))?.verdict).toBe('unreachable');
+    expect(watcher.explain(instance(1))?.state).toBe('unreachable');
     sightings.set(2, 'reachable').set(1, 'timeout');
     await clock.advance(7_000);
     expect(ports()).toEqual([2, 3]);
@@ -214,8 +216,8 @@ describe('ServiceWatcher', () => {
     registry.fail();
     await watch().firstResult(5_000);
     expect(watcher.snapshot).toBeUndefined();
-    expect(watcher.noList()).toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
-    expect(watcher.noList().message).toMatch(/no list of "inventory" from the in-memory registry/);
+    expect(watcher.noListError()).toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    expect(watcher.noListError().message).toMatch(/no list of "inventory" from the in-memory registry/);
     expect(clock.now()).toBe(0);
   });
 
@@ -347,7 +349,7 @@ describe('ServiceWatcher', () => {
       expect(ports()).toEqual([1, 2, 3]);
       expect(watcher.report.state).toBe('suspect');
       expect(watcher.snapshot?.suspects.map(({ port }) => port)).toEqual([1, 2, 3]);
-      expect(watcher.explain(instance(0))).toMatchObject({ verdict: 'suspect' });
+      expect(watcher.explain(instance(0))).toMatchObject({ state: 'suspect' });
       registry.clearOverride();
       await clock.advance(1_000);
       expect(ports()).toEqual([1, 2, 3]);
@@ -367,14 +369,14 @@ describe('ServiceWatcher', () => {
       await settle();
       expect(ports()).toEqual([]);
       expect(told('list.confirmed')).toEqual([
-        expect.objectContaining({ reason: 'it refuses connections', after: 0 }),
+        expect.objectContaining({ reason: 'connection refused', afterMs: 0 }),
       ]);
       expect(told('service.unavailable')).toHaveLength(1);
     });
 
     it('F10 believes an instance at once that says itself that it is not ready', async () => {
       for (const port of [1, 2]) sightings.set(port, 'not-ready');
-      registry.overrideList(registry.read.watch ? [instance(2)] : []);
+      registry.overrideList(registry.requests.watch ? [instance(2)] : []);
       await settle();
       expect(ports()).toEqual([3]);
     });
@@ -455,14 +457,14 @@ describe('ServiceWatcher', () => {
     });
 
     it('asks for a consistent answer, takes that, and asks the watch anew', async () => {
-      const watches = registry.read.watch;
+      const watches = registry.requests.watch;
       registry.overrideList([], { certain: true });
       await settle();
-      expect(registry.read.confirm).toBe(1);
+      expect(registry.requests.readConsistent).toBe(1);
       expect(ports()).toEqual([1, 2, 3]);
       registry.clearOverride();
       await clock.advance(3_000);
-      expect(registry.read.watch).toBeGreaterThan(watches);
+      expect(registry.requests.watch).toBeGreaterThan(watches);
       expect(ports()).toEqual([1, 2, 3]);
       expect(watcher.report.state).toBe('current');
     });
@@ -470,7 +472,7 @@ describe('ServiceWatcher', () => {
     it('does not ask often while the doubt lasts', async () => {
       registry.overrideList([]);
       await clock.advance(25_000);
-      expect(registry.read.confirm).toBeLessThanOrEqual(8);
+      expect(registry.requests.readConsistent).toBeLessThanOrEqual(8);
       expect(probed).toBeLessThanOrEqual(3 * 20);
     });
   });

@@ -15,7 +15,8 @@ export function eventsBetween(
     address: hostAndPort(instance),
   });
   const events: DiscoveryEvent[] = [];
-  for (const instance of changes.added) events.push({ type: 'instance.added', ...scope, ...located(instance) });
+  for (const instance of changes.added)
+    events.push({ type: 'instance.added', ...scope, ...located(instance) });
   for (const instance of changes.removed)
     events.push({ type: 'instance.removed', ...scope, ...located(instance) });
   if (changes.changed.length > 0) {

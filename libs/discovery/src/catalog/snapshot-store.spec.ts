@@ -77,7 +77,7 @@ describe('SnapshotStore', () => {
     ['cut short', (bytes) => bytes.slice(0, 40), /JSON|Unterminated/],
     ['empty', () => '', /JSON/],
     ['changed', (bytes) => bytes.replace('3000', '3001'), /checksum/],
-    ['something else', () => '{"hello":1}', /no snapshot/],
+    ['something else', () => '{"hello":1}', /not a snapshot/],
     ['zeros', (bytes) => '\0'.repeat(bytes.length), /JSON/],
   ])('reports and ignores a file that is %s', async (_, change, reason) => {
     const store = open();
@@ -99,7 +99,7 @@ describe('SnapshotStore', () => {
     const b = readdirSync(directory).find((name) => name !== a) ?? '';
     writeFileSync(join(directory, b), bytes);
     expect(await store.load('b')).toBeUndefined();
-    expect(failures).toEqual(['it is ignored: it is the list of another query']);
+    expect(failures).toEqual(['ignored: the list of another query']);
   });
 
   it('is never read half, however many write the same file', async () => {

@@ -73,7 +73,8 @@ export class SnapshotStore {
     try {
       bytes = await readFile(file, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#options.onFailure(file, errorMessage(error));
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.#options.onFailure(file, errorMessage(error));
       return undefined;
     }
     try {
@@ -151,7 +152,9 @@ function serialize(key: string, { instances, confirmedAt }: LastKnownList): stri
 
 /** @throws Error with the reason when it is not a list with this key */
 function parse(bytes: string, key: string): LastKnownList {
-  const { checksum, content } = fileSchema.parse(JSON.parse(bytes), { error: () => 'not a snapshot' });
+  const file = fileSchema.safeParse(JSON.parse(bytes));
+  if (!file.success) throw new Error('not a snapshot');
+  const { checksum, content } = file.data;
   if (sha256(content) !== checksum) throw new Error('wrong checksum');
   const parsed = contentSchema.safeParse(JSON.parse(content));
   if (!parsed.success) throw new Error(`unknown format: ${parsed.error.issues[0]?.message}`);

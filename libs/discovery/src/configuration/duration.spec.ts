@@ -20,7 +20,7 @@ describe('parseDuration', () => {
 
   it('names the field, the value and the cure', () => {
     expect(() => toMilliseconds('1d', 'service.check.interval')).toThrow(
-      /service\.check\.interval: "1d" is not a duration\. Use milliseconds or a text such as '500ms'/,
+      /service\.check\.interval: "1d" is not a duration\. Use milliseconds or a string such as '500ms'/,
     );
   });
 });

@@ -10,6 +10,9 @@ export interface OptionIssue {
   readonly hint: string;
 }
 
+/** The schema of each field of an options interface; `satisfies` it, so that the compiler sees a field that only one has. */
+export type OptionShape<T> = { [K in keyof Required<T>]: z.ZodType };
+
 const SECRET = /token|secret|password|passphrase|auth|key$|pem$|pfx$/i;
 const URL_CREDENTIALS = /\/\/[^/@\s]*@/g;
 const LONGEST_VALUE = 80;

@@ -61,7 +61,11 @@ export type DiscoveryEvent =
   | ({ readonly type: 'service.unavailable' } & ListScope)
   | ({ readonly type: 'service.available'; readonly instances: number } & ListScope)
   /** An update removes so many instances that it may be wrong: they stay in use until it is confirmed or rejected. */
-  | ({ readonly type: 'list.suspect'; readonly missing: readonly string[]; readonly reason: string } & ListScope)
+  | ({
+      readonly type: 'list.suspect';
+      readonly missing: readonly string[];
+      readonly reason: string;
+    } & ListScope)
   /** The suspicious update was right: these instances are removed. */
   | ({
       readonly type: 'list.confirmed';
@@ -86,7 +90,11 @@ export type DiscoveryEvent =
       readonly reason: string;
     } & ListScope)
   /** Outlier detection: calls to the instance fail, and it gets none for `durationMs`. */
-  | ({ readonly type: 'instance.ejected'; readonly reason: string; readonly durationMs: number } & TargetScope)
+  | ({
+      readonly type: 'instance.ejected';
+      readonly reason: string;
+      readonly durationMs: number;
+    } & TargetScope)
   | ({ readonly type: 'instance.unejected'; readonly reason: string; readonly afterMs: number } & TargetScope)
   /** The registry lists the instance, but it refuses connections: a dead host, or a registration that was never removed. */
   | ({ readonly type: 'instance.ghost'; readonly reason: string } & TargetScope)

@@ -20,9 +20,7 @@ export function logEvent(event: DiscoveryEvent, logger: LoggerService): void {
       );
       break;
     case 'service.failover':
-      logger.warn(
-        `"${event.service}": failing over from ${event.from} to ${event.to}: ${event.reason}`,
-      );
+      logger.warn(`"${event.service}": failing over from ${event.from} to ${event.to}: ${event.reason}`);
       break;
     case 'service.unavailable':
       logger.warn(`"${event.service}": no usable instance is left`);

@@ -100,9 +100,7 @@ function assertResult(result: unknown): asserts result is HealthIndicatorResult 
     STATUSES.has((entry as { status?: unknown } | null)?.status),
   );
   if (entries.length > 0 && known) return;
-  throw new Error(
-    'not a Terminus result; return indicators.check(name).up(), .degraded() or .down()',
-  );
+  throw new Error('not a Terminus result; return indicators.check(name).up(), .degraded() or .down()');
 }
 
 function notReady(reason: string): HealthCheckResult {

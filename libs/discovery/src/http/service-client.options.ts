@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AxiosError } from 'axios';
 import type { CallDefaults, CallOptions, CallReport } from '../calling/options/call-options.js';
 import { callDefaultsShape } from '../calling/options/client-options.js';
+import type { OptionShape } from '../configuration/validate-options.js';
 import { serviceQuerySchema } from '../registry/service-query.js';
 
 /** The defaults of one client; each can be overridden per call, under `call` in the request's config. */
@@ -18,7 +19,7 @@ export const serviceClientOptionsSchema = z.strictObject({
   ...callDefaultsShape,
   idempotent: z.boolean({ error: 'must be true or false' }).optional(),
   query: serviceQuerySchema.optional(),
-});
+} satisfies OptionShape<ServiceClientOptions>);
 
 declare module 'axios' {
   // The names and type parameters have to be those of axios's own declarations, to merge with them.

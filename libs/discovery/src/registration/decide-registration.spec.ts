@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
-import { decideRegistration, type RegistrationHistory } from './decide-registration.js';
+import { decideRegistration, type RegistrationFacts } from './decide-registration.js';
 
 const desired: ServiceRegistration = {
   id: 'a-host-1',
@@ -29,17 +29,17 @@ const held: RegistrationRecord = {
   status: 'passing',
   maintenance: undefined,
 };
-const known: RegistrationHistory = {
+const known: RegistrationFacts = {
   isOurs: true,
   afterOutage: false,
   isUnlisted: false,
   repairs: [],
   idHolder: undefined,
 };
-const unknown: RegistrationHistory = { ...known, isOurs: false };
+const unknown: RegistrationFacts = { ...known, isOurs: false };
 const decide = (
   actual: RegistrationRecord | undefined,
-  history: RegistrationHistory = known,
+  history: RegistrationFacts = known,
   wanted: ServiceRegistration = desired,
 ): ReturnType<typeof decideRegistration> => decideRegistration(wanted, actual, history, 100_000, () => 0.5);
 
@@ -53,10 +53,13 @@ describe('decideRegistration', () => {
   });
 
   it('registers over what an earlier life of the same place left', () => {
-    expect(decide(held, unknown)).toMatchObject({ do: 'register', afresh: false });
-    expect(decide({ ...held, meta: {} }, unknown)).toMatchObject({ do: 'register', afresh: false });
+    expect(decide(held, unknown)).toMatchObject({ do: 'register', deregisterFirst: false });
+    expect(decide({ ...held, meta: {} }, unknown)).toMatchObject({ do: 'register', deregisterFirst: false });
     // Its check would stay critical until it runs next.
-    expect(decide({ ...held, status: 'critical' }, unknown)).toMatchObject({ do: 'register', afresh: true });
+    expect(decide({ ...held, status: 'critical' }, unknown)).toMatchObject({
+      do: 'register',
+      deregisterFirst: true,
+    });
   });
 
   it('F03 repairs what somebody removed, at once', () => {
@@ -77,7 +80,7 @@ describe('decideRegistration', () => {
     ['checks', { checks: [{ id: 'a-host-1:ttl', name: 'TTL', notes: 'another' }] }],
   ] as [string, Partial<RegistrationRecord>][])('F03 repairs a changed %s', (field, change) => {
     const decision = decide({ ...held, ...change });
-    expect(decision).toMatchObject({ do: 'register', because: `somebody changed its ${field}`, afterMs: 0 });
+    expect(decision).toMatchObject({ do: 'register', because: `changed externally: ${field}`, afterMs: 0 });
   });
 
   it('repairs what the agent has and the catalog does not show', () => {
@@ -101,14 +104,14 @@ describe('decideRegistration', () => {
     const elsewhere = { ...held, port: 2 };
     expect(decide(elsewhere, unknown)).toEqual({ do: 'probe', address: undefined, port: 2 });
     expect(decide(elsewhere, { ...unknown, idHolder: 'reachable' })).toMatchObject({ do: 'yield' });
-    expect(decide(elsewhere, { ...unknown, idHolder: 'refused' })).toMatchObject({ do: 'register' });
+    expect(decide(elsewhere, { ...unknown, idHolder: 'unreachable' })).toMatchObject({ do: 'register' });
   });
 
   it('puts maintenance back, and ends it', () => {
     const inMaintenance = { ...desired, maintenance: 'update' };
-    expect(decide(held, known, inMaintenance)).toEqual({ do: 'maintain', reason: 'update' });
+    expect(decide(held, known, inMaintenance)).toEqual({ do: 'set-maintenance', reason: 'update' });
     const maintained = { ...held, maintenance: 'another reason' };
     expect(decide(maintained, known, inMaintenance)).toEqual({ do: 'nothing' });
-    expect(decide(maintained)).toEqual({ do: 'maintain', reason: undefined });
+    expect(decide(maintained)).toEqual({ do: 'set-maintenance', reason: undefined });
   });
 });

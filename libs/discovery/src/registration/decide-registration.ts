@@ -68,12 +68,11 @@ export function decideRegistration(
   if (!facts.isOurs) {
     if (!isElsewhere(desired, actual)) return { ...first, deregisterFirst: actual.status === 'critical' };
     if (facts.idHolder === undefined) return { do: 'probe', address: actual.address, port: actual.port };
-    if (facts.idHolder === 'reachable')
-      return { do: 'yield', because: describeIdHolder(desired, actual) };
+    if (facts.idHolder === 'reachable') return { do: 'yield', because: describeIdHolder(desired, actual) };
     return first;
   }
   const drift = driftOf(desired, actual);
-  if (drift.length > 0) return repair(`${listOf(drift)} changed externally`, facts, now);
+  if (drift.length > 0) return repair(`changed externally: ${drift.join(', ')}`, facts, now);
   if (facts.isUnlisted) return repair('held by the agent but not listed in the catalog', facts, now);
   if ((desired.maintenance === undefined) !== (actual.maintenance === undefined))
     return { do: 'set-maintenance', reason: desired.maintenance };
@@ -96,10 +95,6 @@ function repair(because: string, { repairs }: RegistrationFacts, now: number): R
 
 export function recentRepairs(repairs: readonly number[], now: number): number[] {
   return repairs.filter((at) => now - at < REPAIR_WINDOW_MS);
-}
-
-function listOf(fields: readonly string[]): string {
-  return `${fields.join(', ')} ${fields.length === 1 ? 'was' : 'were'}`;
 }
 
 function describeIdHolder(desired: ServiceRegistration, actual: RegistrationRecord): string {

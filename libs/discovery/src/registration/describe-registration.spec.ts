@@ -12,11 +12,10 @@ const listening: Listening = {
   hasHealthPath: true,
   zone: undefined,
 };
-const starting = { status: 'passing', maintenance: undefined } as const;
 
 describe('describeRegistration', () => {
   it('needs no more than a name', () => {
-    expect(describeRegistration({ name: 'inventory' }, listening, starting)).toEqual({
+    expect(describeRegistration({ name: 'inventory' }, listening)).toEqual({
       id: 'inventory-host-3000',
       service: 'inventory',
       address: undefined,
@@ -26,18 +25,16 @@ describe('describeRegistration', () => {
       meta: { 'rookery-ready': '/health/ready' },
       weights: undefined,
       taggedAddresses: {},
-      maintenance: undefined,
-      status: 'passing',
       checks: [
         {
           id: 'inventory-host-3000:http',
           name: 'HTTP /health',
-          notes: 'GET http://127.0.0.1:3000/health every 10s, 5s at most',
+          notes: 'GET http://127.0.0.1:3000/health every 10s, timeout 5s',
           type: 'http',
           url: 'http://127.0.0.1:3000/health',
-          interval: 10_000,
-          timeout: 5_000,
-          deregisterCriticalServiceAfter: 600_000,
+          intervalMs: 10_000,
+          timeoutMs: 5_000,
+          deregisterCriticalServiceAfterMs: 600_000,
           method: undefined,
           headers: undefined,
           tlsSkipVerify: false,
@@ -47,25 +44,21 @@ describe('describeRegistration', () => {
   });
 
   it('writes numbers and booleans of the meta as text', () => {
-    const { meta } = describeRegistration(
-      { name: 'a', meta: { n: 1, b: true, t: 'x' } },
-      listening,
-      starting,
-    );
+    const { meta } = describeRegistration({ name: 'a', meta: { n: 1, b: true, t: 'x' } }, listening);
     expect(meta).toMatchObject({ n: '1', b: 'true', t: 'x' });
   });
 
   it('checks where the process listens, unless the address is another one that it was told', () => {
     const told = { name: 'a', port: 4711, address: 'books.example' };
-    const [local] = describeRegistration(told, listening, starting).checks;
+    const [local] = describeRegistration(told, listening).checks;
     expect(local).toMatchObject({ url: 'http://127.0.0.1:3000/health' });
     const elsewhere = { ...listening, checkHost: 'books.example', checkIsRemote: true };
-    const [remote] = describeRegistration(told, elsewhere, starting).checks;
+    const [remote] = describeRegistration(told, elsewhere).checks;
     expect(remote).toMatchObject({ url: 'http://books.example:4711/health' });
-    const [tls] = describeRegistration({ name: 'a' }, { ...listening, secure: true }, starting).checks;
+    const [tls] = describeRegistration({ name: 'a' }, { ...listening, secure: true }).checks;
     expect(tls).toMatchObject({ url: 'https://127.0.0.1:3000/health' });
     const offloaded = { name: 'a', secure: true, check: { type: 'http', interval: '5s' } } as const;
-    expect(describeRegistration(offloaded, listening, starting)).toMatchObject({
+    expect(describeRegistration(offloaded, listening)).toMatchObject({
       secure: true,
       checks: [{ url: 'http://127.0.0.1:3000/health' }],
     });
@@ -82,11 +75,10 @@ describe('describeRegistration', () => {
         ],
       },
       { ...listening, checkHost: '::1', secure: true },
-      starting,
     );
     expect(checks).toMatchObject([
       { id: 'me:https-1', url: 'https://[::1]:3000/ready', headers: { 'X-Probe': 'yes' }, method: 'HEAD' },
-      { id: 'me:tcp-2', address: '[::1]:4000', interval: 2_000 },
+      { id: 'me:tcp-2', address: '[::1]:4000', intervalMs: 2_000 },
     ]);
   });
 
@@ -104,26 +96,32 @@ describe('describeRegistration', () => {
         ],
       },
       listening,
-      starting,
     );
     expect(checks).toMatchObject([
-      { id: 'me:peer', type: 'http', url: 'http://10.0.0.9/x', method: 'POST', body: '{}', interval: 60_000 },
+      {
+        id: 'me:peer',
+        type: 'http',
+        url: 'http://10.0.0.9/x',
+        method: 'POST',
+        body: '{}',
+        intervalMs: 60_000,
+      },
       { id: 'me:grpc-2', type: 'grpc', address: '127.0.0.1:3000/shop.Inventory', useTls: true },
-      { id: 'me:ttl-3', type: 'ttl', ttl: 36_000, status: 'warning', failuresBeforeCritical: 3 },
+      { id: 'me:ttl-3', type: 'ttl', ttlMs: 36_000, status: 'warning', failuresBeforeCritical: 3 },
       { id: 'me:script-4', type: 'script', args: ['/bin/check', '-x'], name: 'disk' },
       { id: 'me:alias-5', type: 'alias', service: 'db-1', notes: 'goes with its database' },
     ]);
   });
 
   it('gives a microservice, which has no health path, a TTL check', () => {
-    const { checks } = describeRegistration({ name: 'a' }, { ...listening, hasHealthPath: false }, starting);
-    expect(checks).toMatchObject([{ id: 'a-host-3000:ttl', type: 'ttl', ttl: 36_000 }]);
+    const { checks } = describeRegistration({ name: 'a' }, { ...listening, hasHealthPath: false });
+    expect(checks).toMatchObject([{ id: 'a-host-3000:ttl', type: 'ttl', ttlMs: 36_000 }]);
   });
 
   it('takes the zone of the options, of the meta, and last of the environment', () => {
     const there = { ...listening, zone: 'of-the-environment' };
     const zoneOf = (options: object): string | undefined =>
-      describeRegistration({ name: 'a', ...options }, there, starting).meta.zone;
+      describeRegistration({ name: 'a', ...options }, there).meta.zone;
     expect(zoneOf({})).toBe('of-the-environment');
     expect(zoneOf({ zone: 'told' })).toBe('told');
     expect(zoneOf({ zone: 'told', meta: { zone: 'of-the-meta' } })).toBe('of-the-meta');
@@ -131,7 +129,7 @@ describe('describeRegistration', () => {
 
   it('gives tagged addresses the port of the service unless they have their own', () => {
     const taggedAddresses = { lan: { address: '10.0.0.1' }, wan: { address: '203.0.113.7', port: 443 } };
-    expect(describeRegistration({ name: 'a', taggedAddresses }, listening, starting)).toMatchObject({
+    expect(describeRegistration({ name: 'a', taggedAddresses }, listening)).toMatchObject({
       taggedAddresses: {
         lan: { address: '10.0.0.1', port: 3000 },
         wan: { address: '203.0.113.7', port: 443 },

@@ -9,7 +9,8 @@ import type { ServiceRegistration } from '../registry/service-registration.js';
 import { delay } from '../timing/clock.js';
 import type { HealthReport } from './heartbeat/health-report.js';
 import { MainThreadHeartbeats } from './heartbeat/heartbeat.js';
-import { Registrar, type RegistrationState } from './registrar.js';
+import type { RegistrationSpec } from './describe-registration.js';
+import { Registrar } from './registrar.js';
 
 const ID = 'inventory-host-3000';
 const CHECK = `${ID}:ttl`;
@@ -41,7 +42,7 @@ describe('Registrar', () => {
   });
 
   function createRegistrar(port = 3000): Registrar {
-    const describeIt = (state: RegistrationState): ServiceRegistration => ({
+    const spec: RegistrationSpec = {
       id: ID,
       service: 'inventory',
       address: undefined,
@@ -52,11 +53,10 @@ describe('Registrar', () => {
       weights: undefined,
       taggedAddresses: {},
       checks: [{ id: CHECK, name: 'TTL', type: 'ttl', ttlMs: 36_000 }],
-      ...state,
-    });
+    };
     const health = async (): Promise<HealthReport> => report;
     const onRecovered = (): void => reconnectSignal.reconnected();
-    return new Registrar(registry, describeIt, {
+    return new Registrar(registry, spec, {
       clock,
       random: () => 1,
       logger,
@@ -64,7 +64,7 @@ describe('Registrar', () => {
       reconnectSignal,
       deregisterTimeoutMs: 3_000,
       health,
-      answersAt: async () => rivalAnswers,
+      isReachable: async () => rivalAnswers,
       heartbeats: new MainThreadHeartbeats(registry, { clock, random: () => 1, report: health, onRecovered }),
     });
   }
@@ -103,7 +103,7 @@ describe('Registrar', () => {
     registrar.start();
     await clock.advance(120_000);
     expect(logger.matching(/warn cannot keep "inventory-host-3000" registered/)).toHaveLength(1);
-    expect(registry.read.inspect).toBeLessThanOrEqual(170);
+    expect(registry.requests.read).toBeLessThanOrEqual(170);
     registry.recover();
     await clock.advance(1_000);
     expect(await isRegistered()).toBe(true);
@@ -136,7 +136,7 @@ describe('Registrar', () => {
     registry.edit(ID, { port: 4711 });
     await settle();
     expect(registry.record(ID)?.port).toBe(3000);
-    expect(logger.matching(/somebody changed its port/)).toHaveLength(1);
+    expect(logger.matching(/changed externally: port/)).toHaveLength(1);
     expect(seen.filter(({ type }) => type === 'registration.restored')).toHaveLength(2);
     await registrar.stop();
   });
@@ -153,9 +153,9 @@ describe('Registrar', () => {
       await clock.advance(100);
     }
     expect(repairs).toBeGreaterThan(12);
-    expect(registry.read.register).toBeLessThanOrEqual(3 * 6 + 2);
+    expect(registry.requests.register).toBeLessThanOrEqual(3 * 6 + 2);
     expect(seen.filter(({ type }) => type === 'registration.contested')).toHaveLength(1);
-    expect(logger.matching(/somebody else writes/)).toHaveLength(1);
+    expect(logger.matching(/another writer keeps changing/)).toHaveLength(1);
     await clock.advance(60_000);
     expect(await isRegistered()).toBe(true);
     await registrar.stop();
@@ -198,7 +198,7 @@ describe('Registrar', () => {
     expect(registry.record(ID)?.port).toBe(4000);
     expect(registrar.status$.value).toMatchObject({ state: 'pending' });
     expect(registrar.status$.value.reason).toMatch(
-      /belongs to another instance .* port 4000; ours .* port 3000/,
+      /belongs to another live instance .* port 4000; this one .* port 3000/,
     );
     expect(logger.matching(/error "inventory-host-3000" is not registered/)).toHaveLength(1);
     await registrar.stop();
@@ -311,7 +311,7 @@ describe('Registrar', () => {
     expect(stopped).toBe(false);
     await clock.advance(1);
     await stopping;
-    expect(logger.matching(/could not be deregistered .* no answer in 3000 ms/)).toHaveLength(1);
+    expect(logger.matching(/could not be deregistered .* no response in 3000 ms/)).toHaveLength(1);
   });
 
   it('F18 tries again to leave while the registry answers with errors, and says so when it could not', async () => {
@@ -367,7 +367,7 @@ describe('Registrar', () => {
     await clock.advance(1_000);
     await stopping;
     expect(await isRegistered()).toBe(false);
-    expect(registry.read.deregister).toBe(1);
+    expect(registry.requests.deregister).toBe(1);
   });
 
   it('asks ever less often while the registry answers and refuses, says so once, and does not claim to have left', async () => {
@@ -376,10 +376,10 @@ describe('Registrar', () => {
     };
     registrar.start();
     await clock.advance(120_000);
-    expect(registry.read.inspect).toBeLessThanOrEqual(12);
-    expect(logger.matching(/somebody has to mend this.*permission denied/)).toHaveLength(1);
+    expect(registry.requests.read).toBeLessThanOrEqual(12);
+    expect(logger.matching(/this needs manual action.*permission denied/)).toHaveLength(1);
     await registrar.stop();
-    expect(registry.read.deregister).toBe(0);
+    expect(registry.requests.deregister).toBe(0);
     expect(seen.map(({ type }) => type)).not.toContain('registration.deregistered');
   });
 
@@ -422,7 +422,7 @@ describe('Registrar', () => {
     };
     await clock.advance(30_000);
     expect(registrar.status$.value).toMatchObject({ state: 'unconfirmed' });
-    expect(logger.matching(/its heartbeat does not arrive: boom/)).toHaveLength(1);
+    expect(logger.matching(/heartbeats do not arrive: boom/)).toHaveLength(1);
     registry.report = send;
     await clock.advance(12_000);
     expect(registrar.status$.value).toMatchObject({ state: 'registered' });
@@ -436,7 +436,7 @@ describe('Registrar', () => {
     registrar.start();
     await settle();
     await registrar.stop();
-    expect(registry.read.deregister).toBe(0);
+    expect(registry.requests.deregister).toBe(0);
   });
 
   it('can come back after it left', async () => {

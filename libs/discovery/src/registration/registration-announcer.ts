@@ -151,7 +151,9 @@ export class RegistrationAnnouncer {
     const outlook = wasRegistered
       ? 'It stays listed until its check fails'
       : 'It had never been registered there';
-    this.#logger.warn(`"${id}" could not be deregistered from ${registry}: ${errorMessage(error)}. ${outlook}`);
+    this.#logger.warn(
+      `"${id}" could not be deregistered from ${registry}: ${errorMessage(error)}. ${outlook}`,
+    );
     if (wasRegistered) this.setState('unconfirmed', `deregistration failed: ${errorMessage(error)}`);
     else this.setState('deregistered');
   }

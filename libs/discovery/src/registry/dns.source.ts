@@ -3,7 +3,13 @@ import { isIP } from 'node:net';
 import type { SrvRecord } from 'node:dns';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../configuration/duration.js';
-import { invalidConfigError, durationSchema, validateOptions, nonEmptyString } from '../configuration/validate-options.js';
+import {
+  durationSchema,
+  invalidConfigError,
+  nonEmptyString,
+  type OptionShape,
+  validateOptions,
+} from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import { withAbort } from '../timing/with-timeout.js';
@@ -39,9 +45,9 @@ const schema = z.strictObject(
         error: 'must be a function of the service and the datacenter',
       })
       .optional(),
-    every: durationSchema(100).optional(),
+    interval: durationSchema(100).optional(),
     timeout: durationSchema(10, 60_000).optional(),
-  },
+  } satisfies OptionShape<DnsSourceOptions>,
   { error: 'must be an object' },
 );
 

@@ -1,7 +1,13 @@
 import semver from 'semver';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../configuration/duration.js';
-import { durationSchema, validateOptions, nonEmptyString, integer } from '../configuration/validate-options.js';
+import {
+  durationSchema,
+  integer,
+  nonEmptyString,
+  type OptionShape,
+  validateOptions,
+} from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import type { ServiceInstance } from './service-instance.js';
 
@@ -43,7 +49,9 @@ const strings = z.array(nonEmptyString('must be a string that is not blank'), {
   error: "must be an array of strings, such as ['v1']",
 });
 const datacenters = z
-  .array(nonEmptyString("must be a datacenter's name"), { error: "must be an array of datacenters, such as ['dc2']" })
+  .array(nonEmptyString("must be a datacenter's name"), {
+    error: "must be an array of datacenters, such as ['dc2']",
+  })
   .min(1, { error: 'must name at least one datacenter' });
 
 export const serviceQuerySchema = z.strictObject(
@@ -66,17 +74,17 @@ export const serviceQuerySchema = z.strictObject(
           datacenters,
           z.strictObject({
             to: datacenters,
-            below: integer(1, 1_000_000).optional(),
-            returnAfter: durationSchema(0).optional(),
-          }),
+            minInstances: integer(1, 1_000_000).optional(),
+            failbackAfter: durationSchema(0).optional(),
+          } satisfies OptionShape<FailoverOptions>),
         ],
-        { error: "must be an array of datacenters, such as ['dc2'], or { to: ['dc2'], below: 2 }" },
+        { error: "must be an array of datacenters, such as ['dc2'], or { to: ['dc2'], minInstances: 2 }" },
       )
       .optional(),
     near: nonEmptyString("must be a node's name, or _agent").optional(),
     preparedQuery: z.boolean({ error: 'must be true or false' }).optional(),
     includeWarning: z.boolean({ error: 'must be true or false' }).optional(),
-  },
+  } satisfies OptionShape<ServiceQuery>,
   { error: 'must be an object' },
 );
 

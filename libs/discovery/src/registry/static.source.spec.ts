@@ -25,7 +25,9 @@ describe('StaticSource', () => {
       ['inventory-host:1', 'host', 1],
     ]);
     expect(await registry.readConsistent('orders', {})).toEqual([]);
-    expect((await registry.readConsistent('inventory', { datacenter: 'dc2' })).map(({ port }) => port)).toEqual([1]);
+    expect(
+      (await registry.readConsistent('inventory', { datacenter: 'dc2' })).map(({ port }) => port),
+    ).toEqual([1]);
     expect(await registry.services()).toEqual({ inventory: ['a'] });
     await expect(registry.readConsistent('inventory', { filter: 'x' })).rejects.toThrow(/query\.filter/);
     expect(signal.aborted).toBe(false);
@@ -41,7 +43,7 @@ describe('StaticSource', () => {
   });
 
   it('refuses two instances of one id', () => {
-    expect(() => new StaticSource({ a: ['x:1', 'x:1'] })).toThrow(/a\.1 = "a-x:1": is there twice/);
+    expect(() => new StaticSource({ a: ['x:1', 'x:1'] })).toThrow(/a\.1 = "a-x:1": is used twice/);
   });
 
   it('names every mistake, with its cure', () => {

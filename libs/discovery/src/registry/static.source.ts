@@ -1,11 +1,12 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import {
-  invalidConfigError,
-  validateOptions,
-  nonEmptyString,
   integer,
+  invalidConfigError,
+  nonEmptyString,
   type OptionIssue,
+  type OptionShape,
+  validateOptions,
 } from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { InstanceSource, type InstanceList } from './instance-source.js';
@@ -46,7 +47,7 @@ const schema = z.record(
           zone: nonEmptyString("must be a zone's name").optional(),
           node: nonEmptyString("must be a host's name").optional(),
           datacenter: nonEmptyString("must be a datacenter's name").optional(),
-        }),
+        } satisfies OptionShape<StaticInstance>),
       ],
       { error: INSTANCE_HINT },
     ),

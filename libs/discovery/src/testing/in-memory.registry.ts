@@ -3,7 +3,11 @@ import { DiscoveryError } from '../errors/discovery-error.js';
 import { freezeInstance, type InstanceStatus, type ServiceInstance } from '../registry/service-instance.js';
 import type { InstanceList, ListSource } from '../registry/instance-source.js';
 import type { SourceQuery } from '../registry/service-query.js';
-import type { CheckStatus, RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
+import type {
+  CheckStatus,
+  RegistrationRecord,
+  ServiceRegistration,
+} from '../registry/service-registration.js';
 import { ServiceRegistry, type RegistrationChange } from '../registry/service-registry.js';
 
 /**

@@ -50,7 +50,10 @@ export class HealthApi {
     });
   }
 
-  async state(state: CheckStatus | 'any', options?: ConsulListOptions): Promise<ConsulResponse<HealthCheck[]>> {
+  async state(
+    state: CheckStatus | 'any',
+    options?: ConsulListOptions,
+  ): Promise<ConsulResponse<HealthCheck[]>> {
     return this.#requester.json('GET', `/v1/health/state/${state}`, options, { shape: 'array' });
   }
 }

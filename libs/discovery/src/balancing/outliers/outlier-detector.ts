@@ -53,7 +53,8 @@ export class OutlierDetector {
     this.#service = service;
     this.#options = options;
     this.#recoveryProbe =
-      options.probe && new RecoveryProbe(options.probe, (target, result) => this.#onProbeResult(target, result));
+      options.probe &&
+      new RecoveryProbe(options.probe, (target, result) => this.#onProbeResult(target, result));
   }
 
   /** So few targets are available that ejected ones are used too. */

@@ -26,7 +26,7 @@ export class StrategyCache {
     let byGroup = this.#balancers.get(strategy);
     if (!byGroup) {
       if (this.#balancers.size >= MAX_STRATEGIES) this.#balancers.clear();
-      this.#balancers.set(strategy, (byGroup = new Map()));
+      this.#balancers.set(strategy, (byGroup = new Map<string, LoadBalancer>()));
     }
     let balancer = byGroup.get(group);
     if (!balancer) byGroup.set(group, (balancer = createBalancer(strategy, this.#options.random)));

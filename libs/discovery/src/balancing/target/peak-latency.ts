@@ -31,8 +31,7 @@ export class PeakLatency {
 
   observe(now: number, elapsedMs: number): void {
     const sample = Math.max(elapsedMs, MIN_LATENCY_MS);
-    this.#recentMs =
-      this.#valueMs === 0 ? sample : this.#recentMs + (sample - this.#recentMs) * RECENT_STEP;
+    this.#recentMs = this.#valueMs === 0 ? sample : this.#recentMs + (sample - this.#recentMs) * RECENT_STEP;
     if (sample >= this.#valueMs * CONFIRMING_SHARE) this.#confirmedAt = now;
     if (this.#valueMs === 0 || sample > this.#valueMs) this.#valueMs = sample;
     else {

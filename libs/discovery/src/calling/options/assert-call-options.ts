@@ -79,11 +79,9 @@ export function assertCallOptions(options: CallOptions): void {
 /** Rejects a key that the strategy would ignore. */
 export function assertKeyIsUsed(hashKey: string | undefined, strategy: Strategy): void {
   if (hashKey === undefined || typeof strategy !== 'string' || needsWholeService(strategy)) return;
-  throw new DiscoveryError(
-    'RK_INVALID_ARGUMENT',
-    `call.hashKey: strategy ${strategy} does not use hashKey`,
-    { hint: "Use strategy: 'consistent-hash' or 'sticky'" },
-  );
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.hashKey: strategy ${strategy} does not use hashKey`, {
+    hint: "Use strategy: 'consistent-hash' or 'sticky'",
+  });
 }
 
 function isHedge(value: unknown): boolean {

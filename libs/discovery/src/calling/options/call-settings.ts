@@ -90,9 +90,7 @@ function hedgeRules(hedge: NonNullable<CallDefaults['hedge']>): HedgeRules | und
   return { delayMs: delay === undefined ? undefined : positiveMs(delay, 'call.hedge.delay'), budget };
 }
 
-function outlierRules(
-  detection: NonNullable<ServicePolicy['outlierDetection']>,
-): OutlierRules | undefined {
+function outlierRules(detection: NonNullable<ServicePolicy['outlierDetection']>): OutlierRules | undefined {
   if (detection === false) return undefined;
   const { baseEjectionTime, maxEjectionTime, ...rest } = detection === true ? {} : detection;
   return {
@@ -128,7 +126,11 @@ function breakerRules(
 function positiveMs(value: Duration, field: string): number {
   const milliseconds = toMilliseconds(value, field);
   if (milliseconds > 0) return Math.min(milliseconds, MAX_TIMER_MS);
-  throw new DiscoveryError('RK_INVALID_ARGUMENT', `${field} = ${JSON.stringify(value)}: must be greater than 0`, {
-    hint: 'Leave it out for the default; every call has a deadline',
-  });
+  throw new DiscoveryError(
+    'RK_INVALID_ARGUMENT',
+    `${field} = ${JSON.stringify(value)}: must be greater than 0`,
+    {
+      hint: 'Leave it out for the default; every call has a deadline',
+    },
+  );
 }

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { isStrategy, STRATEGY_NAMES, type Strategy } from '../../balancing/strategies/strategies.js';
 import type { Duration } from '../../configuration/duration.js';
-import { durationSchema, nonEmptyString, integer } from '../../configuration/validate-options.js';
-import type { CallDefaults } from './call-options.js';
+import {
+  durationSchema,
+  integer,
+  nonEmptyString,
+  type OptionShape,
+} from '../../configuration/validate-options.js';
+import type { CallDefaults, HedgeOptions } from './call-options.js';
 import type { IsFailure } from '../failure-rules.js';
 
 /** How a service is called, by all clients of this app. */
@@ -89,27 +94,27 @@ export const callDefaultsShape = {
       [
         z.boolean(),
         z.strictObject({
-          after: durationSchema().optional(),
-          extraLoad: fraction('0.05 lets one call in twenty be made twice').optional(),
-        }),
+          delay: durationSchema().optional(),
+          budget: fraction('0.05 lets one call in twenty be made twice').optional(),
+        } satisfies OptionShape<HedgeOptions>),
       ],
       { error: "must be true, false, or an object such as { delay: '50ms' }" },
     )
     .optional(),
-};
+} satisfies OptionShape<CallDefaults>;
 
 const policyShape = {
   ...callDefaultsShape,
-  ejection: z
+  outlierDetection: z
     .union(
       [
         z.boolean(),
         z.strictObject({
           consecutiveFailures: integer(1, 1_000).optional(),
-          baseTime: durationSchema().optional(),
-          maxTime: durationSchema().optional(),
+          baseEjectionTime: durationSchema().optional(),
+          maxEjectionTime: durationSchema().optional(),
           successRate: z.boolean({ error: 'must be true or false' }).optional(),
-        }),
+        } satisfies OptionShape<OutlierDetectionOptions>),
       ],
       { error: 'must be true, false, or an object such as { consecutiveFailures: 5 }' },
     )
@@ -123,7 +128,7 @@ const policyShape = {
           .number({ error: 'must be a number of retries, 0 or more' })
           .min(0, { error: 'must be a number of retries, 0 or more' })
           .optional(),
-      },
+      } satisfies OptionShape<RetryBudgetOptions>,
       { error: 'must be an object such as { ratio: 0.2 }' },
     )
     .optional(),
@@ -136,7 +141,7 @@ const policyShape = {
           minimumCalls: integer(1, 1_000_000).optional(),
           window: durationSchema(100).optional(),
           openFor: durationSchema().optional(),
-        }),
+        } satisfies OptionShape<CircuitBreakerOptions>),
       ],
       { error: 'must be true, false, or an object such as { failureRate: 0.5 }' },
     )
@@ -148,11 +153,11 @@ const policyShape = {
           error: "must be an integer from 1, or 'adaptive'",
         }),
         queue: integer(0, 1_000_000).optional(),
-      },
+      } satisfies OptionShape<BulkheadOptions>,
       { error: 'must be an object such as { concurrency: 100, queue: 50 }' },
     )
     .optional(),
-};
+} satisfies OptionShape<ServicePolicy>;
 
 export const clientsOptionsSchema = z.strictObject(
   {
@@ -167,6 +172,6 @@ export const clientsOptionsSchema = z.strictObject(
         error: 'must be an object such as { inventory: { retries: 2 } }',
       })
       .optional(),
-  },
+  } satisfies OptionShape<ClientsOptions>,
   { error: "must be an object such as { timeout: '2s' }" },
 );

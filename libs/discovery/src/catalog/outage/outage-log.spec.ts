@@ -15,7 +15,7 @@ describe('OutageLog', () => {
     }
     expect(logger.lines).toEqual(['warn cannot watch a', 'debug cannot watch b', 'debug cannot watch c']);
     for (const watcher of ['a', 'b', 'c']) outages.recovered(watcher);
-    expect(logger.lines.slice(3)).toEqual(['log the registry answers again: every list in use is current']);
+    expect(logger.lines.slice(3)).toEqual(['log the registry reachable again, all watches are current']);
     outages.recovered('a');
     expect(logger.lines).toHaveLength(4);
   });
@@ -35,10 +35,10 @@ describe('OutageLog', () => {
     for (const watcher of ['good', 'bad']) outages.failed(watcher, unreachable, `cannot watch ${watcher}`);
     outages.failed('bad', refused, 'refused');
     outages.recovered('good');
-    expect(logger.matching(/^log .* answers again/)).toHaveLength(1);
+    expect(logger.matching(/^log .* reachable again/)).toHaveLength(1);
     outages.failed('bad', unreachable, 'away again');
     outages.failed('bad', refused, 'refused again');
-    expect(logger.matching(/^log .* answers again/)).toHaveLength(2);
+    expect(logger.matching(/^log .* reachable again/)).toHaveLength(2);
   });
 
   it('does not let a watch that fails for ever hide an outage of another kind', () => {

@@ -5,7 +5,10 @@ import type { ProbeResult } from '../../registry/tcp-probe.js';
 import { delay, type Clock } from '../../timing/clock.js';
 import { decideSuspect, suspectsIn } from './protection-rules.js';
 
-type EventOf<T extends DiscoveryEvent['type']> = Omit<Extract<DiscoveryEvent, { type: T }>, 'service' | 'list'>;
+type EventOf<T extends DiscoveryEvent['type']> = Omit<
+  Extract<DiscoveryEvent, { type: T }>,
+  'service' | 'list'
+>;
 
 export interface ListProtectionOptions {
   readonly clock: Clock;
@@ -16,7 +19,9 @@ export interface ListProtectionOptions {
   readonly onRemoved: () => void;
   /** A consistent read lists suspects again; this is its list. */
   readonly onListed: (instances: readonly ServiceInstance[]) => void;
-  readonly emit: (event: EventOf<'list.suspect'> | EventOf<'list.confirmed'> | EventOf<'list.rejected'>) => void;
+  readonly emit: (
+    event: EventOf<'list.suspect'> | EventOf<'list.confirmed'> | EventOf<'list.rejected'>,
+  ) => void;
 }
 
 interface Suspect {

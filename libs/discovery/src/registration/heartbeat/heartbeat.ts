@@ -73,7 +73,8 @@ export class Heartbeat {
         failures = 0;
       } else if (++failures === FAILING_AFTER) onFailing(result);
       // Jitter only shortens the interval: never fewer than three in a TTL, and not in step with other apps of the host.
-      const wait = failures > 0 ? Math.min(RETRY_INTERVAL_MS, intervalMs) : intervalMs * (0.9 + 0.1 * random());
+      const wait =
+        failures > 0 ? Math.min(RETRY_INTERVAL_MS, intervalMs) : intervalMs * (0.9 + 0.1 * random());
       const begun = clock.now();
       await delay(clock, wait, signal).catch(() => undefined);
       const lagMs = clock.now() - begun - wait;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { stallReport } from './stall-report.js';
 
-describe('F16 vouchFor', () => {
+describe('F16 maxStall', () => {
   const well = { status: 'passing', output: 'all is well' } as const;
-  const silence = (silentMs: number) => ({ silentMs, expectedMs: 1_000, vouchForMs: 60_000 });
+  const silence = (silentMs: number) => ({ silentMs, expectedMs: 1_000, maxStallMs: 60_000 });
 
   it('repeats what the app said last, also when it is a little late', () => {
     expect(stallReport(well, silence(0))).toBe(well);
@@ -13,7 +13,7 @@ describe('F16 vouchFor', () => {
   it('says warning, and for how long, while the event loop is blocked', () => {
     expect(stallReport(well, silence(40_000))).toEqual({
       status: 'warning',
-      output: 'the event loop has been blocked for 40 s; before that: all is well',
+      output: 'event loop blocked for 40 s; last report: all is well',
     });
   });
 

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import type { Duration } from '../../configuration/duration.js';
-import { durationSchema, nonEmptyString, integer } from '../../configuration/validate-options.js';
+import {
+  durationSchema,
+  integer,
+  nonEmptyString,
+  type OptionShape,
+} from '../../configuration/validate-options.js';
 
 export type CheckOptions =
   | HttpCheckOptions
@@ -10,7 +15,7 @@ export type CheckOptions =
   | ScriptCheckOptions
   | AliasCheckOptions;
 
-interface AnyCheckOptions {
+interface CommonCheckOptions {
   /** Distinguishes it from the service's other checks; it is prefixed with the instance's id. Default: its type. */
   id?: string;
   /** For humans. Default: its type and target. */
@@ -27,7 +32,7 @@ interface AnyCheckOptions {
   deregisterCriticalServiceAfter?: Duration;
 }
 
-interface PolledCheckOptions extends AnyCheckOptions {
+interface PolledCheckOptions extends CommonCheckOptions {
   /** How often the registry's agent runs it; at least 1 s. Required: without it a check never runs. */
   interval: Duration;
   /** Default: `'5s'`. */
@@ -74,7 +79,7 @@ export interface GrpcCheckOptions extends PolledCheckOptions {
 }
 
 /** The app reports its own readiness, three times in every TTL. */
-export interface TtlCheckOptions extends AnyCheckOptions {
+export interface TtlCheckOptions extends CommonCheckOptions {
   type: 'ttl';
   /** The check is critical after this time without a report; at least 3 s. Default: `'36s'`. */
   ttl?: Duration;
@@ -95,7 +100,7 @@ export interface ScriptCheckOptions extends PolledCheckOptions {
 }
 
 /** Has the health of another instance of the same agent, or of a whole node. */
-export interface AliasCheckOptions extends AnyCheckOptions {
+export interface AliasCheckOptions extends CommonCheckOptions {
   type: 'alias';
   /** Id of the other instance. */
   aliasService?: string;
@@ -122,7 +127,9 @@ export function inPath(schema: z.ZodString): z.ZodString {
       },
     )
     .refine((value) => !/\p{Cc}/u.test(value), { error: 'must not contain control characters' })
-    .refine((value) => !RESERVED_PATHS.test(value), { error: "must not be a reserved word of Consul's paths" });
+    .refine((value) => !RESERVED_PATHS.test(value), {
+      error: "must not be a reserved word of Consul's paths",
+    });
 }
 
 /** The id of a check within its service. */
@@ -146,7 +153,7 @@ const address = z
 const headerName = z
   .string()
   .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'is no name of a header (RFC 9110, 5.1)' });
-const any = {
+const commonShape = {
   id: inPath(nonEmptyString("must not be empty; leave it out for the check's type")).optional(),
   name: nonEmptyString('must not be empty; leave it out for a name').optional(),
   notes: z.string({ error: 'must be a string' }).optional(),
@@ -156,8 +163,12 @@ const any = {
   successBeforePassing: integer(0, 1_000).optional(),
   failuresBeforeCritical: integer(0, 1_000).optional(),
   deregisterCriticalServiceAfter: durationSchema(60_000, 30 * 24 * 3_600_000).optional(),
-};
-const polled = { ...any, interval: durationSchema(1_000), timeout: durationSchema(1).optional() };
+} satisfies OptionShape<CommonCheckOptions>;
+const polledShape = {
+  ...commonShape,
+  interval: durationSchema(1_000),
+  timeout: durationSchema(1).optional(),
+} satisfies OptionShape<PolledCheckOptions>;
 
 const http = z
   .strictObject({
@@ -180,13 +191,18 @@ const http = z
       .optional(),
     body: z.string({ error: 'must be a string' }).optional(),
     tlsSkipVerify: bool,
-    ...polled,
-  })
+    ...polledShape,
+  } satisfies OptionShape<HttpCheckOptions>)
   .refine(({ path, url }) => path === undefined || url === undefined, {
     error: 'cannot be combined with path; use one of them',
     path: ['url'],
   });
-const tcp = z.strictObject({ type: z.literal('tcp'), port: port.optional(), address, ...polled });
+const tcp = z.strictObject({
+  type: z.literal('tcp'),
+  port: port.optional(),
+  address,
+  ...polledShape,
+} satisfies OptionShape<TcpCheckOptions>);
 const grpc = z.strictObject({
   type: z.literal('grpc'),
   port: port.optional(),
@@ -197,17 +213,17 @@ const grpc = z.strictObject({
     .optional(),
   useTls: bool,
   tlsSkipVerify: bool,
-  ...polled,
-});
+  ...polledShape,
+} satisfies OptionShape<GrpcCheckOptions>);
 const ttl = z.strictObject({
   type: z.literal('ttl'),
   ttl: durationSchema(3_000).optional(),
   heartbeat: z
     .enum(['main-thread', 'worker-thread'], { error: "must be 'main-thread' or 'worker-thread'" })
     .optional(),
-  vouchFor: durationSchema(1_000).optional(),
-  ...any,
-});
+  maxStall: durationSchema(1_000).optional(),
+  ...commonShape,
+} satisfies OptionShape<TtlCheckOptions>);
 const script = z.strictObject({
   type: z.literal('script'),
   args: z
@@ -215,15 +231,15 @@ const script = z.strictObject({
       error: "must be a program and its arguments, ['/bin/check', '-x']",
     })
     .min(1, { error: 'must name a program' }),
-  ...polled,
-});
+  ...polledShape,
+} satisfies OptionShape<ScriptCheckOptions>);
 const alias = z
   .strictObject({
     type: z.literal('alias'),
     aliasService: nonEmptyString('must be the id of another instance').optional(),
     aliasNode: nonEmptyString('must be the name of a node').optional(),
-    ...any,
-  })
+    ...commonShape,
+  } satisfies OptionShape<AliasCheckOptions>)
   .refine(({ aliasService, aliasNode }) => aliasService !== undefined || aliasNode !== undefined, {
     error: 'is missing; set aliasService or aliasNode',
     path: ['aliasService'],

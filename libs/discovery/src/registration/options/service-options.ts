@@ -1,7 +1,12 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Duration } from '../../configuration/duration.js';
-import { durationSchema, nonEmptyString, integer } from '../../configuration/validate-options.js';
+import {
+  durationSchema,
+  integer,
+  nonEmptyString,
+  type OptionShape,
+} from '../../configuration/validate-options.js';
 import { checkIdOf, checkOptionsSchema, inPath, wellFormed, type CheckOptions } from './check-options.js';
 import { parseNetwork } from '../location/network.js';
 
@@ -135,8 +140,8 @@ const service = z.strictObject(
       ])
       .optional(),
     register: z.enum(['automatic', 'manual'], { error: "must be 'automatic' or 'manual'" }).optional(),
-    registerAfter: durationSchema(0).optional(),
-  },
+    registrationDelay: durationSchema(0).optional(),
+  } satisfies OptionShape<ServiceOptions>,
   { error: "must be an object such as { name: 'inventory' }" },
 );
 

@@ -7,7 +7,10 @@ import type { AppServers } from '../location/app-servers.js';
  *
  * @returns functions that undo it
  */
-export function leaveFirst({ adapter, microservices }: AppServers, leave: () => Promise<void>): (() => void)[] {
+export function leaveFirst(
+  { adapter, microservices }: AppServers,
+  leave: () => Promise<void>,
+): (() => void)[] {
   const before = <K extends string>(target: Partial<Record<K, () => unknown>>, method: K): (() => void) => {
     const original = target[method];
     const replaced = async (): Promise<unknown> => {

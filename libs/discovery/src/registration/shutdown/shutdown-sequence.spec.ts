@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import type { RequestTracker } from './request-tracker.js';
-import { leaveInOrder, type ShutdownBudget } from './shutdown-sequence.js';
+import { runShutdown, type ShutdownBudget } from './shutdown-sequence.js';
 
 const BUDGET: ShutdownBudget = { drainMs: 10_000, inFlightMs: 30_000, totalMs: 45_000 };
 
-describe('leaveInOrder', () => {
+describe('runShutdown', () => {
   let clock: FakeClock;
   let logger: RecordingLogger;
   let steps: string[];
-  let underWay: number;
+  let inFlight: number;
   let quiet: Promise<void>;
   let idle: Promise<void>;
   let end: () => void;
@@ -17,7 +17,7 @@ describe('leaveInOrder', () => {
     clock = new FakeClock();
     logger = new RecordingLogger();
     steps = [];
-    underWay = 0;
+    inFlight = 0;
     quiet = Promise.resolve();
     idle = new Promise((resolve) => (end = resolve));
   });
@@ -31,8 +31,8 @@ describe('leaveInOrder', () => {
       },
       stopListening: () => steps.push('stop listening'),
       closeConnections: () => steps.push('end connections'),
-      get underWay() {
-        return underWay;
+      get inFlight() {
+        return inFlight;
       },
       untilIdle: () => {
         steps.push('wait for requests');
@@ -40,7 +40,7 @@ describe('leaveInOrder', () => {
       },
     }) as unknown as RequestTracker;
   const leave = (budget: Partial<ShutdownBudget> = {}, isKnown = true): Promise<string> =>
-    leaveInOrder(
+    runShutdown(
       {
         deregister: async () => {
           steps.push('deregister');
@@ -55,7 +55,7 @@ describe('leaveInOrder', () => {
     ).then(() => 'left');
 
   it('F13 takes the steps in their order', async () => {
-    underWay = 3;
+    inFlight = 3;
     const leaving = leave();
     await settle();
     end();
@@ -83,25 +83,25 @@ describe('leaveInOrder', () => {
     expect(steps).not.toContain('stop listening');
     await clock.advance(1);
     expect(await leaving).toBe('left');
-    expect(logger.matching(/requests still come 10000 ms after this app left the registry/)).toHaveLength(1);
+    expect(logger.matching(/requests still arrive 10000 ms after deregistration/)).toHaveLength(1);
     expect(clock.pending).toBe(0);
   });
 
   it('waits for requests that do not end no longer than it may, and says how many', async () => {
-    underWay = 2;
+    inFlight = 2;
     const leaving = leave();
     await clock.advance(30_000);
     expect(await leaving).toBe('left');
-    expect(logger.matching(/2 requests were still under way after 30000 ms/)).toHaveLength(1);
+    expect(logger.matching(/2 requests still in flight after 30000 ms/)).toHaveLength(1);
     expect(steps.at(-1)).toBe('end connections');
   });
 
   it('keeps to its budget, whatever its parts may take', async () => {
     quiet = new Promise(() => undefined);
-    underWay = 2;
+    inFlight = 2;
     const leaving = leave({ totalMs: 15_000 });
     await clock.advance(15_000);
     expect(await leaving).toBe('left');
-    expect(logger.matching(/still under way after 5000 ms/)).toHaveLength(1);
+    expect(logger.matching(/still in flight after 5000 ms/)).toHaveLength(1);
   });
 });

@@ -45,7 +45,8 @@ export async function runShutdown(
   if (isKnown && budget.drainMs > 0) logger.log('draining: waiting until no more requests arrive');
   if (isKnown) await drain(requests, within(budget.drainMs), clock, logger);
   requests?.stopListening();
-  if (requests && requests.inFlight > 0) await finishRequests(requests, within(budget.inFlightMs), clock, logger);
+  if (requests && requests.inFlight > 0)
+    await finishRequests(requests, within(budget.inFlightMs), clock, logger);
 }
 
 /** Waits until no more requests arrive, for a limited time. */
@@ -84,7 +85,9 @@ async function finishRequests(
   logger.log(`waiting up to ${inFlightMs} ms for ${requests.inFlight} requests in flight`);
   const idle = requests.untilIdle();
   await withTimeout(clock, inFlightMs, idle, () => new Error('timed out')).catch(() => {
-    logger.warn(`${requests.inFlight} requests still in flight after ${inFlightMs} ms: closing their connections`);
+    logger.warn(
+      `${requests.inFlight} requests still in flight after ${inFlightMs} ms: closing their connections`,
+    );
     // Nest would wait for them without limit.
     requests.closeConnections();
   });

@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url';
-import { findConsul } from '../test/support/dist/index.js';
+import { findConsul } from './test/support/src/find-consul.js';
 
-// Workers inherit the environment, so what is found here is what every suite uses.
+// Workers inherit the environment: every suite uses the binary that is found here.
 const consul = findConsul();
 if (consul) process.env.CONSUL_BIN = consul;
 else if (process.env.CI) throw new Error('CI needs a real Consul: run .ci/install-consul, or set CONSUL_BIN');
 
-const rootDir = fileURLToPath(new URL('..', import.meta.url));
+const rootDir = fileURLToPath(new URL('.', import.meta.url));
 
-// What is under a steady load of its own would measure its neighbours: CI runs these alone, after the others.
+// These put a steady load on the machine, which other suites would disturb: CI runs them alone, after the others.
 const ALONE = 'faults/(calls|shutdown)\\.';
 const left = process.env.ROOKERY_WITHOUT_LOADS ? [ALONE] : [];
 
@@ -53,15 +53,19 @@ export default {
       displayName: 'embedded',
       testMatch: ['<rootDir>/test/**/*.e2e-spec.ts'],
       testPathIgnorePatterns: ['/node_modules/', '\\.consul\\.e2e-spec\\.ts$', ...left],
-      setupFiles: ['<rootDir>/.config/on-embedded-consul.js'],
+      setupFiles: ['<rootDir>/test/support/on-embedded-consul.js'],
     },
     ...(consul
       ? [{ ...common, displayName: 'real', testMatch: ['<rootDir>/test/**/*.{both,consul}.e2e-spec.ts'] }]
       : []),
   ],
-  globalSetup: '<rootDir>/test/support/dist/jest-global-setup.js',
-  globalTeardown: '<rootDir>/test/support/dist/jest-global-teardown.js',
+  globalSetup: '<rootDir>/test/support/src/jest-global-setup.js',
+  globalTeardown: '<rootDir>/test/support/src/jest-global-teardown.js',
   testTimeout: 60_000,
   maxWorkers: 2,
-  reporters: ['default', '<rootDir>/test/support/dist/left-out.reporter.js'],
+  reporters: [
+    'default',
+    '<rootDir>/test/support/src/left-out.reporter.js',
+    '<rootDir>/test/support/src/slowest.reporter.js',
+  ],
 };

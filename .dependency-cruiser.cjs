@@ -1,17 +1,27 @@
-// The directions of DESIGN.md, enforced: apps -> consul | etcd -> discovery, and inside discovery
+// Imports run one way: apps -> consul -> discovery, and inside discovery
 // registry <- catalog <- balancing <- calling <- http, with registration and health on registry.
 
 /** A layer may import only itself and what `allowed` names. */
 const layer = (name, allowed) => ({
   name: `discovery-${name}-direction`,
   severity: 'error',
-  from: { path: `^libs/discovery/src/${name}/` },
+  from: { path: `^libs/discovery/src/${name}/`, pathNot: '\\.spec\\.ts$' },
   to: {
     path: '^libs/discovery/src/',
     pathNot: `^libs/discovery/src/(${[name, ...allowed].join('|')})/`,
   },
 });
 const foundation = ['errors', 'registry', 'configuration', 'timing'];
+
+/** The files that other packages may import; everything else of a library is private to it. */
+const entries = [
+  'libs/discovery/src/index.ts', // @rookery/discovery: what an application uses
+  'libs/discovery/src/adapter.ts', // @rookery/discovery/adapter: what the author of a registry adapter uses
+  'libs/discovery/src/testing/index.ts', // @rookery/discovery/testing: test doubles
+  'libs/consul/src/index.ts',
+  'libs/embedded-consul/src/index.ts',
+];
+const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));
 
 module.exports = {
   forbidden: [
@@ -29,10 +39,25 @@ module.exports = {
       to: { path: '^(apps|test)/', pathNot: '\\.spec\\.ts$' },
     },
     {
-      name: 'packages-are-entered-by-their-index',
+      name: 'packages-are-entered-by-their-entries',
       severity: 'error',
       from: { path: '^(libs|apps)/([^/]+)/' },
-      to: { path: '^libs/[^/]+/(src|dist)/', pathNot: ['^$1/$2/', '/index\\.(ts|js|d\\.ts)$'] },
+      to: {
+        path: '^libs/[^/]+/(src|dist)/',
+        pathNot: ['^$1/$2/', ...[...entries, ...built].map((entry) => `^${entry}$`)],
+      },
+    },
+    {
+      name: 'test-doubles-stay-out-of-the-product',
+      severity: 'error',
+      from: { path: '^libs/discovery/src/', pathNot: ['/testing/', '\\.spec\\.ts$'] },
+      to: { path: '^libs/discovery/src/testing/' },
+    },
+    {
+      name: 'entries-are-for-other-packages',
+      severity: 'error',
+      from: { path: '^libs/discovery/src/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^libs/discovery/src/(index|adapter|testing/index)\\.ts$' },
     },
     {
       name: 'embedded-consul-imports-none-of-the-others',
@@ -44,7 +69,7 @@ module.exports = {
     layer('configuration', ['errors']),
     layer('timing', ['errors']),
     layer('registry', ['errors', 'configuration', 'timing']),
-    layer('events', ['errors']),
+    layer('events', ['errors', 'registry']),
     layer('catalog', [...foundation, 'events']),
     layer('balancing', [...foundation, 'events', 'catalog']),
     layer('calling', [...foundation, 'events', 'catalog', 'balancing']),

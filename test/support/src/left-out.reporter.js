@@ -6,13 +6,13 @@ const TESTS = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A jest reporter: says at the end which suites did not run because there is no real Consul. */
 export default class LeftOutReporter {
-  onRunComplete(): void {
+  onRunComplete() {
     if (findConsul()) return;
     const left = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.(both|consul)\.e2e-spec\.ts$/.test(name))
       .sort();
     process.stderr.write(
-      `\nLEFT OUT, for want of a real Consul, ${left.length} suites (those called .both ran on the embedded one):\n` +
+      `\nNOT RUN, because there is no real Consul: ${left.length} suites (those called .both ran on the embedded one)\n` +
         left.map((name) => `  test/${name}\n`).join('') +
         `To run them: ${HOW_TO_GET_CONSUL}\n`,
     );
