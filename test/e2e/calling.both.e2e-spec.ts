@@ -115,7 +115,7 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
     posted.length = 0;
   });
 
-  it('F37 refuses what is meant for another service before anything is done, and takes what names none', async () => {
+  it('F37 answers 421 to a request for another service before anything is done, and accepts one that names none', async () => {
     const wrong = await call(
       '/work',
       { 'rookery-service': 'other', 'content-type': 'application/json' },
@@ -135,7 +135,7 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
     expect((await call('/health', {})).status).toBe(200);
   });
 
-  it('refuses a request whose caller has given up, and heeds no header that means nothing', async () => {
+  it('refuses a request past its deadline, and ignores a malformed header', async () => {
     const late = await call('/guarded', { 'rookery-timeout': '100' });
     expect(late.status).toBe(504);
     expect(posted).toEqual([]);
@@ -145,7 +145,7 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
     expect((await call('/work', { 'rookery-timeout': '0' })).status).toBe(504);
   });
 
-  it('ends its own calls when its caller gives up, after the body of a POST was read as well', async () => {
+  it('propagates the deadline to its own calls, also after the body of a POST was read', async () => {
     const answer = await call(
       '/chain/100',
       { 'rookery-timeout': '700', 'content-type': 'application/json' },
@@ -158,7 +158,7 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
     expect(waited).toBeGreaterThan(300);
   });
 
-  it('F37 an address that belongs to another service now is left, and its instance is ejected', async () => {
+  it('F37 an instance whose address belongs to another service now is ejected', async () => {
     const other = await start({ service: { name: 'other' } });
     const caller = await start({});
     const client = caller.app.get(ServiceClientFactory).create('callee', { strategy: 'round-robin' });
@@ -253,7 +253,7 @@ describe('a client over HTTP', () => {
     await consul.stop();
   });
 
-  it('repeats a GET elsewhere after 502, 503, 504 and 429, and a POST never', async () => {
+  it('retries a GET elsewhere after 502, 503, 504 and 429, and never a POST', async () => {
     let status = 503;
     const [bad, good] = [await listen(() => ({ status })), await listen(() => ({ status: 200 }))];
     await register('shaky', bad.port, good.port);
@@ -295,7 +295,7 @@ describe('a client over HTTP', () => {
     await eventually(() => slow.connections() === 0);
   });
 
-  it('falls back, for a service that fails or is not there, and not for an answer such as 404', async () => {
+  it('falls back for a service that fails or is not there, and not for a response such as 404', async () => {
     const [down, missing] = [await listen(() => ({ status: 503 })), await listen(() => ({ status: 404 }))];
     await register('down', down.port);
     await register('missing', missing.port);
@@ -316,7 +316,7 @@ describe('a client over HTTP', () => {
     expect((await failure(client('missing').axiosRef.get('/', { call }))).response?.status).toBe(404);
   });
 
-  it('refuses calls to a service that only fails, and calls that are too many', async () => {
+  it('refuses calls while the circuit is open or the bulkhead is full', async () => {
     const [bad, slow] = [
       await listen(() => ({ status: 503 })),
       await listen(() => ({ status: 200, ms: 300 })),
@@ -333,7 +333,7 @@ describe('a client over HTTP', () => {
     expect(second).toMatchObject({ reason: { code: 'RK_OVERLOADED' } });
   });
 
-  it('closes the connections to an instance that leaves, after what is under way was answered', async () => {
+  it('closes the connections to an instance that leaves, after outstanding requests were answered', async () => {
     const [leaving, staying] = [
       await listen(() => ({ status: 200, ms: 500 })),
       await listen(() => ({ status: 200 })),
@@ -371,7 +371,7 @@ describe('a client over HTTP', () => {
     expect(bad.seen).toHaveLength(5);
   });
 
-  it('takes a strategy of your own, by its class', async () => {
+  it('takes a custom strategy by its class', async () => {
     class AlwaysLast extends LoadBalancer {
       override pick(targets: readonly Target[]): Target | undefined {
         return targets.at(-1);

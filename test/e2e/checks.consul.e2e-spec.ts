@@ -19,7 +19,7 @@ describe('every kind of check, on a real agent', () => {
     );
   };
 
-  it('is taken as it is meant, several of them on one service, and none of them makes a repair', async () => {
+  it('is registered as configured, several of them on one service, and none causes a repair', async () => {
     const check: CheckOptions[] = [
       { type: 'http', interval, notes: 'the usual one' },
       {
@@ -68,7 +68,7 @@ describe('every kind of check, on a real agent', () => {
     expect(await checks('checked')).toEqual([]);
   });
 
-  it('F17 of which an id belongs to another service is not taken from that', async () => {
+  it('F17 is not taken over from another service that has the same check id', async () => {
     await agent.request('PUT', '/v1/agent/service/register', {
       Name: 'owner',
       Check: { CheckID: 'taken:ttl', TTL: '1h', Status: 'passing' },
@@ -86,7 +86,7 @@ describe('every kind of check, on a real agent', () => {
     await app.close();
   });
 
-  it('that a former life left critical passes at once when the app is back', async () => {
+  it('that a previous process left critical passes at once when the app is back', async () => {
     const service = {
       name: 'phoenix',
       id: 'phoenix',

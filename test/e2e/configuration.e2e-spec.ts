@@ -28,7 +28,7 @@ const HTTP = { type: 'http', interval: '10s' } as const;
 const TTL = { type: 'ttl' } as const;
 
 describe('wrong options', () => {
-  it('are told all at once, each with its field, its value and its cure', async () => {
+  it('are reported all at once, each with its field, its value and its cure', async () => {
     const message = await mistakesOf({
       agent: { url: 'ftp://consul', tokenFile: 7 },
       service: { name: '', port: 70_000, check: { type: 'http' }, colour: 'red' },
@@ -182,7 +182,7 @@ describe('wrong options', () => {
     expect(await mistakesOf(options)).toMatch(expected);
   });
 
-  it('of @ServiceClient and @HealthContributor are told where they stand', () => {
+  it('of @ServiceClient and @HealthContributor are reported where they are used', () => {
     expect(() => ServiceClient('items', { timeout: 'soon' })).toThrow(
       /@ServiceClient\('items'\).*timeout = "soon"/s,
     );
@@ -193,7 +193,7 @@ describe('wrong options', () => {
     );
   });
 
-  it('that hold a password show none, however wrong they are', async () => {
+  it('never show a password, however wrong they are', async () => {
     for (const url of [
       'me:PASSWORD@consul/ui',
       'http://me:pa/PASSWORD@host',
@@ -204,7 +204,7 @@ describe('wrong options', () => {
     }
   });
 
-  it('of forRootAsync are told the same way', async () => {
+  it('of forRootAsync are reported the same way', async () => {
     expect(() => ConsulModule.forRootAsync({})).toThrow(
       /useFactory, useClass, useExisting = 0 of them: give exactly one/,
     );

@@ -51,7 +51,7 @@ describe('ConsulClient on a real Consul', () => {
     expect(await gone).toBeUndefined();
   });
 
-  it('beats TTL checks, and tells a lost one', async () => {
+  it('updates TTL checks, and reports a missing one', async () => {
     await client.agent.register({ Name: 'ttl', Checks: [{ CheckID: 'ttl:beat', TTL: '30s' }] });
     const status = async () => (await client.agent.checks.list()).body['ttl:beat']?.Status;
     expect(await status()).toBe('critical');
@@ -105,7 +105,7 @@ describe('ConsulClient on a real Consul', () => {
     });
   });
 
-  it('keeps keys and values, of any bytes', async () => {
+  it('stores keys and values of any bytes', async () => {
     const bytes = Buffer.from([0, 255, 10, 13]);
     expect((await client.kv.get('kv/none')).body).toBeUndefined();
     expect((await client.kv.get('kv/none')).index).toBeDefined();
@@ -204,7 +204,7 @@ describe('ConsulClient on a real Consul', () => {
     await expect(client.agent.deregister('..')).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
   });
 
-  it('never lets watches keep a heartbeat waiting', async () => {
+  it('never lets watches delay a heartbeat', async () => {
     const { index } = await client.catalog.services();
     const aborting = new AbortController();
     setMaxListeners(0, aborting.signal);
@@ -220,7 +220,7 @@ describe('ConsulClient on a real Consul', () => {
     await Promise.all(watches);
   });
 
-  it('is unreachable, retryably and with a hint, when nobody listens', async () => {
+  it('is unreachable, retryable and with a hint, when nothing listens', async () => {
     const nobody = ConsulClient.create({ url: 'http://127.0.0.1:1' }, {});
     await expect(nobody.status.leader()).rejects.toMatchObject({
       code: 'RK_REGISTRY_UNREACHABLE',
@@ -234,7 +234,7 @@ describe('ConsulClient on a real Consul', () => {
     await expect(nobody.status.leader()).rejects.toThrow(/client is closed/);
   });
 
-  it('does not read an answer that is not Consul’s', async () => {
+  it('rejects a response that is not from Consul', async () => {
     const server: Server = createServer((_, response) => response.end('<html>')).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const stranger = ConsulClient.create(
@@ -253,7 +253,7 @@ describe('ConsulClient on a real Consul', () => {
     server.close();
   });
 
-  it('speaks of a datacenter by name', async () => {
+  it('reads another datacenter by name', async () => {
     const datacenters = await startTwoDatacenters();
     const { dc1, dc2 } = datacenters;
     const here = ConsulClient.create({ url: dc1.url }, {});
@@ -270,7 +270,7 @@ describe('ConsulClient on a real Consul', () => {
     await datacenters.stop();
   });
 
-  it('tells a cluster without a leader from an agent that is away', async () => {
+  it('distinguishes a cluster without a leader from an unreachable agent', async () => {
     const cluster = await startCluster({ servers: 3, clients: 1 });
     const [agent] = cluster.clients;
     const there = ConsulClient.create({ url: agent?.url ?? '', timeout: '20s' }, {});

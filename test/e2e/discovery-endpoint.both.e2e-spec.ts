@@ -30,7 +30,7 @@ describe.each(PLATFORMS)('GET /discovery on %s', (platform: Platform) => {
     await running?.app.close();
   });
 
-  it('tells what is in use, and starts no watch for what is not', async () => {
+  it('shows the services in use, and starts no watch for others', async () => {
     const { app } = await start();
     expect(await get('/discovery')).toEqual([200, { services: [] }]);
     const query = { tags: ['v1'] };
@@ -57,7 +57,7 @@ describe.each(PLATFORMS)('GET /discovery on %s', (platform: Platform) => {
     expect(await get('/discovery')).toMatchObject([200, { services: [{ service: 'stock' }] }]);
   });
 
-  it('is not there for others than this host, unless they may know', async () => {
+  it('is shown to this host only, unless its exposure is public', async () => {
     await start();
     const forwarded = { 'x-forwarded-for': '10.0.0.1' };
     expect(await get('/discovery', forwarded)).toMatchObject([404, { statusCode: 404 }]);

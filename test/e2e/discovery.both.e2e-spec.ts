@@ -45,7 +45,7 @@ describe('DiscoveryService with Consul', () => {
     expect(new Set(versions).size).toBe(versions.length);
   });
 
-  it('narrows by tags, meta, filter and health', async () => {
+  it('filters by tags, meta, filter and health', async () => {
     await register('s1', { Tags: ['a', 'b'], Meta: { tier: 'gold' } });
     await register('s2', {
       Tags: ['a'],
@@ -67,7 +67,7 @@ describe('DiscoveryService with Consul', () => {
     });
   });
 
-  it('says what is wrong with a question that can never be answered', async () => {
+  it('says what is wrong with an invalid query', async () => {
     await expect(discovery.getInstances('stock', { filter: 'Bogus ==' })).rejects.toMatchObject({
       code: 'RK_REGISTRY_BAD_REQUEST',
       message: expect.stringMatching(/Failed to create boolean expression/) as unknown,
@@ -81,7 +81,7 @@ describe('DiscoveryService with Consul', () => {
     await expect(late).rejects.toThrow(/call\.timeout: 0 leaves no time/);
   });
 
-  it('bounds the wait for a first list by the call’s own deadline and signal', async () => {
+  it('bounds the wait for a first list by the deadline and signal of the call', async () => {
     consul.pause();
     try {
       const late = discovery.call('never-asked', async () => 1, { timeout: '100ms' });
@@ -93,12 +93,12 @@ describe('DiscoveryService with Consul', () => {
     }
   });
 
-  it('knows the names of all services', async () => {
+  it('lists the names of all services', async () => {
     await register('s1');
     expect(await discovery.getServices()).toEqual(['consul', 'stock']);
   });
 
-  it('keeps its last list while Consul is away, and is current when it is back with a lower index', async () => {
+  it('keeps its last list while Consul is unreachable, and is current when it is back with a lower index', async () => {
     for (let n = 0; n < 20; n++) await register('s1', { Port: 5000 + n }); // drives the index up
     await register('s2');
     await eventually(async () => (await ids()).length === 2);

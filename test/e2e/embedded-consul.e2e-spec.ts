@@ -66,7 +66,7 @@ describe('EmbeddedConsul', () => {
   });
 
   describe('faults', () => {
-    it('no leader: reads and writes fail, stale and cached ones go on, until it heals', async () => {
+    it('no leader: reads and writes fail, stale and cached reads work, until it heals', async () => {
       await register({ Name: 'x' });
       consul.faults.noLeader();
       expect(await ask('GET', '/v1/health/service/x')).toMatchObject({
@@ -135,7 +135,7 @@ describe('EmbeddedConsul', () => {
       expect(performance.now() - begun).toBeGreaterThanOrEqual(95);
     });
 
-    it('statuses for a path, so many times', async () => {
+    it('statuses for a path, a given number of times', async () => {
       consul.faults.status(429, { path: '/v1/kv', times: 2 });
       consul.faults.status(503, { path: '/v1/health', times: 1 });
       const statuses = [];
@@ -153,7 +153,7 @@ describe('EmbeddedConsul', () => {
       expect((await ask('GET', '/v1/catalog/nodes')).status).toBe(500);
     });
 
-    it('garbage, indexes that fall or stand still, no permission, a limit of connections', async () => {
+    it('garbage, indexes that fall or freeze, no permission, a limit of connections', async () => {
       await register({ Name: 'x' });
       consul.faults.garbage();
       expect((await ask('GET', '/v1/health/service/x')).json).toBeUndefined();
@@ -181,7 +181,7 @@ describe('EmbeddedConsul', () => {
     });
   });
 
-  it('has a clock that a test pushes forward: TTLs, the reaper, sessions at twice their TTL', async () => {
+  it('has a clock that a test can advance: TTLs, the reaper, sessions at twice their TTL', async () => {
     await register({
       Name: 'x',
       Check: { CheckID: 'ttl', TTL: '30s', Status: 'passing', DeregisterCriticalServiceAfter: '70s' },
@@ -200,7 +200,7 @@ describe('EmbeddedConsul', () => {
     expect(await count('x')).toBe(0);
   });
 
-  it('looks for real: HTTP with 429 as warning, TCP, gRPC', async () => {
+  it('runs real checks: HTTP with 429 as warning, TCP, gRPC', async () => {
     const status = { http: 200, grpc: 1 };
     const http = createHttp((_, response) => {
       response.statusCode = status.http;
@@ -299,7 +299,7 @@ describe('EmbeddedConsul', () => {
     expect(await count('many', '?filter=Service.Port%20==%204000')).toBe(1);
   });
 
-  it('speaks like newer versions when it is told to', async () => {
+  it('answers like newer versions when configured', async () => {
     await start({ compatibility: 'latest' });
     expect(await ask('PUT', '/v1/agent/check/pass/nope')).toMatchObject({
       status: 404,
@@ -313,7 +313,7 @@ describe('EmbeddedConsul', () => {
     expect(gone.headers.get('x-consul-default-acl-policy')).toBe('allow');
   });
 
-  it('says what it does not have', async () => {
+  it('says what it does not support', async () => {
     for (const path of [
       '/v1/connect/ca/roots',
       '/v1/config/x',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConsulAgent, eventually, startCluster } from '@rookery/test-support';
 
-describe('the harness for real agents', () => {
+describe('the test harness for real agents', () => {
   it('kills and restarts one with its data, and without', async () => {
     const agent = await ConsulAgent.start({ mode: 'server' });
     const services = async (): Promise<string[]> =>
@@ -18,7 +18,7 @@ describe('the harness for real agents', () => {
     await expect(agent.request('GET', '/v1/status/leader')).rejects.toThrow();
   });
 
-  it('freezes one, and lets it go on', async () => {
+  it('freezes one, and resumes it', async () => {
     const agent = await ConsulAgent.start();
     agent.pause();
     let answered = false;
@@ -30,7 +30,7 @@ describe('the harness for real agents', () => {
     await agent.stop();
   });
 
-  it('runs three servers and two clients, and survives the death of the leader', async () => {
+  it('runs three servers and two clients, and survives the loss of the leader', async () => {
     const cluster = await startCluster();
     const leader = await cluster.leader();
     await leader.kill();

@@ -81,7 +81,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     return { status: response.status, body: await response.json() };
   };
 
-  it('asks once for all who ask at the same time, and for a second after', async () => {
+  it('runs the checks once for concurrent requests, and caches the result for a second', async () => {
     const { app, url } = await start();
     await app.get(RegistrationService).whenRegistered();
     await new Promise((resolve) => setTimeout(resolve, 1_100));
@@ -97,7 +97,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     await app.close();
   });
 
-  it('has a path for each group of the app’s own, which counts nowhere else', async () => {
+  it('has a path for each custom group, which counts nowhere else', async () => {
     const { app, url } = await start();
     const deep = await get(`${url}/health/deep`);
     expect(deep).toMatchObject({
@@ -109,7 +109,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     await app.close();
   });
 
-  it('tells how things stand with the registry: degraded while it is away, never down', async () => {
+  it('reports the registry: degraded while it is unreachable, never down', async () => {
     const { app, url } = await start({ cache: 0 });
     await app.get(RegistrationService).whenRegistered();
     await get(`${url}/health/peers`); // from now on there is a list that can grow old
@@ -137,7 +137,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     await app.close();
   });
 
-  it('tells whether another service is there, and enough of it', async () => {
+  it('reports whether another service has enough instances', async () => {
     const { app, url } = await start();
     await app.get(RegistrationService).whenRegistered();
     await eventually(async () => (await get(`${url}/health/peers`)).status === 200);
@@ -150,7 +150,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     await app.close();
   });
 
-  it('tells details to whom they are meant', async () => {
+  it('shows details according to the exposure', async () => {
     const proxied = { 'X-Forwarded-For': '203.0.113.7' };
     // A machine without a network has none: there is nobody outside then.
     const [outside = 'none'] = Object.values(networkInterfaces()).flatMap((found = []) =>
@@ -172,7 +172,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     await everyone.app.close();
   });
 
-  it('is degraded by its own load, where that is asked for', async () => {
+  it('is degraded by its own load, where limits are set', async () => {
     const { app, url } = await start({ cache: 0, degradedAbove: { heapUsed: 0.000_01, eventLoopLag: '1h' } });
     const { status, body } = await get(`${url}/health/ready`);
     expect(status).toBe(200);

@@ -54,7 +54,7 @@ class AppUnderTest {
   }
 }
 
-describe('the life of an app with Consul', () => {
+describe('the lifecycle of an app with Consul', () => {
   let consul: TestConsul;
   const apps: AppUnderTest[] = [];
   const launch = (environment: Record<string, string> = {}): AppUnderTest => {
@@ -73,7 +73,7 @@ describe('the life of an app with Consul', () => {
 
   describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     it.each(['yes', 'no'])(
-      'takes it out of the registry and ends it, Nest’s shutdown hooks enabled: %s',
+      'deregisters it and ends it, Nest’s shutdown hooks enabled: %s',
       async (hooks) => {
         const app = launch({ HOOKS: hooks });
         await app.listening();
@@ -87,7 +87,7 @@ describe('the life of an app with Consul', () => {
     );
   });
 
-  it('ends where the package signal-exit listens too, which steps back while anybody else does', async () => {
+  it('ends beside the package signal-exit, which does nothing while there is another listener', async () => {
     const app = launch({ HOOKS: 'no', SIGNAL_EXIT: 'yes' });
     await app.listening();
     await eventually(isRegistered);
@@ -96,7 +96,7 @@ describe('the life of an app with Consul', () => {
     expect(await isRegistered()).toBe(false);
   });
 
-  it('F13 a second signal does not end what the first one began', async () => {
+  it('F13 a second signal does not interrupt the shutdown', async () => {
     const app = launch({ HOOKS: 'no' });
     const port = await app.listening();
     await eventually(isRegistered);
@@ -121,7 +121,7 @@ describe('the life of an app with Consul', () => {
     expect(await isRegistered()).toBe(false);
   });
 
-  it('ends on a signal all the same when Consul is gone, and when it is frozen', async () => {
+  it('ends on a signal also when Consul is gone or frozen', async () => {
     const own = await startTestConsul();
     for (const fault of ['gone', 'frozen'] as const) {
       const app = launch({ CONSUL_HTTP_ADDR: own.url });
@@ -142,7 +142,7 @@ describe('the life of an app with Consul', () => {
     await own.stop();
   });
 
-  it('ends by itself after app.close(): nothing of ours keeps the process alive', async () => {
+  it('ends by itself after app.close(): no handle keeps the process alive', async () => {
     const app = launch({ CLOSE_AFTER_CALL: 'yes' });
     expect(await app.ended()).toEqual({ code: 0, signal: null });
     expect(app.output).toMatch(/closed; still open: \[\s*\]/);

@@ -80,7 +80,7 @@ describe('microservices', () => {
     expect(await seen('hybrid-tcp')).toBeUndefined();
   });
 
-  it('an app of nothing but TCP registers with heartbeats, and leaves before its server is closed', async () => {
+  it('an app with only TCP registers with heartbeats, and deregisters before its server is closed', async () => {
     const [port = 0] = await freePorts(1);
     const logger = new RecordingLogger();
     const app = await NestFactory.createMicroservice(moduleOf({ name: 'tcp-only' }), {
@@ -113,7 +113,7 @@ describe('microservices', () => {
     expect(await seen('grpc-only')).toBeUndefined();
   });
 
-  it('a service whose server the app does not have is told, and nothing hangs', async () => {
+  it('a service without a server is reported, and nothing hangs', async () => {
     const logger = new RecordingLogger();
     const app = await NestFactory.create(moduleOf({ name: 'missing', transport: 'grpc' }), { logger });
     await app.listen(0);

@@ -135,7 +135,7 @@ describe('the options that the README shows', () => {
     await app.close();
   });
 
-  it.each(['service', 'discovery', 'calling'])('are the ones of this test: %s', (name) => {
+  it.each(['service', 'discovery', 'calling'])('are the ones that this test runs: %s', (name) => {
     const own = readFileSync(new URL(import.meta.url), 'utf8');
     const [, block = ''] = own.split(new RegExp(` *// README ${name} (?:begin|end)\\n`));
     const shown = block.replaceAll(/^ {4}/gm, '').trim();

@@ -32,7 +32,7 @@ function start(module: object) {
   return NestFactory.create(TestModule, { logger: false });
 }
 
-it('calls both instances, and goes on while the agent is lost', async () => {
+it('calls both instances, also while the agent is unreachable', async () => {
   const agent = { url: consul.url };
   const inventory = {
     imports: [ConsulModule.forRoot({ agent, service: { name: 'inventory' } })],

@@ -90,7 +90,7 @@ describe('options of a registration', () => {
   });
   afterAll(() => consul.stop());
 
-  it.each(wrong)('%s is refused by us before Consul hears of it', async (_, body, verdict, ours) => {
+  it.each(wrong)('%s is refused before anything is sent to Consul', async (_, body, verdict, ours) => {
     const { status } = await consul.request('PUT', '/v1/agent/service/register', body);
     expect(status).toBe(verdict === 'accepts' ? 200 : verdict);
     await consul.request('PUT', '/v1/agent/service/deregister/x');
@@ -107,7 +107,7 @@ describe('options of a registration', () => {
     );
   });
 
-  it('that are right arrive at Consul as they are meant', async () => {
+  it('that are valid arrive at Consul as configured', async () => {
     const service: ServiceOptions = {
       name: 'every-option',
       id: 'every/option 1',
@@ -153,7 +153,7 @@ describe('options of a registration', () => {
     expect((await consul.request('GET', path)).status).toBe(404);
   });
 
-  it('of a check are what the agent does', async () => {
+  it('of a check are what the agent sends', async () => {
     const probes: { method: string; url: string; headers: Record<string, string> }[] = [];
     @Controller()
     class ProbedController {
@@ -194,7 +194,7 @@ describe('options of a registration', () => {
     await app.close();
   });
 
-  it('that change at a restart replace what was there, checks included', async () => {
+  it('that change at a restart replace the old registration, checks included', async () => {
     // As after a crash: it is gone, and Consul has not noticed.
     const shutdown = { deregister: false };
     const start = (service: ServiceOptions) =>
@@ -220,7 +220,7 @@ describe('options of a registration', () => {
     await second.app.close();
   });
 
-  it('that only Consul can judge are told by it, and the app goes on', async () => {
+  it('that only Consul can refuse are logged, and the app goes on', async () => {
     const client = ConsulClient.create({ url: consul.url }, {});
     const failure = await client.agent
       .register({ Name: 'x', Checks: [{ CheckID: 'x:a', ScriptArgs: ['true'], Interval: '10s' }] })

@@ -52,7 +52,7 @@ describe('RegistrationService', () => {
     );
   };
 
-  it('maintenance takes the app out of use and back, and lasts over the loss of its registration', async () => {
+  it('maintenance takes the app out of use and back, and survives the loss of its registration', async () => {
     const app = await start('maintained');
     const registration = app.app.get(RegistrationService);
     await registration.whenRegistered();
@@ -69,7 +69,7 @@ describe('RegistrationService', () => {
     await app.app.close();
   });
 
-  it('maintenance that an operator began outlives a repair', async () => {
+  it('maintenance that an operator set survives a repair', async () => {
     const app = await start('operated');
     const registration = app.app.get(RegistrationService);
     await registration.whenRegistered();
@@ -87,7 +87,7 @@ describe('RegistrationService', () => {
     await app.app.close();
   });
 
-  it('drain takes the app out, fails its readiness and closes its connections, and register undoes it', async () => {
+  it('drain deregisters the app, fails its readiness and closes its connections, and register undoes it', async () => {
     const app = await start('drained', { health: { cache: 0 } });
     const registration = app.app.get(RegistrationService);
     await registration.whenRegistered();
@@ -106,7 +106,7 @@ describe('RegistrationService', () => {
     await app.app.close();
   });
 
-  it('registers when it is told, where that was asked for', async () => {
+  it('registers only when register() is called, with register: false', async () => {
     const app = await start('manual', {}, { register: 'manual' });
     const registration = app.app.get(RegistrationService);
     expect(registration.status).toMatchObject({ state: 'idle' });
@@ -116,7 +116,7 @@ describe('RegistrationService', () => {
     await app.app.close();
   });
 
-  it('waits for caches to fill, where that was asked for', async () => {
+  it('waits for the registrationDelay', async () => {
     const app = await start('warming', {}, { registrationDelay: '700ms' });
     const listening = performance.now();
     await app.app.get(RegistrationService).whenRegistered();
@@ -124,7 +124,7 @@ describe('RegistrationService', () => {
     await app.app.close();
   });
 
-  it('leaves the registration where it is, where that was asked for', async () => {
+  it('keeps its registration with shutdown.deregister: false', async () => {
     const app = await start('staying', { shutdown: { deregister: false } });
     const registration = app.app.get(RegistrationService);
     await registration.whenRegistered();
@@ -134,7 +134,7 @@ describe('RegistrationService', () => {
     await consul.request('PUT', `/v1/agent/service/deregister/${id}`);
   });
 
-  it('F13 an app that never listened is closed, though somebody asked for its registration', async () => {
+  it('F13 an app that never listened can be closed although register() was called', async () => {
     const module = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'unheard' } });
     const { app } = await createApp(rootModule([module]));
     await app.init();
@@ -144,7 +144,7 @@ describe('RegistrationService', () => {
     await expect(registering).rejects.toThrow(/shutting down/);
   });
 
-  it('F13 the end does not wait for a drain that goes on', async () => {
+  it('F13 the shutdown does not wait for a drain in progress', async () => {
     const app = await start('endless', { shutdown: { drainTimeout: '1h', timeout: '1s' } });
     const registration = app.app.get(RegistrationService);
     await registration.whenRegistered();
@@ -156,7 +156,7 @@ describe('RegistrationService', () => {
     await expect(draining).resolves.toBeUndefined();
   });
 
-  it('F12 who has just left still waits for its callers, and a path that begins like the health path is a call', async () => {
+  it('F12 an app that has just deregistered still waits for its callers, and a path that begins like the health path is a call', async () => {
     const app = await start('healthcare', { health: { path: '/wor' } });
     const registration = app.app.get(RegistrationService);
     await registration.whenRegistered();
@@ -178,7 +178,7 @@ describe('RegistrationService', () => {
     expect(answered).toBeGreaterThan(15);
   });
 
-  it('keeps the maintenance that was asked for before it was registered', async () => {
+  it('keeps maintenance that was set before it was registered', async () => {
     const app = await start('early', {}, { register: 'manual' });
     const registration = app.app.get(RegistrationService);
     await registration.setMaintenance(true, 'not yet');
@@ -189,7 +189,7 @@ describe('RegistrationService', () => {
     await app.app.close();
   });
 
-  it('tells what happens as events', async () => {
+  it('publishes what happens as events', async () => {
     const app = await start('eventful', {}, { register: 'manual' });
     const types: string[] = [];
     app.app.get(DiscoveryEvents).events$.subscribe(({ type, timestamp }) => {

@@ -119,7 +119,7 @@ describe('registration with Consul', () => {
       }
     });
 
-    it('shows the state of its contributors: down, and degraded as a warning to Consul only', async () => {
+    it('shows the state of its contributors: down, and degraded, which only Consul sees as a warning', async () => {
       const service = `moody-${platform}`;
       const { app, url } = await start(
         rootModule(
@@ -149,7 +149,7 @@ describe('registration with Consul', () => {
       expect((await fetch(`${url}/health/live`)).status).toBe(200);
     });
 
-    it('leaves when the app is closed', async () => {
+    it('deregisters when the app is closed', async () => {
       const service = `leaving-${platform}`;
       const module = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: service } });
       const { app } = await startApp(rootModule([module]), { platform });
@@ -159,7 +159,7 @@ describe('registration with Consul', () => {
     });
   });
 
-  it('mounts the health endpoints where it is told, and has Consul look there', async () => {
+  it('mounts the health endpoints at the configured path, which Consul checks', async () => {
     const module = ConsulModule.forRoot({
       agent: { url: consul.url },
       health: { path: '/internal/status' },
@@ -188,7 +188,7 @@ describe('registration with Consul', () => {
     }
   });
 
-  it('starts without Consul, says so in one line, and registers when Consul appears', async () => {
+  it('starts without Consul, logs it in one line, and registers when Consul appears', async () => {
     const away = await startTestConsul();
     await away.kill();
     const module = ConsulModule.forRoot({ agent: { url: away.url }, service: { name: 'early' } });
@@ -204,7 +204,7 @@ describe('registration with Consul', () => {
     await away.stop();
   });
 
-  it('is back after its agent was killed and restarted empty', async () => {
+  it('registers again after its agent was killed and restarted empty', async () => {
     const agent = await startTestConsul();
     const module = ConsulModule.forRoot({ agent: { url: agent.url }, service: { name: 'phoenix' } });
     await start(rootModule([module]));
@@ -218,7 +218,7 @@ describe('registration with Consul', () => {
     await agent.stop();
   });
 
-  it('is back after somebody deregistered it', async () => {
+  it('registers again after another client deregistered it', async () => {
     await start(
       rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'robbed' } })]),
     );
@@ -227,7 +227,7 @@ describe('registration with Consul', () => {
     await eventually(async () => (await instances('robbed')).length === 1);
   });
 
-  it('closes within its bound, and soon, when Consul is gone or frozen', async () => {
+  it('closes within its limit, and soon, when Consul is gone or frozen', async () => {
     const gone = await startTestConsul();
     const module = (name: string) =>
       ConsulModule.forRoot({
@@ -249,7 +249,7 @@ describe('registration with Consul', () => {
     await gone.stop();
   });
 
-  it('registers the address that the app is bound to, and the one that it is told', async () => {
+  it('registers the address that the app is bound to, or the configured one', async () => {
     const bound = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'bound' } });
     await start(rootModule([bound]), { host: '127.0.0.1' });
     expect((await registered('bound')).Service.Address).toBe('127.0.0.1');
@@ -275,7 +275,7 @@ describe('registration with Consul', () => {
     expect(logger.matching(/^(warn|error)/)).toEqual([]);
   });
 
-  it('can be taken out and put back by hand', async () => {
+  it('can be deregistered and registered again by the app', async () => {
     const { app } = await start(
       rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'manual' } })]),
     );
@@ -287,7 +287,7 @@ describe('registration with Consul', () => {
     expect(statusOf(await registered('manual'))).toBe('passing');
   });
 
-  it('holds to the last command when several overlap, and leaves nothing behind', async () => {
+  it('follows the last of several overlapping commands, and leaves nothing behind', async () => {
     const module = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'hasty' } });
     const { app } = await startApp(rootModule([module]));
     const registration = app.get(RegistrationService);
@@ -313,7 +313,7 @@ describe('registration with Consul', () => {
     expect(completed).toBe(true);
   });
 
-  it('survives contributors that return nonsense, and names them', async () => {
+  it('survives contributors that return an invalid result, and names them', async () => {
     class Nonsense {
       @HealthContributor()
       forgotten() {
@@ -342,7 +342,7 @@ describe('registration with Consul', () => {
     expect(await live.json()).toMatchObject({ message: expect.stringMatching(/BigInt/) as unknown });
   });
 
-  it('ends in time however long its token takes', async () => {
+  it('closes in time however long its token provider takes', async () => {
     const module = ConsulModule.forRoot({
       agent: { url: consul.url, tokenProvider: () => new Promise<string>(() => undefined), timeout: '200ms' },
       service: { name: 'tokenless' },
@@ -388,7 +388,7 @@ describe('registration with Consul', () => {
     await eventually(async () => (await instances('from-class')).length === 2);
   });
 
-  it('is visible to another process soon after listening', async () => {
+  it('is visible to another process soon after it listens', async () => {
     const times: number[] = [];
     for (let run = 0; run < 50; run++) {
       const name = `fast-${run}`;

@@ -49,7 +49,7 @@ describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
     });
   });
 
-  it('takes both instances', async () => {
+  it('uses both instances', async () => {
     const answered = new Set<string>();
     // Together, so that one of them cannot be the better one for all.
     const books = await Promise.all(Array.from({ length: 20 }, (_, n) => get(`/books/${n + 1}`)));
@@ -57,7 +57,7 @@ describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
     expect(answered.size).toBe(2);
   });
 
-  it("hands on inventory's refusals", async () => {
+  it("passes on inventory's client errors", async () => {
     expect(await get('/books/9999')).toMatchObject({
       status: 404,
       body: { message: 'there is no book 9999' },

@@ -84,7 +84,7 @@ describe('ACL tokens with Consul', () => {
     token = await newToken();
   });
 
-  it('that are refused are an error that says what to do, and shows nothing', async () => {
+  it('that are refused cause an error with a hint, without the token', async () => {
     const wrong = randomUUID();
     const client = ConsulClient.create({ url: consul.url, token: wrong }, {});
     const error: unknown = await client.agent.self().catch((thrown: unknown) => thrown);
@@ -113,7 +113,7 @@ describe('ACL tokens with Consul', () => {
     expect(everything(failure)).not.toContain(secret);
   });
 
-  it('come from a file, and are used anew when it is rotated', async () => {
+  it('come from a file, and are reread when it is rotated', async () => {
     const tokenFile = join(folder, 'token');
     writeFileSync(tokenFile, `${token}\n`);
     const client = ConsulClient.create({ url: consul.url, tokenFile }, {});
@@ -135,7 +135,7 @@ describe('ACL tokens with Consul', () => {
     token = next;
   });
 
-  it('come from a provider, which is asked again when one is refused', async () => {
+  it('come from a provider, which is asked again when a token is refused', async () => {
     let asked = 0;
     const client = ConsulClient.create(
       { url: consul.url, tokenProvider: async () => (++asked === 1 ? randomUUID() : token) },

@@ -130,7 +130,7 @@ describe('@ServiceClient with Consul', () => {
     await consul.stop();
   });
 
-  it('takes all instances in turn, over HttpService and over axiosRef, by parameter and by property', async () => {
+  it('calls all instances in turn, over HttpService and over axiosRef, by parameter and by property', async () => {
     const answered = new Map<string, number>();
     for (let n = 0; n < 30; n++) {
       const response =
@@ -144,7 +144,7 @@ describe('@ServiceClient with Consul', () => {
     expect([...answered.values()]).toEqual([10, 10, 10]);
   });
 
-  it('speaks axios: params, headers, bodies, response types, redirects, interceptors, defaults', async () => {
+  it('supports axios: params, headers, bodies, response types, redirects, interceptors, defaults', async () => {
     const { axiosRef } = caller.http;
     const get = await axiosRef.get('/echo/a%20b', {
       params: { q: 'x y', n: [1, 2] },
@@ -196,7 +196,7 @@ describe('@ServiceClient with Consul', () => {
     expect((await axiosRef.head('/echo/1')).status).toBe(200);
   });
 
-  it('fails as axios does, and tells every attempt', async () => {
+  it('fails like axios, and reports every attempt', async () => {
     const { axiosRef } = caller.http;
     const refused = await failure(axiosRef.get('/fails'));
     expect(isAxiosError(refused)).toBe(true);
@@ -222,7 +222,7 @@ describe('@ServiceClient with Consul', () => {
     expect(nobody.cause).toBeInstanceOf(DiscoveryError);
   });
 
-  it('ends with a signal, and when an observable is left', async () => {
+  it('ends with a signal, and when an observable is unsubscribed', async () => {
     const aborting = new AbortController();
     const call = failure(caller.http.axiosRef.get('/slow', { signal: aborting.signal }));
     setTimeout(() => aborting.abort(), 50);
@@ -246,7 +246,7 @@ describe('@ServiceClient with Consul', () => {
     await eventually(() => data.destroyed && closed.includes('endless'));
   });
 
-  it('sends what was not sent to the next instance, a POST too', async () => {
+  it('retries what was not sent on the next instance, a POST too', async () => {
     const [dead = 0] = await freePorts(1);
     // An instance that passes in the registry's eyes, with nobody behind its port.
     await consul.request('PUT', '/v1/agent/service/register', { ID: 'echo-dead', Name: 'echo', Port: dead });
@@ -265,7 +265,7 @@ describe('@ServiceClient with Consul', () => {
   });
 
   it.each(['undici', 'axios'])(
-    'sends a POST once when what failed is where it was redirected to (%s)',
+    'sends a POST once when the target of its redirect failed (%s)',
     async (transport) => {
       const [dead = 0] = await freePorts(1);
       posts.length = 0;
@@ -278,7 +278,7 @@ describe('@ServiceClient with Consul', () => {
     },
   );
 
-  it('fails on a status whichever transport carries it, with the request as it was made', async () => {
+  it('fails on a status with every transport, and reports the original request', async () => {
     const { axiosRef } = caller.http;
     const form = new FormData();
     form.set('a', 'b');
@@ -290,7 +290,7 @@ describe('@ServiceClient with Consul', () => {
     expect(fine.config.validateStatus?.(500)).toBe(false);
   });
 
-  it('asks for no coding that it does not read, and keeps turns of different queries apart', async () => {
+  it('accepts only codings that it can decode, and keeps the round-robin state of different queries apart', async () => {
     expect((await caller.http.axiosRef.get<{ coding: string }>('/coding')).data.coding).toBe('identity');
     const count = { plain: new Set<string>(), other: new Set<string>() };
     for (let n = 0; n < 12; n++) {
@@ -302,7 +302,7 @@ describe('@ServiceClient with Consul', () => {
     expect([count.plain.size, count.other.size]).toEqual([3, 3]);
   });
 
-  it('asks Consul nothing on the call path', async () => {
+  it('sends Consul no request on the call path', async () => {
     const { axiosRef } = caller.http;
     await axiosRef.get('/echo/1');
     // Frozen: whatever asked it would hang.
@@ -317,7 +317,7 @@ describe('@ServiceClient with Consul', () => {
     expect((await client.health.service('echo')).body).toHaveLength(3);
   });
 
-  it('is replaced in a test by its token, and needs no provider', async () => {
+  it('can be replaced in a test by its token, and needs no provider', async () => {
     const module = await Test.createTestingModule({
       imports: [ConsulModule.forRoot({ agent: { url: consul.url } })],
       providers: [Caller],
@@ -332,7 +332,7 @@ describe('@ServiceClient with Consul', () => {
     await module.close();
   });
 
-  it('says where it may stand', () => {
+  it('says where it can be used', () => {
     const decorate = ServiceClient('x');
     expect(() => decorate(class {})).toThrow(
       /stands on a class\. Put it on a constructor parameter or on a property/,

@@ -7,7 +7,7 @@ import { ConsulAgent, eventually, figure, startTwoDatacenters } from '@rookery/t
 import { FaultProxy } from '../faults/fault-proxy.js';
 import { putInstance, removeInstance, startWatching, type WatchingApp } from '../faults/watching-app.js';
 
-describe('where instances are looked up', () => {
+describe('instance sources', () => {
   let agent: ConsulAgent;
   const apps: WatchingApp[] = [];
   const start = async (options: Parameters<typeof startWatching>[0]): Promise<WatchingApp> => {
@@ -23,7 +23,7 @@ describe('where instances are looked up', () => {
     await Promise.all(apps.splice(0).map((app) => app.close()));
   });
 
-  it('DNS: SRV records of Consul’s own name server, when its API is away', async () => {
+  it('DNS: SRV records of Consul’s own name server, when its API is unreachable', async () => {
     await putInstance(agent, 'by-dns', 'd1', 4001, {
       Address: '127.1.2.3',
       Weights: { Passing: 7, Warning: 1 },
@@ -53,7 +53,7 @@ describe('where instances are looked up', () => {
     await away.stop();
   });
 
-  it('DNS: a name server that is not there is a registry that is away', async () => {
+  it('DNS: an unreachable name server is an unreachable registry', async () => {
     const dns = new DnsSource({ servers: ['127.0.0.1:1'], timeout: '100ms' });
     const signal = new AbortController().signal;
     await expect(dns.readConsistent('x', {}, signal)).rejects.toMatchObject({
@@ -65,7 +65,7 @@ describe('where instances are looked up', () => {
     );
   });
 
-  it('a static list stands in while Consul has no usable instance', async () => {
+  it('a static list is used while Consul has no usable instance', async () => {
     const fixed = new StaticSource({ 'by-list': ['127.0.0.1:9001'] });
     const app = await start({ agent: { url: agent.url }, discovery: { sources: ['registry', fixed] } });
     expect(await app.ids('by-list')).toEqual(['by-list-127.0.0.1:9001']);
@@ -95,7 +95,7 @@ describe('where instances are looked up', () => {
     });
   }, 60_000);
 
-  it('near: the instances of this very agent come first', async () => {
+  it('near: the instances of this agent come first', async () => {
     const app = await start({ agent: { url: agent.url } });
     await putInstance(agent, 'near', 'far', 4001);
     await agent.request('PUT', '/v1/agent/service/register', { ID: 'here', Name: 'near', Port: 4002 });
@@ -105,7 +105,7 @@ describe('where instances are looked up', () => {
     await eventually(async () => (await near())[0] === 'here', { within: 30_000 });
   }, 40_000);
 
-  it('several agents: what is looked up is asked of the next one while the first is away', async () => {
+  it('several agents: lookups use the next one while the first is unreachable', async () => {
     const first = await ConsulAgent.start({ mode: 'client', join: [agent] });
     await putInstance(agent, 'stock', 's1', 4001);
     const app = await start({
@@ -135,7 +135,7 @@ describe('where instances are looked up', () => {
     await first.stop();
   }, 90_000);
 
-  it('an agent on another host answers compressed', async () => {
+  it('responses of an agent on another host are compressed', async () => {
     for (let n = 0; n < 60; n++)
       await putInstance(agent, 'zipped', `z${n}`, 5000 + n, { Meta: { text: 'x'.repeat(300) } });
     const proxy = await FaultProxy.start(agent.url);
@@ -154,7 +154,7 @@ describe('where instances are looked up', () => {
 });
 
 describe('several datacenters', () => {
-  it('F41 one of two ends: the other is not touched, and calls fail over to it', async () => {
+  it('F41 one of two ends: the other is not affected, and calls fail over to it', async () => {
     const both = await startTwoDatacenters();
     const { dc1, dc2 } = both;
     const listen = async (): Promise<Server> => {

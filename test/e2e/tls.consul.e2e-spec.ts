@@ -49,7 +49,7 @@ describe('TLS to a real Consul that wants a client certificate', () => {
     keyFile: pem('dc1-client-consul-0-key'),
   });
 
-  it('works with authority and certificate, of options and of the environment', async () => {
+  it('works with CA and client certificate, from options and from the environment', async () => {
     expect(await leader({ caFile: pem('consul-agent-ca'), ...own() })).toMatch(/^127\.0\.0\.1:/);
     const environment = {
       CONSUL_CACERT: pem('consul-agent-ca'),
@@ -63,7 +63,7 @@ describe('TLS to a real Consul that wants a client certificate', () => {
     expect(await leader({ verify: false, ...own() })).toBeDefined();
   });
 
-  it('refuses an authority that it does not know, another name, and to go without a certificate', async () => {
+  it('refuses an unknown CA, another server name, and a missing client certificate', async () => {
     const refused = { code: 'RK_REGISTRY_UNREACHABLE', retryable: true };
     await expect(leader(own())).rejects.toMatchObject(refused);
     await expect(

@@ -112,7 +112,7 @@ describe('calls', () => {
     figure('F11', results.join('; '));
   }, 120_000);
 
-  it('F12 a rolling restart while Consul is frozen and tells nobody: callers find out by themselves, GET and POST', async () => {
+  it('F12 a rolling restart while Consul is frozen: callers find out by themselves, GET and POST', async () => {
     const own = await ConsulAgent.start();
     const folder = mkdtempSync(join(tmpdir(), 'rookery-rolled-'));
     const orders = join(folder, 'orders');
@@ -158,7 +158,7 @@ describe('calls', () => {
     expect(new Set(taken).size).toBe(posted);
   }, 120_000);
 
-  it('F18 a ghost, which the registry shows as passing and nobody is behind, is found within five calls and told of', async () => {
+  it('F18 a stale registration, passing although nothing listens, is found within five calls and reported', async () => {
     peers = await Peers.start(agent, 'haunted', 2);
     const [port = 0] = await freePorts(1);
     await putInstance(agent, 'haunted', 'ghost', port);
@@ -178,7 +178,7 @@ describe('calls', () => {
     expect(instances.find(({ id }) => id === 'ghost')?.state).toBe('ejected');
   });
 
-  it('F32 one of three fails every call: no storm, and nobody notices', async () => {
+  it('F32 one of three fails every call: no retry storm, and no call fails', async () => {
     peers = await Peers.start(agent, 'stormy', 3);
     const results: string[] = [];
     for (const strategy of ['p2c-ewma', 'round-robin'] as const) {
@@ -198,7 +198,7 @@ describe('calls', () => {
     figure('F32', results.join('; '));
   }, 60_000);
 
-  it('F33 who fails at once attracts no calls', async () => {
+  it('F33 an instance that fails fast attracts no calls', async () => {
     peers = await Peers.start(agent, 'blackhole', 3, { PEER_DELAY: '3' });
     // Without ejection: it is the balancer that has to see it.
     const caller = await startCaller({ outlierDetection: false });
@@ -218,7 +218,7 @@ describe('calls', () => {
     expect(load.failures).toEqual([]);
   }, 60_000);
 
-  it('F34 everything fails for ten seconds, and is back at once, without a storm', async () => {
+  it('F34 all fail for ten seconds, and recover at once, without a retry storm', async () => {
     const down = await Peers.start(agent, 'shared', 3);
     peers = down;
     const caller = await startCaller();
@@ -256,7 +256,7 @@ describe('calls', () => {
       peers = await Peers.start(agent, 'late', 3, { PEER_DELAY: '3' });
     });
 
-    it('and costs hardly anybody anything with the default, and gets its share back when it recovers', async () => {
+    it('and hardly raises latency with the default strategy, and gets its share back when it recovers', async () => {
       const caller = await startCaller();
       await caller.sees('late', 3);
       await warmUp(caller, 'late');
@@ -311,10 +311,10 @@ describe('calls', () => {
     }, 180_000);
   });
 
-  describe('F38 a server that closes idle connections without a word', () => {
+  describe('F38 a server that closes idle connections without notice', () => {
     const IDLE_MS = 60;
 
-    it('F38 a POST is never made twice, and a GET never fails', async () => {
+    it('F38 a POST is never sent twice, and a GET never fails', async () => {
       const seen: string[] = [];
       const sockets = new Set<Socket>();
       // By hand: Node's own server tells for how long it keeps a connection.

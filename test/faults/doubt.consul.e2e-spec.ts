@@ -38,7 +38,7 @@ class Callers {
   }
 }
 
-describe('a list that never lies', () => {
+describe('lists under faults of the registry', () => {
   let agent: ConsulAgent;
   let proxy: FaultProxy;
   let app: WatchingApp;
@@ -89,7 +89,7 @@ describe('a list that never lies', () => {
     expect((await app.ids('stock')).length).toBe(3);
   });
 
-  it('F09 every answer is empty for 20 s, those to consistent reads too: no call fails', async () => {
+  it('F09 every list is empty for 20 s, those of consistent reads too: no call fails', async () => {
     const callers = new Callers(app);
     proxy.fault = (path) => (path.includes('/v1/health/service/stock') ? { edit: () => '[]' } : undefined);
     await putInstance(agent, 'stock', 's1', portOf(servers[0]), { Meta: { n: '1' } });
@@ -138,7 +138,7 @@ describe('a list that never lies', () => {
     await eventually(() => app.events.some(({ type }) => type === 'service.unavailable'));
   });
 
-  it('F10 all are deregistered though they answer: empty after 30 s', async () => {
+  it('F10 all are deregistered although they answer: empty after 30 s', async () => {
     const begun = performance.now();
     for (const id of ['s1', 's2', 's3']) await removeInstance(agent, id);
     await eventually(() => app.events.some(({ type }) => type === 'list.suspect'));
@@ -147,7 +147,7 @@ describe('a list that never lies', () => {
     expect(performance.now() - begun).toBeGreaterThan(20_000);
   }, 150_000);
 
-  it('F08 Consul is gone: the last list is served, its age rises, and an instance that dies meanwhile is left out', async () => {
+  it('F08 Consul is gone: the last list is served, its age rises, and an instance that dies meanwhile is not used', async () => {
     const callers = new Callers(app);
     await agent.kill();
     proxy.resetAll();
@@ -187,7 +187,7 @@ describe('a start without Consul', () => {
     rmSync(home, { recursive: true });
   });
 
-  it('F08 begins with what an earlier process of the host wrote down, and ignores what is corrupt', async () => {
+  it('F08 begins with the lists that an earlier process of the host saved, and ignores a corrupt one', async () => {
     const agent = await ConsulAgent.start();
     await putInstance(agent, 'stock', 's1', 4001);
     await putInstance(agent, 'orders', 'o1', 4002);

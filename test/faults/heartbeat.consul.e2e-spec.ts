@@ -83,7 +83,7 @@ describe('heartbeats', () => {
     await eventually(() => app?.output.includes('heartbeat.stalled'));
   }, 180_000);
 
-  it('F16 a worker stops vouching for an app that does not come back', async () => {
+  it('F16 a worker stops the heartbeat of an app that stays blocked', async () => {
     const app = await start('lost-cause', { heartbeat: 'worker-thread', ttl: '3s', maxStall: '4s' });
     const { statuses } = await block(app, 'lost-cause', 12_000);
     expect(statuses).toEqual(new Set(['passing', 'warning', 'critical']));
@@ -98,7 +98,7 @@ describe('heartbeats', () => {
     expect(await isPassing(agent, 'revived')).toBe(true);
   });
 
-  it('F27 a worker whose token is refused gets the one that took its place', async () => {
+  it('F27 a worker whose token is refused gets the rotated one', async () => {
     const management = '11111111-aaaa-4bbb-8ccc-222222222222';
     const secured = await ConsulAgent.start({ token: management });
     const create = async (): Promise<{ SecretID: string; AccessorID: string }> => {

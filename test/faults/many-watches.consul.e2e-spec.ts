@@ -70,7 +70,7 @@ describe('many watches', () => {
     await agent.stop();
   }, 180_000);
 
-  it('F20 services that do not change cost a question a minute, absent ones one in 5 s, whatever others do', async () => {
+  it('F20 services that do not change cost a query a minute, absent ones one in 5 s, whatever others do', async () => {
     const agent = await ConsulAgent.start();
     const proxy = await FaultProxy.start(agent.url);
     const app = await startWatching({ agent: { url: proxy.url } });
@@ -157,7 +157,7 @@ describe('many watches', () => {
       });
     }, 180_000);
 
-    it('F22 the leader is killed, again and again: no list is lost, and beats go on', async () => {
+    it('F22 the leader is killed repeatedly: no list is lost, and heartbeats go on', async () => {
       await withCluster(async (cluster) => {
         const [agent] = cluster.clients;
         if (!agent) throw new Error('no agent');
@@ -221,7 +221,7 @@ describe('many watches', () => {
       });
     }, 180_000);
 
-    it('F22 a start without a leader has the list that a server knows, marked as stale', async () => {
+    it('F22 a start without a leader has the list of a server, marked as stale', async () => {
       await withCluster(async (cluster) => {
         const [agent] = cluster.clients;
         if (!agent) throw new Error('no agent');

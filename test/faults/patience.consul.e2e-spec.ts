@@ -9,7 +9,7 @@ const SETTLED_MS = 5_000;
 const IDLE_MS = 85_000;
 
 /** What takes minutes runs at the same time, each on an agent of its own. */
-describe('what shows only after minutes', () => {
+describe('behaviour over minutes', () => {
   let agent: ConsulAgent;
   const apps: AppProcess[] = [];
   const proxies: FaultProxy[] = [];
@@ -31,12 +31,12 @@ describe('what shows only after minutes', () => {
     await Promise.all([agent, ...agents].map((each) => each.stop()));
   });
 
-  it('F02 reaped while it was frozen: registered again as soon as it runs', async () => {
+  it('F02 deregistered by Consul while it was frozen: registered again as soon as it runs', async () => {
     figure('F02', `registered again ${Math.round(await reaped)} ms after SIGCONT`);
     await eventually(() => apps.some((app) => app.output.includes('registration.restored')));
   }, 240_000);
 
-  it('F20 a registered app that is idle costs the agent next to nothing', async () => {
+  it('F20 a registered app that is idle causes almost no load on the agent', async () => {
     const [http = NaN, ttl = NaN] = await idle;
     figure(
       'F20',

@@ -75,7 +75,7 @@ describe('a registration that cannot be lost', () => {
     await client.stop();
   });
 
-  it('F03 somebody deregisters us, changes us, or removes our check: it is repaired', async () => {
+  it('F03 another client deregisters the app, changes it, or removes its check: it is repaired', async () => {
     const app = await start({ name: 'ours', tags: ['v1'], meta: { version: '1' } });
     await passing('ours');
     const [own] = await instancesOf(agent, 'ours');
@@ -120,7 +120,7 @@ describe('a registration that cannot be lost', () => {
     figure('F03', `repaired: ${shown.join(', ')}`);
   });
 
-  it('F03 a fight with another writer costs no more than six repairs a minute, is logged once, and ends', async () => {
+  it('F03 a conflict with another writer costs no more than six repairs a minute, is logged once, and ends', async () => {
     const app = await start({ name: 'fought' });
     await passing('fought');
     const [own] = await instancesOf(agent, 'fought');
@@ -139,7 +139,7 @@ describe('a registration that cannot be lost', () => {
     await eventually(() => isPassing(agent, 'fought'), { within: 60_000 });
   }, 120_000);
 
-  it('F15 Consul is absent at the start, and goes away later: the app lives, is ready, and comes back', async () => {
+  it('F15 Consul is absent at the start, and stops later: the app runs, is ready, and registers again', async () => {
     await agent.kill();
     const app = await start({ name: 'patient' });
     expect((await fetch(`${app.url}/health/live`)).status).toBe(200);
@@ -188,7 +188,7 @@ describe('a registration that cannot be lost', () => {
     expect((await instancesOf(agent, 'single'))[0]?.port).toBe(own?.port);
   });
 
-  it('F18 an app that leaves while its registration hangs leaves no ghost', async () => {
+  it('F18 an app that stops while its registration hangs leaves no stale registration', async () => {
     agent.pause();
     const app = await start({ name: 'ghost' });
     await eventually(() => app.output.includes('listening'));
@@ -201,7 +201,7 @@ describe('a registration that cannot be lost', () => {
     await eventually(async () => (await instancesOf(agent, 'ghost')).length === 0, { within: WITHIN_MS });
   });
 
-  it('F40 the address of a preferred network is taken, and one that leads nowhere is explained', async () => {
+  it('F40 the address of a preferred network is used, and an unreachable one is explained', async () => {
     const preferred = await start({ name: 'placed', preferredNetworks: ['10.255.0.0/16', '127.0.0.0/8'] });
     await passing('placed');
     expect((await instancesOf(agent, 'placed'))[0]?.address).toBe('127.0.0.1');

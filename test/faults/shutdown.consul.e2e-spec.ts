@@ -17,7 +17,7 @@ const INSTANCES = 5;
 const REQUESTS_PER_SECOND = 300;
 const SLOW_REQUESTS = 200;
 
-describe('an app that leaves', () => {
+describe('an app that shuts down', () => {
   let agent: ConsulAgent;
   let folder: string;
   const apps: AppProcess[] = [];
@@ -47,7 +47,7 @@ describe('an app that leaves', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('F12 a rolling restart of five instances under load costs no request, and doubles none', async () => {
+  it('F12 a rolling restart of five instances under load costs no request, and repeats none', async () => {
     const orders = join(folder, 'orders');
     writeFileSync(orders, '');
     const environment = { FAULT_ORDERS: orders };
@@ -87,7 +87,7 @@ describe('an app that leaves', () => {
     expect(new Set(taken).size).toBe(load.posted);
   }, 180_000);
 
-  it('F13 SIGTERM with 200 slow requests under way: all are answered, and nobody is refused before it has left', async () => {
+  it('F13 SIGTERM with 200 slow requests in flight: all are answered, and none is refused before the deregistration', async () => {
     const app = await start('slow');
     await eventually(() => isPassing(agent, 'slow'));
     const slow = plainClient();
@@ -133,7 +133,7 @@ describe('an app that leaves', () => {
     );
   }, 120_000);
 
-  it('F13 the readiness check fails while it leaves, liveness does not, and idle connections are closed', async () => {
+  it('F13 during shutdown readiness fails, liveness does not, and idle connections are closed', async () => {
     const app = await start('leaving');
     await eventually(() => isPassing(agent, 'leaving'));
     const idle = connect(app.port, '127.0.0.1');

@@ -35,7 +35,7 @@ describe('a watch that never dies', () => {
   const asked = (path = PATH): number[] =>
     proxy.requests.filter(({ what }) => what.split(/[ ?]/)[1] === path).map(({ at }) => at);
 
-  it('F04 the agent comes back with a lower index: a change is seen, and not only after a whole wait', async () => {
+  it('F04 the agent comes back with a lower index: a change is seen before a whole wait has passed', async () => {
     for (let n = 0; n < 30; n++) await putInstance(agent, 'stock', 's1', 5000 + n); // drives the index up
     await eventually(async () => (await app.discovery.getInstances('stock'))[0]?.port === 5029);
     // Without the proxy: what is kept alive by something in between hides the restart.
@@ -85,7 +85,7 @@ describe('a watch that never dies', () => {
     expect(noticed).toBeGreaterThan(30_000); // by the deadline, not since something else ended the connection
   }, 240_000);
 
-  it('F23 an agent that limits us is left alone for as long as it asks for, and the list stays', async () => {
+  it('F23 the Retry-After of an agent that limits requests is obeyed, and the list stays', async () => {
     const limited: Fault = {
       status: 429,
       headers: { 'Retry-After': '3' },
@@ -242,8 +242,8 @@ describe('a watch that never dies', () => {
   }, 120_000);
 });
 
-describe('an index that cannot be relied on', () => {
-  it('F05 answers without any of Consul’s headers are read, and asked for no more than twice a second', async () => {
+describe('an unreliable index', () => {
+  it('F05 responses without any of Consul’s headers are read, and requested no more than twice a second', async () => {
     let asked = 0;
     let port = 4001;
     const bare = createHttpServer((_, response) => {
@@ -272,7 +272,7 @@ describe('an index that cannot be relied on', () => {
     bare.close();
   }, 60_000);
 
-  it('F05 goes back, stands still, and is lost: the watch asks no more than it may, and misses no last state', async () => {
+  it('F05 goes back, freezes, and is lost: the watch limits its requests, and misses no final state', async () => {
     const random = seededRandom(SEED);
     const consul = await EmbeddedConsul.start();
     const proxy = await FaultProxy.start(consul.url);

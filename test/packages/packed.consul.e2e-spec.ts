@@ -44,7 +44,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
     rmSync(home, { recursive: true, force: true });
   });
 
-  it('hold what they need and no tests', async () => {
+  it('contain what they need and no tests', async () => {
     for (const tarball of tarballs) {
       const { stdout } = await run('tar', ['-tzf', tarball]);
       const files = stdout.trim().split('\n');

@@ -37,7 +37,7 @@ describe('the simulation', () => {
     expect(await run(scenario)).toEqual(await run(scenario));
   }, 60_000);
 
-  it('F33 one of three answers 100 ms late: nearly nobody notices, and it has its share again 15 s after it recovered', async () => {
+  it('F33 one of three answers 100 ms late: hardly any call is slower, and it has its share again 15 s after it recovered', async () => {
     const slow: Scenario = {
       ...THREE,
       events: [
@@ -78,7 +78,7 @@ describe('the simulation', () => {
     expect(amplification).toBeLessThan(1.01);
   }, 240_000);
 
-  it('F34 all fail for ten seconds: no storm, and all is well at once when they are back', async () => {
+  it('F34 all fail for ten seconds: no retry storm, and no call fails once they are back', async () => {
     const outage = named('outage');
     for (const strategy of ['p2c-ewma', 'round-robin'] as const) {
       const calls = await run(outage, strategy);
@@ -93,7 +93,7 @@ describe('the simulation', () => {
     }
   }, 240_000);
 
-  it('F35 ten clients, ten instances: nobody gets more than twice his share', async () => {
+  it('F35 ten clients, ten instances: no instance gets more than twice its share', async () => {
     const spreads: string[] = [];
     for (const strategy of ['p2c-ewma', 'round-robin', 'random'] as const) {
       const { spread } = summarize(await run(named('well'), strategy), named('well'));
@@ -113,7 +113,7 @@ describe('the simulation', () => {
     expect(Math.max(...counts) / mean).toBeLessThan(1.5);
   }, 240_000);
 
-  it('is drawn, all of it', async () => {
+  it('is drawn completely', async () => {
     const scenario = { ...THREE, durationMs: 3 * SECOND, story: 'a < b & c' };
     const svg = chart([{ scenario, runs: new Map([['p2c-ewma', await run(scenario)]]) }]);
     expect(svg).toMatch(/^<svg /);

@@ -26,7 +26,7 @@ describe('parseAgentAddress', () => {
     });
   });
 
-  it('takes user and password out of the address', () => {
+  it('removes user and password from the address', () => {
     const address = parseAgentAddress('http://me:p%40ss@consul:8500', false);
     expect(address?.origin).toBe('http://consul:8500');
     expect(address?.auth?.reveal()).toBe('me:p@ss');

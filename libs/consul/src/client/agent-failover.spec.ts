@@ -26,7 +26,7 @@ class FakeAgent implements Transport {
   }
 }
 
-describe('AgentSwitch', () => {
+describe('AgentFailover', () => {
   let clock: FakeClock;
   let [first, second]: [FakeAgent, FakeAgent] = [new FakeAgent(''), new FakeAgent('')];
   let agents: AgentFailover;
@@ -60,7 +60,7 @@ describe('AgentSwitch', () => {
     agents = new AgentFailover(first, [second], clock);
   });
 
-  it('asks the next one while the first is away, and the first again when it has a leader', async () => {
+  it('uses the next agent while the first is unreachable, and the first again once that has a leader', async () => {
     expect(await send('/v1/catalog/services')).toBe('first');
     away(first);
     expect(await send('/v1/catalog/services')).toBe('second');
@@ -76,13 +76,13 @@ describe('AgentSwitch', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('keeps to the first what belongs to it', async () => {
+  it('sends what belongs to the first agent only to that one', async () => {
     away(first);
     await expect(send('/v1/agent/service/register', { method: 'PUT' })).rejects.toThrow('no');
     expect(second.asked).toEqual([]);
   });
 
-  it('repeats neither a write nor a blocking query by itself', async () => {
+  it('never repeats a write or a blocking query', async () => {
     away(first);
     await expect(send('/v1/kv/a', { method: 'PUT' })).rejects.toThrow('no');
     back(first);
@@ -94,7 +94,7 @@ describe('AgentSwitch', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('does not leave an agent for a call that was slow by itself', async () => {
+  it('does not fail over because of one call with a short timeout', async () => {
     first.failing = 'RK_REGISTRY_TIMEOUT';
     await expect(send('/v1/kv/slow')).rejects.toThrow('no');
     first.failing = undefined;
@@ -105,7 +105,7 @@ describe('AgentSwitch', () => {
     await agents.close();
   });
 
-  it('says what is wrong when all are away', async () => {
+  it('fails with the reason when all agents are unreachable', async () => {
     away(first);
     away(second);
     await expect(send('/v1/catalog/services')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });

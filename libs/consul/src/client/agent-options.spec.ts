@@ -17,7 +17,7 @@ describe('resolveAgent', () => {
       ({ field, value, hint }) => `${field} = ${value ?? ''}: ${hint}`,
     );
 
-  it('needs nothing', async () => {
+  it('works without any option', async () => {
     const { agent } = resolveAgent({}, {});
     expect(agent).toMatchObject({ address: { origin: 'http://127.0.0.1:8500' }, timeoutMs: 5_000 });
     expect(await agent?.token.current()).toBeUndefined();
@@ -55,7 +55,7 @@ describe('resolveAgent', () => {
     expect((await agent?.token.current())?.reveal()).toBe('from-file');
   });
 
-  it('names every mistake with its field, its value and its cure', () => {
+  it('names every wrong option with its field, its value and its cure', () => {
     expect(
       mistakes({
         url: 'ftp://x',
@@ -74,7 +74,7 @@ describe('resolveAgent', () => {
     );
   });
 
-  it('names a file that is not there, whether an option or a variable names it', () => {
+  it('names a missing file, whether an option or a variable points to it', () => {
     expect(mistakes({ tokenFile: '/no/such/token' })).toEqual([
       'agent.tokenFile = "/no/such/token": must be a readable file that contains the token, but it does not exist',
     ]);
@@ -92,7 +92,7 @@ describe('resolveAgent', () => {
     expect(found).toEqual(['agent.token, agent.tokenFile = : use only one of them']);
   });
 
-  it('never shows an address that may hold a password', () => {
+  it('never shows an address that may contain a password', () => {
     expect(mistakes({}, { CONSUL_HTTP_ADDR: 'http://me:hush-hush@host:99999' }).join()).not.toContain(
       'hush-hush',
     );

@@ -35,19 +35,19 @@ const cases: [number, string, string, boolean][] = [
   [502, '', 'RK_REGISTRY_ERROR', true],
 ];
 
-describe('errorOfAnswer', () => {
+describe('classifyResponse', () => {
   it.each(cases)('%i %p is %s, retryable %p', (status, text, code, retryable) => {
     const error = toConsulError('PUT http://127.0.0.1:8500/v1/x', status, text, undefined);
     expect(error).toMatchObject({ code, retryable, status });
     expect(error.message).toContain(`PUT http://127.0.0.1:8500/v1/x → ${status}: ${text || 'no text'}`);
   });
 
-  it('reads Retry-After in seconds, and passes over what it cannot read', () => {
+  it('reads Retry-After in seconds, and ignores an unreadable one', () => {
     expect(toConsulError('GET x', 429, '', '5').retryAfterMs).toBe(5_000);
     expect(toConsulError('GET x', 429, '', 'Wed, 21 Oct 2026 07:28:00 GMT').retryAfterMs).toBeUndefined();
   });
 
-  it('cuts a long text', () => {
+  it('truncates a long body', () => {
     expect(toConsulError('GET x', 500, 'x'.repeat(10_000), undefined).message.length).toBeLessThan(400);
   });
 });

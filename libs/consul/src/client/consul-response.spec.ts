@@ -19,7 +19,7 @@ describe('nextIndex', () => {
   });
 });
 
-describe('answerOf', () => {
+describe('toConsulResponse', () => {
   it('reads the headers of Consul', () => {
     expect(
       toConsulResponse([], {

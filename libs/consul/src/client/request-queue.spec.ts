@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { settle } from '@rookery/test-support';
 import { RequestQueue } from './request-queue.js';
 
-describe('Turns', () => {
-  it('lets so many go at once, and the others in their order', async () => {
+describe('RequestQueue', () => {
+  it('runs up to its limit at once, and the others in order', async () => {
     const turns = new RequestQueue(2);
     const begun: number[] = [];
     for (const n of [1, 2, 3, 4]) void turns.acquire(undefined).then(() => begun.push(n));
@@ -14,7 +14,7 @@ describe('Turns', () => {
     expect(begun).toEqual([1, 2, 3]);
   });
 
-  it('forgets who gave up waiting', async () => {
+  it('forgets a waiter that gave up', async () => {
     const turns = new RequestQueue(1);
     await turns.acquire(undefined);
     const aborting = new AbortController();

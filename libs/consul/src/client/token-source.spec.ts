@@ -16,7 +16,7 @@ describe('a token', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('that is fixed stays, and cannot be seen', async () => {
+  it('that is fixed stays, and cannot be inspected', async () => {
     const source = fixedToken('hush-hush');
     expect(await value(source)).toBe('hush-hush');
     expect(await source.refused(await source.current())).toBe(false);
@@ -25,7 +25,7 @@ describe('a token', () => {
     expect(await value(fixedToken(undefined))).toBeUndefined();
   });
 
-  it('in a file is read again after 5 s, and stays when the file is gone', async () => {
+  it('in a file is reread after 5 s, and stays in use when the file is gone', async () => {
     const path = join(folder, 'rotating');
     writeFileSync(path, 'one\n');
     const source = tokenFile(path, clock);
@@ -39,7 +39,7 @@ describe('a token', () => {
     expect(await value(source)).toBe('two');
   });
 
-  it('in a file is read at once when Consul refuses it', async () => {
+  it('in a file is reread at once when Consul refuses it', async () => {
     const path = join(folder, 'refused');
     writeFileSync(path, 'old');
     const source = tokenFile(path, clock);
@@ -50,7 +50,7 @@ describe('a token', () => {
     expect(await value(source)).toBe('new');
   });
 
-  it('of a provider is asked for once, by however many at a time, and again when refused', async () => {
+  it('from a provider is fetched once for concurrent requests, and again when it is refused', async () => {
     let asked = 0;
     const source = providedToken(async () => `token-${++asked}`, clock);
     await Promise.all([source.current(), source.current(), source.current()]);
@@ -64,7 +64,7 @@ describe('a token', () => {
     expect(asked).toBe(2);
   });
 
-  it('of a provider that fails is an error that says so', async () => {
+  it('from a failing provider is an error that says so', async () => {
     const source = providedToken(() => Promise.reject(new Error('vault is sealed')), clock);
     await expect(source.current()).rejects.toMatchObject({
       code: 'RK_ACL_DENIED',

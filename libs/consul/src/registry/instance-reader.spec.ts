@@ -38,7 +38,7 @@ describe.each([
   const many = (count = 300): object[] => Array.from({ length: count }, (_, n) => entry(n));
   const ids = (instances: readonly { id: string }[]): string[] => instances.map(({ id }) => id);
 
-  it('splits it into what the whole would be parsed into', async () => {
+  it('gives the same instances as parsing the whole list', async () => {
     const entries = many();
     const body = write(entries);
     const { starts, ends } = splitEntries(body) ?? {};
@@ -50,7 +50,7 @@ describe.each([
     expect(splitEntries(write([entry(1)]))?.starts).toHaveLength(1);
   });
 
-  it('keeps the objects of the elements that are as they were, wherever others came, went or changed', async () => {
+  it('keeps the objects of unchanged elements, wherever others were added, removed or changed', async () => {
     const reader = new InstanceReader();
     const first = await reader.read(write(many()));
     expect(first).toHaveLength(300);
@@ -71,7 +71,7 @@ describe.each([
     expect(third[7]).toMatchObject({ status: 'passing' });
   });
 
-  it('finds its way in any order, and in lists that shrink and grow', async () => {
+  it('reads lists in any order, and lists that shrink and grow', async () => {
     const reader = new InstanceReader();
     let seed = 42;
     const random = (below: number): number => {
@@ -89,7 +89,7 @@ describe.each([
     }
   });
 
-  it('does not parse an answer again that is like the one before', async () => {
+  it('does not parse a response again that equals the one before', async () => {
     const reader = new InstanceReader();
     for (const count of [3, 300]) {
       const first = await reader.read(write(many(count)));
@@ -97,7 +97,7 @@ describe.each([
     }
   });
 
-  it('keeps tags and meta once for all instances of a list', async () => {
+  it('shares equal tags and meta among the instances of a list', async () => {
     const [a, b] = await new InstanceReader().read(write(many(2)));
     expect(a?.tags).toBe(b?.tags);
     expect(a?.meta).toBe(b?.meta);
@@ -116,13 +116,13 @@ describe('InstanceReader', () => {
       'an element that lacks its port',
       JSON.stringify([{ Node: { Address: 'a' }, Service: { ID: 'x' }, Checks: [] }]),
     ],
-  ])('refuses %s, and reads the next answer', async (_, body) => {
+  ])('refuses %s, and reads the next response', async (_, body) => {
     const reader = new InstanceReader();
     await expect(reader.read(Buffer.from(body))).rejects.toMatchObject({ code: 'RK_REGISTRY_BAD_RESPONSE' });
     expect(await reader.read(compact([entry(1)]))).toHaveLength(1);
   });
 
-  it('reads a large list in which the bytes between two elements stand within one', async () => {
+  it('reads a large list in which the separator bytes also occur inside an element', async () => {
     const entries = Array.from({ length: 300 }, (_, n) => entry(n));
     const proxied = entry(300) as { Service: object };
     Object.assign(proxied.Service, { Proxy: { Config: { list: [{ a: 1 }, { Node: { ID: 'x' } }] } } });
@@ -133,7 +133,7 @@ describe('InstanceReader', () => {
     expect(await reader.read(compact(entries))).toHaveLength(300);
   });
 
-  it('reads a list that is written in yet another way', async () => {
+  it('reads a list in a different formatting', async () => {
     const entries = Array.from({ length: 300 }, (_, n) => entry(n));
     const odd = Buffer.from(JSON.stringify(entries, null, 1));
     expect(splitEntries(odd)).toBeUndefined();

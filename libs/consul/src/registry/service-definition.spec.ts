@@ -35,7 +35,7 @@ describe('toServiceDefinition', () => {
     expect(definition).toMatchObject({ Address: '10.0.0.1', Meta: { v: '1', secure: 'true' } });
   });
 
-  it('writes durations as texts with a unit: a bare number would be nanoseconds', () => {
+  it('writes durations as strings with a unit: a bare number would be nanoseconds', () => {
     const { Checks } = toServiceDefinition({
       ...registration,
       status: 'critical',
@@ -85,7 +85,7 @@ describe('toServiceDefinition', () => {
     ]);
   });
 
-  it('says the kinds of check in Consul’s words', () => {
+  it('maps each kind of check to Consul’s field names', () => {
     const { Checks, TaggedAddresses } = toServiceDefinition({
       ...registration,
       taggedAddresses: { wan: { address: '203.0.113.7', port: 443 } },

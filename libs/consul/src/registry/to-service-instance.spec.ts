@@ -37,7 +37,7 @@ const entry = (service: Partial<ServiceEntry['Service']> = {}, checks: HealthChe
 });
 
 describe('toServiceInstance', () => {
-  it('takes what the core knows', () => {
+  it('reads every field that the core uses', () => {
     expect(toServiceInstance(entry())).toEqual({
       id: 'web1',
       service: 'web',
@@ -54,24 +54,24 @@ describe('toServiceInstance', () => {
     });
   });
 
-  it("takes the node's address when the service has none", () => {
+  it("uses the node's address when the service has none", () => {
     expect(toServiceInstance(entry({ Address: '' })).address).toBe('10.0.0.1');
   });
 
-  it('reads null for no tags and no meta, and zone and TLS from the meta', () => {
+  it('accepts null for tags and meta, and reads zone and TLS from the meta', () => {
     expect(toServiceInstance(entry({ Tags: null, Meta: null }))).toMatchObject({ tags: [], meta: {} });
     const secure = toServiceInstance(entry({ Meta: { secure: 'true', zone: 'z2' } }));
     expect(secure).toMatchObject({ secure: true, zone: 'z2' });
   });
 
-  it('weighs a warning instance by its warning weight', () => {
+  it('uses the warning weight for a warning instance', () => {
     expect(toServiceInstance(entry({}, [check('c', 'warning')]))).toMatchObject({
       status: 'warning',
       weight: 2,
     });
   });
 
-  it('takes no checks, as a prepared query has them, for passing', () => {
+  it('treats an instance without checks, as in a prepared query, as passing', () => {
     expect(toServiceInstance({ ...entry(), Checks: null }).status).toBe('passing');
   });
 
@@ -95,7 +95,7 @@ describe('worstStatus', () => {
     expect(worstStatus(statuses.map((status, n) => check(`c${n}`, status)))).toBe(expected);
   });
 
-  it('is maintenance whatever else, of the service or of its node', () => {
+  it('is maintenance if the service or its node is in maintenance, whatever the other checks', () => {
     expect(worstStatus([check('a', 'critical'), check('_service_maintenance:web1', 'critical')])).toBe(
       'maintenance',
     );

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { WatchSlots } from './watch-slots.js';
 
 describe('WatchSlots', () => {
-  it('gives each claim one slot, counts those without, and hands a free one on', () => {
+  it('gives each claim one slot, counts those that wait, and hands on a released one', () => {
     const slots = new WatchSlots(1);
     const [first, second] = [slots.claim(), slots.claim()];
     expect([first.take(), first.take(), second.take(), second.take()]).toEqual([true, true, false, false]);

@@ -9,18 +9,18 @@ import { MAX_SUBSET, subsetOf } from './traffic/subset.js';
 import { Xorshift } from './xorshift.js';
 import { zoneShares } from './traffic/zone-shares.js';
 
-describe('how many may be ejected', () => {
-  it('is half of few, a tenth of many, never all, and never fewer of more', () => {
+describe('the ejection limit', () => {
+  it('is half of a small service, a tenth of a large one, never all, and never falls as the service grows', () => {
     expect([0, 1, 2, 3, 4, 9, 10, 39, 50, 100, 1_000].map(maxEjected)).toEqual([
       0, 0, 1, 1, 2, 4, 4, 4, 5, 10, 100,
     ]);
   });
 
-  it('panics when fewer than half are left', () => {
+  it('is in panic when fewer than half are left', () => {
     expect([isPanic(2, 4), isPanic(1, 4), isPanic(1, 3), isPanic(0, 0)]).toEqual([false, true, true, false]);
   });
 
-  it('lasts longer each time, up to a limit, and not the same for everybody', () => {
+  it('grows with each ejection up to the maximum, with jitter', () => {
     const rules = { baseEjectionMs: 30_000, maxEjectionMs: 300_000 };
     expect([1, 2, 3, 50].map((times) => ejectionTime(times, rules, () => 0.5))).toEqual([
       30_000, 60_000, 90_000, 300_000,
@@ -31,11 +31,11 @@ describe('how many may be ejected', () => {
 
 describe('successRateOutliers', () => {
   const good = { calls: 200, failures: 2 };
-  it('finds who fails much more often than the others', () => {
+  it('finds the instance that fails much more often than the others', () => {
     expect(successRateOutliers([good, good, good, good, { calls: 200, failures: 60 }])).toEqual([4]);
   });
 
-  it('compares neither few instances nor few calls, and leaves those alone that are all the same', () => {
+  it('needs enough instances and enough calls, and finds none among equals', () => {
     expect(successRateOutliers([good, good, good, { calls: 200, failures: 60 }])).toEqual([]);
     expect(successRateOutliers([good, good, good, good, { calls: 99, failures: 60 }])).toEqual([]);
     expect(successRateOutliers([good, good, good, good, good])).toEqual([]);
@@ -43,7 +43,7 @@ describe('successRateOutliers', () => {
 });
 
 describe('slowStartShare', () => {
-  it('rises from a tenth to all of it in 30 s', () => {
+  it('rises from a tenth to the full share in 30 s', () => {
     expect([0, 1_000, 15_000, 30_000, Infinity].map(slowStartShare)).toEqual([0.1, 0.1, 0.5, 1, 1]);
   });
 });
@@ -58,12 +58,12 @@ describe('zoneShares', () => {
       instances: Object.values(zones).reduce((sum, count) => sum + count, 0),
     });
 
-  it('keeps all calls at home where home has its share', () => {
+  it('keeps all calls in the local zone while that has its share of the instances', () => {
     expect(ask('a', { a: 3, b: 3, c: 3 })).toEqual(new Map([['a', 1]]));
     expect(ask('b', { a: 1, b: 9, c: 9 })).toEqual(new Map([['b', 1]]));
   });
 
-  it('F36 sends what a small zone cannot take to those that have room, so that no host gets more than 1.5 times the mean', () => {
+  it('F36 spills what a small zone cannot take to zones with room, so that no host gets more than 1.5 times the mean', () => {
     const zones = { a: 1, b: 9, c: 9 };
     const load: Record<string, number> = { a: 0, b: 0, c: 0 };
     for (const own of Object.keys(zones))
@@ -74,7 +74,7 @@ describe('zoneShares', () => {
     expect(ask('a', zones)?.get('a')).toBeCloseTo(3 / 19);
   });
 
-  it('F36 minds where the callers are', () => {
+  it('F36 accounts for where the callers are', () => {
     // Two thirds of the callers are in a, which has half of the instances.
     const shares = ask('a', { a: 5, b: 5 }, { a: 2, b: 1 });
     expect(shares?.get('a')).toBeCloseTo(0.75);
@@ -82,7 +82,7 @@ describe('zoneShares', () => {
     expect(ask('b', { a: 5, b: 5 }, { a: 2, b: 1 })).toEqual(new Map([['b', 1]]));
   });
 
-  it('does not matter with few instances, one zone, or none at home', () => {
+  it('has no effect with few instances, one zone, or an empty local zone', () => {
     expect(ask('a', { a: 2, b: 3 })).toBeUndefined();
     expect(ask('a', { a: 9 })).toBeUndefined();
     expect(ask('a', { b: 5, c: 5 })).toBeUndefined();
@@ -99,7 +99,7 @@ describe('subsetOf', () => {
     expect(subsetOf(scored(1_000, 1))).toHaveLength(MAX_SUBSET);
   });
 
-  it('gives each instance about as many clients as any other', () => {
+  it('gives each instance about the same number of clients', () => {
     const clients = new Array<number>(500).fill(0);
     for (let seed = 0; seed < 500; seed++)
       for (const { n } of subsetOf(scored(500, seed * 7_919))) clients[n] = (clients[n] ?? 0) + 1;
@@ -107,7 +107,7 @@ describe('subsetOf', () => {
     expect(Math.min(...clients)).toBeGreaterThan(60);
   });
 
-  it('exchanges one for one that leaves', () => {
+  it('replaces only the instance that leaves', () => {
     const all = scored(1_000, 3);
     const before = subsetOf(all);
     const after = new Set(subsetOf(all.filter((each) => each !== before[0])));
@@ -116,7 +116,7 @@ describe('subsetOf', () => {
 });
 
 describe('tables', () => {
-  it('sizes of the Maglev table are primes', () => {
+  it('Maglev table sizes are prime', () => {
     const isPrime = (n: number): boolean => {
       for (let divisor = 2; divisor * divisor <= n; divisor++) if (n % divisor === 0) return false;
       return true;
@@ -141,14 +141,14 @@ describe('tables', () => {
     seen.forEach((count, at) => expect(count / 100_000).toBeCloseTo((weights[at] ?? 0) / 10.5, 1.7));
   });
 
-  it('a smooth sequence has each as often as it weighs', () => {
+  it('a smooth sequence contains each target in proportion to its weight', () => {
     const sequence = [...smoothSequence([3, 1])];
     expect(sequence.filter((at) => at === 0)).toHaveLength(3);
     expect(smoothSequence([1_000_003, 999_983]).length).toBeLessThanOrEqual(10_001);
     expect([...smoothSequence([2, 2, 2])].sort()).toEqual([0, 1, 2]);
   });
 
-  it('hashes spread', () => {
+  it('hashes are spread evenly', () => {
     const buckets = new Array<number>(16).fill(0);
     for (let n = 0; n < 16_000; n++) {
       const at = hash(`user-${n}`) % 16;

@@ -62,7 +62,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('TargetPool, whatever happens', () => {
-  it('picks only who is listed and usable, ejects no more than it may, leaves somebody, and counts within bounds', async () => {
+  it('picks only listed and usable targets, ejects no more than the limit, leaves at least one, and counts within bounds', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 30, maxLength: 150 }),

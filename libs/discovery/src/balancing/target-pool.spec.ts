@@ -96,7 +96,7 @@ describe('TargetPool', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('keeps what it knows of an instance over a new list, and forgets who left or moved', () => {
+  it('keeps the state of an instance over a new list, and forgets an instance that left or moved', () => {
     const before = find(1);
     call(before, 'success');
     pool.update(listOf([instance(0), instance(1, { tags: ['new'] }), instance(2, { port: 9 })]));
@@ -107,7 +107,7 @@ describe('TargetPool', () => {
     expect(unused).toEqual(['i2', 'i3']);
   });
 
-  it('ejects after five failures in a row, for 30 s, and tells who holds connections', async () => {
+  it('ejects after five consecutive failures, for 30 s, and notifies the owner of its connections', async () => {
     for (let n = 0; n < 4; n++) call(find(0), 'failure');
     call(find(1), 'success');
     call(find(0), 'success');
@@ -124,7 +124,7 @@ describe('TargetPool', () => {
     expect(picks(50)).not.toContain('i0');
   });
 
-  it('takes it back after one call that succeeds, and not after one that fails', async () => {
+  it('ends the ejection after one half-open call that succeeds, and not after one that fails', async () => {
     eject(0, 1);
     await clock.advance(35_000);
     const proving = pick();
@@ -144,7 +144,7 @@ describe('TargetPool', () => {
     expect(picks(8)).toContain('i0');
   });
 
-  it('does not prove anybody with a call that cannot be made again, at first', async () => {
+  it('prefers a replayable call as the half-open one', async () => {
     eject(0, 1);
     await clock.advance(34_000);
     expect(pick('round-robin', false)).not.toBe(find(0));
@@ -152,7 +152,7 @@ describe('TargetPool', () => {
     expect(pick('round-robin', false)).toBe(find(0));
   });
 
-  it('asks anew when the call that was to prove it was given up', async () => {
+  it('tries again when the half-open call was abandoned', async () => {
     eject(0, 1);
     await clock.advance(35_000);
     pool.begin(find(0));
@@ -160,13 +160,13 @@ describe('TargetPool', () => {
     expect(pick()).toBe(find(0));
   });
 
-  it('F34 ejects nobody where everybody fails', () => {
+  it('F34 ejects no instance where all fail', () => {
     for (let round = 0; round < 20; round++) for (let n = 0; n < 4; n++) call(find(n), 'failure');
     expect(types()).toEqual([]);
     expect(new Set(picks(40)).size).toBe(4);
   });
 
-  it('ejects no more than half of few, and takes back whom it may not leave out any longer', () => {
+  it('ejects no more than half of a small service, and ends ejections beyond the limit when the list shrinks', () => {
     eject(0, 3);
     eject(1, 3);
     eject(2, 3);
@@ -177,7 +177,7 @@ describe('TargetPool', () => {
     expect(picks(3)).toEqual(['i1', 'i1', 'i1']);
   });
 
-  it('F34 calls the ejected ones as well when fewer than half are left, and says so', () => {
+  it('F34 panic: calls ejected instances as well when fewer than half are left, and says so', () => {
     eject(0, 1);
     pool.update(
       listOf([
@@ -195,7 +195,7 @@ describe('TargetPool', () => {
     expect(picks(20)).not.toContain('i0');
   });
 
-  it('leaves alone who asks for it, and needs no proof from him afterwards', async () => {
+  it('backs off from an instance that asks for it with Retry-After, and needs no half-open call afterwards', async () => {
     pool.backOff(find(2), 'it asked for a pause with status 429', 5_000);
     expect(picks(20)).not.toContain('i2');
     await clock.advance(7_000);
@@ -203,7 +203,7 @@ describe('TargetPool', () => {
     expect(picks(20)).toContain('i2');
   });
 
-  it('sends no call to who only fails while there is somebody else, though no more may be ejected', () => {
+  it('avoids an instance that only fails while there is another one, although the ejection limit is reached', () => {
     for (let n = 0; n < 3; n++) eject(n, 3);
     expect(types().filter((type) => type === 'instance.ejected')).toHaveLength(2);
     expect(new Set(picks(20))).toEqual(new Set(['i3']));
@@ -212,7 +212,7 @@ describe('TargetPool', () => {
     expect(pool.pick('round-robin', request)).toBeUndefined();
   });
 
-  it('F34 finds within a second that those are well again whom it could not eject', async () => {
+  it('F34 notices within a second that failing instances which it could not eject have recovered', async () => {
     for (let round = 0; round < 6; round++) for (let n = 0; n < 4; n++) call(find(n), 'failure');
     call(find(3), 'success');
     expect(new Set(picks(8))).toEqual(new Set(['i3']));
@@ -220,7 +220,7 @@ describe('TargetPool', () => {
     expect(new Set(picks(8)).size).toBe(4);
   });
 
-  it('leaves alone who asks for it though he cannot be ejected, unless all have asked', async () => {
+  it('backs off from an instance that cannot be ejected, unless all have asked for it', async () => {
     for (let n = 0; n < 3; n++) pool.backOff(find(n), 'it asked', 3_000);
     expect(types()).toEqual(['instance.ejected', 'instance.ejected']);
     expect(new Set(picks(20))).toEqual(new Set(['i3']));
@@ -230,7 +230,7 @@ describe('TargetPool', () => {
     expect(new Set(picks(20)).size).toBe(4);
   });
 
-  it('gives the turns of retries no part in those of calls', () => {
+  it('keeps retries out of the round-robin sequence of calls', () => {
     const first: string[] = [];
     for (let n = 0; n < 12; n++) {
       const picked = pick();
@@ -241,7 +241,7 @@ describe('TargetPool', () => {
     expect(first.filter((id) => id === 'i2')).toHaveLength(3);
   });
 
-  it('ejects by success rate, if the others are better', async () => {
+  it('ejects by success rate where the others are better', async () => {
     pool.update(listOf(many(6)));
     for (let round = 0; round < 200; round++)
       for (let n = 0; n < 6; n++) call(find(n), n === 0 && round % 3 === 0 ? 'failure' : 'success');
@@ -256,7 +256,7 @@ describe('TargetPool', () => {
     ]);
   });
 
-  it('ejects nobody where that is switched off', () => {
+  it('ejects no instance where outlier detection is off', () => {
     pool.close();
     pool = create({ outlierRules: undefined });
     pool.update(listOf(many(4)));
@@ -264,7 +264,7 @@ describe('TargetPool', () => {
     expect(types()).toEqual([]);
   });
 
-  it('picks somebody whom the call has not been to, whatever the strategy wants', () => {
+  it('picks an instance that the call has not tried, whatever the strategy picks', () => {
     class Stubborn extends LoadBalancer {
       override pick(targets: readonly Target[]): Target | undefined {
         return targets[0];
@@ -280,7 +280,7 @@ describe('TargetPool', () => {
     expect(pool.pick(Stubborn, { attempt: 4, hashKey: undefined, tried, mayProbe: 'yes' })).toBeUndefined();
   });
 
-  it('does not let a strategy of somebody else pick one that is not there', () => {
+  it('ignores a custom strategy that picks an unlisted target', () => {
     class Wrong extends LoadBalancer {
       override pick(): Target | undefined {
         return { instance: instance(99), weight: 1, inFlight: 0, latencyMs: 0, successRate: 1 };
@@ -289,7 +289,7 @@ describe('TargetPool', () => {
     expect(pool.active).toContain(pick(Wrong));
   });
 
-  it('calls somebody though a strategy throws, and tells of it once', () => {
+  it('picks an instance although a custom strategy throws, and logs it once', () => {
     class Thrower extends LoadBalancer {
       override pick(): never {
         throw new Error('no idea');
@@ -301,7 +301,7 @@ describe('TargetPool', () => {
     ]);
   });
 
-  it('gives who is new a tenth at first, and all of it after 30 s', async () => {
+  it('gives a new instance a tenth of its share at first, and the full share after 30 s', async () => {
     pool.update(listOf(many(5)));
     expect(find(4).weight).toBe(0.1);
     const share = (): number => picks(4_000, 'weighted-random').filter((id) => id === 'i4').length / 4_000;
@@ -313,14 +313,14 @@ describe('TargetPool', () => {
     expect(share()).toBeGreaterThan(0.15);
   });
 
-  it('sends nothing to who weighs nothing, unless nobody weighs anything', () => {
+  it('sends nothing to an instance of weight 0, unless all have weight 0', () => {
     pool.update(listOf([instance(0), instance(1, { weight: 0 })]));
     expect(new Set(picks(10))).toEqual(new Set(['i0']));
     pool.update(listOf([instance(1, { weight: 0 })]));
     expect(picks(2)).toEqual(['i1', 'i1']);
   });
 
-  it('F36 stays in its own zone, spills what that cannot take, and keeps keys together all the same', () => {
+  it('F36 stays in its own zone, spills what that cannot take, and still keeps keys together', () => {
     pool.close();
     pool = create({ zone: 'a' });
     const zoned = many(19).map((each, n) => ({ ...each, zone: n === 0 ? 'a' : n < 10 ? 'b' : 'c' }));
@@ -332,13 +332,13 @@ describe('TargetPool', () => {
     expect(new Set(picks(500, 'consistent-hash')).size).toBeGreaterThan(9);
   });
 
-  it('calls no more than a hundred of a large service', () => {
+  it('calls a subset of at most a hundred instances of a large service', () => {
     pool.update(listOf(many(1_000)));
     expect(new Set(picks(3_000)).size).toBe(100);
     expect(new Set(picks(3_000, 'consistent-hash')).size).toBeGreaterThan(100);
   });
 
-  it('finds out that a slow one is fast again, at the price of one call in 400', async () => {
+  it('notices that a slow instance is fast again, at the cost of one call in 400', async () => {
     const fast = (target: TrackedTarget, ms: number): void => {
       pool.begin(target);
       pool.report(target, ms, 'success', FAILED);
@@ -367,14 +367,14 @@ describe('TargetPool', () => {
     expect(back).toBeGreaterThan(150);
   });
 
-  it('has no timer any more after a while without calls', async () => {
+  it('has no timer left after a while without calls', async () => {
     pick();
     expect(clock.pending).toBe(1);
     await clock.advance(30_000);
     expect(clock.pending).toBe(0);
   });
 
-  describe('with a probe of its own', () => {
+  describe('with a TCP probe', () => {
     let sighting: ProbeResult;
     let probed: string[];
     const probe: InstanceProbe = async ({ id }) => {
@@ -389,7 +389,7 @@ describe('TargetPool', () => {
       pool.update(listOf(many(4)));
     });
 
-    it('F18 spends one call on who refuses connections, and none on his return', async () => {
+    it('F18 spends one call on an instance that refuses connections, and none on its return', async () => {
       call(find(0), 'failure', REFUSED);
       for (let second = 0; second < 6; second++) {
         call(find(1), 'success');
@@ -408,7 +408,7 @@ describe('TargetPool', () => {
       expect(pick()).toBe(find(0));
     });
 
-    it('takes back who refused connections as soon as he takes them again', async () => {
+    it('ends the ejection as soon as the instance accepts connections again', async () => {
       eject(0, 1, REFUSED);
       await clock.advance(4_000);
       sighting = 'reachable';
@@ -422,7 +422,7 @@ describe('TargetPool', () => {
       expect(picks(20)).not.toContain('i1');
     });
 
-    it('ejects nobody who answers it', async () => {
+    it('ejects no instance that accepts the probe', async () => {
       sighting = 'reachable';
       call(find(0), 'failure', REFUSED);
       await clock.advance(10_000);
@@ -431,7 +431,7 @@ describe('TargetPool', () => {
       expect(types()).toEqual([]);
     });
 
-    it('looks at once when the registry finds an ejected one well again', async () => {
+    it('probes at once when the registry reports an ejected instance as recovered', async () => {
       eject(0, 1);
       pool.update(listOf([instance(0, { status: 'critical' }), ...many(4).slice(1)]));
       sighting = 'reachable';

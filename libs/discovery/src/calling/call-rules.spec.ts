@@ -14,7 +14,7 @@ const coded = (code: string, more: object = {}): Error => Object.assign(new Erro
 
 describe('mayRetry', () => {
   const ask = { idempotent: false, replayableBody: true, retried: 0, retries: 1 };
-  it('repeats anything that was not sent, what was sent only if it is idempotent, and an answer never', () => {
+  it('repeats anything that was not sent, what was sent only if it is idempotent, and never after a response', () => {
     expect(mayRetry({ ...ask, retry: 'safe' })).toBe(true);
     expect(mayRetry({ ...ask, retry: 'if-idempotent' })).toBe(false);
     expect(mayRetry({ ...ask, retry: 'if-idempotent', idempotent: true })).toBe(true);
@@ -23,7 +23,7 @@ describe('mayRetry', () => {
     expect(mayRetry({ ...ask, retry: 'safe', replayableBody: false })).toBe(false);
   });
 
-  it('pauses with full jitter up to 25 ms, then twice as long, at most 250 ms; not for what was not sent', () => {
+  it('backs off with full jitter up to 25 ms, then twice as long, at most 250 ms; not at all if nothing was sent', () => {
     expect([0, 1, 2, 3, 4].map((retried) => retryDelay('if-idempotent', retried, () => 1))).toEqual([
       25, 50, 100, 200, 250,
     ]);
@@ -33,7 +33,7 @@ describe('mayRetry', () => {
 });
 
 describe('RetryBudget', () => {
-  it('F32 allows a fifth of the calls and ten a second, and saves no more than a moment of it', async () => {
+  it('F32 allows a fifth of the calls plus ten a second, and accumulates only a short burst', async () => {
     const clock = new FakeClock();
     const budget = new RetryBudget(clock, { ratio: 0.2, perSecond: 10 });
     const taken = (): number => {
@@ -50,7 +50,7 @@ describe('RetryBudget', () => {
     expect(taken()).toBe(20);
   });
 
-  it('may allow less than one a second, and none', async () => {
+  it('can allow less than one a second, or none', async () => {
     const clock = new FakeClock();
     const seldom = new RetryBudget(clock, { ratio: 0, perSecond: 0.5 });
     expect([seldom.take(), seldom.take()]).toEqual([true, false]);
@@ -62,8 +62,8 @@ describe('RetryBudget', () => {
   });
 });
 
-describe('what an attempt came to', () => {
-  it('counts broken connections and timeouts against the instance, and not what is our own doing', () => {
+describe('the result of an attempt', () => {
+  it('counts broken connections and timeouts against the instance, and not what the caller caused', () => {
     const counts = (error: unknown): boolean => countsAsFailure({ error });
     const cyclic = new Error('its own cause');
     cyclic.cause = cyclic;
@@ -90,7 +90,7 @@ describe('what an attempt came to', () => {
       expect(counts(error)).toBe(false);
   });
 
-  it('tells what was not sent from what was, and from what would come again', () => {
+  it('distinguishes what was not sent, what may have been sent, and what would fail again', () => {
     expect(classifyError(coded('ECONNREFUSED', { syscall: 'connect' }))).toMatchObject({
       type: 'failed',
       retry: 'safe',
@@ -115,7 +115,7 @@ describe('what an attempt came to', () => {
     return result;
   };
 
-  it('counts 502, 503, 504 and 429, and no other answer', () => {
+  it('counts 502, 503, 504 and 429 as failures, and no other response', () => {
     for (const status of [502, 503, 504, 429])
       expect(answered(status)).toMatchObject({
         type: 'failed-response',
@@ -134,7 +134,7 @@ describe('what an attempt came to', () => {
     for (const wrong of ['soon', '-1', '', '0']) expect(failed(503, wrong).retryAfterMs).toBeUndefined();
   });
 
-  it('reads what fetch gives', () => {
+  it('reads a Response of fetch', () => {
     const response = new Response('', { status: 503, headers: { 'retry-after': '2' } });
     expect(fetchResponseInfo(response)).toEqual({ status: 503, retryAfter: '2', isMisdirected: false });
     expect(
@@ -145,7 +145,7 @@ describe('what an attempt came to', () => {
       expect(fetchResponseInfo(other)).toBeUndefined();
   });
 
-  it('F37 takes only our own refusal for that of another service', () => {
+  it("F37 recognises only Rookery's own 421 as misdirected", () => {
     expect(answered(421, undefined, true)).toMatchObject({ isMisdirected: true, retry: 'safe' });
     expect(answered(421).type).toBe('success');
   });
@@ -160,7 +160,7 @@ describe('CircuitBreaker', () => {
     return ticket && (breaker.record(ticket, hasFailed) ?? 'made');
   };
 
-  it('opens when half of the calls fail, lets one try after a while, and closes when that succeeds', async () => {
+  it('opens when half of the calls fail, lets one half-open call through, and closes when that succeeds', async () => {
     const clock = new FakeClock();
     const breaker = new CircuitBreaker(clock, rules);
     for (let n = 0; n < 9; n++) expect(call(breaker, true)).toBe('made');
@@ -176,7 +176,7 @@ describe('CircuitBreaker', () => {
     expect([call(breaker, false), breaker.isOpen]).toEqual(['made', false]);
   });
 
-  it('lets another one try when the first was given up, and heeds no call from before it opened or closed', async () => {
+  it('lets another half-open call through when the first was abandoned, and ignores calls from before a transition', async () => {
     const clock = new FakeClock();
     const breaker = new CircuitBreaker(clock, rules);
     const early = breaker.admit();
@@ -197,7 +197,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.isOpen).toBe(false);
   });
 
-  it('forgets what is older than its window', async () => {
+  it('forgets results older than its window', async () => {
     const clock = new FakeClock();
     const breaker = new CircuitBreaker(clock, rules);
     for (let n = 0; n < 9; n++) call(breaker, true);
@@ -209,7 +209,7 @@ describe('CircuitBreaker', () => {
 });
 
 describe('Bulkhead', () => {
-  it('lets so many in, so many wait in their order, and refuses the rest', async () => {
+  it('admits up to its concurrency, queues up to its length in order, and refuses the rest', async () => {
     const bulkhead = new Bulkhead(new FakeClock(), { concurrency: 2, queue: 2 });
     expect([bulkhead.enter(), bulkhead.enter()]).toEqual([true, true]);
     const waiting = [bulkhead.enter(), bulkhead.enter()];
@@ -227,7 +227,7 @@ describe('Bulkhead', () => {
     expect(order).toEqual([0, 1]);
   });
 
-  it('keeps no place for who gave it up', () => {
+  it('frees the place of a waiter that gave up', () => {
     const bulkhead = new Bulkhead(new FakeClock(), { concurrency: 1, queue: 1 });
     bulkhead.enter();
     const place = bulkhead.enter();
@@ -250,7 +250,7 @@ describe('AdaptiveLimit', () => {
     return limit.value;
   };
 
-  it('finds out about how many a service takes, and follows it', () => {
+  it('converges on what a service can take, and follows it', () => {
     const limit = new AdaptiveLimit(new FakeClock());
     const found = settle(limit, 100);
     expect(found).toBeGreaterThan(60);
@@ -259,7 +259,7 @@ describe('AdaptiveLimit', () => {
     expect(settle(limit, 400)).toBeGreaterThan(200);
   });
 
-  it('gets used to a service that became slower within seconds, however few calls it lets through', async () => {
+  it('adapts within seconds to a service that became slower, however few calls it admits', async () => {
     const clock = new FakeClock();
     const limit = new AdaptiveLimit(clock);
     const second = async (latencyMs: number): Promise<void> => {
@@ -274,7 +274,7 @@ describe('AdaptiveLimit', () => {
     expect(limit.value).toBeGreaterThan(Math.min(before, 40));
   });
 
-  it('falls with failures, never below a few, and does not rise unused', () => {
+  it('falls with failures to a minimum, and does not rise while unused', () => {
     const limit = new AdaptiveLimit(new FakeClock());
     for (let n = 0; n < 100; n++) limit.observe(10, 1, false);
     expect(limit.value).toBe(20);
@@ -284,7 +284,7 @@ describe('AdaptiveLimit', () => {
 });
 
 describe('LatencyQuantile', () => {
-  it('is right to within a fifth, and knows when it knows too little', () => {
+  it('is accurate to within a fifth, and undefined with too few samples', () => {
     const quantile = new LatencyQuantile();
     for (let n = 0; n < 19; n++) quantile.add(5);
     expect(quantile.at(0.95)).toBeUndefined();

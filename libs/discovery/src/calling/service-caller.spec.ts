@@ -63,7 +63,7 @@ describe('ServiceCaller', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('takes the instances in turn, and asks the registry only once', async () => {
+  it('calls the instances in turn, and reads the registry only once', async () => {
     const ports: number[] = [];
     for (let n = 0; n < 6; n++) {
       await caller.call('inventory', async ({ port }) => ports.push(port));
@@ -72,7 +72,7 @@ describe('ServiceCaller', () => {
     expect(registry.requests.watch).toBe(1);
   });
 
-  it('goes to the next instance when nothing was sent, and says what it tried', async () => {
+  it('tries the next instance when nothing was sent, and reports its attempts', async () => {
     const { value, call } = await caller.call('inventory', async ({ port }: ServiceInstance) => {
       if (port !== 1) throw refused();
       return 'answer';
@@ -95,7 +95,7 @@ describe('ServiceCaller', () => {
     expect(attempts).toBe(1);
   });
 
-  it('does not repeat a call whose body can be read only once', async () => {
+  it('does not repeat a call whose body is not replayable', async () => {
     let attempts = 0;
     const attempt = async (): Promise<never> => {
       attempts++;
@@ -118,7 +118,7 @@ describe('ServiceCaller', () => {
     );
   });
 
-  it('ends an attempt that ignores its deadline, and tells it so', async () => {
+  it('ends an attempt that ignores its deadline, and aborts its signal', async () => {
     let seen: AbortSignal | undefined;
     const call = caller.call(
       'inventory',
@@ -156,7 +156,7 @@ describe('ServiceCaller', () => {
     await expect(call).rejects.toThrow('the user went away');
   });
 
-  it('takes one that is warning in need, and says what the registry knows when none may be used', async () => {
+  it('uses a warning instance if there is no passing one, and reports what the registry lists when none is usable', async () => {
     for (const port of [1, 2, 3])
       registry.setStatus(`inventory-${port}`, port === 3 ? 'warning' : 'critical');
     const { call } = await caller.call('inventory', async () => 1);
@@ -169,7 +169,7 @@ describe('ServiceCaller', () => {
     await expect(caller.choose('nobody')).rejects.toMatchObject({ code: 'RK_NO_INSTANCES' });
   });
 
-  it('refuses an option that it does not know, and says why a query finds nobody', async () => {
+  it('refuses an unknown option, and says why a query matches no instance', async () => {
     const typo = caller.call('inventory', async () => 1, { qeury: {} } as CallOptions);
     await expect(typo).rejects.toThrow(/call\.qeury: unknown option/);
     for (const [field, value] of [
@@ -212,7 +212,7 @@ describe('ServiceCaller', () => {
     );
   });
 
-  it('F08 the registry is away for an hour: no call fails, and the age of the list rises', async () => {
+  it('F08 registry unreachable for an hour: no call fails, and the age of the list rises', async () => {
     await caller.call('inventory', async () => 1);
     registry.fail();
     let ageMs = 0;
@@ -228,7 +228,7 @@ describe('ServiceCaller', () => {
     expect(ageMs).toBeGreaterThan(3_000_000 - 1);
   });
 
-  describe('what was sent', () => {
+  describe('a call that was sent', () => {
     const once = (fault: () => Error): ((instance: ServiceInstance) => Promise<number>) => {
       let attempts = 0;
       return async ({ port }) => {
@@ -242,7 +242,7 @@ describe('ServiceCaller', () => {
       isMisdirected: false,
     });
 
-    it('is sent again elsewhere when it is idempotent, after a pause, and only so often', async () => {
+    it('is retried on another instance if it is idempotent, after a backoff, and within its limit', async () => {
       const call = caller.call('inventory', once(reset), { idempotent: true });
       await clock.advance(25);
       expect((await call).call.attempts.map(({ instance, reason }) => [instance, reason])).toEqual([
@@ -258,14 +258,14 @@ describe('ServiceCaller', () => {
       expect((await failure) as CallError).toMatchObject({ call: { attempts: { length: 3 } } });
     });
 
-    it('is sent to the same one again where there is no other', async () => {
+    it('is retried on the same instance if there is no other', async () => {
       for (const port of [1, 2]) registry.remove(`inventory-${port}`);
       const call = caller.call('inventory', once(reset), { idempotent: true });
       await clock.advance(100);
       expect((await call).call.attempts).toHaveLength(2);
     });
 
-    it('hands on the answer of the last attempt, whatever it says, and lets go of the one before', async () => {
+    it('returns the response of the last attempt, whatever its status, and discards the one before', async () => {
       const dropped: object[] = [];
       const given = [{ status: 503 }, { status: 502 }];
       const call = caller.call('inventory', async ({ port }) => given[port - 2] ?? { status: 200 }, {
@@ -280,7 +280,7 @@ describe('ServiceCaller', () => {
       expect(report.attempts.map(({ reason }) => reason)).toEqual(['status 503', 'status 502']);
     });
 
-    it('F32 is not sent again when the budget is used up', async () => {
+    it('F32 is not retried when the retry budget is exhausted', async () => {
       for (let n = 4; n < 40; n++) registry.put({ service: 'inventory', port: n });
       let attempts = 0;
       const failing = async (): Promise<never> => {
@@ -295,7 +295,7 @@ describe('ServiceCaller', () => {
       expect(attempts).toBeLessThanOrEqual(500 * 1.2 + 10 + 20);
     });
 
-    it('F34 is not sent again where everybody fails', async () => {
+    it('F34 is not retried where all instances fail', async () => {
       let attempts = 0;
       const failing = async (): Promise<never> => {
         attempts++;
@@ -313,7 +313,7 @@ describe('ServiceCaller', () => {
       expect(call.attempts).toHaveLength(1);
     });
 
-    it('F37 goes elsewhere when it was misdirected, a POST too, and its instance is ejected', async () => {
+    it('F37 is retried elsewhere when it was misdirected, a POST too, and the instance is ejected', async () => {
       const wrong = { status: 421 };
       const call = caller.call('inventory', async ({ port }) => (port === 2 ? wrong : { status: 200 }), {
         readResponse: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: status === 421 }),
@@ -324,7 +324,7 @@ describe('ServiceCaller', () => {
       expect(events).toMatchObject([{ type: 'instance.ejected', id: 'inventory-2' }]);
     });
 
-    it('waits for who asked for it, where there is nobody else, and sends the others elsewhere', async () => {
+    it('waits for the Retry-After of the only instance, and otherwise goes to another one', async () => {
       for (const port of [1, 2]) registry.remove(`inventory-${port}`);
       const limited = new Set([3, 4]);
       registry.put({ service: 'inventory', port: 4 });
@@ -352,7 +352,7 @@ describe('ServiceCaller', () => {
       expect((await hasty).value.status).toBe(429);
     });
 
-    it('is not begun when it was aborted right after the call', async () => {
+    it('is not started when it was aborted right after the call', async () => {
       let attempts = 0;
       const aborting = new AbortController();
       const call = caller.call('inventory', async () => attempts++, { signal: aborting.signal });
@@ -361,7 +361,7 @@ describe('ServiceCaller', () => {
       expect(attempts).toBe(0);
     });
 
-    it('lets go of an answer that it does not hand on', async () => {
+    it('discards a response that it does not return', async () => {
       const dropped: object[] = [];
       const options = { readResponse: readResponse, discardResponse: (value: object) => dropped.push(value) };
       const bad = { status: 503 };
@@ -379,7 +379,7 @@ describe('ServiceCaller', () => {
       expect(dropped).toEqual([bad, bad]);
     });
 
-    it('F32 goes to the only one that is well, whoever else refuses, and however often', async () => {
+    it('F32 reaches the only healthy instance, however many others refuse', async () => {
       for (let n = 4; n <= 10; n++) registry.put({ service: 'inventory', port: n });
       let failed = 0;
       for (let n = 0; n < 200; n++) {
@@ -391,7 +391,7 @@ describe('ServiceCaller', () => {
     });
   });
 
-  it('counts nothing against an instance for which its caller had no time', async () => {
+  it("counts nothing against an instance when the caller's own deadline ended the attempt", async () => {
     const within = (): Promise<unknown> =>
       runInCall({ deadline: clock.now() + 20, isOver: false }, () =>
         caller.call('inventory', () => new Promise(() => undefined)),
@@ -404,7 +404,7 @@ describe('ServiceCaller', () => {
     expect(events).toEqual([]);
   });
 
-  it('has its own notion of a failure, and survives one that throws', async () => {
+  it('takes a custom failure rule, and survives one that throws', async () => {
     const mine = caller.call('inventory', async ({ port }) => ({ code: port === 2 ? 14 : 0 }), {
       idempotent: true,
       isFailure: ({ value }) => (value as { code: number } | undefined)?.code === 14,
@@ -432,7 +432,7 @@ describe('ServiceCaller', () => {
           });
         });
 
-    it('overtakes a slow first attempt, which is ended', async () => {
+    it('overtakes a slow first attempt, which is cancelled', async () => {
       const aborted: number[] = [];
       const call = caller.call('inventory', slowAt(2, 1_000, aborted), {
         idempotent: true,
@@ -447,7 +447,7 @@ describe('ServiceCaller', () => {
       ]);
     });
 
-    it('is made for idempotent calls only, and no more often than it may', async () => {
+    it('is sent for idempotent calls only, and within its budget', async () => {
       const counted: number[] = [];
       let attempts = 0;
       const slow = ({ port }: ServiceInstance, signal: AbortSignal): Promise<number> => {
@@ -468,7 +468,7 @@ describe('ServiceCaller', () => {
       expect(attempts).toBeLessThanOrEqual(112);
     });
 
-    it('waits as long as 95 of 100 calls took, when nothing else is said', async () => {
+    it('is delayed by the 95th percentile of latency by default', async () => {
       for (let n = 0; n < 30; n++) {
         const call = caller.call('inventory', slowAt(0, 0), { idempotent: true, hedge: true });
         await clock.advance(10);
@@ -495,8 +495,8 @@ describe('ServiceCaller', () => {
     });
   });
 
-  describe('within a request of somebody else', () => {
-    it('ends when he gives up, and is not begun when he has', async () => {
+  describe('within an incoming request', () => {
+    it('ends when the caller gives up, and does not start if it already has', async () => {
       const within = (timeout: number) =>
         runInCall({ deadline: clock.now() + timeout, isOver: false }, () =>
           caller.call('inventory', () => new Promise(() => undefined)),
@@ -511,7 +511,7 @@ describe('ServiceCaller', () => {
       });
     });
 
-    it('has all its time again for what goes on when that has been answered', async () => {
+    it('has its full timeout for work that goes on after the response', async () => {
       const request = { deadline: clock.now() + 100, isOver: false };
       const job = runInCall(
         request,
@@ -527,7 +527,7 @@ describe('ServiceCaller', () => {
       expect(await later).toBe('done');
     });
 
-    it('tells the instance how long it has, and one of ours whom it means', async () => {
+    it('sends its deadline, and to an instance of Rookery the name of the service', async () => {
       const headers: object[] = [];
       const note: Attempt<number> = async (_, __, context) => headers.push(context.headers);
       await caller.call('inventory', note, { timeout: '2s' });
@@ -541,7 +541,7 @@ describe('ServiceCaller', () => {
   });
 
   describe('a service with limits of its own', () => {
-    it('is not called while most calls fail, and has something to fall back on', async () => {
+    it('is not called while its circuit is open, and uses the fallback', async () => {
       caller = createCaller({
         services: { inventory: { circuitBreaker: { minimumCalls: 5, openFor: '1s' } } },
       });
@@ -568,7 +568,7 @@ describe('ServiceCaller', () => {
       expect((await answered).value).toBe('fallen back');
     });
 
-    it('lets only so many calls under way, in turn, within their time', async () => {
+    it('limits concurrent calls, and queues the others within their deadline', async () => {
       caller = createCaller({ services: { inventory: { bulkhead: { concurrency: 1, queue: 2 } } } });
       const work = (): Promise<string> => new Promise((resolve) => clock.after(100, () => resolve('done')));
       const calls = [0, 1].map(() => caller.call('inventory', work).catch((error: unknown) => error));
@@ -620,7 +620,7 @@ describe('ServiceCaller', () => {
     expect(await (await mine).value.text()).toMatch(/status 500/);
   });
 
-  it('does not run a second attempt in the context of another call', async () => {
+  it('does not run a second attempt in the async context of another call', async () => {
     const users = new AsyncLocalStorage<string>();
     const seen: string[] = [];
     const callAs = (user: string): Promise<unknown> =>
@@ -643,7 +643,7 @@ describe('ServiceCaller', () => {
     expect(seen.filter((user) => user === 'bob').length).toBeLessThanOrEqual(2);
   });
 
-  it('explains what its calls have seen', async () => {
+  it('explains the state of its instances', async () => {
     for (let n = 0; n < 12; n++) {
       await caller
         .call('inventory', async ({ port }) => (port === 2 ? Promise.reject(reset()) : 1))
@@ -659,7 +659,7 @@ describe('ServiceCaller', () => {
     for (const { calls } of instances) expect(calls?.inFlight).toBe(0);
   });
 
-  it('F42 keeps nothing of calls that are over, nor of services that were made up', async () => {
+  it('F42 keeps no state of finished calls, nor of unknown services', async () => {
     for (let n = 0; n < 1_200; n++)
       await caller.call(`made-up-${n}`, async () => 1, { timeout: 10 }).catch(() => undefined);
     expect(caller.find('made-up-0')).toBeUndefined();

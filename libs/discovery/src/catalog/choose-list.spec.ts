@@ -3,8 +3,8 @@ import { chooseList, type SourceChoice } from './choose-list.js';
 
 const rule = { minInstances: 2, failbackAfterMs: 10_000 };
 
-describe('chooseLeg', () => {
-  it('takes the first list that has enough, else the first that has any, else the first there is', () => {
+describe('chooseList', () => {
+  it('chooses the first list with enough instances, else the first with any, else the first', () => {
     const choose = (...usable: (number | undefined)[]): number =>
       chooseList(usable, rule, undefined, 0).current;
     expect(choose(2, 5)).toBe(0);
@@ -15,7 +15,7 @@ describe('chooseLeg', () => {
     expect(choose(undefined, undefined)).toBe(0);
   });
 
-  it('leaves at once, and returns only after a while of good behaviour', () => {
+  it('fails over at once, and fails back only after the list was good for a while', () => {
     let choice: SourceChoice | undefined;
     const at = (now: number, ...usable: number[]): number =>
       (choice = chooseList(usable, rule, choice, now)).current;
@@ -30,12 +30,12 @@ describe('chooseLeg', () => {
     expect(at(16_001, 0, 9)).toBe(1);
   });
 
-  it('returns at once when the list that it is on has too few', () => {
+  it('fails back at once when the list in use has too few', () => {
     const on1: SourceChoice = { current: 1, abandoned: [0], candidate: undefined, recheckAt: undefined };
     expect(chooseList([3, 0], rule, on1, 5).current).toBe(0);
   });
 
-  it('counts the good behaviour of each list on its own', () => {
+  it('measures for each list separately how long it has been good', () => {
     let choice: SourceChoice | undefined = {
       current: 2,
       abandoned: [0, 1],
@@ -50,7 +50,7 @@ describe('chooseLeg', () => {
     expect(at(20_050, 5, 5, 5)).toBe(0);
   });
 
-  it('does not wait for a list that was only late at the start', () => {
+  it('does not wait before failing back to a list that was only late at the start', () => {
     const first = chooseList([undefined, 4], rule, undefined, 0);
     expect(first.current).toBe(1);
     expect(chooseList([4, 4], rule, first, 2).current).toBe(0);

@@ -54,7 +54,7 @@ describe('ServiceCatalog', () => {
       registry.put({ service, port: 4, meta: { version: 'latest' } });
     });
 
-    it('shares one watch among all queries that only narrow its list down', async () => {
+    it('shares one watch among all queries that only filter its list', async () => {
       expect(await ports()).toEqual([1, 2, 4]);
       expect(await ports({ tags: ['a'] })).toEqual([1, 2]);
       expect(await ports({ tags: ['b', 'a'], meta: { tier: 'gold' } })).toEqual([1]);
@@ -68,7 +68,7 @@ describe('ServiceCatalog', () => {
       expect(registry.requests.watch).toBe(2);
     });
 
-    it('refuses a query that would silently mean everybody, in one message', async () => {
+    it('refuses a query that would silently match all instances, in one message', async () => {
       const wrong = { tag: 'a', version: 'newest', failover: [] } as ServiceQuery;
       const refused = catalog.snapshot('inventory', wrong);
       await expect(refused).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
@@ -83,7 +83,7 @@ describe('ServiceCatalog', () => {
       await expect(ports({ failover: 'dc2' } as unknown as ServiceQuery)).rejects.toThrow(/query\.failover/);
     });
 
-    it('emits to a narrowed view only what is new in it', async () => {
+    it('emits to a filtered view only what changed in it', async () => {
       const versions: [number, number][] = [];
       const subscription = catalog
         .watch('inventory', { tags: ['a'] })
@@ -100,7 +100,7 @@ describe('ServiceCatalog', () => {
       ]);
     });
 
-    it('isolates subscribers from each other: one that throws is logged, and goes on', async () => {
+    it('isolates subscribers from each other: one that throws is logged, and stays subscribed', async () => {
       const seen: number[] = [];
       const bad = catalog
         .watch('inventory')
@@ -121,7 +121,7 @@ describe('ServiceCatalog', () => {
       other.unsubscribe();
     });
 
-    it('ends a watch after five minutes without use, and begins a new one with the next use', async () => {
+    it('ends a watch after five minutes without use, and starts a new one with the next use', async () => {
       await ports();
       const subscription = catalog.watch('inventory', { datacenter: 'dc1' }).subscribe();
       await clock.advance(4 * 60_000);
@@ -138,14 +138,14 @@ describe('ServiceCatalog', () => {
       expect(catalog.watches).toBe(1);
     });
 
-    it('ends an idle watch that the registry refuses, though it fails', async () => {
+    it('ends an idle watch although the registry refuses it', async () => {
       registry.fail();
       await expect(ports()).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
       await clock.advance(10 * 60_000);
       expect(catalog.watches).toBe(0); // it has no list to be kept
     });
 
-    it('tells wrong values from none, whatever was asked before', async () => {
+    it('refuses wrong values, whatever was queried before', async () => {
       await ports();
       const wrong = [
         { version: null },
@@ -164,7 +164,7 @@ describe('ServiceCatalog', () => {
       expect(await ports({ includeWarning: false, preparedQuery: false })).toEqual([1, 2, 4]);
     });
 
-    it('explains a query that includes who warns by that query', async () => {
+    it('explains a query that includes warning instances by that query', async () => {
       await ports();
       const { usable, instances } = await catalog.explain('inventory', { includeWarning: true });
       expect(usable).toBe(4);
@@ -174,7 +174,7 @@ describe('ServiceCatalog', () => {
       });
     });
 
-    it('has the last list of an ended watch when the registry is away at its next use', async () => {
+    it('starts with the last list of an ended watch when the registry is unreachable', async () => {
       await ports();
       await clock.advance(10 * 60_000);
       expect(catalog.watches).toBe(0);
@@ -186,7 +186,7 @@ describe('ServiceCatalog', () => {
       expect(catalog.watches).toBe(1); // no watch is ended while the registry is away
     });
 
-    it('explains who is used and who is not, and why', async () => {
+    it('explains which instances are used and which are not, and why', async () => {
       registry.setStatus('inventory-2', 'maintenance');
       const { instances, lists, usable } = await catalog.explain('inventory', { meta: { version: '1.2.0' } });
       expect(usable).toBe(1);
@@ -241,7 +241,7 @@ describe('ServiceCatalog', () => {
     });
     const local = { ...query, datacenter: 'dc1' };
 
-    it('tells the operator what calls do not show', async () => {
+    it('logs the failover, which no call shows', async () => {
       await ports(local);
       registry.setStatus('inventory-2', 'critical');
       await clock.advance(200);
@@ -250,7 +250,7 @@ describe('ServiceCatalog', () => {
       ).toHaveLength(1);
     });
 
-    it('fails over at once below the threshold, and returns after a while of good behaviour', async () => {
+    it('fails over at once below the threshold, and fails back after a while of good health', async () => {
       expect(await ports(local)).toEqual([1, 2]);
       registry.setStatus('inventory-2', 'critical');
       await clock.advance(200);
@@ -280,7 +280,7 @@ describe('ServiceCatalog', () => {
   });
 
   describe('with several sources', () => {
-    it('uses the first that has usable instances, and returns at once', async () => {
+    it('uses the first source with usable instances, and fails back at once', async () => {
       open({ sources: ['registry', new StaticSource({ inventory: ['10.0.0.1:91', '10.0.0.1:92'] })] });
       expect(await ports()).toEqual([91, 92]);
       registry.put({ service: 'inventory', port: 1 });
@@ -292,7 +292,7 @@ describe('ServiceCatalog', () => {
       expect(await catalog.services(new AbortController().signal)).toEqual(['inventory']);
     });
 
-    it('has instances when the registry is away from the start', async () => {
+    it('has instances when the registry is unreachable from the start', async () => {
       registry.fail();
       open({ sources: ['registry', new StaticSource({ inventory: ['10.0.0.1:91'] })] });
       expect(await ports()).toEqual([91]);
@@ -301,7 +301,7 @@ describe('ServiceCatalog', () => {
       await expect(catalog.snapshot('orders')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
     });
 
-    it('does not take a list of lesser choice for an answer while a better one may still come', async () => {
+    it('does not answer with a lower-priority list while a better one may still come', async () => {
       registry.hang();
       open({ sources: ['registry', new StaticSource({ other: ['10.0.0.1:91'] })] });
       const asked = [catalog.snapshot('inventory'), catalog.snapshot('inventory')];
@@ -313,7 +313,7 @@ describe('ServiceCatalog', () => {
       expect(await none).toMatch(/no list of "nobody" .* no response in 5000 ms/);
     });
 
-    it('waits a second for the first choice, and no longer, where another has instances', async () => {
+    it('waits a second for the first source, and no longer, where another has instances', async () => {
       registry.hang();
       open({ sources: ['registry', new StaticSource({ inventory: ['10.0.0.1:91'] })] });
       const asked = ports();
@@ -323,7 +323,7 @@ describe('ServiceCatalog', () => {
       expect(await asked).toEqual([91]);
     });
 
-    it('waits for a list of lesser choice where the first is empty', async () => {
+    it('waits for a lower-priority list where the first is empty', async () => {
       const late = new InMemoryRegistry();
       late.hang();
       open({ sources: ['registry', late] });
@@ -336,12 +336,12 @@ describe('ServiceCatalog', () => {
       expect(events.filter(({ type }) => type === 'service.failover')).toEqual([]);
     });
 
-    it('answers with the first where the second cannot take the query', async () => {
+    it('answers with the first source where the second cannot serve the query', async () => {
       open({ sources: ['registry', new StaticSource({})] });
       await expect(ports({ filter: 'x' })).resolves.toEqual([]);
     });
 
-    it('counts an instance once that has another id in another list', async () => {
+    it('counts an instance once that has different ids in two lists', async () => {
       registry.put({ service: 'inventory', port: 1, id: 'mine' });
       open({ sources: ['registry', new StaticSource({ inventory: ['127.0.0.1:1'] })], merge: 'all' });
       await catalog.snapshot('inventory');
@@ -362,7 +362,7 @@ describe('ServiceCatalog', () => {
       expect((await ports()).length).toBe(3);
     });
 
-    it('can put a list of its own first', async () => {
+    it('can put a static list first', async () => {
       registry.put({ service: 'inventory', port: 1 });
       registry.put({ service: 'orders', port: 2 });
       open({ sources: [new StaticSource({ inventory: ['127.0.0.1:3000'] }), 'registry'] });
@@ -370,7 +370,7 @@ describe('ServiceCatalog', () => {
       expect((await catalog.snapshot('orders')).usable.map(({ port }) => port)).toEqual([2]);
     });
 
-    it('merges all of them on demand, the first of two instances with one id', async () => {
+    it('merges all sources on demand; of two instances with one id the first wins', async () => {
       registry.put({ service: 'inventory', port: 1, id: 'same' });
       const fixed = new StaticSource({
         inventory: [{ address: '10.0.0.1', port: 91, id: 'same' }, '10.0.0.1:92'],

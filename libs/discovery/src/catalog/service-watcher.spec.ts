@@ -79,7 +79,7 @@ describe('ServiceWatcher', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('gives the first list to who waits for it, and later ones to subscribers', async () => {
+  it('gives the first list to waiting callers, and later ones to subscribers', async () => {
     put(1);
     const snapshots: ServiceSnapshot[] = [];
     watch().snapshots$.subscribe((snapshot) => snapshots.push(snapshot));
@@ -94,7 +94,7 @@ describe('ServiceWatcher', () => {
     ]);
   });
 
-  it('tells what is new in a snapshot, and keeps the objects of those that are as they were', async () => {
+  it('reports what changed in a snapshot, and keeps the objects of unchanged instances', async () => {
     put(1, 2);
     watch();
     await clock.advance(100);
@@ -146,7 +146,7 @@ describe('ServiceWatcher', () => {
     expect(watcher.snapshot?.instances[0]?.meta).toEqual({ n: '599' });
   });
 
-  it('keeps the last list on an error, asks anew with a growing pause, and is current afterwards', async () => {
+  it('keeps the last list on an error, retries with exponential backoff, and is current afterwards', async () => {
     put(1);
     watch();
     await clock.advance(100);
@@ -174,7 +174,7 @@ describe('ServiceWatcher', () => {
     expect(told('list.recovered')).toHaveLength(1);
   });
 
-  it('serves its last list for an hour without the registry, and says how old it is', async () => {
+  it('serves its last list for an hour without the registry, and reports its age', async () => {
     put(1, 2);
     watch();
     await clock.advance(100);
@@ -186,7 +186,7 @@ describe('ServiceWatcher', () => {
     }
   });
 
-  it('F08 looks at the instances itself while the registry is away, avoids who refuses, and forgets it afterwards', async () => {
+  it('F08 probes the instances itself while the registry is unreachable, avoids those that refuse, and forgets it afterwards', async () => {
     put(1, 2, 3);
     watch();
     await clock.advance(100);
@@ -212,7 +212,7 @@ describe('ServiceWatcher', () => {
     expect(told('instance.unreachable').map(({ id }) => id)).toContain('inventory-2');
   });
 
-  it('tells at once that there has never been a list while the registry is away', async () => {
+  it('fails at once when there has never been a list and the registry is unreachable', async () => {
     registry.fail();
     await watch().firstResult(5_000);
     expect(watcher.snapshot).toBeUndefined();
@@ -221,7 +221,7 @@ describe('ServiceWatcher', () => {
     expect(clock.now()).toBe(0);
   });
 
-  it('takes a list from before only while the registry has never answered', async () => {
+  it('uses a restored list only while the registry has never answered', async () => {
     put(7);
     saved = {
       instances: [registry.put({ service: 'inventory', port: 8 })],
@@ -245,7 +245,7 @@ describe('ServiceWatcher', () => {
     expect(ports()).toEqual([7]);
   });
 
-  it('takes a list from before when the registry is silent for a second', async () => {
+  it('uses a restored list when the registry is silent for a second', async () => {
     saved = {
       instances: [registry.put({ service: 'inventory', port: 8 })],
       source: 'disk',
@@ -270,7 +270,7 @@ describe('ServiceWatcher', () => {
     expect(ports()).toEqual([1]);
   });
 
-  it('prefers what is on disk to an empty list of a registry without a leader', async () => {
+  it('prefers the list on disk to an empty list of a registry without a leader', async () => {
     saved = {
       instances: [registry.put({ service: 'inventory', port: 8 })],
       source: 'disk',
@@ -286,7 +286,7 @@ describe('ServiceWatcher', () => {
     expect(ports()).toEqual([8]); // in doubt, since it answers
   });
 
-  it('does not take the word of a registry without a leader for a confirmation', async () => {
+  it('does not treat a response without a leader as a confirmation', async () => {
     put(1);
     watch();
     await clock.advance(100);
@@ -298,7 +298,7 @@ describe('ServiceWatcher', () => {
     expect(seen().ageMs).toBeGreaterThan(50_000);
   });
 
-  it('separates instances by what they may be used for', async () => {
+  it('partitions instances by status', async () => {
     put(1);
     registry.put({ service: 'inventory', port: 2, status: 'warning' });
     registry.put({ service: 'inventory', port: 3, status: 'critical' });
@@ -317,7 +317,7 @@ describe('ServiceWatcher', () => {
     expect(ports()).toEqual([2]); // in need
   });
 
-  it('marks a list of a registry without a leader, and goes on looking for a better one', async () => {
+  it('marks a list of a registry without a leader as stale, and keeps asking for a better one', async () => {
     put(1);
     registry.setListSource('stale');
     watch();
@@ -336,14 +336,14 @@ describe('ServiceWatcher', () => {
     expect(completed).toBe(true);
   });
 
-  describe('in doubt of an answer', () => {
+  describe('with list protection', () => {
     beforeEach(async () => {
       put(1, 2, 3);
       watch();
       await clock.advance(1_000);
     });
 
-    it('F09 keeps instances that answer, though the registry lists none, and drops the doubt when it lists them again', async () => {
+    it('F09 keeps instances that answer probes although the registry lists none, and ends the protection when it lists them again', async () => {
       registry.overrideList([]);
       await clock.advance(20_000);
       expect(ports()).toEqual([1, 2, 3]);
@@ -363,7 +363,7 @@ describe('ServiceWatcher', () => {
       expect(remembered.every(({ instances }) => instances.length === 3)).toBe(true);
     });
 
-    it('F10 believes it at once when the instances refuse', async () => {
+    it('F10 accepts the list at once when the instances refuse connections', async () => {
       for (const port of [1, 2, 3]) sightings.set(port, 'refused');
       registry.overrideList([]);
       await settle();
@@ -374,14 +374,14 @@ describe('ServiceWatcher', () => {
       expect(told('service.unavailable')).toHaveLength(1);
     });
 
-    it('F10 believes an instance at once that says itself that it is not ready', async () => {
+    it('F10 accepts at once the removal of an instance that reports not ready', async () => {
       for (const port of [1, 2]) sightings.set(port, 'not-ready');
       registry.overrideList(registry.requests.watch ? [instance(2)] : []);
       await settle();
       expect(ports()).toEqual([3]);
     });
 
-    it('F10 believes it after 30 s in any case', async () => {
+    it('F10 accepts the list after 30 s in any case', async () => {
       registry.overrideList([]);
       await clock.advance(29_000);
       expect(ports()).toEqual([1, 2, 3]);
@@ -390,7 +390,7 @@ describe('ServiceWatcher', () => {
       expect(told('list.confirmed')[0]?.reason).toMatch(/still not listed after 30 s/);
     });
 
-    it('does not believe it while the registry cannot say it again', async () => {
+    it('does not accept it while the registry cannot confirm it', async () => {
       registry.overrideList([]);
       await clock.advance(5_000);
       registry.fail();
@@ -401,7 +401,7 @@ describe('ServiceWatcher', () => {
       expect(ports()).toEqual([]);
     });
 
-    it('believes at once that half of them are gone, and that all are critical', async () => {
+    it('accepts at once that half of the instances are gone, and that all are critical', async () => {
       registry.put({ service: 'inventory', port: 4 });
       await clock.advance(1_000);
       registry.remove('inventory-1');
@@ -414,7 +414,7 @@ describe('ServiceWatcher', () => {
       expect(told('list.suspect')).toEqual([]);
     });
 
-    it('judges each suspect on its own, though most of the others are listed again', async () => {
+    it('decides about each suspect separately, although most of the others are listed again', async () => {
       const [, , third] = seen().instances;
       registry.overrideList([]);
       await clock.advance(500);
@@ -427,7 +427,7 @@ describe('ServiceWatcher', () => {
       expect(ports()).toEqual([1, 2]);
     });
 
-    it('keeps those that warn as well', async () => {
+    it('keeps warning instances as well', async () => {
       registry.setStatus('inventory-2', 'warning');
       registry.setStatus('inventory-3', 'warning');
       await clock.advance(2_000);
@@ -436,7 +436,7 @@ describe('ServiceWatcher', () => {
       expect(seen().passingOrWarning).toHaveLength(3);
     });
 
-    it('is not ended by an instance that cannot be probed, and knows nothing of it', async () => {
+    it('is not ended by an instance that cannot be probed', async () => {
       sightings.set(1, 'unknown').set(2, 'refused').set(3, 'timeout');
       registry.overrideList([]);
       await settle();
@@ -447,7 +447,7 @@ describe('ServiceWatcher', () => {
       expect(ports()).toEqual([]);
     });
 
-    it('takes new instances in while it doubts that the old ones are gone', async () => {
+    it('adds new instances while it protects the old ones', async () => {
       registry.overrideList([registry.put({ service: 'inventory', port: 9 })]);
       await clock.advance(500);
       expect(ports()).toEqual([9, 1, 2, 3]);
@@ -456,7 +456,7 @@ describe('ServiceWatcher', () => {
       expect(ports()).toEqual([9, 1, 3]);
     });
 
-    it('asks for a consistent answer, takes that, and asks the watch anew', async () => {
+    it('makes a consistent read, takes its list, and restarts the watch', async () => {
       const watches = registry.requests.watch;
       registry.overrideList([], { certain: true });
       await settle();
@@ -469,7 +469,7 @@ describe('ServiceWatcher', () => {
       expect(watcher.report.state).toBe('current');
     });
 
-    it('does not ask often while the doubt lasts', async () => {
+    it('limits its reads while the protection lasts', async () => {
       registry.overrideList([]);
       await clock.advance(25_000);
       expect(registry.requests.readConsistent).toBeLessThanOrEqual(8);

@@ -38,7 +38,7 @@ describe('SnapshotStore', () => {
   });
   afterEach(() => rmSync(home, { recursive: true }));
 
-  it('gives back what was saved, frozen, as a list from disk, to another process', async () => {
+  it('restores what was saved, frozen and marked as from disk, in another process', async () => {
     const store = open();
     store.save('a', list(1, 2));
     await store.flush();
@@ -51,7 +51,7 @@ describe('SnapshotStore', () => {
     expect(failures).toEqual([]);
   });
 
-  it('writes only the last of many changes, and one that is unchanged only now and then', async () => {
+  it('writes only the last of many changes, and an unchanged list only rarely', async () => {
     const store = open();
     for (let port = 1; port <= 50; port++) store.save('a', list(port));
     await clock.advance(1_000);
@@ -88,7 +88,7 @@ describe('SnapshotStore', () => {
     expect(failures).toEqual([expect.stringMatching(reason)]);
   });
 
-  it('does not take the file of one list for another', async () => {
+  it('does not confuse the files of two lists', async () => {
     const store = open();
     store.save('a', list(1));
     await store.flush();
@@ -102,7 +102,7 @@ describe('SnapshotStore', () => {
     expect(failures).toEqual(['ignored: the list of another query']);
   });
 
-  it('is never read half, however many write the same file', async () => {
+  it('is never read half written, however many processes write the same file', async () => {
     const stores = Array.from({ length: 4 }, open);
     const writing = stores.map(async (store, n) => {
       for (let round = 0; round < 25; round++) {
@@ -116,7 +116,7 @@ describe('SnapshotStore', () => {
     expect(readdirSync(directory)).toHaveLength(1); // no temporary file is left
   });
 
-  it('tells once of a folder that cannot be written, and again after it could', async () => {
+  it('logs once that a folder cannot be written, and again after a success', async () => {
     writeFileSync(join(home, 'deep'), 'a file where the folder should be');
     const store = open();
     for (let n = 1; n <= 3; n++) {

@@ -7,7 +7,7 @@ describe('IsolatedObservable', () => {
   const thrown: unknown[] = [];
   const isolated = new IsolatedObservable(source, (error) => thrown.push(error));
 
-  it('tells of a subscriber that throws, goes on calling it, and spares the others', () => {
+  it('logs a subscriber that throws, keeps calling it, and isolates the others', () => {
     const calls: number[] = [];
     isolated.subscribe((value) => {
       calls.push(value);
@@ -22,7 +22,7 @@ describe('IsolatedObservable', () => {
     expect(thrown.splice(0).map(String)).toEqual(['Error: no 1', 'Error: no 2']);
   });
 
-  it('tells of a subscriber that throws later', async () => {
+  it('logs a subscriber that throws later', async () => {
     const before = thrown.length;
     const late = async (): Promise<void> => {
       await Promise.resolve();
@@ -36,7 +36,7 @@ describe('IsolatedObservable', () => {
     expect(thrown.slice(before).map(String)).toContain('Error: async');
   });
 
-  it('isolates what is derived from it, operators that throw included', () => {
+  it('isolates derived observables, operators that throw included', () => {
     const seen: number[] = [];
     isolated.pipe(map((value) => value * 2)).subscribe((value) => {
       seen.push(value);
@@ -57,7 +57,7 @@ describe('IsolatedObservable', () => {
     expect(thrown.slice(before).map(String)).toContain('Error: in between');
   });
 
-  it('hands the value to those who wait for one, and ends when its subscriber does', async () => {
+  it('gives the value to all waiting subscribers, and completes with its source', async () => {
     const first = firstValueFrom(isolated);
     source.next(5);
     expect(await first).toBe(5);

@@ -30,7 +30,7 @@ function serviceOf(...results: object[]): HealthService {
 }
 
 describe('HealthService', () => {
-  it('is degraded on Terminus 11 too, which does not know the word', async () => {
+  it('is degraded on Terminus 11 too, which does not have that status', async () => {
     const degraded = { status: 'degraded', message: 'cache is cold' };
     expect(await serviceOf({ database: { status: 'up' } }, { cache: degraded }).check()).toEqual({
       status: 'degraded',
@@ -38,7 +38,7 @@ describe('HealthService', () => {
     });
   });
 
-  it('is down without the app being asked while it leaves, but for liveness', async () => {
+  it('is down without asking the contributors while the app shuts down, except for liveness', async () => {
     const health = serviceOf({ database: { status: 'up' } });
     health.markNotReady('leaving');
     expect(await health.check()).toMatchObject({

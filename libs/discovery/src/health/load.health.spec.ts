@@ -4,13 +4,13 @@ import { toHealthResult } from './load.health.js';
 describe('toHealthResult', () => {
   const limits = { eventLoopLagMs: 200, heapUsed: 0.9 };
 
-  it('is up below its limits, and tells what it measured', () => {
+  it('is up below its limits, and reports what it measured', () => {
     expect(toHealthResult({ lagMs: 12.4, heapUsed: 0.5 }, limits)).toEqual({
       load: { status: 'up', eventLoopLagMs: 12, heapUsed: 0.5 },
     });
   });
 
-  it('is degraded above either, and says which', () => {
+  it('is degraded above either limit, and says which', () => {
     expect(toHealthResult({ lagMs: 300, heapUsed: 0.5 }, limits)).toMatchObject({
       load: { status: 'degraded', message: 'event loop delay of 300 ms, more than 200 ms' },
     });

@@ -44,15 +44,15 @@ const decide = (
 ): ReturnType<typeof decideRegistration> => decideRegistration(wanted, actual, history, 100_000, () => 0.5);
 
 describe('decideRegistration', () => {
-  it('registers what is not there, at once', () => {
+  it('registers a missing registration at once', () => {
     expect(decide(undefined, unknown)).toMatchObject({ do: 'register', because: undefined, afterMs: 0 });
   });
 
-  it('does nothing where all is as it should be, whatever the registry adds of its own', () => {
+  it('does nothing while the registration is as described, whatever the registry adds', () => {
     expect(decide(held)).toEqual({ do: 'nothing' });
   });
 
-  it('registers over what an earlier life of the same place left', () => {
+  it('replaces a registration that a previous process of the same place left', () => {
     expect(decide(held, unknown)).toMatchObject({ do: 'register', deregisterFirst: false });
     expect(decide({ ...held, meta: {} }, unknown)).toMatchObject({ do: 'register', deregisterFirst: false });
     // Its check would stay critical until it runs next.
@@ -62,7 +62,7 @@ describe('decideRegistration', () => {
     });
   });
 
-  it('F03 repairs what somebody removed, at once', () => {
+  it('F03 repairs a removed registration at once', () => {
     expect(decide(undefined)).toMatchObject({ do: 'register', because: expect.any(String), afterMs: 0 });
   });
 
@@ -83,16 +83,16 @@ describe('decideRegistration', () => {
     expect(decision).toMatchObject({ do: 'register', because: `changed externally: ${field}`, afterMs: 0 });
   });
 
-  it('repairs what the agent has and the catalog does not show', () => {
+  it('repairs a registration that the agent has and the catalog lacks', () => {
     expect(decide(held, { ...known, isUnlisted: true })).toMatchObject({ do: 'register', isRepair: true });
   });
 
-  it('F20 comes back after an outage spread over a second, and does not take it for a fight', () => {
+  it('F20 registers again after an outage with jitter over a second, and does not count it as a conflict', () => {
     const decision = decide(undefined, { ...known, afterOutage: true });
     expect(decision).toMatchObject({ do: 'register', afterMs: 500, isRepair: false, isContested: false });
   });
 
-  it('repairs no more than six times a minute, and says when somebody is at it', () => {
+  it('repairs no more than six times a minute, and reports the conflict', () => {
     const afterRepairs = (...repairs: number[]): unknown => decide(undefined, { ...known, repairs });
     expect(afterRepairs(99_000, 99_500)).toMatchObject({ afterMs: 0, isContested: false });
     expect(afterRepairs(98_000, 99_000, 99_500)).toMatchObject({ afterMs: 0, isContested: true });
@@ -100,14 +100,14 @@ describe('decideRegistration', () => {
     expect(afterRepairs(20_000, 91_000, 92_000, 93_000, 94_000, 95_000)).toMatchObject({ afterMs: 0 });
   });
 
-  it('F17 finds out whether an instance of our id elsewhere is alive, and yields to it or takes over', () => {
+  it('F17 probes another instance with its id, and yields to it if it is alive, else takes over', () => {
     const elsewhere = { ...held, port: 2 };
     expect(decide(elsewhere, unknown)).toEqual({ do: 'probe', address: undefined, port: 2 });
     expect(decide(elsewhere, { ...unknown, idHolder: 'reachable' })).toMatchObject({ do: 'yield' });
     expect(decide(elsewhere, { ...unknown, idHolder: 'unreachable' })).toMatchObject({ do: 'register' });
   });
 
-  it('puts maintenance back, and ends it', () => {
+  it('restores maintenance, and ends it', () => {
     const inMaintenance = { ...desired, maintenance: 'update' };
     expect(decide(held, known, inMaintenance)).toEqual({ do: 'set-maintenance', reason: 'update' });
     const maintained = { ...held, maintenance: 'another reason' };

@@ -43,12 +43,12 @@ describe('describeRegistration', () => {
     });
   });
 
-  it('writes numbers and booleans of the meta as text', () => {
+  it('writes numbers and booleans of the meta as strings', () => {
     const { meta } = describeRegistration({ name: 'a', meta: { n: 1, b: true, t: 'x' } }, listening);
     expect(meta).toMatchObject({ n: '1', b: 'true', t: 'x' });
   });
 
-  it('checks where the process listens, unless the address is another one that it was told', () => {
+  it('checks where the process listens, unless an address was configured', () => {
     const told = { name: 'a', port: 4711, address: 'books.example' };
     const [local] = describeRegistration(told, listening).checks;
     expect(local).toMatchObject({ url: 'http://127.0.0.1:3000/health' });
@@ -64,7 +64,7 @@ describe('describeRegistration', () => {
     });
   });
 
-  it('gives each of several checks an id of its own', () => {
+  it('gives each of several checks its own id', () => {
     const { checks } = describeRegistration(
       {
         name: 'a',
@@ -118,7 +118,7 @@ describe('describeRegistration', () => {
     expect(checks).toMatchObject([{ id: 'a-host-3000:ttl', type: 'ttl', ttlMs: 36_000 }]);
   });
 
-  it('takes the zone of the options, of the meta, and last of the environment', () => {
+  it('takes the zone from the options, then the meta, then the environment', () => {
     const there = { ...listening, zone: 'of-the-environment' };
     const zoneOf = (options: object): string | undefined =>
       describeRegistration({ name: 'a', ...options }, there).meta.zone;

@@ -69,7 +69,7 @@ describe('Registrar', () => {
     });
   }
 
-  it('registers, and leaves when it stops', async () => {
+  it('registers, and deregisters when it stops', async () => {
     registrar.start();
     await settle();
     expect(registrar.status$.value).toEqual({
@@ -85,7 +85,7 @@ describe('Registrar', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('does not register an app that is not ready, and does as soon as it is', async () => {
+  it('registers an app only once it is ready', async () => {
     report = { status: 'critical', output: 'database is down' };
     registrar.start();
     await clock.advance(10_000);
@@ -98,7 +98,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('keeps trying while the registry is away, says so once, and registers within a second of its return', async () => {
+  it('retries while the registry is unreachable, logs it once, and registers within a second of its return', async () => {
     registry.fail();
     registrar.start();
     await clock.advance(120_000);
@@ -115,7 +115,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('does not wait any longer once somebody else has heard from the registry', async () => {
+  it('retries at once when another component reached the registry', async () => {
     registry.fail();
     registrar.start();
     await clock.advance(300_000); // by now it pauses for 30 s
@@ -126,7 +126,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('F03 puts back what somebody else removed or changed, at once', async () => {
+  it('F03 repairs at once what another client removed or changed', async () => {
     registrar.start();
     await clock.advance(200);
     registry.remove(ID);
@@ -141,7 +141,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('F03 repairs no more than six times a minute in a fight, which it reports once', async () => {
+  it('F03 repairs no more than six times a minute in a conflict, which it reports once', async () => {
     registrar.start();
     await clock.advance(200);
     let repairs = 0;
@@ -161,7 +161,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('F20 comes back after an outage at a moment of its own within a second', async () => {
+  it('F20 registers again after an outage at a random moment within a second', async () => {
     registrar.start();
     await clock.advance(200);
     registry.fail();
@@ -180,7 +180,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('registers again what the registry holds and does not show', async () => {
+  it('registers again what the agent has and the catalog lacks', async () => {
     registrar.start();
     await clock.advance(200);
     registry.unlist(ID);
@@ -189,7 +189,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('F17 does not take the id of another instance that answers, and does when that is gone', async () => {
+  it('F17 does not take over the id of a live instance, and does when that is gone', async () => {
     const other = createRegistrar(4000);
     other.start();
     await settle();
@@ -217,7 +217,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('keeps an operator’s maintenance over a repair, and forgets it when the operator ends it', async () => {
+  it('keeps maintenance that an operator set over a repair, and forgets it when the operator ends it', async () => {
     registrar.start();
     await clock.advance(200);
     await registry.setMaintenance(ID, 'being looked at');
@@ -233,7 +233,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('does not end maintenance that an operator begins in the moment after it has registered', async () => {
+  it('does not end maintenance that an operator sets right after the registration', async () => {
     const register = registry.register.bind(registry);
     registry.register = async (registration) => {
       await register(registration);
@@ -245,7 +245,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('takes itself out of use and back, and is told when the registry cannot hear it', async () => {
+  it('sets and ends maintenance, and fails when the registry is unreachable', async () => {
     const { signal } = new AbortController();
     registrar.start();
     await clock.advance(200);
@@ -262,7 +262,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('F16 beats at once, three times in each TTL, with what the app says of itself', async () => {
+  it('F16 sends heartbeats at once and three times in each TTL, with the health of the app', async () => {
     registrar.start();
     await settle();
     expect(registry.reports).toEqual([{ checkId: CHECK, status: 'passing', output: 'all is well' }]);
@@ -276,7 +276,7 @@ describe('Registrar', () => {
     expect(registry.reports).toHaveLength(5);
   });
 
-  it('F01 learns from a beat that its check is gone, without a word of the watch', async () => {
+  it('F01 learns from a heartbeat that its check is gone, without the watch', async () => {
     registry.waitForChange = () => new Promise(() => undefined);
     registrar.start();
     await clock.advance(200);
@@ -286,7 +286,7 @@ describe('Registrar', () => {
     registrar.stop().catch(() => undefined);
   });
 
-  it('comes back as critical, not as passing, when the app is not ready at the moment', async () => {
+  it('registers again as critical, not as passing, when the app is not ready', async () => {
     registrar.start();
     await settle();
     report = { status: 'critical', output: 'database is down' };
@@ -301,7 +301,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('gives up leaving after its deadline when the registry is silent', async () => {
+  it('gives up the deregistration at its deadline when the registry is silent', async () => {
     registrar.start();
     await settle();
     registry.deregister = () => new Promise(() => undefined);
@@ -314,7 +314,7 @@ describe('Registrar', () => {
     expect(logger.matching(/could not be deregistered .* no response in 3000 ms/)).toHaveLength(1);
   });
 
-  it('F18 tries again to leave while the registry answers with errors, and says so when it could not', async () => {
+  it('F18 retries the deregistration while the registry answers with errors, and logs when it failed', async () => {
     registrar.start();
     await clock.advance(200);
     const deregister = registry.deregister.bind(registry);
@@ -330,7 +330,7 @@ describe('Registrar', () => {
     expect(registrar.status$.value.state).toBe('deregistered');
   });
 
-  it('F18 does not say that it left when it could not, and leaves when it is asked again', async () => {
+  it('F18 does not report a failed deregistration as done, and deregisters when asked again', async () => {
     registrar.start();
     await clock.advance(200);
     registry.fail();
@@ -346,7 +346,7 @@ describe('Registrar', () => {
     expect(registrar.wasKnownWithin(10_000)).toBe(false);
   });
 
-  it('F13 leaves at once though a health contributor hangs', async () => {
+  it('F13 deregisters at once although a health contributor hangs', async () => {
     registrar.start();
     await clock.advance(200);
     report = new Promise(() => undefined) as never;
@@ -355,7 +355,7 @@ describe('Registrar', () => {
     expect(await isRegistered()).toBe(false);
   });
 
-  it('F18 lets a registration that is under way arrive before it leaves', async () => {
+  it('F18 lets a registration in progress finish before it deregisters', async () => {
     const register = registry.register.bind(registry);
     registry.register = async (registration: ServiceRegistration) => {
       await delay(clock, 1_000, new AbortController().signal); // the registry does it, whatever becomes of the request
@@ -370,7 +370,7 @@ describe('Registrar', () => {
     expect(registry.requests.deregister).toBe(1);
   });
 
-  it('asks ever less often while the registry answers and refuses, says so once, and does not claim to have left', async () => {
+  it('backs off while the registry refuses it, logs it once, and does not claim to have deregistered', async () => {
     registry.register = async () => {
       throw new DiscoveryError('RK_ACL_DENIED', 'permission denied');
     };
@@ -383,7 +383,7 @@ describe('Registrar', () => {
     expect(seen.map(({ type }) => type)).not.toContain('registration.deregistered');
   });
 
-  it('F01 does not take an agent that restarts again and again for somebody who undoes its registration', async () => {
+  it('F01 does not mistake an agent that restarts repeatedly for a conflict', async () => {
     registrar.start();
     for (let restarts = 0; restarts < 20; restarts++) {
       await clock.advance(200);
@@ -395,7 +395,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('F01 gives an agent that was away for long no long pause for its first hiccup', async () => {
+  it('F01 starts with a short backoff after a long outage has ended', async () => {
     registrar.start();
     await clock.advance(200);
     registry.fail();
@@ -413,7 +413,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('F16 tells when its beats do not arrive, once, and when they do again', async () => {
+  it('F16 logs once when its heartbeats fail, and when they arrive again', async () => {
     registrar.start();
     await clock.advance(200);
     const send = registry.report.bind(registry);
@@ -431,7 +431,7 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('has nothing to leave when it never asked to be registered', async () => {
+  it('has nothing to deregister when it never asked to be registered', async () => {
     report = { status: 'critical', output: 'never' };
     registrar.start();
     await settle();
@@ -439,7 +439,7 @@ describe('Registrar', () => {
     expect(registry.requests.deregister).toBe(0);
   });
 
-  it('can come back after it left', async () => {
+  it('can register again after it deregistered', async () => {
     registrar.start();
     await settle();
     await registrar.stop();

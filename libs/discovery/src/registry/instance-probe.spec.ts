@@ -6,7 +6,7 @@ import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import type { ServiceInstance } from './service-instance.js';
 import { probeAll, probeInstance } from './instance-probe.js';
 
-describe('probing instances', () => {
+describe('probeInstance', () => {
   const servers: Server[] = [];
   const registry = new InMemoryRegistry();
   const at = (port: number, more: Partial<ServiceInstance> = {}): ServiceInstance =>
@@ -22,7 +22,7 @@ describe('probing instances', () => {
     for (const server of servers.splice(0)) server.close();
   });
 
-  it('tells who takes connections from who refuses them', async () => {
+  it('distinguishes accepted from refused connections', async () => {
     const port = await listen(createServer());
     const closed = await listen(createServer());
     servers.pop()?.close();
@@ -33,7 +33,7 @@ describe('probing instances', () => {
     ]);
   });
 
-  it('asks for readiness where there is a path for it, and does not read what is answered', async () => {
+  it('requests readiness where there is a path for it, and does not read the body', async () => {
     const asked: string[] = [];
     let closed = 0;
     const port = await ready((request, response) => {
@@ -48,7 +48,7 @@ describe('probing instances', () => {
     while (closed < 2) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it('is not kept by one that drips', async () => {
+  it('is not held up by a server that drips', async () => {
     const port = await listen(
       createServer((socket) => {
         socket.write('HTTP/1.1 200 OK\r\nX-Drip: ');
@@ -59,7 +59,7 @@ describe('probing instances', () => {
     expect(await probeInstance(at(port, { meta }))).toBe('reachable');
   });
 
-  it('finds nothing out of an address that cannot be dialled, and of our own trouble', async () => {
+  it('is unknown for an address that cannot be dialled, and for local errors', async () => {
     const port = await listen(createServer());
     const odd = [
       at(70_000),

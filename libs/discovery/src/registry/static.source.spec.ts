@@ -4,7 +4,7 @@ import { StaticSource, type StaticServices } from './static.source.js';
 const signal = new AbortController().signal;
 
 describe('StaticSource', () => {
-  it('lists what is written down, once, and then waits for its end', async () => {
+  it('emits its list once, and then waits for its end', async () => {
     const registry = new StaticSource({
       inventory: [
         '10.0.0.7:3000',
@@ -46,7 +46,7 @@ describe('StaticSource', () => {
     expect(() => new StaticSource({ a: ['x:1', 'x:1'] })).toThrow(/a\.1 = "a-x:1": is used twice/);
   });
 
-  it('names every mistake, with its cure', () => {
+  it('names every wrong option, with its cure', () => {
     const wrong = { a: ['host'], b: [{ address: '', port: 0 }], c: 'x' } as unknown as StaticServices;
     expect(() => new StaticSource(wrong)).toThrow(
       /StaticSource: \d options are wrong[^]*a\.0 = "host": must be 'host:port'[^]*b\.0\.port = 0: must be an integer[^]*c = "x": must be an array/,

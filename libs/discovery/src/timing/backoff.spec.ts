@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { retryAfterDelay, backoffDelay } from './backoff.js';
 
-describe('backoffPause', () => {
+describe('backoffDelay', () => {
   const options = { base: 250, cap: 30_000 };
 
   it('doubles its ceiling with each failure up to the cap', () => {
@@ -16,8 +16,8 @@ describe('backoffPause', () => {
   });
 });
 
-describe('askedPause', () => {
-  it('is what was asked for and a little more, at most six minutes, and undefined where nothing was', () => {
+describe('retryAfterDelay', () => {
+  it('is what was asked for plus jitter, at most six minutes, and undefined without Retry-After', () => {
     const limited = (retryAfterMs: number): DiscoveryError =>
       new DiscoveryError('RK_REGISTRY_LIMITED', 'slow down', { retryAfterMs });
     expect(retryAfterDelay(limited(5_000), () => 0)).toBe(5_000);

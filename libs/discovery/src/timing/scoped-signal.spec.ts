@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { withScopedSignal } from './scoped-signal.js';
 
-describe('scoped', () => {
-  it('ends what was begun within it, when it has settled', async () => {
+describe('withScopedSignal', () => {
+  it('aborts its signal when the function has settled', async () => {
     let inner: AbortSignal | undefined;
     const outer = new AbortController();
     expect(
@@ -15,7 +15,7 @@ describe('scoped', () => {
     expect(outer.signal.aborted).toBe(false);
   });
 
-  it('ends with the outer signal, and for its reason', async () => {
+  it('aborts with the outer signal, and for its reason', async () => {
     const outer = new AbortController();
     const reason = new Error('closed');
     const work = withScopedSignal(

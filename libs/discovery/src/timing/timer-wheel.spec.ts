@@ -29,7 +29,7 @@ describe('TimerWheel', () => {
     expect([clock.pending, wheel.size]).toEqual([0, 0]);
   });
 
-  it('needs one timer for any number, and none when all are cancelled', () => {
+  it('needs one timer for any number of deadlines, and none when all are cancelled', () => {
     const deadlines = Array.from({ length: 1_000 }, (_, n) => set(`${n}`, 5_000 + n));
     expect(clock.pending).toBe(1);
     for (const deadline of deadlines) deadline.cancel();
@@ -37,7 +37,7 @@ describe('TimerWheel', () => {
     expect([clock.pending, wheel.size]).toEqual([0, 0]);
   });
 
-  it('lets one that throws harm none of the others', async () => {
+  it('isolates a callback that throws', async () => {
     wheel.after(10, () => {
       throw new Error('mine');
     });
@@ -46,7 +46,7 @@ describe('TimerWheel', () => {
     expect(fired).toEqual(['second']);
   });
 
-  it('lets one that fires cancel another that is due as well, and set a new one', async () => {
+  it('lets a callback cancel another one that is due, and set a new one', async () => {
     wheel.after(10, () => {
       fired.push('first');
       second.cancel();

@@ -3,7 +3,7 @@ import { FakeClock } from '@rookery/test-support';
 import { TokenBucket } from './token-bucket.js';
 
 describe('TokenBucket', () => {
-  it('allows a burst, then one round for each refill, and a burst again after a rest', async () => {
+  it('allows a burst, then one for each refill, and a burst again after a rest', async () => {
     const clock = new FakeClock();
     const bucket = new TokenBucket(clock, { capacity: 3, refillEvery: 500 });
     expect([bucket.take(), bucket.take(), bucket.take()]).toEqual([0, 0, 0]);

@@ -49,7 +49,7 @@ function chiSquare(counted: readonly number[]): number {
 const CHI_SQUARE_9 = 21.666;
 
 describe.each(STRATEGY_NAMES)('%s', (name) => {
-  it('picks one of those that are there, be it one or a thousand', () => {
+  it('picks one of the given targets, be it one or a thousand', () => {
     for (const count of [1, 2, 3, 1_000]) {
       const targets = evenly(count);
       const balancer = createBalancer(name, seeded());
@@ -58,7 +58,7 @@ describe.each(STRATEGY_NAMES)('%s', (name) => {
     }
   });
 
-  it('follows a list that changes', () => {
+  it('follows a changing list', () => {
     const balancer = createBalancer(name, seeded());
     const [first, second] = [evenly(5), evenly(3)];
     for (let n = 0; n < 20; n++) {
@@ -67,7 +67,7 @@ describe.each(STRATEGY_NAMES)('%s', (name) => {
     }
   });
 
-  it('gives nobody more than twice his share', () => {
+  it('gives no instance more than twice its share', () => {
     const shares = counts(name, evenly(10), 10_000, (picked) => {
       picked.begin();
       picked.end(0, 3, 'success');
@@ -77,7 +77,7 @@ describe.each(STRATEGY_NAMES)('%s', (name) => {
   });
 });
 
-describe('the spread', () => {
+describe('the distribution', () => {
   it.each(['round-robin', 'weighted-round-robin'] as const)('F35 %s is exact', (name) => {
     expect(counts(name, evenly(10), 1_000)).toEqual(Array.from({ length: 10 }, () => 100));
   });
@@ -89,7 +89,7 @@ describe('the spread', () => {
     },
   );
 
-  it('begins anywhere: clients that start together do not call the same instance', () => {
+  it('begins at a random target: clients that start together do not call the same instance', () => {
     const targets = evenly(10);
     const first = new Set(
       Array.from({ length: 40 }, (_, seed) =>
@@ -118,7 +118,7 @@ describe('the spread', () => {
     });
   });
 
-  it('never comes in bursts where it is smooth', () => {
+  it('is smooth: a heavy target never comes in a burst', () => {
     const targets = [5, 1, 1].map((weight, n) => target(n, weight));
     const balancer = createBalancer('weighted-round-robin', () => 0.999);
     const picked = Array.from({ length: 14 }, () => balancer.pick(targets, { attempt: 0 })?.instance.id);
@@ -134,12 +134,12 @@ describe('p2c-ewma', () => {
     picked.end(0, picked.instance.id === 'i0' ? 100 : 3, 'success');
   };
 
-  it('leaves who is slow', () => {
+  it('moves load away from a slow instance', () => {
     expect(counts('p2c-ewma', evenly(3), 3_000, slow)[0]).toBeLessThanOrEqual(1);
     expect(counts('round-robin', evenly(3), 3_000, slow)[0]).toBe(1_000);
   });
 
-  it('F33 is not drawn to who fails at once', () => {
+  it('F33 is not attracted by an instance that fails fast', () => {
     const failing = (picked: TrackedTarget): void => {
       picked.begin();
       const hasFailed = picked.instance.id === 'i0';
@@ -148,7 +148,7 @@ describe('p2c-ewma', () => {
     expect(counts('p2c-ewma', evenly(3), 3_000, failing)[0]).toBeLessThanOrEqual(1);
   });
 
-  it('asks one of whom nothing is known once, and again only when it has answered', () => {
+  it('sends an unknown instance one call, and the next only after the first was answered', () => {
     const targets = evenly(3);
     for (const each of targets.slice(1)) {
       each.begin();
@@ -161,7 +161,7 @@ describe('p2c-ewma', () => {
     expect(shares[0]).toBe(1);
   });
 
-  it('minds how many calls are under way', () => {
+  it('accounts for outstanding calls', () => {
     const targets = evenly(2);
     for (const each of targets) {
       each.begin();
@@ -184,18 +184,18 @@ describe('consistent-hash', () => {
     );
   };
 
-  it('is the same on every client, in whatever order it lists them', () => {
+  it('is the same on every client, in whatever order it lists the targets', () => {
     expect(byKey([...evenly(7)].reverse())).toEqual(byKey(evenly(7)));
   });
 
-  it('moves few keys but those of who left', () => {
+  it('moves few keys except those of the removed target', () => {
     const before = byKey(evenly(10));
     const after = byKey(evenly(10).filter((_, n) => n !== 4));
     const moved = [...before].filter(([key, id]) => id !== 'i4' && after.get(key) !== id);
     expect(moved.length / before.size).toBeLessThan(0.05);
   });
 
-  it('gives no more than 1.25 times the average to who is busy, and the rest to one other', () => {
+  it('bounds a busy target at 1.25 times the average, and gives the rest to one other', () => {
     const targets = evenly(4);
     const balancer = createBalancer('consistent-hash', Math.random);
     const hot = new Map<string, number>();
@@ -207,7 +207,7 @@ describe('consistent-hash', () => {
     expect(Math.max(...hot.values())).toBeLessThanOrEqual(Math.ceil(1.25 * 26));
   });
 
-  it('goes elsewhere with the next attempt, and always to the same one', () => {
+  it('sends the next attempt to another target, always the same one', () => {
     const targets = evenly(5);
     const balancer = createBalancer('consistent-hash', Math.random);
     const [first, second, again] = [0, 1, 1].map((attempt) =>
@@ -219,7 +219,7 @@ describe('consistent-hash', () => {
 });
 
 describe('sticky', () => {
-  it('stays, whoever comes, until the one it stays with goes', () => {
+  it('stays with its target, whatever is added, until that is removed', () => {
     const balancer = createBalancer('sticky', seeded());
     const targets = evenly(5);
     const mine = balancer.pick(targets, { attempt: 0, hashKey: 'k' });
@@ -237,7 +237,7 @@ describe('sticky', () => {
     expect(picked.size).toBe(1);
   });
 
-  it('remembers 10,000 keys, those of late', () => {
+  it('remembers the 10,000 most recent keys', () => {
     const balancer = createBalancer('sticky', seeded());
     const targets = evenly(50);
     const of = (from: number): unknown[] =>

@@ -6,7 +6,7 @@ import { OutageLog } from './outage-log.js';
 const unreachable = new DiscoveryError('RK_REGISTRY_UNREACHABLE', 'refused');
 
 describe('OutageLog', () => {
-  it('tells of an outage of many watches once, and of its end once', () => {
+  it('logs an outage of many watches once, and its end once', () => {
     const logger = new RecordingLogger();
     const outages = new OutageLog(logger, 'the registry');
     for (const watcher of ['a', 'b', 'c']) {
@@ -20,7 +20,7 @@ describe('OutageLog', () => {
     expect(logger.lines).toHaveLength(4);
   });
 
-  it('says nothing of the end of an outage when its last watch only stops', () => {
+  it('does not log the end of an outage when its last watch only stops', () => {
     const logger = new RecordingLogger();
     const outages = new OutageLog(logger, 'the registry');
     outages.failed('a', unreachable, 'cannot watch a');
@@ -28,7 +28,7 @@ describe('OutageLog', () => {
     expect(logger.lines).toEqual(['warn cannot watch a']);
   });
 
-  it('is not held open by a watch that the registry refuses once it is back', () => {
+  it('is not kept open by a watch that the recovered registry refuses', () => {
     const logger = new RecordingLogger();
     const outages = new OutageLog(logger, 'the registry');
     const refused = new DiscoveryError('RK_REGISTRY_BAD_REQUEST', 'a bad filter');
@@ -41,7 +41,7 @@ describe('OutageLog', () => {
     expect(logger.matching(/^log .* reachable again/)).toHaveLength(2);
   });
 
-  it('does not let a watch that fails for ever hide an outage of another kind', () => {
+  it('logs a new kind of outage although another watch never stops failing', () => {
     const logger = new RecordingLogger();
     const outages = new OutageLog(logger, 'the registry');
     outages.failed('bad filter', new DiscoveryError('RK_REGISTRY_BAD_REQUEST', 'no'), 'a bad filter');

@@ -33,7 +33,7 @@ describe('chooseAddress', () => {
     });
   });
 
-  it('takes the one address that the server is bound to', () => {
+  it('uses the one address that the server is bound to', () => {
     expect(chooseAddress({ ...facts, bound: '10.0.0.7' })).toEqual({
       address: '10.0.0.7',
       checkHost: '10.0.0.7',
@@ -41,7 +41,7 @@ describe('chooseAddress', () => {
     });
   });
 
-  it("takes the user's choice before all, but is checked where it listens", () => {
+  it('prefers the configured address, but is checked where it listens', () => {
     expect(chooseAddress({ ...facts, option: 'books.example' })).toEqual({
       address: 'books.example',
       checkHost: 'books.example',
@@ -54,7 +54,7 @@ describe('chooseAddress', () => {
     });
   });
 
-  it('takes one of a preferred network before any other that it could find', () => {
+  it('prefers an address of a preferred network to any detected one', () => {
     expect(chooseAddress({ ...facts, preferred: '10.1.0.4' })).toEqual({
       address: '10.1.0.4',
       checkHost: '10.1.0.4',
@@ -63,7 +63,7 @@ describe('chooseAddress', () => {
     expect(chooseAddress({ ...facts, preferred: '10.1.0.4', option: 'told' }).address).toBe('told');
   });
 
-  it('never leaves it to a registry that knows no node', () => {
+  it('always sends an address to a registry without nodes', () => {
     expect(chooseAddress({ ...facts, registryKnowsNodeAddress: false }).address).toBe('127.0.0.1');
   });
 });
@@ -88,7 +88,7 @@ describe('F40 addressWithin', () => {
     eth1: [at('192.168.1.7')],
   };
 
-  it('takes the first network that has an address, whatever the order of the interfaces', () => {
+  it('uses the first network with an address, whatever the order of the interfaces', () => {
     expect(addressWithin(['192.168.0.0/16', '10.0.0.0/8'], interfaces)).toBe('192.168.1.7');
     expect(addressWithin(['172.16.0.0/16', '10.0.0.0/8', '0.0.0.0/0'], interfaces)).toBe('10.2.0.7');
     expect(addressWithin(['fd00::/8', '10.0.0.0/8'], interfaces)).toBe('fd00::7');

@@ -54,7 +54,7 @@ describe('runShutdown', () => {
       logger,
     ).then(() => 'left');
 
-  it('F13 takes the steps in their order', async () => {
+  it('F13 takes the steps in order', async () => {
     inFlight = 3;
     const leaving = leave();
     await settle();
@@ -70,13 +70,13 @@ describe('runShutdown', () => {
     ]);
   });
 
-  it('does not wait for callers where nobody knows of it, or it was told not to', async () => {
+  it('does not wait for callers if it was never registered, or drainTimeout is 0', async () => {
     expect(await leave({}, false)).toBe('left');
     expect(await leave({ drainMs: 0 })).toBe('left');
     expect(steps).not.toContain('wait for callers');
   });
 
-  it('waits for callers who do not stop no longer than it may, and says so', async () => {
+  it('waits for callers that do not stop until its limit, and logs it', async () => {
     quiet = new Promise(() => undefined);
     const leaving = leave();
     await clock.advance(9_999);
@@ -87,7 +87,7 @@ describe('runShutdown', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('waits for requests that do not end no longer than it may, and says how many', async () => {
+  it('waits for requests that do not end until its limit, and logs how many', async () => {
     inFlight = 2;
     const leaving = leave();
     await clock.advance(30_000);
@@ -96,7 +96,7 @@ describe('runShutdown', () => {
     expect(steps.at(-1)).toBe('end connections');
   });
 
-  it('keeps to its budget, whatever its parts may take', async () => {
+  it('keeps to its total timeout, whatever each step may take', async () => {
     quiet = new Promise(() => undefined);
     inFlight = 2;
     const leaving = leave({ totalMs: 15_000 });
