@@ -1,4 +1,4 @@
-// What is compared: each makes a pick among so many instances. Ours are the classes that calls use; the others are driven as
+// What is compared: each makes a pick among a number of instances. Rookery's are the classes that calls use; the others are called as
 // their own code drives them.
 import { createRequire } from 'node:module';
 import { createSnapshot } from '../../libs/discovery/dist/catalog/service-snapshot.js';
@@ -24,7 +24,7 @@ const instance = (n) => ({
   datacenter: 'dc1',
 });
 
-/** With a latency, as after some calls; different weights where a strategy heeds them. */
+/** With a latency, as after some calls; different weights where a strategy uses them. */
 const targets = (size, isWeighted) =>
   Object.freeze(
     Array.from({ length: size }, (_, n) => {
@@ -48,7 +48,7 @@ const ours =
     return isKeyed ? (n) => balancer.pick(among, KEYS[n & 1_023]) : () => balancer.pick(among, NO_KEY);
   };
 
-/** What a call pays: with ejection, zones, and the look at who was tried. */
+/** The whole pick of a call: with ejection, zones, and the instances that were already tried. */
 const pool = (size) => {
   const picking = new TargetPool('inventory', undefined, {
     clock: { now: () => 0, after: () => () => undefined },

@@ -1,4 +1,4 @@
-// One implementation with so many instances, in a process of its own: JSON of what a pick costs.
+// One implementation with a number of instances, in a separate process: prints the cost of a pick as JSON.
 import { IMPLEMENTATIONS } from './implementations.mjs';
 
 const [impl, size] = process.argv.slice(2);
@@ -14,7 +14,7 @@ const time = (picks) => {
   return Number(process.hrtime.bigint() - begun);
 };
 
-// As many as take about 30 ms, after the compiler has had its say.
+// As many as take about 30 ms, after the warm-up.
 let picks = 1_000;
 for (let spent = 0; spent < 500e6;) {
   const took = time(picks);

@@ -28,7 +28,7 @@ const shuffled = cells
 const rows = shuffled.map((cell) => {
   const { stdout, status, stderr } = spawnSync(
     process.execPath,
-    // No collection while it is measured: what is allocated is seen.
+    // No garbage collection during the measurement, so that allocations are counted.
     [
       '--expose-gc',
       '--min-semi-space-size=64',

@@ -13,7 +13,7 @@ export interface Verdict {
 
 const LOOKS_AGAIN = 2;
 
-/** A real agent and an embedded one that answer to the same name. */
+/** A real agent and an embedded one with the same node name. */
 export class Pair {
   private constructor(
     readonly real: ConsulAgent,
@@ -31,7 +31,7 @@ export class Pair {
     return new Pair(real, embedded, token);
   }
 
-  /** On a busy machine a change may come too late for a wait: what differs is looked at again. */
+  /** On a busy machine a change may come too late for a wait: a case that differs is run again. */
   async judge(subject: ConformanceCase): Promise<Verdict> {
     let verdict = await this.#judgeOnce(subject);
     for (let again = 0; again < LOOKS_AGAIN && !verdict.agrees; again++)
@@ -56,7 +56,7 @@ async function observe(subject: ConformanceCase, api: ConsulApi): Promise<unknow
     await api.clean();
     return await subject.observe(api);
   } catch (error) {
-    // A case that cannot be run on one of them is no agreement, unless the other fails just so.
+    // A case that fails to run on one of them is a disagreement, unless it fails in the same way on the other.
     return { threw: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,17 +1,17 @@
 import type { ConsulApi } from './consul-api.js';
 
-/** A behaviour of Consul, written once and looked at on both agents: what `observe` returns must be the same. */
+/** A behaviour of Consul, written once and observed on both agents: `observe` must return the same. */
 export interface ConformanceCase {
   readonly area: string;
   readonly name: string;
   readonly observe: (api: ConsulApi) => Promise<unknown>;
-  /** Where the two may differ, why; `observe` then leaves that out. */
+  /** The reason of an allowed difference, which `observe` leaves out. */
   readonly mayDiffer?: string;
 }
 
 export type Request = readonly [method: string, path: string, body?: unknown];
 
-/** One request for each case, after the same preparation. */
+/** One request for each case, after the same setup. */
 export function requestCases(
   area: string,
   prepare: readonly Request[],
@@ -27,7 +27,7 @@ export function requestCases(
   }));
 }
 
-/** Several requests in a row, each of whose answers counts. */
+/** Several requests in sequence, all of whose responses are compared. */
 export function sequenceCase(area: string, name: string, requests: readonly Request[]): ConformanceCase {
   return {
     area,

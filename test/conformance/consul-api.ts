@@ -1,4 +1,4 @@
-/** What a request was answered, without what may differ from one agent to the next. */
+/** A response without what may differ between agents. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export class ConsulApi {
     readonly token?: string,
   ) {}
 
-  /** The bare answer: headers as they are, the body parsed where it is JSON. */
+  /** The raw response: headers as they are, the body parsed where it is JSON. */
   async raw(
     method: string,
     path: string,
@@ -53,7 +53,7 @@ export class ConsulApi {
     return { status: response.status, headers: response.headers, text, json: parse(text) };
   }
 
-  /** The answer as it is compared. */
+  /** The response as it is compared. */
   async ask(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> {
     const answer = await this.raw(method, path, body, headers);
     const compared = COMPARED_HEADERS.flatMap((name) => {
@@ -75,7 +75,7 @@ export class ConsulApi {
     return Number((await this.raw('GET', path)).headers.get('x-consul-index'));
   }
 
-  /** Everything that a case may have left. */
+  /** Removes everything that a case may have left. */
   async clean(): Promise<void> {
     const names = async (path: string): Promise<string[]> =>
       Object.keys((await this.raw('GET', path)).json as object);
@@ -99,11 +99,11 @@ export class ConsulApi {
   }
 }
 
-/** Both agents have this name and this id, so that they need not be told apart. */
+/** Both agents have this node name and id, so that their responses are the same. */
 export const NODE = 'conformance';
 export const NODE_ID = '7c1f5d62-94d3-4f0e-8b1a-3d9f0a6b2c11';
 
-/** Tags of a service's name come out of a Go map: in another order each time. */
+/** The tags of a service name come out of a Go map, in random order. */
 function inOrder(path: string, json: unknown): unknown {
   if (!path.startsWith('/v1/catalog/services') || typeof json !== 'object' || json === null) return json;
   return Object.fromEntries(

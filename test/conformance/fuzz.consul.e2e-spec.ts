@@ -5,7 +5,7 @@ import { randomRequests } from './random-request.js';
 
 const REQUESTS = 10_000;
 const COMPARED = 500;
-/** Always the same one, unless another is asked for: what is found by chance must not fail a change that has no part in it. */
+/** The same seed unless another is set: a random finding must not fail an unrelated change. */
 const SEED = Number(process.env.ROOKERY_SEED ?? 40_864);
 
 describe(`random requests, seed ${SEED}`, () => {

@@ -168,7 +168,7 @@ export function* randomRequests(seed: number, count: number): Generator<Request>
   }
 }
 
-/** Mulberry32, by Tommy Ettinger: small, and good enough to choose with. */
+/** Mulberry32, by Tommy Ettinger: small, and good enough for choices. */
 function generator(seed: number): () => number {
   let state = seed;
   return () => {

@@ -26,7 +26,7 @@ function describe({ case: { area, name }, real, embedded }: Verdict): string {
   return `DIFFERS ${area}: ${name}\n  real      ${show(real)}\n  embedded  ${show(embedded)}\n`;
 }
 
-// The slow ones wait, for the most part: they do not disturb the others.
+// The slow ones mostly wait, so they run beside the others.
 const slow = judge(slowCases);
 const quick = [...(await judge(openCases)), ...(await judge(aclCases, randomUUID()))];
 const verdicts = [...quick, ...(await slow)];

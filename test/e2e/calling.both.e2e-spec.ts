@@ -31,7 +31,7 @@ import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './
 
 const posted: unknown[] = [];
 
-/** Takes as long as the request says. */
+/** Takes 300 ms. */
 @Injectable()
 class SlowGuard implements CanActivate {
   async canActivate(): Promise<boolean> {
@@ -52,7 +52,7 @@ class WorkController {
     return { ok: true };
   }
 
-  /** As an app that hands its requests on would see them. */
+  /** The headers that the app sees. */
   @Get('headers')
   headers(@Headers() headers: Record<string, string>) {
     return headers;
@@ -71,7 +71,7 @@ class WorkController {
     return {};
   }
 
-  /** Calls another service, which never answers, and tells how long it tried. */
+  /** Calls another service, which never answers, and returns how long it waited. */
   @Post('chain/:ms')
   async chain(@Param('ms') ms: string) {
     await sleep(Number(ms));
@@ -162,7 +162,7 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
     const other = await start({ service: { name: 'other' } });
     const caller = await start({});
     const client = caller.app.get(ServiceClientFactory).create('callee', { strategy: 'round-robin' });
-    // As the registry shows it for a while after the app at this address was replaced by another one.
+    // As the registry lists it for a while after another app took over this address.
     await consul.request('PUT', '/v1/agent/service/register', {
       ID: 'callee-gone',
       Name: 'callee',
@@ -194,7 +194,7 @@ describe('a client over HTTP', () => {
   let consul: TestConsul;
   let caller: TestApp;
   const servers: Server[] = [];
-  /** What each request was answered with, by port. */
+  /** An HTTP server with the given responses. */
   const listen = async (
     answer: (n: number) => { status: number; headers?: Record<string, string>; ms?: number },
   ): Promise<{ port: number; seen: string[]; connections: () => number }> => {
@@ -348,7 +348,7 @@ describe('a client over HTTP', () => {
     );
     expect((await axiosRef.get('/')).status).toBe(200);
     for (const { status } of await Promise.all(calls)) expect(status).toBe(200);
-    // Far earlier than the idle timeout of either side would.
+    // Long before the idle timeout of either side.
     await eventually(() => leaving.connections() === 0, { within: 2_000 });
   });
 
@@ -363,7 +363,7 @@ describe('a client over HTTP', () => {
       return bad.seen.length >= 5;
     });
     expect(mostOpen).toBeGreaterThan(0);
-    // Far earlier than the idle timeout of either side would.
+    // Long before the idle timeout of either side.
     await eventually(() => bad.connections() === 0, { within: 2_000 });
     const { instances } = await caller.app.get(DiscoveryService).explain('ejecting');
     expect(instances.find(({ id }) => id === `ejecting-${bad.port}`)?.state).toBe('ejected');

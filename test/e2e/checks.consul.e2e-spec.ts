@@ -62,7 +62,7 @@ describe('every kind of check, on a real agent', () => {
     expect((await checks('checked')).find(({ CheckID }) => CheckID === 'checked:http-1')?.Notes).toBe(
       'the usual one',
     );
-    // What the agent tells of a registration is what was asked for, as far as we can see.
+    // The agent shows the registration as it was requested.
     expect(logger.matching(/registering it again/)).toEqual([]);
     await app.close();
     expect(await checks('checked')).toEqual([]);

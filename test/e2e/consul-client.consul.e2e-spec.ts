@@ -277,7 +277,7 @@ describe('ConsulClient on a real Consul', () => {
     await there.agent.register({ Name: 'still-there' });
     await eventually(async () => (await there.health.service('still-there')).body.length === 1);
     for (const server of cluster.servers) {
-      // The one that survives must have heard of it before.
+      // The surviving server must have the registration.
       await eventually(async () => {
         const { body } = await server.request('GET', '/v1/health/service/still-there?stale');
         return (body as unknown[]).length === 1;

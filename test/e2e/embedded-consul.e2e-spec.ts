@@ -253,7 +253,7 @@ describe('EmbeddedConsul', () => {
   });
 
   it('holds a thousand blocked reads in less than 20 MB', async () => {
-    // In a process of its own, as the memory of these clients is not the agent's.
+    // In a separate process, so that the memory of these clients is not measured.
     const child = spawn(process.execPath, ['--expose-gc', MEMORY_SCRIPT], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -1,4 +1,4 @@
-// An embedded agent in a process of its own, for embedded-consul.e2e-spec.ts: tells its memory when it is asked.
+// An embedded agent in a separate process, for embedded-consul.e2e-spec.ts: reports its memory on request.
 import { createInterface } from 'node:readline';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
 

@@ -112,7 +112,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
   it('reports the registry: degraded while it is unreachable, never down', async () => {
     const { app, url } = await start({ cache: 0 });
     await app.get(RegistrationService).whenRegistered();
-    await get(`${url}/health/peers`); // from now on there is a list that can grow old
+    await get(`${url}/health/peers`); // from now on there is a list that can become stale
     const well = { leader: true, registration: 'registered' };
     expect(await get(`${url}/health/registry`)).toMatchObject({
       status: 200,
@@ -152,7 +152,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
 
   it('shows details according to the exposure', async () => {
     const proxied = { 'X-Forwarded-For': '203.0.113.7' };
-    // A machine without a network has none: there is nobody outside then.
+    // A machine without a network has no such address.
     const [outside = 'none'] = Object.values(networkInterfaces()).flatMap((found = []) =>
       found.flatMap(({ internal, family, address }) => (!internal && family === 'IPv4' ? [address] : [])),
     );

@@ -1,4 +1,4 @@
-// An app in a process of its own, for lifecycle.consul.e2e-spec.ts; it runs on the built packages, as a user's does.
+// An app in a separate process, for lifecycle.both.e2e-spec.ts; it runs on the built packages, as a user's does.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -12,7 +12,7 @@ for (const event of ['unhandledRejection', 'uncaughtException']) {
 }
 
 if (process.env.SIGNAL_EXIT === 'yes') {
-  // As its version 4 does: it marks the process, and steps back while others listen.
+  // As version 4 of the package does: it marks the process, and does nothing while there are other listeners.
   process[Symbol.for('signal-exit emitter')] = { count: 1 };
   const listener = () => {
     if (process.listeners('SIGTERM').length > 1) return;
@@ -52,7 +52,7 @@ if (process.env.CLOSE_AFTER_CALL === 'yes') {
     headers: { connection: 'close' },
   });
   await app.close();
-  await new Promise((resolve) => setTimeout(resolve, 50)); // handles that are closing are listed until they have
+  await new Promise((resolve) => setTimeout(resolve, 50)); // handles are listed until they are closed
   const open = process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap' && name !== 'TTYWrap');
   console.log('closed; still open:', open);
 }

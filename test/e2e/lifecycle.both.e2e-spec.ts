@@ -11,7 +11,7 @@ interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** An app of a few lines in a process of its own: what happens to the process is what is tested. */
+/** A small app in a separate process, to test what happens to the process. */
 class AppUnderTest {
   readonly #process: ChildProcess;
   readonly #ended: Promise<Ended>;
@@ -39,7 +39,7 @@ class AppUnderTest {
     this.#process.kill(signal);
   }
 
-  /** How it ended by itself; one that does not end is killed and fails the test. */
+  /** How the process ended; one that does not end by itself is killed and fails the test. */
   async ended(): Promise<Ended> {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), 20_000);
     const end = await this.#ended;
@@ -72,19 +72,16 @@ describe('the lifecycle of an app with Consul', () => {
   afterEach(() => Promise.all(apps.splice(0).map((app) => app.kill())));
 
   describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
-    it.each(['yes', 'no'])(
-      'deregisters it and ends it, Nest’s shutdown hooks enabled: %s',
-      async (hooks) => {
-        const app = launch({ HOOKS: hooks });
-        await app.listening();
-        await eventually(isRegistered);
-        app.signal(signal);
-        expect(await app.ended()).toEqual({ code: null, signal });
-        expect(await isRegistered()).toBe(false);
-        expect(app.output).toMatch(/is deregistered from Consul at/);
-        expect(app.output).not.toMatch(/unhandled|uncaught/i);
-      },
-    );
+    it.each(['yes', 'no'])('deregisters it and ends it, Nest’s shutdown hooks enabled: %s', async (hooks) => {
+      const app = launch({ HOOKS: hooks });
+      await app.listening();
+      await eventually(isRegistered);
+      app.signal(signal);
+      expect(await app.ended()).toEqual({ code: null, signal });
+      expect(await isRegistered()).toBe(false);
+      expect(app.output).toMatch(/is deregistered from Consul at/);
+      expect(app.output).not.toMatch(/unhandled|uncaught/i);
+    });
   });
 
   it('ends beside the package signal-exit, which does nothing while there is another listener', async () => {
@@ -159,7 +156,7 @@ describe('the lifecycle of an app with Consul', () => {
     if (stage === 'before it listens') await own.kill();
     const app = launch({ CONSUL_HTTP_ADDR: own.url, CALLS: stage === 'while it calls' ? 'yes' : 'no' });
     if (stage === 'while it registers') {
-      own.pause(); // the request is under way for as long as we like
+      own.pause(); // the request stays in progress
       await app.listening();
       await own.kill();
     }
@@ -174,7 +171,7 @@ describe('the lifecycle of an app with Consul', () => {
       await own.kill();
     } else {
       await own.kill();
-      // Both its loops have noticed, and tried again.
+      // Both its loops have noticed, and retried.
       await eventually(() => app.output.includes('trying again'));
       await eventually(async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok);
       app.signal('SIGTERM');

@@ -4,7 +4,7 @@ import { ConsulModule, DiscoveryService, RegistrationService, StaticSource } fro
 import { startTestConsul, type TestConsul } from '@rookery/test-support';
 import { rootModule, startApp } from './test-app.js';
 
-/** What the README shows of the options is what runs here: the text between the marks stands there word for word. */
+/** The README shows the options that run here: the text between the marks must occur in it word for word. */
 describe('the options that the README shows', () => {
   let consul: TestConsul;
   beforeAll(async () => {
@@ -85,7 +85,7 @@ describe('the options that the README shows', () => {
       },
     });
     // README discovery end
-    // Whoever listens at 8500 of this machine, if anybody, is none of our business: the static list is there in any case.
+    // Whether something listens at port 8500 of this machine does not matter: the static list is there in any case.
     const { app, url } = await startApp(rootModule([discovery]));
     const [billing] = await app.get(DiscoveryService).getInstances('billing');
     expect(billing).toMatchObject({ address: '10.0.0.7', port: 3000 });
@@ -127,7 +127,7 @@ describe('the options that the README shows', () => {
     await consul.request('PUT', '/v1/agent/service/register', { Name: 'search', Port: 3000 });
     const discovery = app.get(DiscoveryService);
     expect(await discovery.call('search', async ({ port }) => port)).toBe(3000);
-    // Its circuit breaker, with the numbers that are shown.
+    // Its circuit breaker opens with the numbers shown.
     const failing = async (): Promise<never> =>
       Promise.reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }));
     for (let n = 0; n < 25; n++) await discovery.call('search', failing).catch(() => undefined);

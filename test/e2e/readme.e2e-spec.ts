@@ -22,7 +22,7 @@ class Shop {
 
 let consul: EmbeddedConsul;
 beforeEach(async () => {
-  consul = await EmbeddedConsul.start(); // a port of its own, ready in a millisecond
+  consul = await EmbeddedConsul.start(); // on a free port, ready in a millisecond
 });
 afterEach(() => consul.stop());
 
@@ -49,7 +49,7 @@ it('calls both instances, also while the agent is unreachable', async () => {
   const { axiosRef } = shop.get(Shop).inventory;
   const call = async () => (await axiosRef.get('/books')).call?.attempts.at(-1)?.instance;
   expect(await call()).toBeDefined();
-  while (new Set([await call(), await call()]).size < 2); // both are known a moment later
+  while (new Set([await call(), await call()]).size < 2); // both are discovered a moment later
 
   consul.faults.reset(); // every connection, and every new one
   expect(new Set([await call(), await call()]).size).toBe(2);

@@ -13,8 +13,8 @@ import { startTestConsul, eventually, type TestConsul } from '@rookery/test-supp
 import { createApp, rootModule, startApp } from './test-app.js';
 
 /**
- * Every way in which a registration can be wrong that Consul was measured to refuse, or to accept in silence: what
- * Consul says, and that we say it first, before anything is sent.
+ * Every wrong registration that Consul 1.8.7 was measured to refuse or to accept silently: Consul's status, and the
+ * option that Rookery refuses before anything is sent.
  */
 const wrong: [what: string, body: object, consul: number | 'accepts', ours: ServiceOptions | object][] = [
   ['no name', { Name: '' }, 400, { name: '' }],
@@ -195,7 +195,7 @@ describe('options of a registration', () => {
   });
 
   it('that change at a restart replace the old registration, checks included', async () => {
-    // As after a crash: it is gone, and Consul has not noticed.
+    // As after a crash: the app is gone, and Consul has not noticed.
     const shutdown = { deregister: false };
     const start = (service: ServiceOptions) =>
       startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service, shutdown })]));

@@ -78,7 +78,7 @@ describe('RegistrationService', () => {
     const isMaintained = async (): Promise<boolean> =>
       (await inRegistry('operated')).includes(`_service_maintenance:${id}`);
     await eventually(isMaintained);
-    // The registrar has seen it too, before somebody drops the checks, and with them the maintenance.
+    // The registrar must have seen it before another client removes the checks, and with them the maintenance.
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     const definition = { ID: id, Name: 'operated', Port: app.port };
     await consul.request('PUT', '/v1/agent/service/register?replace-existing-checks=true', definition);

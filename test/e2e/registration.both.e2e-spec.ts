@@ -62,7 +62,7 @@ describe('registration with Consul', () => {
     (await agent.request('GET', `/v1/health/service/${service}`)).body as ServiceEntry[];
   const statusOf = (entry: ServiceEntry | undefined): string | undefined =>
     entry?.Checks?.find(({ CheckID }) => CheckID !== 'serfHealth')?.Status;
-  /** The agent's own record: the catalog hears of a new output with the same status only every five minutes. */
+  /** The agent's own record: it writes a new output with the same status to the catalog only every five minutes. */
   const outputOf = (service: string): Promise<string> =>
     eventually(async () => {
       const checks = Object.values(
@@ -86,7 +86,7 @@ describe('registration with Consul', () => {
         ID: `${service}-${hostname()}-${port}`,
         Service: service,
         Port: port,
-        // Express binds all interfaces, and the agent is on this host: its node's address is ours. Fastify binds one.
+        // Express binds all interfaces, so the node's address of the local agent applies. Fastify binds one.
         Address: platform === 'express' ? '' : '127.0.0.1',
         Tags: ['v1'],
       });
@@ -111,7 +111,7 @@ describe('registration with Consul', () => {
       app.setGlobalPrefix('api');
       await app.listen(0);
       try {
-        // The output is there only once the agent itself has looked.
+        // The output is there only once the agent itself has run the check.
         expect(await outputOf(service)).toMatch(/^HTTP GET http:\/\/127\.0\.0\.1:\d+\/health: 200 OK/);
         expect(statusOf(await registered(service))).toBe('passing');
       } finally {
@@ -240,7 +240,7 @@ describe('registration with Consul', () => {
     await eventually(async () => (await instances('two', gone)).length === 1);
     gone.pause();
     await first.app.close();
-    // Nest's logger is one for the process: that of the app created last.
+    // Nest has one logger for the process: that of the app created last.
     expect(second.logger.matching(/could not be deregistered.*no answer in 500 ms/)).toHaveLength(1);
     gone.resume();
     await gone.kill();
@@ -351,7 +351,7 @@ describe('registration with Consul', () => {
     const { app, logger } = await startApp(rootModule([module]));
     await eventually(() => logger.matching(/cannot keep "tokenless.*no answer in 200 ms/).length > 0);
     await app.close();
-    // It never got so far as to be registered: there is nothing to take out.
+    // It was never registered: there is nothing to deregister.
     expect(logger.matching(/could not be deregistered|is deregistered/)).toEqual([]);
   });
 
@@ -395,7 +395,7 @@ describe('registration with Consul', () => {
       const { app } = await createApp(
         rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service: { name } })]),
       );
-      // What another process sees: Consul's passing list, asked in a blocking query from before.
+      // What another process sees: Consul's passing list, from a blocking query that was waiting.
       const { headers } = await consul.request('GET', `/v1/health/service/${name}?passing`);
       const waiting = (async () => {
         for (let index = headers.get('x-consul-index'); ;) {

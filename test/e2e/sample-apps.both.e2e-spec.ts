@@ -51,7 +51,7 @@ describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
 
   it('uses both instances', async () => {
     const answered = new Set<string>();
-    // Together, so that one of them cannot be the better one for all.
+    // Concurrently, so that one instance cannot be the better one for all.
     const books = await Promise.all(Array.from({ length: 20 }, (_, n) => get(`/books/${n + 1}`)));
     for (const { body } of books) answered.add((body as Offers).answeredBy);
     expect(answered.size).toBe(2);

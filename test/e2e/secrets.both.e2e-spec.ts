@@ -64,7 +64,7 @@ describe('ACL tokens with Consul', () => {
         ServiceClientFactory,
       ].map((type: unknown): unknown => app.get<unknown>(type as typeof DiscoveryService)),
     ];
-    const waiting = app.get(ConsulClient).catalog.services({ index: '999999', wait: '2s' }); // a request under way
+    const waiting = app.get(ConsulClient).catalog.services({ index: '999999', wait: '2s' }); // a request in progress
     for (const object of objects) expect(everything(object)).not.toContain(token);
     await waiting;
 
@@ -130,7 +130,7 @@ describe('ACL tokens with Consul', () => {
       ),
     );
     writeFileSync(tokenFile, next);
-    await client.agent.register({ Name: 'rotated' }); // refused once, read again, accepted
+    await client.agent.register({ Name: 'rotated' }); // refused once, reread, accepted
     await client.close();
     token = next;
   });

@@ -28,7 +28,7 @@ import { AxiosError, isAxiosError, isCancel } from 'axios';
 import { firstValueFrom, of } from 'rxjs';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
-/** So that it can be told who is next. */
+/** So that the order is predictable. */
 const IN_TURN = { strategy: 'round-robin', outlierDetection: false } as const;
 
 /** What the providers saw. */
@@ -248,7 +248,7 @@ describe('@ServiceClient with Consul', () => {
 
   it('retries what was not sent on the next instance, a POST too', async () => {
     const [dead = 0] = await freePorts(1);
-    // An instance that passes in the registry's eyes, with nobody behind its port.
+    // An instance that the registry lists as passing, with nothing behind its port.
     await consul.request('PUT', '/v1/agent/service/register', { ID: 'echo-dead', Name: 'echo', Port: dead });
     const discovery = consumer.app.get(DiscoveryService);
     await eventually(async () => (await discovery.getInstances('echo')).length === 4);
@@ -258,7 +258,7 @@ describe('@ServiceClient with Consul', () => {
       retried += (call?.attempts.length ?? 0) - 1;
       expect(call?.attempts.at(-1)?.reason).toBeUndefined();
     }
-    // One turn in four is the dead one's; a retry takes no turn.
+    // One call in four goes to the dead instance first; a retry does not advance the round robin.
     expect(retried).toBe(5);
     await consul.request('PUT', '/v1/agent/service/deregister/echo-dead');
     await eventually(async () => (await discovery.getInstances('echo')).length === 3);
@@ -305,7 +305,7 @@ describe('@ServiceClient with Consul', () => {
   it('sends Consul no request on the call path', async () => {
     const { axiosRef } = caller.http;
     await axiosRef.get('/echo/1');
-    // Frozen: whatever asked it would hang.
+    // Frozen: any request to it would hang.
     consul.pause();
     try {
       const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => axiosRef.get(`/echo/${n}`)));

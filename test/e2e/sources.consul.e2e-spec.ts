@@ -41,7 +41,7 @@ describe('instance sources', () => {
     expect(seen).toEqual(['127.0.0.1:4002 1', '127.1.2.3:4001 7']);
     await removeInstance(agent, 'd1');
     await eventually(async () => (await app.ids('by-dns')).length === 1);
-    // That there is none of it is not known before Consul says so too.
+    // Without an answer of Consul it is not known that there is none.
     await expect(app.ids('never-was')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
     const filtered = dns.readConsistent('by-dns', { filter: 'x' }, new AbortController().signal);
     await expect(filtered).rejects.toThrow(/query\.filter: DNS has no such thing/);
@@ -128,7 +128,7 @@ describe('instance sources', () => {
     );
     await putInstance(agent, 'stock', 's3', 4003);
     await eventually(async () => (await app.ids('stock')).length === 3, { within: 30_000 });
-    // It is asked again, and the app is not registered with the other one.
+    // The first agent is used again, and the app is not registered with the other one.
     const { body } = await agent.request('GET', '/v1/agent/services');
     expect(Object.keys(body as object).filter((id) => id.startsWith('registered'))).toEqual([]);
     await agent.request('GET', '/v1/status/leader');
@@ -140,7 +140,7 @@ describe('instance sources', () => {
       await putInstance(agent, 'zipped', `z${n}`, 5000 + n, { Meta: { text: 'x'.repeat(300) } });
     const proxy = await FaultProxy.start(agent.url);
     const { port } = new URL(proxy.url);
-    // Not a name of this host, as far as anybody can tell.
+    // Not recognised as an address of this host.
     const remote = ConsulClient.create({ url: `http://0.0.0.0:${port}` });
     const local = ConsulClient.create({ url: proxy.url });
     const zipped = await remote.health.service('zipped');
@@ -170,7 +170,7 @@ describe('several datacenters', () => {
     const remote = { datacenter: 'dc2', failover: { to: ['dc1'], failbackAfter: '1s' } };
     const ids = async (): Promise<string> =>
       (await app.discovery.getInstances('stock', remote)).map(({ id }) => id).join();
-    // The two have to find each other first.
+    // The two datacenters have to find each other first.
     await eventually(async () => (await ids()) === 'there', { within: 60_000 });
     expect(await app.ids('stock')).toEqual(['here']);
     const ended = performance.now();
@@ -197,7 +197,7 @@ describe('several datacenters', () => {
       'F41',
       `failed over after ${Math.round(moved)} ms; the other datacenter answered within ${slowest.toFixed(1)} ms all the time`,
     );
-    // A datacenter that does not exist delays nobody either.
+    // A datacenter that does not exist delays no call either.
     const begun = performance.now();
     const lost = await app.discovery.getInstances('stock', { datacenter: 'nowhere', failover: ['dc1'] });
     expect(lost.length).toBe(2);

@@ -16,7 +16,7 @@ export interface TestApp {
 @Module({})
 class RootModule {}
 
-/** A root module that imports these, as an application would write it. */
+/** A root module with these imports, as an application would write it. */
 export function rootModule(
   imports: DynamicModule['imports'],
   rest: Pick<DynamicModule, 'providers' | 'controllers'> = {},
@@ -24,7 +24,7 @@ export function rootModule(
   return { module: RootModule, ...(imports ? { imports } : {}), ...rest };
 }
 
-/** Creates an app that listens on a port of the system's choice, with a logger that keeps everything. */
+/** Creates an app that listens on a free port, with a logger that records everything. */
 export async function startApp(
   module: Type | DynamicModule,
   { platform = 'express', host }: { platform?: Platform; host?: string } = {},
@@ -41,7 +41,7 @@ export async function createApp(
   platform: Platform = 'express',
 ): Promise<{ app: INestApplication; logger: RecordingLogger }> {
   const logger = new RecordingLogger();
-  // Rejecting, not ending the process, is what a test can look at.
+  // A test can observe a rejection, but not the end of its process.
   const options = { logger, abortOnError: false };
   const app =
     platform === 'express'

@@ -1,4 +1,4 @@
-// An app in a process of its own, for the fault tests; it runs on the built packages, as a user's does.
+// An app in a separate process, for the fault tests; it runs on the built packages, as a user's does.
 import 'reflect-metadata';
 import os from 'node:os';
 import { appendFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ for (const event of ['unhandledRejection', 'uncaughtException']) {
 class AppModule {}
 Module({ imports: [ConsulModule.forRoot(JSON.parse(process.env.FAULT_OPTIONS ?? '{}'))] })(AppModule);
 
-// Every order of every instance, so that one that was taken twice is found wherever it was.
+// Every order of every instance, so that an order that was placed twice is found.
 const note = (id) => process.env.FAULT_ORDERS && appendFileSync(process.env.FAULT_ORDERS, `${id}\n`);
 const app = await NestFactory.create(AppModule, { abortOnError: false });
 app.enableShutdownHooks();

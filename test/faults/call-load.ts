@@ -9,7 +9,7 @@ export interface LoadedCall {
   readonly report: CallReport | undefined;
 }
 
-/** Calls at a steady rate, however slow the answers are: whoever waits for answers does not see what users see. */
+/** Calls at a steady rate, however slow the responses are (an open loop), to avoid coordinated omission. */
 export class CallLoad {
   readonly calls: LoadedCall[] = [];
   readonly #send: (n: number) => Promise<CallReport | undefined>;
@@ -25,7 +25,7 @@ export class CallLoad {
     return this;
   }
 
-  /** Resolves when every call that was begun has ended. */
+  /** Resolves when every call that was started has ended. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#running;
@@ -42,19 +42,19 @@ export class CallLoad {
     return this.calls.flatMap(({ failure }) => failure ?? []);
   }
 
-  /** How many attempts there were for each call. */
+  /** Attempts per call. */
   get amplification(): number {
     return this.attempts().length / this.calls.length;
   }
 
-  /** Ids of the instances, one for each attempt of the calls that began in this span of time. */
+  /** The instance ids of all attempts of the calls that began in this period. */
   attempts(from = 0, to = Infinity): readonly string[] {
     return this.calls
       .filter(({ at }) => at >= from && at < to)
       .flatMap(({ report }) => report?.attempts.map(({ instance }) => instance) ?? []);
   }
 
-  /** Milliseconds that so many of all calls took at most, 0 to 1. */
+  /** The quantile of the latency in milliseconds, for a rank from 0 to 1. */
   quantile(share: number, from = 0, to = Infinity): number {
     const sorted = this.calls
       .filter(({ at }) => at >= from && at < to)

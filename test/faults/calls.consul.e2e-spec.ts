@@ -30,7 +30,7 @@ interface Caller {
   readonly events: readonly TimedDiscoveryEvent[];
   get(service: string, strategy?: Strategy): Promise<CallReport | undefined>;
   post(service: string, path: string): Promise<CallReport | undefined>;
-  /** Resolves when so many instances may be called. */
+  /** Resolves when this number of instances is usable. */
   sees(service: string, count: number): Promise<void>;
 }
 
@@ -99,7 +99,7 @@ describe('calls', () => {
       const there = load.calls.filter(
         ({ report }) => report?.attempts[0]?.instance === dead && report.attempts[0].reason !== undefined,
       );
-      // Those that began before the first one was over could not know.
+      // The calls that began before the first failure ended could not know.
       const known = Math.min(...there.map(({ at, tookMs }) => at + tookMs));
       const failedThere = there.filter(({ at }, n) => at >= known || n === 0);
       results.push(
@@ -200,7 +200,7 @@ describe('calls', () => {
 
   it('F33 an instance that fails fast attracts no calls', async () => {
     peers = await Peers.start(agent, 'blackhole', 3, { PEER_DELAY: '3' });
-    // Without ejection: it is the balancer that has to see it.
+    // Without ejection: the balancer has to notice it.
     const caller = await startCaller({ outlierDetection: false });
     await caller.sees('blackhole', 3);
     await warmUp(caller, 'blackhole');
@@ -213,7 +213,7 @@ describe('calls', () => {
       'F33',
       `without ejection, ${(share * 100).toFixed(2)} % of the attempts after one second; ${load.failures.length} of ${load.calls.length} calls failed`,
     );
-    // What others do on the machine makes the well ones look slow for moments; the simulation holds half a per cent.
+    // Other load on the machine makes healthy instances look slow for moments; the simulation holds half a per cent.
     expect(share).toBeLessThanOrEqual(0.02);
     expect(load.failures).toEqual([]);
   }, 60_000);
@@ -237,7 +237,7 @@ describe('calls', () => {
     await load.stop();
     const during = load.calls.slice(0, isBack).filter(({ failure }) => failure !== undefined);
     const after = load.calls.slice(isBack);
-    // Those that were under way, or in their pause, when it ended.
+    // The calls that were in flight, or backing off, when it ended.
     const last = Math.max(0, ...after.flatMap(({ at, failure }) => (failure === undefined ? [] : [at])));
     const late = Math.max(0, last - 1_000 - outage);
     const used = new Set(load.attempts(1_000 + outage + 1_000));
@@ -271,7 +271,7 @@ describe('calls', () => {
       const rounds: Round[] = [];
       const late = peers?.idOf('late', 0) ?? '';
       const isGood = ({ well, ours, inTurn }: Round): boolean => ours <= 1.5 * well && ours <= inTurn / 10;
-      // On a machine that others use as well a quantile can only be too high: the best of a few rounds is the truest.
+      // Other load on the machine can only raise a quantile: the best of a few rounds is the most accurate.
       for (let n = 0; n < 6 && !rounds.some(isGood); n++) {
         await peers?.behave(0);
         await run(1_500);
@@ -292,7 +292,7 @@ describe('calls', () => {
       await peers?.behave(0);
       const slow = peers?.idOf('late', 0);
       const recovering = await run(17_000);
-      // Of few calls a second one of three may well be the less liked for a moment: the best of the last few seconds.
+      // With few calls a second one of three may get less for a moment: the best of the last few seconds counts.
       const share = Math.max(
         ...[5_000, 8_000, 11_000, 14_000].map((from) => {
           const there = recovering.attempts(from, from + 3_000);
@@ -305,7 +305,7 @@ describe('calls', () => {
         'F33',
         `p99 with all well ${well.toFixed(1)} ms; with one 100 ms late ${ours.toFixed(1)} ms (round robin ${inTurn.toFixed(1)}); share of calls ${(least * 100).toFixed(2)} %, within 17 s after it recovered ${(share * 100).toFixed(0)} % (round ${rounds.length})`,
       );
-      // Where no round was a calm one, it is the share of calls that it gets which tells; the simulation is always calm.
+      // If no round was quiet, the share of its calls decides; the simulation is always quiet.
       expect(rounds.some(isGood) || least < 0.03).toBe(true);
       expect(share).toBeGreaterThan(0.15);
     }, 180_000);
@@ -317,7 +317,7 @@ describe('calls', () => {
     it('F38 a POST is never sent twice, and a GET never fails', async () => {
       const seen: string[] = [];
       const sockets = new Set<Socket>();
-      // By hand: Node's own server tells for how long it keeps a connection.
+      // A raw server: Node's HTTP server would announce its keep-alive timeout.
       const server = createServer((socket) => {
         sockets.add(socket);
         socket.setTimeout(IDLE_MS, () => socket.destroy());
@@ -339,7 +339,7 @@ describe('calls', () => {
       let getsFailed = 0;
       const once = async (n: number): Promise<void> => {
         await caller.post('closing', `/order-${n}`).catch(() => failed.push(`/order-${n}`));
-        // Around the moment at which the server closes.
+        // Around the moment at which the server closes the connection.
         await sleep(IDLE_MS - 6 + (n % 12));
         await caller.get('closing').catch(() => getsFailed++);
         await sleep(IDLE_MS - 6 + (n % 12));
@@ -355,7 +355,7 @@ describe('calls', () => {
       server.close();
       expect(doubled).toBe(0);
       expect(getsFailed).toBe(0);
-      // What failed was cut off on its way, never refused by us after it had been answered.
+      // What failed was cut off in transit, never refused after a response.
       expect(failed.length).toBeLessThan(20);
     }, 60_000);
   });

@@ -1,4 +1,4 @@
-// A million instance changes through the reader of Consul's answers and the watcher, on the built packages; run with
+// A million instance changes through the reader of Consul's responses and the watcher, on the built packages; run with
 // --expose-gc. The clock is a fake one, since two lists a second would take an hour.
 import { Buffer } from 'node:buffer';
 import { FakeClock } from '@rookery/test-support';
@@ -14,7 +14,7 @@ let round = 0;
 const entry = (n) => ({
   Node: { ID: `n${n}`, Node: `n${n}`, Address: '10.0.0.1', Datacenter: 'dc1', Meta: null },
   Service: {
-    // Every tenth one is another instance in each round, with other texts: nothing of it may be kept.
+    // Every tenth one is a new instance in each round, with new strings: nothing of it may be kept.
     ID: n % 10 === 0 ? `web-${n}-${round}` : `web-${n}`,
     Service: 'web',
     Tags: [`t${round % 7}`],
@@ -73,7 +73,7 @@ const memory = async () => {
 const until = async (count) => {
   while (round * size < count) await clock.advance(500);
 };
-/** RSS goes up and down with the garbage; what leaks lifts even the least of several looks, a little apart. */
+/** RSS rises and falls with garbage collection; a leak raises even the lowest of several samples. */
 const look = async (from) => {
   const looks = [];
   for (let n = 0; n < 9; n++) {
@@ -85,7 +85,7 @@ const look = async (from) => {
 await until(changes * 0.4);
 let before = await look(changes * 0.4);
 const handles = process.getActiveResourcesInfo().length;
-// The pages of a process reach their number late, and not only by its own doing; what leaks is more each time.
+// RSS settles late, and not only by what this process does; a leak grows each time.
 let after = await look(changes * 1.6);
 for (let more = 1; more < 4 && after.rss > before.rss * 1.05; more++) {
   before = after;

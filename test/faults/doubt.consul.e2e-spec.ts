@@ -10,7 +10,7 @@ import { startFaultApp } from './fault-app.js';
 import { FaultProxy } from './fault-proxy.js';
 import { putInstance, removeInstance, startWatching, type WatchingApp } from './watching-app.js';
 
-/** Calls one after the other until it is stopped. */
+/** Calls in sequence until it is stopped. */
 class Callers {
   calls = 0;
   readonly failures: string[] = [];
@@ -111,7 +111,7 @@ describe('lists under faults of the registry', () => {
   }, 90_000);
 
   it('F09 Consul is restarted empty while the instances live: no call fails until they are registered again', async () => {
-    // Without the proxy: what is kept alive by something in between hides the restart.
+    // Without the proxy: kept-alive connections of a proxy would hide the restart.
     await app.close();
     app = await startWatching({ agent: { url: agent.url } });
     await eventually(async () => (await app.ids('stock')).length === 3);
@@ -166,7 +166,7 @@ describe('lists under faults of the registry', () => {
       'F08',
       `${callers.calls} calls while Consul and an instance were away, ${callers.failures.length} failed`,
     );
-    // One may have been under way when the instance ended.
+    // One call may have been in flight when the instance ended.
     expect(sent.length).toBeLessThanOrEqual(1);
     await agent.restart();
     for (const n of [0, 2]) await putInstance(agent, 'stock', `s${n + 1}`, portOf(servers[n]));

@@ -48,7 +48,7 @@ describe('many registrations', () => {
       `${CYCLES} cycles: handles ${before.handles} → ${after.handles}, listeners ${before.listeners} → ${after.listeners}`,
     );
     expect(after.listeners).toBe(before.listeners);
-    // Sockets and timers that are just ending come and go.
+    // The number of sockets and timers that are just ending varies.
     expect(after.handles).toBeLessThanOrEqual((before.handles ?? 0) + 10);
     expect(await instancesOf(agent, 'cycled')).toEqual([]);
     await app.close();
@@ -60,12 +60,12 @@ describe('many registrations', () => {
       Array.from({ length: APPS }, (_, n) => start('herd', `herd-${n}`, proxy.url)),
     );
     await eventually(async () => (await instancesOf(agent, 'herd')).length === APPS, { within: 20_000 });
-    // Each of them watches: what they have in common is that their connections break.
+    // Each of them watches, so that all their connections break at once.
     await eventually(() => watchers(proxy) >= 2 * APPS, { within: 20_000 });
     const before = proxy.requests.length;
     await agent.restart();
     await eventually(async () => (await instancesOf(agent, 'herd')).length === APPS, { within: 20_000 });
-    // When they ask, not when they are answered: an agent without a leader yet answers all of them at once.
+    // The time of the request, not of the response: an agent without a leader yet answers all of them at once.
     const asked = proxy.requests.slice(before).filter(({ what }) => what.includes('/service/register'));
     const restored = asked.map(({ at }) => at);
     const first = Math.min(...restored);

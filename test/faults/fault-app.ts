@@ -11,7 +11,7 @@ export interface FaultAppOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** An app of a few routes in a process of its own. */
+/** An app with a few routes in a separate process. */
 export async function startFaultApp({ options, port, environment }: FaultAppOptions): Promise<AppProcess> {
   const [free = 0] = port === undefined ? await freePorts(1) : [port];
   return AppProcess.start({

@@ -3,9 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * What becomes of a request. `reset`: the connection is. `hang`: it is taken, and never answered. `garbage`: 200, and no
- * JSON. `drip`: headers, then a byte now and then. Else an answer that Consul did not give, or one of its own, changed or
- * late.
+ * What happens to a request. `reset`: its connection is reset. `hang`: it is never answered. `garbage`: 200 without
+ * JSON. `drip`: headers, then a byte now and then. Else a response of the proxy's own, or Consul's, changed or delayed.
  */
 export type Fault =
   | 'reset'
@@ -19,16 +18,16 @@ export type Fault =
 export interface ProxiedRequest {
   readonly what: string;
   readonly at: number;
-  /** How many bytes of the agent's answer have come. */
+  /** How many bytes of the agent's response have arrived. */
   bytes: number;
 }
 
-/** Stands before an agent, hands requests on, keeps what was asked, and misbehaves on demand. */
+/** A proxy before an agent that forwards requests, records them, and injects faults on demand. */
 export class FaultProxy {
   readonly requests: ProxiedRequest[] = [];
-  /** Asked for every request; undefined hands it on as it is. */
+  /** Called for every request; undefined forwards it unchanged. */
   fault: (path: string) => Fault | undefined = () => undefined;
-  /** Connections stay open, and nothing passes: neither what is asked, nor answers to what was. */
+  /** Connections stay open, and nothing passes in either direction. */
   isHalfOpen = false;
   readonly #server: Server;
   readonly #underWay = new Map<string, number>();

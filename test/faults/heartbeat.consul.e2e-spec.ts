@@ -33,7 +33,7 @@ describe('heartbeats', () => {
   afterAll(() => agent.stop());
   afterEach(() => Promise.all(apps.splice(0).map((app) => app.kill())));
 
-  /** Blocks the app's event loop, and looks at what Consul shows until all is well again. */
+  /** Blocks the app's event loop, and samples what Consul shows until the check passes again. */
   async function block(app: AppProcess, name: string, ms: number): Promise<Observed> {
     const statuses = new Set<SeenInstance['status']>();
     const outputs: string[] = [];
@@ -41,7 +41,7 @@ describe('heartbeats', () => {
     const begun = performance.now();
     const ended = begun + ms + 100;
     for (;;) {
-      // Of the agent: the catalog hears of a new output only minutes later.
+      // From the agent: a new output reaches the catalog only minutes later.
       const { body } = await agent.request('GET', '/v1/agent/checks');
       const checks = body as Record<
         string,
@@ -78,7 +78,7 @@ describe('heartbeats', () => {
     expect([...fifteen.statuses]).toEqual(['passing']);
     expect(forty.statuses).toEqual(new Set(['passing', 'warning']));
     expect(forty.outputs.join('\n')).toMatch(/the event loop has been blocked for \d+ s; before that/);
-    // Between two beats a stall of a few seconds goes by unseen; the one with the worker hears of every second.
+    // A stall of a few seconds between two heartbeats goes unnoticed; the worker thread notices every second.
     const app = apps.find(({ output }) => output.includes('"blocked-40-'));
     await eventually(() => app?.output.includes('heartbeat.stalled'));
   }, 180_000);
@@ -93,7 +93,7 @@ describe('heartbeats', () => {
     await start('revived', { heartbeat: 'worker-thread', ttl: '3s' });
     await agent.relaunch();
     await eventually(() => isPassing(agent, 'revived'), { within: 10_000 });
-    // And it goes on beating: longer than a TTL without a beat would be.
+    // It goes on sending heartbeats: this is longer than a TTL.
     await sleep(4_000);
     expect(await isPassing(agent, 'revived')).toBe(true);
   });
@@ -120,7 +120,7 @@ describe('heartbeats', () => {
     await eventually(() => isPassing(secured, 'rotated'));
     writeFileSync(tokenFile, (await create()).SecretID);
     await secured.request('DELETE', `/v1/acl/token/${old.AccessorID}`);
-    // Longer than a TTL without a beat would be: from here on the old token is of no use.
+    // Longer than a TTL: from here on the old token is not valid.
     await sleep(8_000);
     await eventually(() => isPassing(secured, 'rotated'), { within: 10_000 });
     await sleep(4_000);

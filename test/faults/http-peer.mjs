@@ -1,4 +1,4 @@
-// An HTTP server that behaves as it is told, for the fault tests of callers; plain, so that it costs nothing.
+// An HTTP server with a behaviour that can be set, for the fault tests of callers; plain, so that it costs little.
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
@@ -21,10 +21,10 @@ const server = createServer((request, response) => {
   const order = request.method === 'POST' && pathname.slice(1);
   if (order && process.env.PEER_ORDERS) appendFileSync(process.env.PEER_ORDERS, `${order}\n`);
   const answer = () => response.writeHead(status, { 'content-type': 'application/json' }).end(body);
-  // Who fails, fails at once.
+  // A failing server fails at once.
   if (delay === 0 || status !== 200) answer();
   else setTimeout(answer, delay);
 });
-// Longer than any client keeps a connection; and no hint of it.
+// Longer than any client keeps a connection, and not announced.
 server.keepAliveTimeout = Number(process.env.PEER_KEEP_ALIVE ?? 60_000);
 server.listen(Number(process.env.PORT), '127.0.0.1');

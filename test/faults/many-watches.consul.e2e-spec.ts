@@ -62,7 +62,7 @@ describe('many watches', () => {
       'F19',
       `${SERVICES} lists after ${Math.round(first)} ms; a change of all of them seen within ${(current / 1000).toFixed(1)} s; at most ${most} connections, ${JSON.stringify(lists[0]?.connections)}; the agent takes ${(agentLoad * 100).toFixed(1)} % of a core`,
     );
-    // Those of the test itself among them.
+    // Includes those of the test itself.
     expect(most).toBeLessThanOrEqual(CONNECTION_LIMIT);
     expect(app.events.filter(({ type }) => type === 'list.stale' || type === 'heartbeat.failed')).toEqual([]);
     expect(await isPassing(agent, 'watcher')).toBe(true);
@@ -98,7 +98,7 @@ describe('many watches', () => {
     );
     for (const name of idle) expect(asked(name).length).toBeLessThanOrEqual(2);
     for (const name of absent) expect(asked(name).length / lasted).toBeLessThanOrEqual(0.25);
-    // And it is seen when it appears.
+    // It is noticed when it appears.
     await putInstance(agent, 'absent-0', 'a', 4001);
     await eventually(async () => (await app.ids('absent-0')).length === 1, { within: 30_000 });
     await app.close();
@@ -137,7 +137,7 @@ describe('many watches', () => {
             every: 100,
           },
         );
-        // Only now: to start a process stops this one, with its 200 clients, for as long as a bin is wide.
+        // Only now: starting a process stops this one, with its 200 clients, for as long as a bin is wide.
         await led.relaunch();
         await sleep(3_000);
         const asked = proxy.requests
@@ -167,13 +167,13 @@ describe('many watches', () => {
           service: { name: 'beating', check: { type: 'ttl', ttl: '15s' } },
         });
         await app.ids('stock');
-        // In the catalog, not only with the agent: a registration on its way to a leader that dies is another matter.
+        // In the catalog, not only on the agent: a registration that has not reached the leader yet is another case.
         await eventually(() => isPassing(agent, 'beating'), { within: 30_000 });
         const sources = new Map<string, number>();
         app.discovery
           .watch('stock')
           .subscribe(({ source }) => sources.set(source, (sources.get(source) ?? 0) + 1));
-        // The same list, read in the three ways that there are, to compare them.
+        // The same list in each of the three consistency modes, to compare them.
         const client = ConsulClient.create({ url: agent.url });
         const failed = { default: 0, stale: 0, cached: 0 };
         let reads = 0;
@@ -226,14 +226,14 @@ describe('many watches', () => {
         const [agent] = cluster.clients;
         if (!agent) throw new Error('no agent');
         await putInstance(agent, 'stock', 's1', 4001);
-        // Each of them knows: whoever is left alone does not learn of what he has not been told yet.
+        // Each server must have it: one that is left alone receives nothing more.
         await eventually(async () => {
           const lists = await Promise.all(
             cluster.servers.map((server) => server.request('GET', '/v1/health/service/stock?stale')),
           );
           return lists.every(({ body }) => (body as unknown[]).length === 1);
         });
-        // The leader among them: one that is left alone believes in itself for a moment yet.
+        // Including the leader: a leader that is left alone does not notice at once.
         const led = await cluster.leader();
         const another = cluster.servers.find((server) => server !== led);
         await Promise.all([led.kill(), another?.kill()]);

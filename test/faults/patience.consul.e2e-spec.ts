@@ -8,7 +8,7 @@ import { instancesOf, isPassing } from './registry-view.js';
 const SETTLED_MS = 5_000;
 const IDLE_MS = 85_000;
 
-/** What takes minutes runs at the same time, each on an agent of its own. */
+/** Cases of several minutes run concurrently, each on a separate agent. */
 describe('behaviour over minutes', () => {
   let agent: ConsulAgent;
   const apps: AppProcess[] = [];
@@ -21,7 +21,7 @@ describe('behaviour over minutes', () => {
     agent = await ConsulAgent.start();
     reaped = stopUntilReaped();
     idle = countIdle();
-    // They are looked at one after the other, and may fail in the meantime.
+    // They are awaited one after the other, and may fail in the meantime.
     reaped.catch(() => undefined);
     idle.catch(() => undefined);
   });
@@ -47,7 +47,7 @@ describe('behaviour over minutes', () => {
     expect(ttl).toBeLessThanOrEqual(6 + 60_000 / IDLE_MS);
   }, 240_000);
 
-  /** Frozen for as long as it takes Consul to drop it; resolves to how long it took to be back. */
+  /** Frozen until Consul deregisters it; resolves to how long the new registration took. */
   async function stopUntilReaped(): Promise<number> {
     const check = {
       type: 'http',
@@ -71,7 +71,7 @@ describe('behaviour over minutes', () => {
     return performance.now() - awake;
   }
 
-  /** Requests a minute that reach the agent, of an app with an HTTP check and of one with a TTL check. */
+  /** Requests a minute to the agent, of an app with an HTTP check and of one with a TTL check. */
   async function countIdle(): Promise<readonly number[]> {
     return Promise.all(
       (['http', 'ttl'] as const).map(async (type) => {

@@ -4,7 +4,7 @@ import { putInstance } from './watching-app.js';
 
 const MAIN = fileURLToPath(new URL('./http-peer.mjs', import.meta.url));
 
-/** Plain HTTP servers in processes of their own, which the registry lists, and never checks. */
+/** Plain HTTP servers in separate processes, which the registry lists without checks. */
 export class Peers {
   readonly all: AppProcess[] = [];
 
@@ -32,7 +32,7 @@ export class Peers {
     return `${service}-${this.at(index).port}`;
   }
 
-  /** From now on; without a word it is well. @returns how many calls it has had */
+  /** Sets its behaviour from now on; without an argument it is healthy. @returns how many calls it has had */
   async behave(index: number, how: { status?: number; delay?: number } = {}): Promise<number> {
     const { status = 200, delay = 0 } = how;
     const response = await fetch(`${this.at(index).url}/behave?status=${status}&delay=${delay}`);

@@ -4,14 +4,14 @@ import type { ConsulAgent } from '@rookery/test-support';
 export interface PlainAnswer {
   readonly status: number;
   readonly body: string;
-  /** The answer asks for its connection to be closed. */
+  /** The response asks for its connection to be closed. */
   readonly closes: boolean;
 }
 
 const POLL_MS = 500;
 const TIMEOUT_MS = 20_000;
 
-/** A caller that knows nothing of us: keep-alive connections, and a list that it reads from Consul now and then. */
+/** A caller without Rookery: keep-alive connections, and a list that it reads from Consul periodically. */
 export class PlainClient {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   #list: { host: string; port: number }[] = [];

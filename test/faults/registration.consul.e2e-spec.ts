@@ -96,7 +96,7 @@ describe('a registration that cannot be lost', () => {
     };
     const times: number[] = [];
     for (const edit of Object.values(edits)) {
-      // Others meddle with what has been there for a while.
+      // Other clients change a registration that has existed for a while.
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       const seen = app.output.split('registration.restored').length;
       await edit();
@@ -166,7 +166,7 @@ describe('a registration that cannot be lost', () => {
   });
 
   it('F17 two containers on the same port are two instances; the same id elsewhere is a clear error', async () => {
-    // On addresses of their own, as containers are.
+    // On separate addresses, like containers.
     await Promise.all(
       ['127.0.0.1', '127.0.0.2'].map((address, n) =>
         start(
@@ -196,7 +196,7 @@ describe('a registration that cannot be lost', () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     agent.resume();
     await ending;
-    // Whatever was in the agent's ears is done by now: it answers one after the other.
+    // The agent has processed everything it received: it answers in order.
     await agent.request('GET', '/v1/agent/services');
     await eventually(async () => (await instancesOf(agent, 'ghost')).length === 0, { within: WITHIN_MS });
   });

@@ -15,7 +15,7 @@ interface Entry {
   readonly Checks: readonly { readonly CheckID: string; readonly Status: Status; readonly Output: string }[];
 }
 
-/** What Consul shows of a service, without the client under test. */
+/** What Consul shows of a service, read without the client under test. */
 export async function instancesOf(
   agent: Pick<ConsulAgent, 'request'>,
   service: string,

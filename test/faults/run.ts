@@ -1,4 +1,4 @@
-// `npm run faults [-- F01 F03]`: every test that carries an id of the failure modes; prints what was done, the result and
+// `npm run faults [-- F01 F03]`: every test that carries an id of README.md in this folder; prints what was done, the result and
 // what was measured, and exits 1 if one failed.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -98,7 +98,7 @@ function print({ testResults }: JestReport, figures: Map<string, string[]>): boo
   for (const text of figures.get(last) ?? []) out(`             measured: ${text}`);
   const failed = tests.filter(({ status }) => status !== 'passed');
   for (const { fullName, failureMessages } of failed) out(`\n${fullName}\n${failureMessages.join('\n')}`);
-  // A suite that could not even begin has no tests that failed.
+  // A suite that could not start has no failed tests.
   const broken = testResults.filter(
     ({ assertionResults, message }) => assertionResults.length === 0 && message,
   );

@@ -1,4 +1,4 @@
-// A process of its own that watches many instances and measures itself, on the built packages. Run with --expose-gc.
+// A separate process that watches many instances and measures itself, on the built packages. Run with --expose-gc.
 import 'reflect-metadata';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ Module({ imports: [ConsulModule.forRoot({ agent: { url } })] })(AppModule);
 const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
 const discovery = app.get(DiscoveryService);
 
-/** What is alive: on a busy machine what a finished request leaves behind is let go of some moments later. */
+/** Live heap: on a busy machine the garbage of a finished request is freed some moments later. */
 const heap = async () => {
   let least = Infinity;
   for (let n = 0; n < 20; n++) {
@@ -26,7 +26,7 @@ const heap = async () => {
   return least;
 };
 
-// The code that reads a list is no part of what an instance costs: it is compiled by a list of some length.
+// The compiled code that reads a list does not belong to the cost of an instance: a longer list compiles it first.
 await discovery.getInstances('warm-up').catch(() => undefined);
 const before = await heap();
 const rssBefore = process.memoryUsage().rss;
@@ -43,7 +43,7 @@ const loaded = performance.now() - begun;
 const after = await heap();
 const rssAfter = process.memoryUsage().rss;
 
-// What JSON.parse takes for the largest answer, in this very process.
+// The time of JSON.parse for the largest response, in this process.
 const text = await (await fetch(`${url}/v1/health/service/${services[0]}`)).text();
 const parses = [];
 for (let n = 0; n < 5; n++) {
@@ -71,7 +71,7 @@ process.send({
   parseMs: Math.min(...parses),
   answerBytes: text.length,
   stallMs: delay.max / 1e6,
-  // A change that stalls does so each time, of which there are more than ten; what others do on the machine is rarer.
+  // A change that blocks does so each time, more than ten times; other load on the machine is rarer.
   usualStallMs: delay.percentile(99.7) / 1e6,
   cpuMsPerMinute: ((used.user + used.system) / 1000) * (60_000 / forMs),
   changes,

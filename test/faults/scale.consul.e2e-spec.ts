@@ -14,7 +14,7 @@ interface Scale {
   readonly parseMs: number;
   readonly answerBytes: number;
   readonly stallMs: number;
-  /** What the tenth longest one took. */
+  /** The duration of the tenth longest. */
   readonly usualStallMs: number;
   readonly cpuMsPerMinute: number;
   readonly changes: number;
@@ -107,7 +107,7 @@ describe('large lists', () => {
     expect(scale.instances).toBe(5_000);
     expect(scale.changes).toBeGreaterThan(5);
     expect(perInstance).toBeLessThan(300);
-    // Fourteen changes: one that stalls the loop would be among the ten longest, each time.
+    // Fourteen changes: if each blocked the loop, the ten longest would all be such.
     expect(scale.usualStallMs - scale.parseMs).toBeLessThan(250);
     await agent.stop();
   }, 240_000);
@@ -132,7 +132,7 @@ describe('large lists', () => {
   it('F42 a million instance changes: no more memory, no handle, no timer', async () => {
     const child = run(
       'churn.mjs',
-      // V8 widens its young space as it likes, and the allocator keeps an arena for each thread: neither is measured.
+      // V8's young generation and the allocator's arenas vary: neither is measured.
       { CHURN: JSON.stringify({ changes: 1_000_000, size: 2_000 }), MALLOC_ARENA_MAX: '1' },
       ['--min-semi-space-size=4', '--max-semi-space-size=4'],
     );

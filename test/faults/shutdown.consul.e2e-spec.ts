@@ -94,7 +94,7 @@ describe('an app that shuts down', () => {
     const answers = Array.from({ length: SLOW_REQUESTS }, () =>
       plainClient().send('GET', `${app.url}/slow?ms=3000`),
     );
-    // All of them are there.
+    // All of them are registered.
     await sleep(1_000);
     const kept = await slow.send('GET', `${app.url}/work`);
     expect(kept.closes).toBe(false);
@@ -114,7 +114,7 @@ describe('an app that shuts down', () => {
       if (instances.length === 0) leftAt ??= performance.now();
       if (!answer) refusedAt = performance.now();
       else if (leftAt !== undefined) closes.push(answer.closes);
-      // One who calls now and then, and stops after a while.
+      // A caller that calls periodically, and stops after a while.
       if (leftAt !== undefined && performance.now() - leftAt > 500) await sleep(1_500);
       else await sleep(20);
     }
@@ -170,7 +170,7 @@ describe('an app that shuts down', () => {
   });
 });
 
-/** Requests at a steady rate, by a plain client and by ours in turns, GET and POST. */
+/** Requests at a steady rate, alternately by a plain client and by Rookery's, GET and POST. */
 class Load {
   readonly failures: string[] = [];
   sent = 0;

@@ -38,13 +38,13 @@ describe('a watch that never dies', () => {
   it('F04 the agent comes back with a lower index: a change is seen before a whole wait has passed', async () => {
     for (let n = 0; n < 30; n++) await putInstance(agent, 'stock', 's1', 5000 + n); // drives the index up
     await eventually(async () => (await app.discovery.getInstances('stock'))[0]?.port === 5029);
-    // Without the proxy: what is kept alive by something in between hides the restart.
+    // Without the proxy: kept-alive connections of a proxy would hide the restart.
     const direct = await startWatching({ agent: { url: agent.url } });
     await eventually(async () => (await direct.ids('stock')).length === 1);
     const sinceCurrent: number[] = [];
     const sinceUp: number[] = [];
     for (let run = 0; run < 10; run++) {
-      // Also in the pause between two questions, where no request is there to be reset.
+      // Also in the pause between two queries, where there is no request to reset.
       await new Promise((resolve) => setTimeout(resolve, run * 30));
       const outages = direct.events.filter(({ type }) => type === 'list.recovered').length;
       await agent.kill();
@@ -82,7 +82,7 @@ describe('a watch that never dies', () => {
     proxy.isHalfOpen = false;
     await eventually(async () => (await app.ids('stock')).length === 2, { within: 60_000 });
     figure('F07', `noticed after ${(noticed / 1000).toFixed(1)} s (deadline: 68.8 s), and current again`);
-    expect(noticed).toBeGreaterThan(30_000); // by the deadline, not since something else ended the connection
+    expect(noticed).toBeGreaterThan(30_000); // by the deadline, not because something else ended the connection
   }, 240_000);
 
   it('F23 the Retry-After of an agent that limits requests is obeyed, and the list stays', async () => {
@@ -161,7 +161,7 @@ describe('a watch that never dies', () => {
       return pick();
     };
     const heaps: number[] = [];
-    // It answers: whoever leaves it out is wrong.
+    // The instance answers: a list without it is wrong.
     const alive = createServer().listen(0, '127.0.0.1');
     await once(alive, 'listening');
     const { port } = alive.address() as AddressInfo;
@@ -177,7 +177,7 @@ describe('a watch that never dies', () => {
       if (random() < 0.2) await removeInstance(agent, 's2');
       await new Promise((resolve) => setTimeout(resolve, 50 + 400 * random()));
       if (n % 20 === 0) heaps.push(heap());
-      // Never without a list, whatever was answered.
+      // Never without a list, whatever the response.
       expect((await app.discovery.getInstances('stock')).length).toBeGreaterThan(0);
     }
     proxy.fault = () => undefined;
@@ -193,7 +193,7 @@ describe('a watch that never dies', () => {
       'F06',
       `seed ${SEED}: ${rounds} questions, Consul's list ${(converged / 1000).toFixed(1)} s after the last fault, heap x ${growth.toFixed(2)}`,
     );
-    // The watch, and a consistent read of a list in doubt, and a stale one without a leader.
+    // The watch, a consistent read during list protection, and a stale one without a leader.
     expect(busiest).toBeLessThanOrEqual(4);
     expect(growth).toBeLessThan(1.5);
     alive.close();
@@ -265,7 +265,7 @@ describe('an unreliable index', () => {
     port = 4002;
     await eventually(async () => (await app.discovery.getInstances('stock'))[0]?.port === 4002);
     figure('F05', `without an index: ${asked} questions in 6 s`);
-    // A burst of five, then two a second; generously, for a machine that stood still.
+    // A burst of five, then two a second; with a margin for a machine that was paused.
     expect(asked).toBeLessThanOrEqual(30);
     await app.close();
     bare.closeAllConnections();
@@ -279,7 +279,7 @@ describe('an unreliable index', () => {
     const app = await startWatching({ agent: { url: proxy.url } });
     const body = (port: number): string => JSON.stringify({ ID: 's1', Name: 'stock', Port: port });
     const put = async (port: number): Promise<void> => {
-      // A connection that the restart reset is no fault of what is tested.
+      // A connection that the restart reset is not what is tested.
       await eventually(async () => {
         const url = `${consul.url}/v1/agent/service/register`;
         return (await fetch(url, { method: 'PUT', body: body(port) })).ok;

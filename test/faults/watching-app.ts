@@ -13,12 +13,12 @@ import { rootModule } from '../e2e/test-app.js';
 export interface WatchingApp {
   readonly discovery: DiscoveryService;
   readonly events: readonly TimedDiscoveryEvent[];
-  /** Ids of those who may be called, sorted. */
+  /** Ids of the usable instances, sorted. */
   ids(service: string): Promise<string[]>;
   close(): Promise<void>;
 }
 
-/** An app in this process that looks for others, and keeps what it is told; with a service of its own it listens. */
+/** An app in this process that watches others, and records its events; with a service of its own it listens. */
 export async function startWatching(options: ConsulModuleOptions): Promise<WatchingApp> {
   const module = rootModule([ConsulModule.forRoot(options)]);
   const app = await startQuietly(module, options.service !== undefined);
@@ -41,7 +41,7 @@ async function startQuietly(module: DynamicModule, listens: boolean): Promise<IN
   return app;
 }
 
-/** An instance by the catalog's API: no agent checks it, nothing has to listen at it. */
+/** Registers an instance with the catalog's API: no agent checks it, nothing has to listen. */
 export function catalogInstance(service: string, id: string, port: number, more: object = {}): object {
   return {
     Node: 'external',

@@ -15,10 +15,10 @@ const GAP = 56;
 const LEFT = 56;
 const TOP = 64;
 const STEP_MS = 500;
-/** Told apart by people who see colours otherwise as well: Okabe and Ito's palette. */
+/** Distinguishable with colour blindness: the palette of Okabe and Ito. */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
 
-/** A row for each scenario: the 99th percentile of what calls take, and the share of those that something happens to. */
+/** A row for each scenario: the 99th percentile of latency, and the share of calls that the affected instances get. */
 export function chart(drawn: readonly Drawn[]): string {
   const rowHeight = HEIGHT + GAP + 34;
   const width = LEFT + 2 * (WIDTH + GAP) + 40;

@@ -1,4 +1,4 @@
-// `npm run simulate [-- one-slow p2c-ewma]`: what each strategy makes of what may happen to instances; in a table, and drawn.
+// `npm run simulate [-- one-slow p2c-ewma]`: how each strategy copes with faults of instances, as a table and as a chart.
 import { writeFileSync } from 'node:fs';
 import {
   STRATEGY_NAMES,
@@ -51,7 +51,7 @@ for (const scenario of scenarios.length > 0 ? scenarios : SCENARIOS) {
   }
   drawn.push({ scenario, runs });
 }
-// What is in the README is the whole of it.
+// The README shows the complete run.
 const drawnTo = asked.length > 0 ? PART_DRAWN_TO : DRAWN_TO;
 writeFileSync(drawnTo, chart(drawn));
 process.stdout.write(

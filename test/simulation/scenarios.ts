@@ -5,7 +5,7 @@ const model = { workers: 2, serviceMs: 10 };
 const ten = { clients: 10, instances: 10, load: 0.4, model, durationMs: 25 * SECOND } as const;
 const first = [0];
 
-/** After Finagle's: what happens to the callers of a service while this happens to its instances. */
+/** Scenarios in the manner of Finagle's simulations: faults of the instances of a service, as its callers see them. */
 export const SCENARIOS: readonly Scenario[] = [
   { ...ten, name: 'well', story: 'nothing happens', events: [], watched: first },
   {

@@ -1,12 +1,12 @@
 import type { VirtualClock } from './virtual-clock.js';
 
-/** How an instance behaves from some moment on. */
+/** The behaviour of an instance from some moment on. */
 export interface Behaviour {
-  /** Added to each answer, without using up a worker, in milliseconds. */
+  /** Added to each response without occupying a worker, in milliseconds. */
   readonly extraMs?: number;
-  /** What it does takes so many times as long. */
+  /** Multiplies its service time. */
   readonly slowdown?: number;
-  /** `503` answers at once; `refuse`: nobody listens. */
+  /** `503` answers at once; `refuse`: nothing listens. */
   readonly fails?: '503' | 'refuse';
 }
 
@@ -15,9 +15,9 @@ export interface SimulatedAnswer {
 }
 
 export interface InstanceModel {
-  /** So many requests are worked on at once; the others wait in turn. */
+  /** Concurrent requests; the others wait in order. */
   readonly workers: number;
-  /** The mean of the time that one takes: three quarters of it always, and the rest by an exponential distribution. */
+  /** Mean service time: three quarters of it fixed, the rest exponentially distributed. */
   readonly serviceMs: number;
 }
 
@@ -27,7 +27,7 @@ const FAILS_AFTER_MS = 0.1;
 /** A server: a few workers and a queue. */
 export class SimulatedInstance {
   behaviour: Behaviour = {};
-  /** Requests that it was sent. */
+  /** Requests that it received. */
   requests = 0;
   readonly #clock: VirtualClock;
   readonly #random: () => number;

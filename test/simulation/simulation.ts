@@ -14,19 +14,19 @@ export interface SimulatedEvent {
   /** Which instances, by number; undefined: all. */
   readonly instances?: readonly number[];
   readonly behaviour?: Behaviour;
-  /** The registry learns of them, or that they are gone. */
+  /** They are added to the registry, or removed from it. */
   readonly registry?: 'add' | 'remove';
 }
 
 export interface Scenario {
   readonly name: string;
-  /** In a line, for people. */
+  /** One line that describes it. */
   readonly story: string;
   readonly clients: number;
   readonly instances: number;
-  /** Further ones, which are there from the beginning and added by an event. */
+  /** Further instances, which run from the beginning and are listed by an event. */
   readonly spare?: number;
-  /** Share of what the instances could do together, 0 to 1. */
+  /** Share of the total capacity of the instances, 0 to 1. */
   readonly load: number;
   readonly model: InstanceModel;
   readonly events: readonly SimulatedEvent[];
@@ -34,9 +34,9 @@ export interface Scenario {
   /** The zone of an instance, and of a client, by its number. */
   readonly zoneOf?: (instance: number) => string;
   readonly zoneOfClient?: (client: number) => string;
-  /** Whose load is drawn. */
+  /** The instances whose load is drawn. */
   readonly watched: readonly number[];
-  /** Nobody looks before, but for the drawing. */
+  /** Only the chart reads what was before. */
   readonly measureFrom?: number;
 }
 
@@ -44,7 +44,7 @@ export interface SimulatedCall {
   readonly at: number;
   readonly tookMs: number;
   readonly failed: boolean;
-  /** Numbers of the instances that it was sent to. */
+  /** Numbers of the instances of its attempts. */
   readonly attempts: readonly number[];
 }
 
@@ -56,7 +56,7 @@ export interface SimulationOptions {
 const SERVICE = 'simulated';
 const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** Runs a scenario on the very code that makes calls in an app; only time, servers and the registry are simulated. */
+/** Runs a scenario on the code that makes calls in an app; only time, servers and the registry are simulated. */
 export async function simulate(
   scenario: Scenario,
   { clients: clientOptions, seed }: SimulationOptions,
@@ -129,12 +129,12 @@ export async function simulate(
   const perMs = (scenario.load * scenario.instances * scenario.model.workers) / scenario.model.serviceMs;
   const arrive = (): void => {
     void call();
-    // Poisson arrivals: an open loop, as users are.
+    // Poisson arrivals: an open loop, like users.
     const next = -Math.log(1 - random()) / perMs;
     if (clock.now() + next < scenario.durationMs) clock.after(next, arrive);
   };
   clock.after(0, arrive);
-  // The last ones are waited for.
+  // Waits for the last calls.
   await clock.runUntil(scenario.durationMs + 15_000);
   for (const { caller } of callers) caller.close();
   await Promise.all(callers.map(({ catalog }) => catalog.close()));

@@ -6,11 +6,11 @@ export interface Summary {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
-  /** The largest share of an instance, of what would be fair. */
+  /** The largest share of an instance, relative to the fair share. */
   readonly spread: number;
-  /** Attempts for each call. */
+  /** Attempts per call. */
   readonly amplification: number;
-  /** Attempts at those that something happens to, of all. */
+  /** Share of attempts at the affected instances. */
   readonly watchedShare: number;
 }
 

@@ -4,7 +4,7 @@ interface Timer {
   callback: (() => void) | undefined;
 }
 
-/** Time that passes as quickly as the work in it is done. Fits the `Clock` of @rookery/discovery; a heap, for many timers. */
+/** A clock that advances as soon as the work at a moment is done. Fits the `Clock` of @rookery/discovery; a heap, for many timers. */
 export class VirtualClock {
   #now = 0;
   #order = 0;
@@ -21,7 +21,7 @@ export class VirtualClock {
     return () => (timer.callback = undefined);
   }
 
-  /** Runs whatever is due until then, in its order; promises that can settle do so in between. */
+  /** Runs what is due until then, in order; promises that can settle do so in between. */
   async runUntil(end: number): Promise<void> {
     await settled();
     for (let next = this.#heap[0]; next && next.at <= end; next = this.#heap[0]) {
@@ -76,7 +76,7 @@ export class VirtualClock {
   }
 }
 
-/** Everything that follows from what has happened, and needs no time. */
+/** Lets everything settle that needs no time. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

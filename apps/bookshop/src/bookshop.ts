@@ -4,7 +4,7 @@ import { AppProcess, freePorts } from '@rookery/test-support';
 
 const mainOf = (app: string): string => fileURLToPath(new URL(`../../${app}/dist/main.js`, import.meta.url));
 
-/** The sample apps as processes of their own, on one Consul. */
+/** The sample apps, each a separate process, on one Consul. */
 export class Bookshop {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #running = new Set<AppProcess>();
@@ -40,13 +40,13 @@ export class Bookshop {
     await this.#removeKilled();
   }
 
-  /** Who was killed could not leave: a Consul that goes on without us is not to keep them. */
+  /** Deregisters killed instances: a Consul that was running before must not keep them. */
   async #removeKilled(): Promise<void> {
     const url = this.#environment.CONSUL_HTTP_ADDR ?? '';
     const address = url.includes('://') ? url : `http://${url}`;
     for (const id of this.#started) {
       const path = `/v1/agent/service/deregister/${encodeURIComponent(id)}`;
-      // A Consul that is gone has nothing left of ours.
+      // A Consul that has stopped keeps nothing.
       await fetch(address + path, { method: 'PUT', signal: AbortSignal.timeout(2_000) }).catch(
         () => undefined,
       );

@@ -1,4 +1,4 @@
-// `npm run demo`: what happens to calls while instances and Consul come and go. Exits 1 if an act failed.
+// `npm run demo`: calls while instances and Consul stop and start. Exits 1 if a scene failed.
 import { eventually, type AppProcess } from '@rookery/test-support';
 import { Bookshop } from './bookshop.js';
 import { startConsul } from './find-or-start-consul.js';
@@ -53,7 +53,7 @@ async function run(): Promise<boolean> {
       await bookshop.stop(second);
     });
     await act('Consul is killed', () => consul.kill());
-    // Its empty list is not believed: the instances answer.
+    // List protection keeps the instances, since they answer probes.
     await act('Consul comes back, empty', async () => {
       await consul.restartEmpty();
       await eventually(() => registered(consul.url, ports), { within: SEEN_WITHIN_MS });
@@ -78,7 +78,7 @@ async function registered(consulUrl: string, ports: ReadonlySet<number>): Promis
   return ((await response.json()) as unknown[]).length === ports.size;
 }
 
-/** Calls are GETs: not one may fail, whatever goes away. */
+/** Calls are GETs: none may fail, whatever stops. */
 function passed({ calls, failed, problem }: ActResult): boolean {
   return calls > 0 && failed === 0 && problem === undefined;
 }

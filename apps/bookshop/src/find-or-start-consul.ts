@@ -3,13 +3,13 @@ import { ConsulAgent, consulVersion, findConsul } from '@rookery/test-support';
 
 export interface UsedConsul {
   readonly url: string;
-  /** One line: which it is. */
+  /** One line that says which Consul this is. */
   readonly description: string;
-  /** Ends it if it is ours; one that was running already is left as it is. */
+  /** Stops it if this process started it; a Consul that was already running stays. */
   stop(): Promise<void>;
 }
 
-/** One that we started, and may treat as we like. */
+/** A Consul that this process started, and may stop and restart. */
 export interface OwnConsul extends UsedConsul {
   kill(): Promise<void>;
   /** On the same address, with nothing in it. */
@@ -18,7 +18,7 @@ export interface OwnConsul extends UsedConsul {
 
 const USUAL_ADDRESS = 'http://127.0.0.1:8500';
 
-/** A running Consul if there is one, else one of our own. */
+/** A running Consul if there is one, else a new one. */
 export async function findOrStartConsul(): Promise<UsedConsul> {
   const named = process.env.CONSUL_HTTP_ADDR;
   const running = named ?? ((await answers(USUAL_ADDRESS)) ? USUAL_ADDRESS : undefined);
@@ -29,7 +29,7 @@ export async function findOrStartConsul(): Promise<UsedConsul> {
   return { url, description: `${url} (${why}; it is left as it is)`, stop: async () => undefined };
 }
 
-/** One of our own, in memory, on free ports: the binary if there is one, else the embedded one. */
+/** A new one in memory on free ports: the binary if there is one, else the embedded one. */
 export async function startConsul(): Promise<OwnConsul> {
   const binary = findConsul();
   if (!binary) return startEmbedded();

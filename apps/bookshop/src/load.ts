@@ -13,7 +13,7 @@ const CALLERS = 8;
 const PAUSE_MS = 10;
 const CALL_TIMEOUT_MS = 15_000;
 
-/** Calls the storefront with a handful of callers for as long as `act` runs, and a little on. */
+/** Calls the storefront with a few concurrent callers while `act` runs, and a little longer. */
 export async function underLoad(storefront: string, act: () => Promise<void>): Promise<LoadResult> {
   const result: LoadResult = { calls: 0, failed: 0, answeredBy: new Map(), firstFailure: undefined };
   let going = true;

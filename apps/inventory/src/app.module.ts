@@ -10,7 +10,7 @@ import { Books } from './books.js';
         name: 'inventory',
         tags: ['v1'],
         meta: { version: '1.0.0' },
-        // The default is every 10 s; a bookshop on one machine can afford to look every second.
+        // The default is 10 s; on one machine a check every second costs little.
         check: { type: 'http', interval: '1s', timeout: '1s' },
       },
     }),

@@ -1,4 +1,4 @@
-/** Title, author, year of first publication; the place in the list is the id. */
+/** Title, author, year of first publication; the position in the list is the id. */
 export const BOOKS: readonly (readonly [title: string, author: string, year: number])[] = [
   ['Pride and Prejudice', 'Jane Austen', 1813],
   ['Sense and Sensibility', 'Jane Austen', 1811],

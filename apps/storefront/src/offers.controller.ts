@@ -34,7 +34,7 @@ export class OffersController {
     return { answeredBy: answeredBy(response), offer: this.offer(response.data) };
   }
 
-  /** Who serves the books now. */
+  /** The instances that serve the books now. */
   @Get('instances')
   async instances() {
     return this.discovery.getInstances('inventory');
@@ -45,7 +45,7 @@ export class OffersController {
   }
 }
 
-/** An answer of inventory, or its refusal (404, 400) handed on as ours. */
+/** A response of inventory; its 404 and 400 become the storefront's own. */
 async function answer<T>(call: Observable<AxiosResponse<T>>): Promise<AxiosResponse<T>> {
   try {
     return await firstValueFrom(call);

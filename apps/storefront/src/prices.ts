@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** A price list and a stock count that fit on a page: both follow from a book's id and year. */
+/** Prices and stock counts, derived from a book's id and year. */
 @Injectable()
 export class Prices {
   price(book: { id: number; year: number }): string {

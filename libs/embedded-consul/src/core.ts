@@ -37,18 +37,18 @@ export interface PreparedQuery {
   readonly body: Record<string, unknown>;
 }
 
-/** How the state may be made to look wrong; see `Faults`. */
+/** Injected faults of the state; see `Faults`. */
 export interface Distortion {
   /** Lists of these services are empty; `*`: all. */
   readonly emptyLists: Set<string>;
   leader: boolean;
-  /** Added to every index that is told. */
+  /** Added to every index in a response. */
   indexShift: number;
-  /** Told in place of every index. */
+  /** Replaces every index in a response. */
   frozenIndex: number | undefined;
 }
 
-/** Everything that the endpoints stand on. */
+/** The state and services that all endpoints share. */
 export class Core {
   readonly indexes = new IndexBook(8);
   readonly catalog = new Catalog(this.indexes);
@@ -77,7 +77,7 @@ export class Core {
     this.#begin();
   }
 
-  /** As after a restart: with its data the agent's services come back, without it nothing does. */
+  /** Like a restart: with its data the agent's services come back, without it nothing does. */
   restart(keepState: boolean): void {
     this.#cache.clear();
     if (!keepState) {
@@ -107,7 +107,7 @@ export class Core {
     return this.acl.authorize(tokenOf(request));
   }
 
-  /** As `authorizer`, where the servers look at the token: they tell so in the headers of a refusal. */
+  /** Like `authorizer`, where the servers check the token: a refusal then carries their headers. */
   serversAuthorizer(request: ApiRequest): Authorizer {
     try {
       return this.authorizer(request);
@@ -116,12 +116,12 @@ export class Core {
     }
   }
 
-  /** A read of the servers: blocks when it is asked to, and tells the index and the state of the leader. */
+  /** A read of the servers: blocks if requested, and returns the index and the state of the leader. */
   async read<T>(
     request: ApiRequest,
     topics: () => readonly string[],
     read: () => Reading<T>,
-    /** What the headers tell beside the index; those that tell of the cache are the ones that have one. */
+    /** What the headers report beside the index; cache headers exist only for cacheable reads. */
     tells: 'index' | 'consistency' | { cache: string } = 'index',
   ): Promise<{ body: T; headers: Record<string, string> }> {
     const options = readOptions(request);
@@ -155,7 +155,7 @@ export class Core {
     return this.#cache.headers(request, path, tokenOf(request), answeredAtOnce);
   }
 
-  /** Only our own datacenter can be reached. */
+  /** Only the agent's own datacenter can be reached. */
   datacenter(request: ApiRequest, fromServers = false): void {
     const asked = request.query.get('dc');
     if (asked && asked !== this.options.identity.datacenter) {
@@ -168,7 +168,7 @@ export class Core {
     if (!this.distortion.leader) throw new ApiError(500, 'No cluster leader');
   }
 
-  /** Writes at the next index; what it touched is told afterwards. */
+  /** Writes at the next index, and notifies the changed topics afterwards. */
   write<T>(topics: readonly string[], change: (index: number) => T): T {
     this.requireLeader();
     const index = this.indexes.next();
@@ -198,7 +198,7 @@ export class Core {
     });
   }
 
-  /** What a session held is released, or deleted, and stays closed to locks for its delay. */
+  /** Releases or deletes the locks of a session, which cannot be acquired during the lock delay. */
   #release(session: SessionRecord): void {
     const held = this.kv.heldBy(session.id);
     if (held.length === 0) return;
@@ -221,7 +221,7 @@ export function tokenOf({ headers, query }: ApiRequest): string {
 /** An endpoint: its path (one that ends in `/` takes everything below), its methods, and what it does. */
 export interface Endpoint {
   readonly path: string;
-  /** Takes `?ns=` without a word; all others refuse it, as Consul without Enterprise does. */
+  /** Accepts `?ns=`; all others refuse it, as Consul without Enterprise does. */
   readonly ignoresNamespace?: boolean;
   readonly methods: Readonly<
     Record<string, (core: Core, request: ApiRequest) => ApiReply | Promise<ApiReply>>

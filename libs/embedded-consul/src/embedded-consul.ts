@@ -31,7 +31,7 @@ export interface EmbeddedConsulOptions {
   acl?: { managementToken?: string };
   /** Statuses and texts of 1.8, or those of newer versions where they are known to differ. Default: `1.8`. */
   compatibility?: '1.8' | 'latest';
-  /** Uniform in [0, 1), for jitter and the first look of a check. Default: `Math.random`. */
+  /** Uniform in [0, 1), for jitter and the first run of a check. Default: `Math.random`. */
   random?: () => number;
 }
 
@@ -65,7 +65,7 @@ let started = 0;
  * ```
  */
 export class EmbeddedConsul {
-  /** Time that a test can push forward: TTLs, sessions, reapers and waits follow. */
+  /** The agent's clock, which a test can advance: TTLs, sessions, reapers and waits follow. */
   readonly clock: ControllableClock;
   readonly faults: Faults;
   readonly #server: ApiServer;
@@ -113,7 +113,7 @@ export class EmbeddedConsul {
     return { connections: this.#server.connections, blocked: this.#core.indexes.waiters };
   }
 
-  /** Ends every connection and every timer. It may be called again. */
+  /** Ends every connection and every timer. Idempotent. */
   async stop(): Promise<void> {
     this.#stopped ??= (async () => {
       this.#core.stop();

@@ -75,7 +75,7 @@ async function tokenFor(api: ConsulApi, rules: string): Promise<string> {
     .SecretID;
 }
 
-/** They need agents with ACLs on, and their management token. */
+/** These need agents with ACLs on, and their management token. */
 export const aclCases: readonly ConformanceCase[] = [
   ...asToken('no token', async () => undefined),
   ...asToken('a wrong token', async () => WRONG),

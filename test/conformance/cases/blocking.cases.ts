@@ -169,7 +169,7 @@ export const blockingCases: readonly ConformanceCase[] = [
       name: `${path}: a miss, a hit, and what is waited for is a miss`,
       observe: async (api) => {
         await register('web')(api);
-        // Of a name of its own, so that nothing has read it before.
+        // A name that nothing has read before.
         const own = `${path}?cached&node-meta=run:${Date.now()}`;
         const seen: (string | null)[] = [];
         const look = async (more = ''): Promise<Headers> => {

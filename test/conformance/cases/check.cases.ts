@@ -153,7 +153,7 @@ export const checkCases: readonly ConformanceCase[] = [
   },
 ];
 
-/** Real agents tell an alias of a change through a channel, a moment later. */
+/** A real agent updates an alias check asynchronously, a moment later. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 150));
 }

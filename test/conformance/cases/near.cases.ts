@@ -4,7 +4,7 @@ import type { ConformanceCase } from '../conformance-case.js';
 
 const TRIES = 100;
 
-/** Two nodes of the catalog around our own, by name: in the order of names ours is the second. */
+/** Two nodes of the catalog, named so that the agent's own is the second in alphabetical order. */
 async function threeNodes(api: ConsulApi): Promise<void> {
   for (const node of ['a-node', 'z-node']) {
     await api.raw('PUT', '/v1/catalog/register', {
@@ -16,7 +16,7 @@ async function threeNodes(api: ConsulApi): Promise<void> {
   await api.raw('PUT', '/v1/agent/service/register', { Name: 'web', Port: 2 });
 }
 
-/** An agent knows its place in the network a moment after it has started. */
+/** An agent knows its network coordinate a moment after it has started. */
 async function settled(api: ConsulApi): Promise<void> {
   for (let tries = 0; tries < TRIES; tries++) {
     const [first] = nodesOf((await api.raw('GET', '/v1/health/service/web?near=_agent')).json);

@@ -2,7 +2,7 @@ import type { ConformanceCase } from '../conformance-case.js';
 import { PATHS, QUERIES } from '../random-request.js';
 
 const SESSION = '11111111-2222-3333-4444-555555555555';
-/** What each takes; all others take an empty object. */
+/** The body that each path needs; all others take an empty object. */
 const BODIES: Readonly<Record<string, unknown>> = {
   '/v1/agent/service/register': { Name: 'a' },
   '/v1/agent/check/register': { Name: 'b', ID: 'a', TTL: '10s' },

@@ -6,7 +6,7 @@ import type { ConformanceCase } from '../conformance-case.js';
 
 const LOOKED_AT_LEAST_ONCE_MS = 1_400;
 
-/** Something to look at: an HTTP server that answers the status of its path, and a gRPC one that is as well as its port says. */
+/** Targets of checks: an HTTP server that answers the status in its path, and gRPC servers of either health. */
 async function withServers<T>(
   use: (http: number, serving: number, notServing: number) => Promise<T>,
 ): Promise<T> {
@@ -65,7 +65,7 @@ const probe = (
     }),
 });
 
-/** What an agent sees when it looks for itself. */
+/** The checks that an agent runs itself. */
 export const probeCases: readonly ConformanceCase[] = [
   ...[200, 204, 302, 404, 429, 500, 503].map((status) =>
     probe(`HTTP ${status}`, (http) => ({ HTTP: `http://127.0.0.1:${http}/${status}` })),

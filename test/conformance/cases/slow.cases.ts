@@ -1,7 +1,7 @@
 import type { ConsulApi } from '../consul-api.js';
 import type { ConformanceCase } from '../conformance-case.js';
 
-/** Consul looks at them every 30 s, and lets none go before it has been critical for a minute. */
+/** Consul checks these every 30 s, and deregisters none before it has been critical for a minute. */
 const NOT_BEFORE_MS = 55_000;
 const AT_LATEST_MS = 100_000;
 
@@ -14,7 +14,7 @@ const SERVICES: readonly (readonly [id: string, check: Record<string, unknown>])
   ['warning', { TTL: '10m', Status: 'warning', DeregisterCriticalServiceAfter: '1m' }],
 ];
 
-/** What takes minutes: on agents of its own, beside all others. What takes longer is in the facts, and is tested with the clock. */
+/** Cases that take minutes, on separate agents, beside the others. What takes longer is tested with the fake clock. */
 export const slowCases: readonly ConformanceCase[] = [
   {
     area: 'reaper',

@@ -13,7 +13,7 @@ export interface AppProcessOptions {
 // As built, also when a test runs from the sources.
 const EXIT_WITH_PARENT = fileURLToPath(new URL('../dist/exit-with-parent.js', import.meta.url));
 
-/** A Nest app in a process of its own. */
+/** A Nest app in a separate process. */
 export class AppProcess {
   readonly port: number;
   readonly #process: ChildProcess;
@@ -37,7 +37,7 @@ export class AppProcess {
   private constructor({ main, port, environment }: AppProcessOptions) {
     this.port = port;
     this.#process = spawn(process.execPath, ['--import', EXIT_WITH_PARENT, main], {
-      // A group of its own, so that Ctrl-C is ours to hand on in order; the IPC channel tells it when we are gone.
+      // A separate process group, so that the parent passes Ctrl-C on in order; the IPC channel closes when the parent ends.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, PORT: String(port), NO_COLOR: '1', ...environment },
@@ -68,7 +68,7 @@ export class AppProcess {
     await exited(this.#process);
   }
 
-  /** SIGTERM, and SIGKILL when it has not ended within so many milliseconds. */
+  /** SIGTERM, and SIGKILL when it has not ended within this many milliseconds. */
   async stop(withinMs = 15_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     this.#process.kill('SIGTERM');
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), withinMs);

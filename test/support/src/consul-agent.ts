@@ -96,16 +96,16 @@ export class ConsulAgent {
     return readFileSync(join(this.#home, 'agent.log'), 'utf8');
   }
 
-  /** SIGKILL: no goodbye. */
+  /** SIGKILL: without leaving the cluster. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
     await exited(this.#process);
   }
 
-  /** SIGSTOP: it takes connections and never answers. */
+  /** SIGSTOP: it accepts connections and never answers. */
   pause(): void {
     this.#process.kill('SIGSTOP');
-    // A thread that runs on another core stops a moment later: until then it may answer yet.
+    // A thread on another core stops a moment later: until then it may still answer.
     const stat = `/proc/${this.#process.pid}/stat`;
     for (let looks = 0; looks < 10_000; looks++) {
       if (!existsSync(stat) || readFileSync(stat, 'utf8').includes(') T ')) return;
@@ -122,7 +122,7 @@ export class ConsulAgent {
     await this.ready();
   }
 
-  /** As `restart`, and resolves as soon as its HTTP answers, whatever stands behind it. */
+  /** Like `restart`, but resolves as soon as HTTP answers, with or without a leader. */
   async relaunch({ keepData = true }: { keepData?: boolean } = {}): Promise<void> {
     await this.kill();
     if (!keepData) rmSync(this.#dataDirectory, { recursive: true, force: true });
@@ -136,7 +136,7 @@ export class ConsulAgent {
     rmSync(this.#home, { recursive: true, force: true });
   }
 
-  /** HTTP answers, and it is this agent's: on a clash of ports it would be a stranger's. */
+  /** HTTP answers, and it is this agent's: on a port conflict it would be another one's. */
   async up(): Promise<void> {
     await this.#until(async () => {
       const { body } = await this.request('GET', '/v1/agent/self');

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface EventuallyOptions {
   /** Deadline in milliseconds: generous, the machine is shared. Default: 15 s. */
   within?: number;
-  /** Pause between two looks, in milliseconds. Default: 20. */
+  /** Pause between two checks, in milliseconds. Default: 20. */
   every?: number;
 }
 
-/** Looks until the check neither throws nor returns false or undefined; its last failure is the error. */
+/** Repeats the check until it neither throws nor returns false or undefined; its last failure is the error. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
   { within = 15_000, every = 20 }: EventuallyOptions = {},

@@ -1,4 +1,4 @@
-// Loaded by `node --import` before an app: when the process that started it is gone, even by SIGKILL, so is the app.
+// Loaded by `node --import` before an app: ends the app when its parent process ends, even by SIGKILL.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 process.channel?.unref();
 export {};

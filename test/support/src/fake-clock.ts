@@ -3,7 +3,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Time that passes only when a test says so. Fits the `Clock` of @rookery/discovery. */
+/** A clock that a test advances. Fits the `Clock` of @rookery/discovery. */
 export class FakeClock {
   #now = 0;
   readonly #timers = new Set<Timer>();
@@ -30,7 +30,7 @@ export class FakeClock {
       : Math.min(...[...this.#timers].map(({ at }) => at)) - this.#now;
   }
 
-  /** Lets time pass; what waits runs in its order, and everything that follows from it settles in between. */
+  /** Advances the time; timers run in order, and promises settle in between. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     await settle();

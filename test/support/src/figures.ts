@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs';
 /** Where `npm run faults` collects what the tests measured. */
 export const FIGURES_VARIABLE = 'ROOKERY_FIGURES';
 
-/** What a test measured: never asserted, since the machine is shared; printed, and collected by `npm run faults`. */
+/** Reports a measurement: never asserted, since the machine is shared; printed, and collected by `npm run faults`. */
 export function figure(id: string, text: string): void {
   process.stderr.write(`${id}: ${text}\n`);
   const file = process.env[FIGURES_VARIABLE];

@@ -6,7 +6,7 @@ const handedOut = new Set<number>();
 
 /**
  * Ports of 127.0.0.1 that are free for TCP and UDP (Consul's gossip and DNS use both). Between this and their use
- * another process may take one: whoever uses them must be ready to ask again.
+ * another process may take one: callers must be ready to retry.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const found: number[] = [];

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A Nest logger that keeps what it is told. Give it to `app.useLogger` or wherever a logger is passed in. */
+/** A Nest logger that records its lines, for `app.useLogger` or wherever a logger is passed in. */
 export class RecordingLogger {
   readonly lines: string[] = [];
 

@@ -2,7 +2,7 @@ import { EmbeddedConsul } from '@rookery/embedded-consul';
 import { bareRequest, type BareAnswer } from './bare-request.js';
 import { ConsulAgent } from './consul-agent.js';
 
-/** What a suite needs of a Consul, be it the real binary or the embedded one. */
+/** The Consul of a suite, be it the real binary or the embedded one. */
 export interface TestConsul {
   readonly url: string;
   /** A bare request, to look at Consul without the client under test. */
@@ -14,7 +14,7 @@ export interface TestConsul {
   ): Promise<BareAnswer>;
   kill(): Promise<void>;
   restart(options?: { keepData?: boolean }): Promise<void>;
-  /** It takes connections and never answers. */
+  /** It accepts connections and never answers. */
   pause(): void;
   resume(): void;
   stop(): Promise<void>;
@@ -25,7 +25,7 @@ export interface TestConsulOptions {
   token?: string;
 }
 
-/** Names which of the two the suites run on: `embedded`, else the real one. */
+/** Selects the Consul of the suites: `embedded`, else the real one. */
 export const TEST_CONSUL_VARIABLE = 'ROOKERY_TEST_CONSUL';
 
 /** A Consul of the kind that this run of the suites is for. */

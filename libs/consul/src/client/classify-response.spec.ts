@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { toConsulError } from './classify-response.js';
 
-/** Status, text as measured on 1.8.7 or read of newer versions, the code, and whether trying again is of use. */
+/** Status, body as measured on 1.8.7 or documented for newer versions, the code, and whether it is retryable. */
 const cases: [number, string, string, boolean][] = [
   [400, 'Missing service name', 'RK_REGISTRY_BAD_REQUEST', false],
   [405, 'method POST not allowed', 'RK_REGISTRY_BAD_REQUEST', false],

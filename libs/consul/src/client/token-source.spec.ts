@@ -58,7 +58,7 @@ describe('a token', () => {
     expect(await value(source)).toBe('token-1');
     const used = await source.current();
     expect(await source.refused(used)).toBe(true);
-    // The slower of two that used the old one is not refused again, and does not fetch again.
+    // The slower of two requests with the old token must not cause a second fetch.
     expect(await source.refused(used)).toBe(true);
     expect(await value(source)).toBe('token-2');
     expect(asked).toBe(2);

@@ -124,7 +124,7 @@ class Play {
       mayProbe: 'yes',
     });
     if (!target) {
-      // Only where the call has been to all of them.
+      // Only if the call has tried all of them.
       if (this.pool.usable.some((each) => !tried.has(each))) throw new Error('somebody could be picked');
       return;
     }

@@ -74,7 +74,7 @@ describe('TargetPool', () => {
     pool.begin(target);
     pool.report(target, 3, outcome, details);
   };
-  /** Fails so often in a row that it is ejected, while another one succeeds. */
+  /** Fails often enough in a row to be ejected, while another one succeeds. */
   const eject = (n: number, other: number, details = FAILED): void => {
     for (let failure = 0; failure < 5; failure++) {
       call(find(n), 'failure', details);
@@ -416,7 +416,7 @@ describe('TargetPool', () => {
       expect(pick()).toBe(find(0));
       call(find(0), 'success');
       expect(types().at(-1)).toBe('instance.unejected');
-      // Who failed otherwise has his time.
+      // An instance that failed in another way stays ejected for its time.
       eject(1, 2);
       await clock.advance(12_000);
       expect(picks(20)).not.toContain('i1');

@@ -82,7 +82,7 @@ describe('the result of an attempt', () => {
       new TypeError('x is not a function'),
       coded('ERR_BAD_REQUEST'),
       'a text',
-      // What its caller had no time for says nothing; nor do numbers of other transports.
+      // A deadline of the caller says nothing about the instance; nor do status numbers of other transports.
       new AttemptTimeout(5, true),
       Object.assign(new Error('14 UNAVAILABLE'), { code: 14 }),
       cyclic,
@@ -241,7 +241,7 @@ describe('Bulkhead', () => {
 });
 
 describe('AdaptiveLimit', () => {
-  /** A service that takes so many at once, each for 10 ms; what is above waits. */
+  /** A service with a fixed concurrency, 10 ms for each call; the others wait. */
   const settle = (limit: AdaptiveLimit, capacity: number, calls = 4_000): number => {
     for (let n = 0; n < calls; n++) {
       const inFlight = limit.value;

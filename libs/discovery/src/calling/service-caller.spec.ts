@@ -343,9 +343,9 @@ describe('ServiceCaller', () => {
       limited.clear();
       await clock.advance(2_000);
       expect((await call).value.status).toBe(200);
-      // A limit of rate may be one user's: nobody is ejected for it.
+      // A rate limit may concern one user: no instance is ejected for it.
       expect(events).toEqual([]);
-      // And who has not the time has the answer.
+      // A call without enough time left gets the response.
       limited.add(3).add(4);
       const hasty = caller.call('inventory', attempt, { ...options(2), timeout: '1s' });
       await clock.advance(500);
@@ -560,7 +560,7 @@ describe('ServiceCaller', () => {
       await clock.advance(1_000);
       expect((await caller.call('inventory', attempt)).value).toBe('real');
       expect(events.map(({ type }) => type)).toEqual(['circuit.opened', 'circuit.closed']);
-      // An answer that counts as a failure has it as well; one that does not, has not.
+      // A response that counts as a failure carries it as well; another one does not.
       const answered = caller.call('inventory', async () => 'bad', {
         isFailure: ({ value: got }) => got === 'bad',
         fallback: () => 'fallen back',

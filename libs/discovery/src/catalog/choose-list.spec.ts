@@ -23,7 +23,7 @@ describe('chooseList', () => {
     expect(at(1, 1, 9)).toBe(1);
     expect(at(1_000, 2, 9)).toBe(1);
     expect(choice?.recheckAt).toBe(11_000);
-    expect(at(5_000, 1, 9)).toBe(1); // gone again: the while begins anew
+    expect(at(5_000, 1, 9)).toBe(1); // below the threshold again: the time starts over
     expect(at(6_000, 2, 9)).toBe(1);
     expect(at(15_999, 2, 9)).toBe(1);
     expect(at(16_000, 2, 9)).toBe(0);

@@ -297,7 +297,7 @@ describe('ServiceCatalog', () => {
       open({ sources: ['registry', new StaticSource({ inventory: ['10.0.0.1:91'] })] });
       expect(await ports()).toEqual([91]);
       expect(await catalog.services(new AbortController().signal)).toEqual(['inventory']);
-      // That there is none of it is only known when the registry says so, too.
+      // Without an answer of the registry it is not known that there is none.
       await expect(catalog.snapshot('orders')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
     });
 

@@ -165,7 +165,7 @@ describe('ServiceWatcher', () => {
     ).toHaveLength(1);
     registry.recover();
     put(2);
-    // The scout finds it within 2 s, and the watches return spread over 2 s more.
+    // The probe of the registry finds it within 2 s, and the watches resume within 2 s more.
     await clock.advance(4_500);
     expect(ports()).toEqual([1, 2]);
     expect(watcher.snapshot?.ageMs).toBeLessThan(5_000);
@@ -236,7 +236,7 @@ describe('ServiceWatcher', () => {
     expect(watcher.snapshot?.ageMs).toBeGreaterThanOrEqual(5_000);
     registry.recover();
     await clock.advance(10_000);
-    // Believed at once: what is on disk may be very old.
+    // Accepted at once: the list on disk may be very old.
     expect(ports()).toEqual([7]);
     expect(watcher.snapshot?.source).toBe('live');
     expect(remembered.map(({ instances }) => instances.map(({ port }) => port))).toEqual([[7]]);
@@ -283,7 +283,7 @@ describe('ServiceWatcher', () => {
     expect(ports()).toEqual([8]);
     put(1);
     await clock.advance(2_000);
-    expect(ports()).toEqual([8]); // in doubt, since it answers
+    expect(ports()).toEqual([8]); // protected, since it answers
   });
 
   it('does not treat a response without a leader as a confirmation', async () => {
@@ -359,7 +359,7 @@ describe('ServiceWatcher', () => {
         expect.objectContaining({ returned: ['inventory-1', 'inventory-2', 'inventory-3'] }),
       ]);
       expect(told('instance.removed')).toEqual([]);
-      // A doubtful list is not what the next process is to start with.
+      // A protected list is not saved for the next process.
       expect(remembered.every(({ instances }) => instances.length === 3)).toBe(true);
     });
 
@@ -440,7 +440,7 @@ describe('ServiceWatcher', () => {
       sightings.set(1, 'unknown').set(2, 'refused').set(3, 'timeout');
       registry.overrideList([]);
       await settle();
-      expect(ports()).toEqual([1, 3]); // silent once: this very process may have stood still
+      expect(ports()).toEqual([1, 3]); // one silent interval: this process itself may have been paused
       await clock.advance(1_000);
       expect(ports()).toEqual([1]);
       await clock.advance(40_000);

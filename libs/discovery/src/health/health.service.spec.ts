@@ -4,7 +4,7 @@ import { FakeClock } from '@rookery/test-support';
 import type { Contributor, HealthContributors } from './health-contributors.js';
 import { HealthService } from './health.service.js';
 
-/** As Terminus 11 is: of what is neither up nor down it says nothing. */
+/** Like Terminus 11, which reports only up and down. */
 const terminus11 = {
   async check(indicators: readonly (() => Promise<HealthIndicatorResult>)[]) {
     const results = await Promise.all(indicators.map((indicator) => indicator()));

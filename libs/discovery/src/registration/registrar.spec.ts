@@ -168,7 +168,7 @@ describe('Registrar', () => {
     await clock.advance(10_000);
     registry.recover();
     registry.remove(ID);
-    await clock.advance(750); // the longest pause between two looks at a registry that refuses
+    await clock.advance(750); // the longest pause between two attempts at a registry that refuses
     expect(await isRegistered()).toBe(false);
     await clock.advance(1_000);
     expect(await isRegistered()).toBe(true);
@@ -202,7 +202,7 @@ describe('Registrar', () => {
     );
     expect(logger.matching(/error "inventory-host-3000" is not registered/)).toHaveLength(1);
     await registrar.stop();
-    expect(registry.record(ID)?.port).toBe(4000); // leaving, we do not take the other one with us
+    expect(registry.record(ID)?.port).toBe(4000); // leaving does not deregister the other instance
   });
 
   it('F17 takes over the id of an instance that does not answer', async () => {
@@ -358,7 +358,7 @@ describe('Registrar', () => {
   it('F18 lets a registration in progress finish before it deregisters', async () => {
     const register = registry.register.bind(registry);
     registry.register = async (registration: ServiceRegistration) => {
-      await delay(clock, 1_000, new AbortController().signal); // the registry does it, whatever becomes of the request
+      await delay(clock, 1_000, new AbortController().signal); // the registry executes it, whatever happens to the request
       await register(registration);
     };
     registrar.start();

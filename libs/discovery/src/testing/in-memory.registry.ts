@@ -34,7 +34,7 @@ export class InMemoryRegistry extends ServiceRegistry {
   #isSilent = false;
   #source: ListSource = 'live';
   #restarts = 0;
-  /** How often each method was called, so that a test can assert what was *not* requested. */
+  /** How often each method was called, so that a test can also assert that something was not requested. */
   readonly requests = {
     register: 0,
     deregister: 0,
@@ -118,7 +118,7 @@ export class InMemoryRegistry extends ServiceRegistry {
     this.#changes.emit('change');
   }
 
-  /** Accepts every watch, and never answers it. */
+  /** Accepts every watch and never answers it. */
   hang(): void {
     this.#isSilent = true;
   }
@@ -265,7 +265,7 @@ export class InMemoryRegistry extends ServiceRegistry {
   }
 
   async *#watched<T>(read: () => T, signal: AbortSignal): AsyncGenerator<T> {
-    // Listening begins before the first read, so that no change is missed in between.
+    // Subscribes before the first read, so that no change in between is missed.
     const changes = on(this.#changes, 'change', { signal });
     try {
       this.#check();

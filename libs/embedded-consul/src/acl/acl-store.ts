@@ -20,7 +20,7 @@ export interface Token {
   readonly createIndex: number;
 }
 
-/** What the bearer of a token may do. */
+/** The permissions of a token. */
 export interface Authorizer {
   may(resource: Resource, name: string, wanted: 'read' | 'list' | 'write'): boolean;
   mayOperator(wanted: 'read' | 'write'): boolean;
@@ -31,14 +31,14 @@ const EVERYTHING: Authorizer = { may: () => true, mayOperator: () => true, mayAc
 const MANAGEMENT_POLICY = '00000000-0000-0000-0000-000000000001';
 const DENY_ALL = 'deny' as const;
 
-/** Policies and tokens; without a management token ACLs are off and everybody may do everything. */
+/** Policies and tokens; without a management token ACLs are off and everything is allowed. */
 export class AclStore {
   readonly enabled: boolean;
   readonly policies = new Map<string, Policy>();
   readonly tokens = new Map<string, Token>();
   readonly #parsed = new Map<string, Rules>();
   bootstrapped = false;
-  /** For faults: every token is as good as none. */
+  /** For faults: every token counts as missing. */
   denyEverything = false;
 
   constructor(options: { enabled: boolean; managementToken: string | undefined }) {

@@ -32,7 +32,7 @@ export function parseRules(text: string): Rules {
   return { named, acl: plain.get('acl') ?? 'deny', operator: plain.get('operator') ?? 'deny' };
 }
 
-/** The access that several policies give together: the most exact name wins, and among equals a denial. */
+/** The access that several policies grant together: the most specific name wins, and among equals a denial. */
 export function accessTo(
   rules: readonly Rules[],
   resource: Resource,

@@ -193,7 +193,7 @@ function healthById(core: Core, request: ApiRequest): ApiReply {
   if (!found) {
     const reason = {
       'X-Consul-Reason': `ServiceId ${request.rest} not found`,
-      // JSON it is called, whatever was asked for.
+      // The content type is always JSON.
       'Content-Type': 'application/json',
     };
     if (parameter(request, 'format') === 'text')
@@ -256,7 +256,7 @@ function healthReply(
   return { ...reply, json: many ? json : json[0] };
 }
 
-/** As `/v1/agent/checks` writes a check. */
+/** A check in the shape of `/v1/agent/checks`. */
 export function renderLocalCheck(core: Core, check: LocalCheck): Record<string, unknown> {
   const owner = core.agent.services.get(check.serviceId);
   return {

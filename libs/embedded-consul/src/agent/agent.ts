@@ -22,7 +22,7 @@ const REAP_EVERY_MS = 30_000;
 /** Topic of the agent's own record of a service, for hash blocking. */
 export const localTopic = (id: string): string => `local:${id}`;
 
-/** What this agent holds, runs the checks of, and writes to the catalog. */
+/** The services and checks of this agent, which it runs and writes to the catalog. */
 export class Agent {
   readonly services = new Map<string, LocalService>();
   readonly checks = new Map<string, LocalCheck>();
@@ -149,7 +149,7 @@ export class Agent {
     this.#maintenance(NODE_MAINTENANCE, 'Node Maintenance Mode', '', on, notes);
   }
 
-  /** As an empty agent: what it held is forgotten, and nothing is written. */
+  /** Like an empty agent: forgets its services and checks, and writes nothing. */
   forget(): void {
     for (const check of this.checks.values()) check.stop();
     const ids = [...this.services.keys()];
@@ -250,7 +250,7 @@ export class Agent {
     for (const check of this.checks.values()) if (check.type === 'alias') this.#refreshAlias(check);
   }
 
-  /** The worst of the checks of the service that it stands for. */
+  /** The worst status of the checks of the aliased service. */
   #refreshAlias(check: LocalCheck): void {
     const target = check.definition.AliasService ?? '';
     if (!this.services.has(target)) {
@@ -271,7 +271,7 @@ export class Agent {
     else this.#setStatus(check, 'passing', aliased.length > 0 ? 'All checks passing.' : 'No checks found.');
   }
 
-  /** `deregister_critical_service_after`, looked at every 30 s. */
+  /** `deregister_critical_service_after`, evaluated every 30 s. */
   #reapLater(): void {
     this.clock.after(REAP_EVERY_MS, () => {
       this.#reap();
@@ -315,7 +315,7 @@ export class Agent {
       Name: check.name,
       Status: check.status,
       Notes: check.notes,
-      // The catalog hears of an output with the status that it belongs to.
+      // An output is written to the catalog together with its status.
       Output: known?.Status === check.status ? known.Output : check.output,
       ServiceID: check.serviceId,
       ServiceName: service?.name ?? '',
@@ -341,7 +341,7 @@ function taggedAddresses(body: ServiceBody): LocalService['taggedAddresses'] {
   if (!body.Address || !/^\d+\.\d+\.\d+\.\d+$/.test(body.Address)) {
     return Object.keys(given).length > 0 ? given : undefined;
   }
-  // An address that is given is told for LAN and WAN as well.
+  // An explicit address is also the LAN and WAN address.
   const own = { Address: body.Address, Port: port };
   return { ...given, lan_ipv4: given.lan_ipv4 ?? own, wan_ipv4: given.wan_ipv4 ?? own };
 }

@@ -10,7 +10,7 @@ export const OUTPUT_MAX_SIZE = 4096;
 const SHORTEST_INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 10_000;
 
-/** The kind of a check, as Consul tells it from its fields. */
+/** The kind of a check, which Consul derives from its fields. */
 export function checkType(check: CheckBody): 'http' | 'grpc' | 'tcp' | 'alias' | 'ttl' {
   if (check.GRPC) return 'grpc';
   if (check.HTTP) return 'http';
@@ -18,7 +18,7 @@ export function checkType(check: CheckBody): 'http' | 'grpc' | 'tcp' | 'alias' |
   return check.AliasNode || check.AliasService ? 'alias' : 'ttl';
 }
 
-/** Looks at the service as long as the check lives; returns a function that ends it. Not for TTL and alias checks. */
+/** Polls the service as long as the check exists; returns a function that ends it. Not for TTL and alias checks. */
 export function runCheck(
   check: CheckBody,
   clock: ControllableClock,
@@ -57,7 +57,7 @@ export function outputLimit({ OutputMaxSize = 0 }: CheckBody): number {
   return OutputMaxSize > 0 ? Math.min(OutputMaxSize, OUTPUT_MAX_SIZE) : OUTPUT_MAX_SIZE;
 }
 
-/** Cut to so many bytes, and saying so. */
+/** Truncated to this many bytes, with a note. */
 export function cutOutput(output: string, limit: number): string {
   const bytes = Buffer.from(output);
   if (bytes.length <= limit) return output;

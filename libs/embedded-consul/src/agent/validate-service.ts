@@ -16,7 +16,7 @@ export function checksOf(service: ServiceBody): CheckBody[] {
   );
 }
 
-/** Refuses what Consul refuses, in its order and its words. */
+/** Refuses what Consul refuses, in the same order and with the same messages. */
 export function validateService(service: ServiceBody): void {
   if (!service.Name) throw badRequest('Missing service name');
   const problem = serviceProblem(service);

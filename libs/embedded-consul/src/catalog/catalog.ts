@@ -13,7 +13,7 @@ import type {
 export const NODES = 'nodes';
 export const SERVICES = 'services';
 export const CHECKS = 'checks';
-/** A service whose last instance went away. */
+/** A service whose last instance was removed. */
 export const EXTINCTION = 'extinction';
 export const serviceTopic = (name: string): string => `service:${name}`;
 export const serviceNodesTopic = (name: string): string => `service-nodes:${name}`;
@@ -26,7 +26,7 @@ export interface Registration {
   readonly nodeName: string;
   readonly service?: NewService | undefined;
   readonly checks?: readonly NewCheck[] | undefined;
-  /** An agent that registers anew writes its checks again: whoever watches checks is woken, though they are the same. */
+  /** An agent that registers again writes its checks again: blocking queries on checks return although nothing changed. */
   readonly rewritesChecks?: boolean;
 }
 
@@ -36,10 +36,10 @@ interface NodeEntry {
   readonly checks: Map<string, CheckRecord>;
 }
 
-/** What the servers know: nodes, the services and the checks on them. Writing what is there already changes nothing. */
+/** The catalog of the servers: nodes with their services and checks. Writing the same value again changes nothing. */
 export class Catalog {
   readonly #nodes = new Map<string, NodeEntry>();
-  /** Told of a check that went critical, and of nodes and checks that are gone: sessions hang on them. */
+  /** Called for a check that became critical, and for removed nodes and checks: sessions depend on them. */
   onLost: (lost: { node: string; check?: string }) => void = () => undefined;
 
   constructor(private readonly indexes: IndexBook) {}

@@ -1,6 +1,6 @@
 /**
- * `near=`: those on the node that is named come first, the others as they were. Of all nodes here only the agent's
- * own has a place in the network, as on a server of one; without a place nothing can be nearer.
+ * `near=`: instances on the named node come first, the others keep their order. Only the agent's own node has a network
+ * coordinate, as on a single server; without a coordinate nothing can be nearer.
  */
 export function nearestFirst<T>(
   list: readonly T[],

@@ -10,7 +10,7 @@ export interface PollingOptions {
   readonly onResult: (result: ProbeResult) => void;
 }
 
-/** Looks after a random part of the interval, then every interval; never twice at once. Returns a function that ends it. */
+/** Polls after a random part of the interval, then every interval; never concurrently. Returns a function that ends it. */
 export function poll({ clock, random, intervalMs, timeoutMs, probe, onResult }: PollingOptions): () => void {
   const stopping = new AbortController();
   let cancel = clock.after(random() * intervalMs, () => void look());
@@ -34,7 +34,7 @@ export function poll({ clock, random, intervalMs, timeoutMs, probe, onResult }: 
 
 /**
  * Consul's `success_before_passing` and `failures_before_critical`: the first result counts at once, a later change only
- * after so many more of its kind.
+ * after that many further results of its kind.
  */
 export function thresholds(
   successBeforePassing: number,

@@ -1,4 +1,4 @@
-/** What one look at a service found, in Consul's words. */
+/** The result of one probe, in Consul's terms. */
 export interface ProbeResult {
   readonly status: 'passing' | 'warning' | 'critical';
   readonly output: string;

@@ -45,7 +45,7 @@ function fire(core: Core, request: ApiRequest): ApiReply {
   return { json: event };
 }
 
-/** Here an unknown token is an error of the server, of all places. */
+/** This endpoint answers an unknown token with 500. */
 function eventAuthorizer(core: Core, request: ApiRequest): ReturnType<Core['authorizer']> {
   try {
     return core.authorizer(request);
@@ -54,7 +54,7 @@ function eventAuthorizer(core: Core, request: ApiRequest): ReturnType<Core['auth
   }
 }
 
-/** An agent keeps only the events that are meant for it. */
+/** An agent keeps only the events that match its filters. */
 function isForUs(core: Core, event: UserEvent): boolean {
   if (event.NodeFilter && !new RegExp(event.NodeFilter).test(core.options.identity.node)) return false;
   if (!event.ServiceFilter) return true;
@@ -85,7 +85,7 @@ async function list(core: Core, request: ApiRequest): Promise<ApiReply> {
     );
     const last = events.at(-1);
     const reply = { headers: { 'X-Consul-Index': String(last ? indexOf(last) : 1) }, json: events };
-    // The index is a number made of the last event's id: it does not grow, and only says whether that is still the last.
+    // The index is derived from the id of the last event: it does not grow, and only shows whether that changed.
     const isSame = last !== undefined && indexOf(last) === options.minIndex;
     if (!isSame || !(await waitForChange(core.blocking, request, [EVENTS], deadline))) return reply;
   }

@@ -29,13 +29,13 @@ export class Faults {
   readonly #core: () => Core;
   readonly #reset: () => void;
   #delayMs = 0;
-  /** Settles when what hangs may go on. */
+  /** Settles when hanging requests continue. */
   #hanging: { going: Promise<void>; go: () => void } | undefined;
   #halfOpen = false;
   #resetting = false;
   #statuses: StatusFault[] = [];
   #connectionLimit = Infinity;
-  /** Answers are no JSON. */
+  /** Responses are not JSON. */
   garble = false;
 
   constructor(core: () => Core, reset: () => void) {
@@ -43,53 +43,53 @@ export class Faults {
     this.#reset = reset;
   }
 
-  /** The servers have no leader: reads and writes answer 500, `stale` and `cached` reads go on. */
+  /** The servers have no leader: reads and writes answer 500, `stale` and `cached` reads work. */
   noLeader(): void {
     this.#core().distortion.leader = false;
     this.#core().indexes.wakeAll();
   }
 
-  /** The agent has forgotten everything: services, keys, sessions. Connections stay. */
+  /** The agent loses all state: services, keys, sessions. Connections stay. */
   loseState(): void {
     this.#core().restart(false);
   }
 
-  /** Every connection is reset, and the agent is back at once, with its data or without. */
+  /** Every connection is reset, and the agent is available again at once, with its data or without. */
   restart({ keepState = true }: { keepState?: boolean } = {}): void {
     this.#reset();
     this.#core().restart(keepState);
   }
 
-  /** Lists of this service, or of all, are empty though its instances are there. */
+  /** Lists of this service, or of all, are empty although instances are registered. */
   emptyLists(service = '*'): void {
     this.#core().distortion.emptyLists.add(service);
     this.#core().indexes.wakeAll();
   }
 
-  /** Every answer comes so many milliseconds later. */
+  /** Every response is delayed by this many milliseconds. */
   delay(milliseconds: number): void {
     this.#delayMs = milliseconds;
   }
 
-  /** Requests are taken and not answered, until `heal()`: as of an agent that is stopped, and continued. */
+  /** Requests are accepted and not answered until `heal()`, like those of an agent that is stopped (SIGSTOP). */
   hang(): void {
     let go = (): void => undefined;
     const going = new Promise<void>((resolve) => (go = resolve));
     this.#hanging ??= { going, go };
   }
 
-  /** Connections stay open, and nothing that is sent on them is answered, ever; new ones too. */
+  /** Connections stay open, and nothing on them is ever answered; the same for new ones. */
   halfOpen(): void {
     this.#halfOpen = true;
   }
 
-  /** Every connection is reset, and every new one as soon as it asks. */
+  /** Every connection is reset, and every new one at its first request. */
   reset(): void {
     this.#resetting = true;
     this.#reset();
   }
 
-  /** Requests whose path begins like this answer with this status, so many times; default: all, always. */
+  /** Requests whose path begins with this prefix answer with this status, `times` times; default: all, always. */
   status(
     status: StatusFault['status'],
     { path = '/', times = Infinity }: { path?: string; times?: number } = {},
@@ -97,33 +97,33 @@ export class Faults {
     this.#statuses.push({ status, path, times });
   }
 
-  /** Answers that should be JSON are not. */
+  /** Responses that should be JSON are not. */
   garbage(): void {
     this.garble = true;
   }
 
-  /** The index falls, as after a restored snapshot; by so much. */
+  /** The index falls by this amount, as after a restored snapshot. */
   indexGoesBack(by = 1_000_000): void {
     this.#core().distortion.indexShift -= by;
     this.#core().indexes.wakeAll();
   }
 
-  /** The index stays what it is, whatever changes. */
+  /** The index stays the same, whatever changes. */
   frozenIndex(): void {
     this.#core().distortion.frozenIndex = this.#core().indexes.last;
   }
 
-  /** No token may do anything. */
+  /** Every token is refused. */
   denyAcl(): void {
     this.#core().acl.denyEverything = true;
   }
 
-  /** So many connections at most; one more is closed at once. */
+  /** At most this many connections; further ones are closed at once. */
   connectionLimit(connections: number): void {
     this.#connectionLimit = connections;
   }
 
-  /** Undoes all of it: what hangs is answered, and half-open connections are reset. */
+  /** Ends all faults: hanging requests are answered, and half-open connections are reset. */
   heal(): void {
     if (this.#halfOpen) this.#reset();
     this.#hanging?.go();
@@ -148,7 +148,7 @@ export class Faults {
     return false;
   }
 
-  /** @internal False when the request has been dealt with, or never will be. */
+  /** @internal False if the request was answered by a fault, or never will be. */
   async handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     if (this.#resetting) {
       request.socket.resetAndDestroy();

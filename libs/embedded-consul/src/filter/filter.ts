@@ -43,14 +43,14 @@ function compile(expression: FilterExpression, fields: FilterFields): Matcher {
     throw new Error(`Selector ${JSON.stringify(selector.slice(0, wrong + 1).join('.'))} is not valid`);
   }
   const test = valueTest(operator, field, value, name);
-  // In a list it is enough that one element is so, or is not so; what a map does not have is unlike everything.
+  // In a list one matching element is enough, also for a negation; a missing map key differs from every value.
   return (entry) =>
     valuesAt(entry, selector, { fields }).some((found) =>
       found === MISSING ? negated : test(found) !== negated,
     );
 }
 
-/** Through lists as if each of their elements stood there. */
+/** Traverses lists as if the path named each of their elements. */
 function fieldAt([first, ...rest]: readonly string[], field: FilterField): FilterField | undefined {
   if (typeof field === 'object' && 'list' in field && first !== undefined)
     return fieldAt([first, ...rest], field.list);
@@ -99,7 +99,7 @@ function valueTest(
       if (typeof field !== 'object' || 'fields' in field) throw invalid('Is Empty');
       return isEmpty;
     default: {
-      // `x in y` and `y contains x` are the same question.
+      // `x in y` and `y contains x` mean the same.
       if (field === 'string') return (found) => ((found as string | undefined) ?? '').includes(wanted);
       if (typeof field !== 'object' || 'fields' in field) throw invalid('In');
       if ('map' in field) return (found) => typeof found === 'object' && found !== null && wanted in found;

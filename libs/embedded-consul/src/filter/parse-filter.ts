@@ -7,7 +7,7 @@ export type FilterOperator = 'equal' | 'in' | 'contains' | 'empty' | 'matches';
 
 interface Token {
   readonly text: string;
-  /** Set for a quoted text. */
+  /** Set for a quoted string. */
   readonly quoted?: string;
 }
 

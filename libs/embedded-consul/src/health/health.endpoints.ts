@@ -30,7 +30,7 @@ export const healthEndpoints: readonly Endpoint[] = [
 
 const MAINTENANCE = /^(_node_maintenance$|_service_maintenance:)/;
 
-/** The worst of several checks; maintenance before all. */
+/** The worst status of several checks; maintenance is the worst. */
 export function worst(checksOf: readonly { CheckID: string; Status: string }[]): string {
   if (checksOf.some(({ CheckID }) => MAINTENANCE.test(CheckID))) return 'maintenance';
   const statuses = checksOf.map(({ Status }) => Status);

@@ -1,4 +1,4 @@
-/** An answer that is a plain text with a status: how Consul says no. */
+/** An error response of Consul: a status with a plain text. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,

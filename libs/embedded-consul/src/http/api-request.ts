@@ -9,7 +9,7 @@ export interface ApiRequest {
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
-  /** Calls back when the client hangs up, until the function that it returns is called. */
+  /** Calls back when the client disconnects, until the returned function is called. */
   readonly onGone: (callback: () => void) => () => void;
 }
 

@@ -13,7 +13,7 @@ const compress = promisify(gzip);
 const SMALLEST_GZIP_BYTES = 1_400;
 const LARGEST_BODY_BYTES = 64 * 1024 * 1024;
 
-/** The listener: paths as Go's router reads them, statuses and headers as Consul writes them. */
+/** The HTTP listener: routes paths like Go, and writes statuses and headers like Consul. */
 export class ApiServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -35,7 +35,7 @@ export class ApiServer {
       if (!this.faults.accept(socket, this.#sockets.size)) return;
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
-      socket.on('error', () => undefined); // a client that resets is no concern of the agent
+      socket.on('error', () => undefined); // a reset by a client needs no reaction
     });
   }
 
@@ -52,7 +52,7 @@ export class ApiServer {
     await closed;
   }
 
-  /** Every connection ends with a reset, as when the agent is killed. */
+  /** Resets every connection, as when the agent is killed. */
   resetAll(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
@@ -96,7 +96,7 @@ export class ApiServer {
       query,
       headers: request.headers,
       body,
-      // Plain listeners: a signal for each of thousands of blocked reads would be most of what they cost.
+      // Plain listeners: an AbortSignal for each of thousands of blocked reads would dominate their cost.
       onGone: (callback) => {
         if (response.destroyed) callback();
         response.once('close', callback);
@@ -171,7 +171,7 @@ export class ApiServer {
   }
 }
 
-/** What a failed read of the servers carries: not an index to block on. */
+/** The index of a failed read of the servers: not one to block on. */
 const FROM_SERVERS = { 'X-Consul-Index': '1', 'X-Consul-Knownleader': 'false', 'X-Consul-Lastcontact': '0' };
 const NO_NAMESPACES =
   'Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature';

@@ -1,7 +1,7 @@
 import { parseGoDuration } from './go-duration.js';
 import { GoJsonError, GoNumber, GoObject, parseGoJson, type GoJson } from './go-json-parser.js';
 
-/** How a JSON value becomes a Go value. `name` is the Go type, as it stands in error messages. */
+/** How a JSON value becomes a Go value. `name` is the Go type, as in error messages. */
 export type GoType =
   | { kind: 'string' | 'bool' | 'any' | 'duration' | 'bytes'; name: string }
   | { kind: 'int' | 'uint'; name: string; signed: boolean }
@@ -14,11 +14,11 @@ export interface GoStruct {
   fields: Readonly<Record<string, GoType>>;
   /** Other spellings of a field; Go matches any letter case by itself. */
   aliases?: Readonly<Record<string, string>>;
-  /** How errors in its fields name it; "" for the anonymous structs of Consul's own unmarshalers. */
+  /** Its name in errors of its fields; "" for the anonymous structs of Consul's own unmarshalers. */
   errorName: string;
-  /** It has an unmarshaler of its own: errors within are reported at the field that holds it. */
+  /** It has its own unmarshaler: errors within are reported for the field that holds it. */
   opaque?: boolean;
-  /** Unknown fields are passed over. */
+  /** Unknown fields are ignored. */
   lenient?: boolean;
 }
 
@@ -27,7 +27,7 @@ export const goBool: GoType = { kind: 'bool', name: 'bool' };
 export const goInt: GoType = { kind: 'int', name: 'int', signed: true };
 export const goUint64: GoType = { kind: 'uint', name: 'uint64', signed: false };
 export const goAny: GoType = { kind: 'any', name: 'interface {}' };
-/** An `interface{}` that Consul reads as a duration: a text, or a number of nanoseconds; anything else counts as none. */
+/** An `interface{}` that Consul reads as a duration: a string, or a number of nanoseconds; anything else counts as none. */
 export const goDuration: GoType = { kind: 'duration', name: 'interface {}' };
 export const goBytes: GoType = { kind: 'bytes', name: '[]uint8' };
 export const goArray = (of: GoType, name = `[]${of.name}`): GoType => ({ kind: 'array', name, of });
@@ -86,7 +86,7 @@ function decode(json: GoJson, type: GoType, context: Context): unknown {
 
 function decodeStruct(json: GoObject, type: GoStruct, outer: Context): Decoded {
   const result: Decoded = {};
-  // Within a type that has its own unmarshaler Go forgets where it was.
+  // Within a type that has its own unmarshaler Go loses the path.
   const errors: Error[] = type.opaque ? [] : outer.errors;
   for (const [key, value] of json.entries) {
     const name = fieldName(type, key);

@@ -5,7 +5,7 @@ export class GoNumber {
 
 export type GoJson = null | boolean | string | GoNumber | GoJson[] | GoObject;
 
-/** Keys in their order and as they were written; a key may stand twice. */
+/** Keys in order and as written; a key may occur twice. */
 export class GoObject {
   constructor(readonly entries: readonly (readonly [key: string, value: GoJson])[]) {}
 }
@@ -13,7 +13,7 @@ export class GoObject {
 /** The message of Go's encoding/json. */
 export class GoJsonError extends Error {}
 
-/** Reads the first JSON value of a text, with the error messages of Go's decoder; what follows it is not looked at. */
+/** Reads the first JSON value of a text, with the error messages of Go's decoder; ignores the rest. */
 export function parseGoJson(text: string): GoJson {
   return new Parser(text).first();
 }

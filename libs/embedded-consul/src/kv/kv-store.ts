@@ -16,7 +16,7 @@ const LOCK_DELAY_CAP_MS = 60_000;
 /** One write of a transaction that is not yet committed. */
 type Undo = () => void;
 
-/** The key-value store: entries by key, what was deleted, and what is closed for a while after its session was lost. */
+/** The key-value store: entries by key, tombstones, and the lock delays of keys whose session was lost. */
 export class KvStore {
   readonly #entries = new Map<string, KvRecord>();
   readonly #tombstones = new Map<string, number>();
@@ -100,7 +100,7 @@ export class KvStore {
     };
   }
 
-  /** Nobody may take this key as a lock for so long. */
+  /** This key cannot be acquired as a lock for this long. */
   closeFor(key: string, delayMs: number): void {
     this.#lockDelays.set(key, this.now() + Math.min(delayMs, LOCK_DELAY_CAP_MS));
   }

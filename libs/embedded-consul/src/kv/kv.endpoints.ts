@@ -68,7 +68,7 @@ async function listKeys(core: Core, request: ApiRequest, prefix: string): Promis
     const at = separator ? key.indexOf(separator, prefix.length) : -1;
     return at < 0 ? key : key.slice(0, at + separator.length);
   });
-  // Of the root there is always a list, if an empty one.
+  // The root always has a list, possibly an empty one.
   if (names.length === 0 && prefix !== '') return { status: 404, headers };
   return { headers, json: [...new Set(names)] };
 }
@@ -124,7 +124,7 @@ function put(core: Core, request: ApiRequest): ApiReply {
     index: Number(cas ?? 0n),
     session,
   });
-  // Of a lock, only what is wrong with the session is an error; that another holds it is an answer.
+  // For a lock only a wrong session is an error; that another session holds it is a result.
   if (verb === 'lock' && outcome.error?.includes('session')) throw serverError(outcome.error);
   return { json: outcome.applied };
 }

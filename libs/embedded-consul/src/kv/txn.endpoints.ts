@@ -44,7 +44,7 @@ const kvOperation: GoStruct = {
     Namespace: goString,
   },
 };
-/** Refused as Consul does when it is no operation at all, and with 501 when it is one. */
+/** Refused like Consul if it is not an operation, and with 501 if it is one that the embedded agent lacks. */
 function notImplemented(name: string): GoStruct {
   return { kind: 'struct', name: `api.${name}`, errorName: name, fields: { Verb: goString } };
 }
@@ -105,9 +105,9 @@ function txn(core: Core, request: ApiRequest): ApiReply {
         ]
       : [],
   );
-  // A transaction that a typo turns into none is a read, as far as its answer goes.
+  // A transaction that is empty because of a typo is answered like a read.
   const reads = wanted.every(({ verb }) => READS.has(verb) || !WRITES.has(verb));
-  // Nothing blocks here, and still `wait` and `index` of a read are looked at.
+  // Nothing blocks here, but `wait` and `index` of a read are validated.
   if (reads) readOptions(request);
   return run(core, request, wanted, reads);
 }

@@ -204,10 +204,10 @@ async function read(core: Core, request: ApiRequest): Promise<ApiReply> {
   return { headers, json: [render(query)] };
 }
 
-/** As it is kept: what was left out is null. */
+/** As stored: omitted fields are null. */
 type Nulls<T> = { [K in keyof T]: T[K] extends object ? T[K] | null : T[K] };
 
-/** Never blocks, whatever `index` it is asked for. */
+/** Never blocks, whatever the `index`. */
 async function execute(core: Core, request: ApiRequest, name: string): Promise<ApiReply> {
   readOptions(request);
   const limit = parameter(request, 'limit');
@@ -229,7 +229,7 @@ async function execute(core: Core, request: ApiRequest, name: string): Promise<A
     )
     .filter(({ checks }) => {
       const counted = checks.filter(({ CheckID }) => !(wanted.IgnoreCheckIDs ?? []).includes(CheckID));
-      // Critical ones never; warnings only where not just passing ones are asked for.
+      // Never critical ones; warning ones only without OnlyPassing.
       return counted.every(
         ({ Status }) => Status === 'passing' || (Status === 'warning' && !wanted.OnlyPassing),
       );
@@ -245,7 +245,7 @@ async function execute(core: Core, request: ApiRequest, name: string): Promise<A
   const near = parameter(request, 'near') || wanted.Near;
   const found = nearestFirst(shuffled, near, core.options.identity.node, ({ node }) => node.Node)
     .map(renderEntry)
-    // Straight from the servers' state: a check of the node has no tags at all here.
+    // From the servers' state: a check of a node has no tags here.
     .map((entry) => ({
       ...entry,
       Checks: (entry.Checks as CheckRecord[]).map((check) =>

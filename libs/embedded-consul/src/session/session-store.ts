@@ -16,7 +16,7 @@ export interface SessionRecord {
 
 export const SESSIONS = 'sessions';
 
-/** Sessions, and the clocks that end them: at twice their TTL, as Consul does. */
+/** Sessions and their timers: a session expires at twice its TTL, as in Consul. */
 export class SessionStore {
   readonly #sessions = new Map<string, SessionRecord>();
   readonly #timers = new Map<string, () => void>();
@@ -24,7 +24,7 @@ export class SessionStore {
   constructor(
     private readonly indexes: IndexBook,
     private readonly clock: ControllableClock,
-    /** Releases or deletes what it holds. */
+    /** Releases or deletes its locks. */
     private readonly onEnd: (session: SessionRecord) => void,
   ) {}
 
@@ -49,7 +49,7 @@ export class SessionStore {
     this.indexes.changed(index, [SESSIONS]);
   }
 
-  /** The clock starts anew; false: no such session. */
+  /** Restarts its TTL; false: no such session. */
   renew(id: string): boolean {
     const session = this.#sessions.get(id);
     if (!session) return false;
@@ -73,7 +73,7 @@ export class SessionStore {
     this.indexes.changed(index, [SESSIONS]);
   }
 
-  /** Ends those that hang on this node, or on this check of it. */
+  /** Ends the sessions that depend on this node, or on this check of it. */
   endThoseOf({ node, check }: { node: string; check?: string }): void {
     for (const session of this.list()) {
       if (session.node !== node) continue;

@@ -89,7 +89,7 @@ function create(core: Core, request: ApiRequest): ApiReply {
   return { json: { ID: id } };
 }
 
-/** Decoded as a duration of nanoseconds; Consul takes small numbers for seconds. */
+/** Decoded as a duration of nanoseconds; Consul treats small numbers as seconds. */
 function lockDelay(request: ApiRequest, milliseconds: number | undefined): number {
   if (milliseconds === undefined) return /"lockdelay"\s*:/i.test(request.body.toString()) ? 0 : LOCK_DELAY_MS;
   const nanoseconds = milliseconds * 1e6;

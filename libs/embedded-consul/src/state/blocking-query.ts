@@ -12,7 +12,7 @@ export interface Reading<T> {
 const DEFAULT_WAIT_MS = 300_000;
 const LONGEST_WAIT_MS = 600_000;
 
-/** What every read takes: `index`, `wait`, and the modes of consistency; wrong ones are refused as Consul does. */
+/** The parameters of every read: `index`, `wait`, and the consistency mode; wrong ones are refused like Consul. */
 export interface ReadOptions {
   readonly minIndex: bigint;
   readonly waitMs: number;
@@ -20,7 +20,7 @@ export interface ReadOptions {
   readonly cached: boolean;
 }
 
-/** What an agent reads from its own memory takes: when to answer, and nothing of consistency. */
+/** The parameters of a read from the agent's own memory: `index` and `wait`, no consistency mode. */
 export function waitOptions({ query }: ApiRequest): Pick<ReadOptions, 'minIndex' | 'waitMs'> {
   const wait = query.get('wait');
   let waitMs = 0;
@@ -68,7 +68,7 @@ export interface BlockingContext {
   readonly indexes: IndexBook;
   readonly clock: ControllableClock;
   readonly random: () => number;
-  /** Called back when the agent ends. */
+  /** Called when the agent stops. */
   readonly ending: Set<() => void>;
 }
 
@@ -88,7 +88,7 @@ export async function blockingRead<T>(
   return waitForNewer(context, request, options, topics, read, index, deadline);
 }
 
-/** Holds no reading while it waits: of a large list, a thousand of them would be. */
+/** Holds no response while it waits: a thousand blocked reads of a large list would need much memory. */
 async function waitForNewer<T>(
   context: BlockingContext,
   request: ApiRequest,
@@ -106,7 +106,7 @@ async function waitForNewer<T>(
   return { ...read(), index };
 }
 
-/** True when something changed; false at the deadline, and when the client or the agent is going. */
+/** True when something changed; false at the deadline, and when the client disconnects or the agent stops. */
 export function waitForChange(
   { indexes, clock, ending }: BlockingContext,
   request: ApiRequest,
@@ -129,13 +129,13 @@ export function waitForChange(
       clock.after(Math.max(0, deadline - clock.now()), giveUp),
     );
     const forgetGone = request.onGone(giveUp);
-    // Who has hung up already is told at once, before there is anything to forget.
+    // A client that has already disconnected ends the wait before anything is subscribed.
     if (isTrue(settled)) forgetGone();
     else releases.push(forgetGone);
   });
 }
 
-/** A function, so that the compiler does not take what a callback may have set for what stands above. */
+/** A function, because the compiler would narrow a variable that only a callback sets. */
 function isTrue(value: boolean): boolean {
   return value;
 }

@@ -1,5 +1,5 @@
 /**
- * Consul's one counter of changes, and who waits for which. A topic is a thing that can change, such as `service:web`;
+ * Consul's counter of changes, and the listeners of each topic. A topic is something that can change, such as `service:web`;
  * its index is that of its last change.
  */
 export class IndexBook {
@@ -25,7 +25,7 @@ export class IndexBook {
     return Math.max(0, ...topics.map((topic) => this.#topics.get(topic) ?? 0));
   }
 
-  /** These have changed at this index: whoever waits for one of them looks again. */
+  /** Marks topics as changed at this index, and notifies their listeners. */
   changed(index: number, topics: Iterable<string>): void {
     const woken = new Set<() => void>();
     for (const topic of topics) {
@@ -39,7 +39,7 @@ export class IndexBook {
     this.#topics.delete(topic);
   }
 
-  /** Calls back after each change of one of these, until the function that it returns is called. */
+  /** Calls back after each change of one of these topics, until the returned function is called. */
   watch(topics: readonly string[], wake: () => void): () => void {
     for (const topic of topics) {
       const waiting = this.#waiting.get(topic) ?? new Set();
@@ -55,12 +55,12 @@ export class IndexBook {
     };
   }
 
-  /** Everybody looks again: the agent ends, or has lost its state. */
+  /** Notifies all listeners: the agent stops, or has lost its state. */
   wakeAll(): void {
     for (const wake of new Set([...this.#waiting.values()].flatMap((waiting) => [...waiting]))) wake();
   }
 
-  /** All is forgotten, and the counter starts anew: as after a restart without data. */
+  /** Clears everything, and the counter starts over, as after a restart without data. */
   reset(first = 1): void {
     this.#last = first;
     this.#topics.clear();

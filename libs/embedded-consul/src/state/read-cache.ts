@@ -1,13 +1,13 @@
 import { has, type ApiRequest } from '../http/api-request.js';
 
-/** They choose how an answer is waited for, or are applied to what the cache has: they make no entry of their own. */
+/** These parameters choose how to wait, or filter a cached response: they are not part of the cache key. */
 const NO_PART_OF_THE_KEY: ReadonlySet<string> = new Set(['cached', 'index', 'wait', 'passing', 'stale']);
 /** It has no instances to choose from. */
 const NO_PART_FOR_NAMES: ReadonlySet<string> = new Set(['tag', 'near']);
 
 /**
- * Which reads the agent's cache would have. The embedded agent has nothing slower behind it that a cache could spare,
- * so that only the headers tell: a hit is what was read before and is answered without waiting.
+ * Which reads the agent's cache would contain. The embedded agent needs no cache, so this only affects the headers:
+ * a hit is a read that was made before and is answered without waiting.
  */
 export class ReadCache {
   readonly #keys = new Set<string>();

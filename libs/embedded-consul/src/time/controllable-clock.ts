@@ -4,17 +4,17 @@ interface Timer {
   handle: NodeJS.Timeout | undefined;
 }
 
-/** Real time that a test can push forward: timers that come due on the way run in their order. */
+/** A real-time clock that a test can advance: timers that become due run in order. */
 export class ControllableClock {
   #offset = 0;
   readonly #timers = new Set<Timer>();
 
-  /** Milliseconds; only differences mean anything. */
+  /** Milliseconds; only differences are meaningful. */
   now(): number {
     return performance.now() + this.#offset;
   }
 
-  /** Calls back once after so many milliseconds, unless the function that it returns was called before. */
+  /** Calls back once after this many milliseconds, unless the returned function was called before. */
   after(milliseconds: number, callback: () => void): () => void {
     const timer: Timer = { due: this.now() + milliseconds, callback, handle: undefined };
     this.#timers.add(timer);
@@ -22,7 +22,7 @@ export class ControllableClock {
     return () => this.#drop(timer);
   }
 
-  /** Time that passes at once. */
+  /** Advances the time at once. */
   advance(milliseconds: number): void {
     const end = this.now() + milliseconds;
     for (;;) {

@@ -4,7 +4,7 @@ import type { Target } from '../load-balancer.js';
 import { createBalancer, STRATEGY_NAMES, type StrategyName } from './strategies.js';
 import { TrackedTarget } from '../target/tracked-target.js';
 
-/** Reproducible, and as good as `Math.random` for this. */
+/** Reproducible, and good enough for this. */
 function seeded(seed = 1): () => number {
   let state = seed;
   return () => {
@@ -246,7 +246,7 @@ describe('sticky', () => {
     for (let n = 0; n < 10_000; n++) balancer.pick(targets, { attempt: 0, hashKey: `k${n + 1_000}` });
     const late = of(10_900);
     expect(of(10_900)).toEqual(late);
-    // Drawn anew out of fifty: nearly all of them are others.
+    // A new draw out of fifty: nearly all of them change.
     const anew = of(0);
     expect(anew.filter((each, at) => each === early[at]).length).toBeLessThan(20);
   });
