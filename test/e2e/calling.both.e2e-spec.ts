@@ -182,8 +182,10 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
     expect(posted.map((body) => (body as { n: number }).n)).toEqual(Array.from({ length: 12 }, (_, n) => n));
     const { instances } = await discovery.explain('callee');
     expect(instances.find(({ id }) => id === 'callee-gone')).toMatchObject({
-      verdict: 'ejected',
-      why: expect.stringMatching(/^it is another service now; no calls for \d+ s more$/) as unknown,
+      state: 'ejected',
+      reason: expect.stringMatching(
+        /^address now serves another service \(421\); no calls for \d+ s more$/,
+      ) as unknown,
       calls: { successRate: expect.any(Number) as unknown },
     });
     await consul.request('PUT', '/v1/agent/service/deregister/callee-gone');
@@ -277,8 +279,8 @@ describe('a client over HTTP', () => {
     }
     expect(refused.length).toBeGreaterThan(0);
     expect(new Set(refused)).toEqual(new Set([1]));
-    const told = await client('shaky').axiosRef.post('/', {}, { call: { idempotent: true } });
-    expect(told.status).toBe(200);
+    const repeated = await client('shaky').axiosRef.post('/', {}, { call: { idempotent: true } });
+    expect(repeated.status).toBe(200);
   });
 
   it('hedges, and cancels the loser', async () => {
@@ -310,7 +312,7 @@ describe('a client over HTTP', () => {
       statusText: 'fallback',
       data: { instead: 2, status: 503 },
     });
-    expect((await client('nobody').axiosRef.get('/', { call })).data).toMatchObject({
+    expect((await client('absent').axiosRef.get('/', { call })).data).toMatchObject({
       instead: 'RK_NO_INSTANCES',
     });
     expect((await failure(client('missing').axiosRef.get('/', { call }))).response?.status).toBe(404);

@@ -65,9 +65,9 @@ describe('wrong options', () => {
     [
       'an address of all interfaces',
       service({ address: '0.0.0.0' }),
-      /service\.address = "0\.0\.0\.0": is no address/,
+      /service\.address = "0\.0\.0\.0": is not an address/,
     ],
-    ['the same in IPv6', service({ address: '[::]' }), /service\.address = "\[::\]": is no address/],
+    ['the same in IPv6', service({ address: '[::]' }), /service\.address = "\[::\]": is not an address/],
     [
       'a URL as the address',
       service({ address: 'http://me' }),
@@ -85,54 +85,62 @@ describe('wrong options', () => {
     [
       'a meta key with a dot',
       service({ meta: { 'a.b': '' } }),
-      /a key may have letters, digits, - and _ only/,
+      /a key may contain letters, digits, - and _ only/,
     ],
     [
       'a default id of a check given to another',
       service({ check: [TTL, { ...HTTP, id: 'ttl-1' }] }),
-      /two checks of the same id/,
+      /two checks with the same id/,
     ],
     [
       'an id with an empty part',
       service({ id: 'a//b' }),
-      /service\.id = "a\/\/b": must not be .* part between slashes/,
+      /service\.id = "a\/\/b": must not be .* segment between slashes/,
     ],
-    ['an id that Consul reads as a path', service({ id: 'maintenance/x' }), /word of Consul's own paths/],
-    ['an id with a newline', service({ id: 'a\nb' }), /must not have control characters/],
     [
-      'half a character in a tag',
+      'an id that Consul reads as a path',
+      service({ id: 'maintenance/x' }),
+      /reserved word of Consul's paths/,
+    ],
+    ['an id with a newline', service({ id: 'a\nb' }), /must not contain control characters/],
+    [
+      'half a surrogate pair in a tag',
       service({ tags: ['xxx😀'.slice(0, 4)] }),
-      /service\.tags\.0 = .*well-formed text/,
+      /service\.tags\.0 = .*well-formed Unicode/,
     ],
     [
       'the address of all interfaces, in other words',
       service({ address: '0::0' }),
-      /is no address that others can reach/,
+      /is not an address that others can reach/,
     ],
     [
       'a header with a space',
       service({ check: { ...HTTP, headers: { 'X Probe': '1' } } }),
-      /is no name of a header/,
+      /is not a header name/,
     ],
     [
       'a port beyond the last',
       service({ check: { type: 'tcp', interval: '1s', address: 'h:70000' } }),
       /at most 65535/,
     ],
-    ['a path and a URL', service({ check: { ...HTTP, path: '/x', url: 'http://h/x' } }), /given beside path/],
+    [
+      'a path and a URL',
+      service({ check: { ...HTTP, path: '/x', url: 'http://h/x' } }),
+      /cannot be combined with path/,
+    ],
     [
       'a field of another kind of check',
       service({ check: { ...TTL, interval: '10s' } as never }),
       /interval: unknown option; known here: type, ttl, heartbeat/,
     ],
     [
-      'a service that is a text',
+      'a service that is a string',
       { service: 'inventory' as never },
       /service = "inventory": must be an object such as/,
     ],
-    ['an alias of nobody', service({ check: { type: 'alias' } }), /aliasService.*is missing/],
+    ['an alias without a service', service({ check: { type: 'alias' } }), /aliasService.*is missing/],
     ['a TTL of 1 s', service({ check: { ...TTL, ttl: '1s' } }), /from 3 s/],
-    ['a network that is none', service({ preferredNetworks: ['10.0.0.0/99'] }), /must be a network such as/],
+    ['a malformed network', service({ preferredNetworks: ['10.0.0.0/99'] }), /must be a network such as/],
     ['an empty meta key', service({ meta: { '': '' } }), /a key must not be empty/],
     ['a reserved meta key', service({ meta: { 'consul-x': '' } }), /"consul-" are reserved by Consul/],
     [
@@ -147,7 +155,7 @@ describe('wrong options', () => {
     ],
     ['a weight too large', service({ weights: { passing: 1, warning: 65_536 } }), /weights\.warning = 65536/],
     [
-      'a check of no known type',
+      'a check of unknown type',
       service({ check: { type: 'htpp' } }),
       /service\.check.*types: http, https, tcp/,
     ],
@@ -189,7 +197,7 @@ describe('wrong options', () => {
     const typo = { query: { tag: 'v1' } } as ServiceClientOptions;
     expect(() => ServiceClient('items', typo)).toThrow(/query\.tag: unknown option; known here: tags, meta/);
     expect(() => HealthContributor({ groups: ['livenes'] })).toThrow(
-      /groups = "livenes": must be 'liveness' or 'readiness', or a name of your own/,
+      /groups = "livenes": must be 'liveness' or 'readiness', or a custom name/,
     );
   });
 
@@ -206,7 +214,7 @@ describe('wrong options', () => {
 
   it('of forRootAsync are reported the same way', async () => {
     expect(() => ConsulModule.forRootAsync({})).toThrow(
-      /useFactory, useClass, useExisting = 0 of them: give exactly one/,
+      /useFactory, useClass, useExisting = 0 of them: use exactly one/,
     );
     const module = ConsulModule.forRootAsync({ useFactory: () => ({ service: { name: '' } }) });
     await expect(createApp(rootModule([module]))).rejects.toThrow(

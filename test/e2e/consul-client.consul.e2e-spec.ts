@@ -76,7 +76,7 @@ describe('ConsulClient on a real Consul', () => {
     );
     await client.agent.maintenance('worked-on', false);
     expect(await checks()).toHaveLength(1);
-    await expect(client.agent.maintenance('nobody', true)).rejects.toMatchObject({ code: 'RK_NOT_FOUND' });
+    await expect(client.agent.maintenance('absent', true)).rejects.toMatchObject({ code: 'RK_NOT_FOUND' });
   });
 
   it('reads and filters lists of the catalog and of health', async () => {
@@ -221,8 +221,8 @@ describe('ConsulClient on a real Consul', () => {
   });
 
   it('is unreachable, retryable and with a hint, when nothing listens', async () => {
-    const nobody = ConsulClient.create({ url: 'http://127.0.0.1:1' }, {});
-    await expect(nobody.status.leader()).rejects.toMatchObject({
+    const absent = ConsulClient.create({ url: 'http://127.0.0.1:1' }, {});
+    await expect(absent.status.leader()).rejects.toMatchObject({
       code: 'RK_REGISTRY_UNREACHABLE',
       retryable: true,
       message: expect.stringMatching(
@@ -230,8 +230,8 @@ describe('ConsulClient on a real Consul', () => {
       ) as unknown as string,
       hint: expect.stringContaining('CONSUL_HTTP_ADDR') as unknown as string,
     });
-    await nobody.close();
-    await expect(nobody.status.leader()).rejects.toThrow(/client is closed/);
+    await absent.close();
+    await expect(absent.status.leader()).rejects.toThrow(/client is closed/);
   });
 
   it('rejects a response that is not from Consul', async () => {

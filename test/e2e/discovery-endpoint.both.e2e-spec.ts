@@ -44,10 +44,10 @@ describe.each(PLATFORMS)('GET /discovery on %s', (platform: Platform) => {
           query,
           usable: 1,
           snapshot: { source: 'live' },
-          lists: [{ state: 'current', how: 'watched', inUse: true, failures: 0 }],
+          lists: [{ state: 'current', mode: 'watched', inUse: true, failures: 0 }],
           instances: [
-            { id: 's1', verdict: 'eligible', why: 'its checks pass' },
-            { id: 's2', verdict: 'filtered', why: 'it lacks the tag "v1"' },
+            { id: 's1', state: 'eligible', reason: 'its checks pass' },
+            { id: 's2', state: 'filtered', reason: 'it lacks the tag "v1"' },
           ],
         },
       ],
@@ -62,8 +62,8 @@ describe.each(PLATFORMS)('GET /discovery on %s', (platform: Platform) => {
     const forwarded = { 'x-forwarded-for': '10.0.0.1' };
     expect(await get('/discovery', forwarded)).toMatchObject([404, { statusCode: 404 }]);
     await running?.app.close();
-    await start({ discovery: { endpoint: { path: '/who', exposure: 'public' } } });
-    expect(await get('/who', forwarded)).toMatchObject([200, {}]);
+    await start({ discovery: { endpoint: { path: '/services', exposure: 'public' } } });
+    expect(await get('/services', forwarded)).toMatchObject([200, {}]);
     expect((await get('/discovery'))[0]).toBe(404);
     await running?.app.close();
     await start({ discovery: { endpoint: { exposure: 'none' } } });

@@ -221,11 +221,11 @@ describe('EmbeddedConsul', () => {
         { CheckID: 'http', HTTP: `http://127.0.0.1:${web ?? 0}/`, Interval: '1s' },
         { CheckID: 'tcp', TCP: `127.0.0.1:${web ?? 0}`, Interval: '1s' },
         { CheckID: 'grpc', GRPC: `127.0.0.1:${rpc ?? 0}`, Interval: '1s' },
-        { CheckID: 'nobody', TCP: '127.0.0.1:1', Interval: '1s', Status: 'passing' },
+        { CheckID: 'absent', TCP: '127.0.0.1:1', Interval: '1s', Status: 'passing' },
       ],
     });
     const statuses = async (): Promise<string> =>
-      (await Promise.all(['http', 'tcp', 'grpc', 'nobody'].map(statusOf))).join();
+      (await Promise.all(['http', 'tcp', 'grpc', 'absent'].map(statusOf))).join();
     await eventually(async () => (await statuses()) === 'passing,passing,passing,critical');
     status.http = 429;
     status.grpc = 2;

@@ -49,7 +49,7 @@ class Contributors {
 
   @HealthContributor({ groups: ['wanted-peers'] })
   wantedPeers(): Promise<HealthIndicatorResult> {
-    return this.services.isAvailable('nobody', { atLeast: 2, otherwise: 'degraded', key: 'enough' });
+    return this.services.isAvailable('absent', { atLeast: 2, otherwise: 'degraded', key: 'enough' });
   }
 }
 
@@ -71,7 +71,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
           providers: [Contributors],
         },
       ),
-      { platform, host: '0.0.0.0' }, // Fastify listens on loopback only, unless it is told otherwise
+      { platform, host: '0.0.0.0' }, // Fastify listens on loopback only, unless configured otherwise
     );
   const get = async (
     url: string,
@@ -123,7 +123,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
       const { status, body } = await get(`${url}/health/registry`);
       const { registry } = (body as { details: { registry: Record<string, unknown> } }).details;
       return (
-        typeof registry.oldestList === 'number' &&
+        typeof registry.oldestListMs === 'number' &&
         registry.registration === 'unconfirmed' && { status, registry }
       );
     });
@@ -144,7 +144,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     expect(await get(`${url}/health/wanted-peers`)).toMatchObject({
       status: 200,
       body: {
-        details: { enough: { status: 'degraded', instances: 0, message: '0 of at least 2 instances' } },
+        details: { enough: { status: 'degraded', instances: 0, message: '0 usable instances, at least 2 required' } },
       },
     });
     await app.close();
@@ -156,20 +156,20 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     const [outside = 'none'] = Object.values(networkInterfaces()).flatMap((found = []) =>
       found.flatMap(({ internal, family, address }) => (!internal && family === 'IPv4' ? [address] : [])),
     );
-    const isTold = async (url: string, headers = {}): Promise<boolean> =>
+    const hasDetails = async (url: string, headers = {}): Promise<boolean> =>
       'details' in ((await get(`${url}/health`, headers)).body as object);
     const usual = await start();
-    expect(await isTold(usual.url)).toBe(true);
-    expect(await isTold(usual.url, proxied)).toBe(false);
-    const isToldOutside = outside !== 'none' && (await isTold(`http://${outside}:${usual.port}`));
-    expect(isToldOutside).toBe(false);
+    expect(await hasDetails(usual.url)).toBe(true);
+    expect(await hasDetails(usual.url, proxied)).toBe(false);
+    const hasDetailsOutside = outside !== 'none' && (await hasDetails(`http://${outside}:${usual.port}`));
+    expect(hasDetailsOutside).toBe(false);
     await usual.app.close();
-    const nobody = await start({ exposure: 'none' });
-    expect(await isTold(nobody.url)).toBe(false);
-    await nobody.app.close();
-    const everyone = await start({ exposure: 'public' });
-    expect(await isTold(everyone.url, proxied)).toBe(true);
-    await everyone.app.close();
+    const hidden = await start({ exposure: 'none' });
+    expect(await hasDetails(hidden.url)).toBe(false);
+    await hidden.app.close();
+    const visible = await start({ exposure: 'public' });
+    expect(await hasDetails(visible.url, proxied)).toBe(true);
+    await visible.app.close();
   });
 
   it('is degraded by its own load, where limits are set', async () => {
@@ -179,7 +179,7 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     expect(body).toMatchObject({
       status: 'degraded',
       details: {
-        load: { status: 'degraded', message: expect.stringMatching(/% of the heap is in use/) as unknown },
+        load: { status: 'degraded', message: expect.stringMatching(/% of the heap in use/) as unknown },
       },
     });
     const byConsul = await get(`${url}/health`, { 'User-Agent': 'Consul Health Check' });

@@ -172,7 +172,7 @@ describe('the lifecycle of an app with Consul', () => {
     } else {
       await own.kill();
       // Both its loops have noticed, and retried.
-      await eventually(() => app.output.includes('trying again'));
+      await eventually(() => app.output.includes('retrying'));
       await eventually(async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok);
       app.signal('SIGTERM');
     }

@@ -118,7 +118,7 @@ describe('microservices', () => {
     const app = await NestFactory.create(moduleOf({ name: 'missing', transport: 'grpc' }), { logger });
     await app.listen(0);
     expect(
-      logger.matching(/"missing" is not registered: this app has no microservice of transport GRPC/),
+      logger.matching(/"missing" is not registered: this app has no microservice with transport GRPC/),
     ).toHaveLength(1);
     await app.get(RegistrationService).whenRegistered();
     await app.close();

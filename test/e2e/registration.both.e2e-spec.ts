@@ -241,7 +241,7 @@ describe('registration with Consul', () => {
     gone.pause();
     await first.app.close();
     // Nest has one logger for the process: that of the app created last.
-    expect(second.logger.matching(/could not be deregistered.*no answer in 500 ms/)).toHaveLength(1);
+    expect(second.logger.matching(/could not be deregistered.*no response in 500 ms/)).toHaveLength(1);
     gone.resume();
     await gone.kill();
     await second.app.close();
@@ -253,12 +253,12 @@ describe('registration with Consul', () => {
     const bound = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'bound' } });
     await start(rootModule([bound]), { host: '127.0.0.1' });
     expect((await registered('bound')).Service.Address).toBe('127.0.0.1');
-    const told = ConsulModule.forRoot({
+    const configured = ConsulModule.forRoot({
       agent: { url: consul.url },
-      service: { name: 'told', address: 'books.example', port: 4711 },
+      service: { name: 'configured', address: 'books.example', port: 4711 },
     });
-    await start(rootModule([told]));
-    expect((await registered('told')).Service).toMatchObject({ Address: 'books.example', Port: 4711 });
+    await start(rootModule([configured]));
+    expect((await registered('configured')).Service).toMatchObject({ Address: 'books.example', Port: 4711 });
   });
 
   it('only discovers when no service is named, and registers nothing for an app without a server', async () => {
@@ -333,7 +333,7 @@ describe('registration with Consul', () => {
       details: {
         'Nonsense.forgotten': {
           status: 'down',
-          message: expect.stringMatching(/returned no Terminus result/) as unknown,
+          message: expect.stringMatching(/not a Terminus result/) as unknown,
         },
       },
     });
@@ -349,7 +349,7 @@ describe('registration with Consul', () => {
       shutdown: { deregisterTimeout: '300ms' },
     });
     const { app, logger } = await startApp(rootModule([module]));
-    await eventually(() => logger.matching(/cannot keep "tokenless.*no answer in 200 ms/).length > 0);
+    await eventually(() => logger.matching(/cannot keep "tokenless.*no response in 200 ms/).length > 0);
     await app.close();
     // It was never registered: there is nothing to deregister.
     expect(logger.matching(/could not be deregistered|is deregistered/)).toEqual([]);

@@ -89,7 +89,9 @@ describe('ACL tokens with Consul', () => {
     const client = ConsulClient.create({ url: consul.url, token: wrong }, {});
     const error: unknown = await client.agent.self().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'RK_ACL_DENIED', retryable: false, status: 403 });
-    expect(everything(error)).toMatch(/ACL not found\. The token is missing, unknown, or may not do this/);
+    expect(everything(error)).toMatch(
+      /ACL not found\. The token is missing, unknown, or lacks the permission/,
+    );
     expect(everything(error)).not.toContain(wrong);
     await client.close();
 

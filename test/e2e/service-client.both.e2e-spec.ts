@@ -96,7 +96,7 @@ class Caller {
   constructor(
     @ServiceClient('echo') readonly http: HttpService,
     @ServiceClient('echo', { attemptTimeout: '200ms' }) readonly hasty: HttpService,
-    @ServiceClient('nobody') readonly nobody: HttpService,
+    @ServiceClient('absent') readonly absent: HttpService,
   ) {}
 }
 
@@ -209,17 +209,17 @@ describe('@ServiceClient with Consul', () => {
     const late = await failure(axiosRef.get('/slow', { timeout: 150 }));
     expect(late).toMatchObject({ code: 'ECONNABORTED' });
     // The attempt has what is left of the call's time.
-    expect(late.call?.attempts[0]?.reason).toMatch(/^no answer in \d+ ms$/);
+    expect(late.call?.attempts[0]?.reason).toMatch(/^no response in \d+ ms$/);
     expect((await failure(axiosRef.get('/slow', { call: { timeout: '120ms' } }))).code).toBe('ECONNABORTED');
-    expect((await failure(caller.hasty.axiosRef.get('/slow'))).message).toMatch(/no answer in 200 ms/);
+    expect((await failure(caller.hasty.axiosRef.get('/slow'))).message).toMatch(/no response in 200 ms/);
     const large = await failure(axiosRef.get('/echo/1', { maxContentLength: 5 }));
     expect(large.message).toMatch(/maxContentLength size of 5 exceeded/);
     const absolute = await failure(axiosRef.get('http://elsewhere/books'));
     expect(absolute.message).toMatch(/"http:\/\/elsewhere\/books" is not relative to the service "echo"/);
     expect((await failure(axiosRef.get('//elsewhere/books'))).message).toMatch(/is not relative/);
-    const nobody = await failure(caller.nobody.axiosRef.get('/'));
-    expect(nobody).toMatchObject({ code: 'RK_NO_INSTANCES' });
-    expect(nobody.cause).toBeInstanceOf(DiscoveryError);
+    const absent = await failure(caller.absent.axiosRef.get('/'));
+    expect(absent).toMatchObject({ code: 'RK_NO_INSTANCES' });
+    expect(absent.cause).toBeInstanceOf(DiscoveryError);
   });
 
   it('ends with a signal, and when an observable is unsubscribed', async () => {
@@ -230,14 +230,14 @@ describe('@ServiceClient with Consul', () => {
     expect(isCancel(await failure(caller.http.axiosRef.get('/slow', { signal: AbortSignal.abort() })))).toBe(
       true,
     );
-    let told = false;
+    let isNotified = false;
     const subscription = caller.http
       .get('/slow')
-      .subscribe({ next: () => (told = true), error: () => (told = true) });
+      .subscribe({ next: () => (isNotified = true), error: () => (isNotified = true) });
     await new Promise((resolve) => setTimeout(resolve, 30));
     subscription.unsubscribe();
     await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(told).toBe(false);
+    expect(isNotified).toBe(false);
     const streaming = new AbortController();
     const options = { responseType: 'stream', signal: streaming.signal } as const;
     const { data } = await caller.http.axiosRef.get<Readable>('/endless', options);
@@ -328,17 +328,17 @@ describe('@ServiceClient with Consul', () => {
     const replaced = module.get(Caller);
     expect(await firstValueFrom(replaced.http.get('/x'))).toEqual({ data: 'replaced' });
     expect(replaced.byProperty).toBe(replaced.http);
-    expect(replaced.nobody).toBeInstanceOf(HttpService);
+    expect(replaced.absent).toBeInstanceOf(HttpService);
     await module.close();
   });
 
   it('says where it can be used', () => {
     const decorate = ServiceClient('x');
     expect(() => decorate(class {})).toThrow(
-      /stands on a class\. Put it on a constructor parameter or on a property/,
+      /decorates a class\. Use it on a constructor parameter or on a property/,
     );
     expect(() => decorate({}, 'method', 0)).toThrow(/a parameter of the method method/);
-    expect(() => ServiceClient(' ')).toThrow(/is no service name\. Name the service as it is registered/);
+    expect(() => ServiceClient(' ')).toThrow(/is not a service name\. Name the service as it is registered/);
   });
 });
 

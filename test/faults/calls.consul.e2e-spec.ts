@@ -172,7 +172,7 @@ describe('calls', () => {
       there += report?.attempts.filter(({ instance }) => instance === 'ghost').length ?? 0;
       return caller.events.some((event) => event.type === 'instance.ghost' && event.id === 'ghost');
     });
-    figure('F18', `told of after ${there} attempts at it, in ${calls} calls, none of which failed`);
+    figure('F18', `reported after ${there} attempts at it, in ${calls} calls, none of which failed`);
     expect(there).toBeLessThanOrEqual(5);
     const { instances } = await caller.app.get(DiscoveryService).explain('haunted');
     expect(instances.find(({ id }) => id === 'ghost')?.state).toBe('ejected');

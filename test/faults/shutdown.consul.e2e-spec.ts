@@ -166,7 +166,7 @@ describe('an app that shuts down', () => {
     const took = Math.round(performance.now() - asked);
     agent.resume();
     figure('F14', `ended after ${took} ms with Consul frozen`);
-    expect(app.output).toMatch(/could not be deregistered .* no answer in 3000 ms/);
+    expect(app.output).toMatch(/could not be deregistered .* no response in 3000 ms/);
   });
 });
 

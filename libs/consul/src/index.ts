@@ -1,4 +1,4 @@
-// The one `export *` that we allow: users install and import this package only.
+// The only `export *`: users install and import this package only.
 export * from '@rookery/discovery';
 
 export { ConsulModule } from './consul.module.js';
@@ -11,7 +11,7 @@ export type {
 export { ConsulClient } from './client/consul-client.js';
 export { ConsulError } from './client/consul-error.js';
 export { nextIndex } from './client/consul-response.js';
-export type { ConsulResponse as ConsulAnswer } from './client/consul-response.js';
+export type { ConsulResponse } from './client/consul-response.js';
 export type { AgentOptions, AgentTlsOptions } from './client/agent-options.js';
 export type { TokenProvider } from './client/token-source.js';
 export type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from './client/request-options.js';

@@ -29,7 +29,7 @@ export interface HealthOptions {
   timeout?: Duration;
   /** How long a result is reused for further requests. Default: `'1s'`. */
   cache?: Duration;
-  /** Who receives details, the indicators and their messages, besides the status. Default: `loopback`, this host. */
+  /** Which callers receive details (the indicators and their messages) besides the status. Default: `loopback`, this host. */
   exposure?: Exposure;
   /** The load above which the process is *degraded*. Default: none. */
   degradedAbove?: LoadOptions;
@@ -63,7 +63,7 @@ export interface LookupOptions {
 export interface DiscoveryEndpointOptions {
   /** Where this app explains the state of the services it calls. Default: `'/discovery'`. */
   path?: string;
-  /** Who may read it. Default: `loopback`, this host. */
+  /** Which callers may read it. Default: `loopback`, this host. */
   exposure?: Exposure;
 }
 

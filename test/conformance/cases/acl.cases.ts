@@ -55,10 +55,10 @@ async function prepare(api: ConsulApi): Promise<void> {
   await api.raw('PUT', '/v1/kv/app/secret', '2');
 }
 
-const asToken = (who: string, token: (api: ConsulApi) => Promise<string | undefined>): ConformanceCase[] =>
+const asToken = (label: string, token: (api: ConsulApi) => Promise<string | undefined>): ConformanceCase[] =>
   REQUESTS.map(([method, path, body]) => ({
     area: 'acl',
-    name: `${who}: ${method} ${path}${body === undefined ? '' : ` ${JSON.stringify(body)}`}`,
+    name: `${label}: ${method} ${path}${body === undefined ? '' : ` ${JSON.stringify(body)}`}`,
     observe: async (api) => {
       await prepare(api);
       const secret = await token(api);

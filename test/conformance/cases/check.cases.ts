@@ -78,7 +78,7 @@ export const checkCases: readonly ConformanceCase[] = [
       ...HEALTH,
     ]),
   ),
-  sequenceCase('checks', 'an output too long is cut, and says so', [
+  sequenceCase('checks', 'an output that is too long is truncated, with a note', [
     WEB,
     update({ Status: 'passing', Output: 'x'.repeat(5_000) }),
     CHECKS,
@@ -107,8 +107,8 @@ export const checkCases: readonly ConformanceCase[] = [
     ['GET', '/v1/agent/health/service/id/web1?format=text'],
     ['GET', '/v1/health/state/warning'],
   ]),
-  sequenceCase('checks', 'an alias of nobody is critical', [
-    ['PUT', '/v1/agent/service/register', { Name: 'x', Check: { CheckID: 'a', AliasService: 'nobody' } }],
+  sequenceCase('checks', 'an alias of an absent service is critical', [
+    ['PUT', '/v1/agent/service/register', { Name: 'x', Check: { CheckID: 'a', AliasService: 'absent' } }],
     CHECKS,
   ]),
   {

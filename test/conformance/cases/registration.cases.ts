@@ -202,7 +202,7 @@ export const registrationCases: readonly ConformanceCase[] = [
     register({ Name: 'x', Check: { CheckID: 'c', TTL: '30s', Status: 'critical' } }),
     ['GET', '/v1/agent/checks'],
   ]),
-  sequenceCase('registration', 'moves a check id to who registered it last', [
+  sequenceCase('registration', 'moves a check id to the service that registered it last', [
     register({ Name: 'x', Check: { CheckID: 'c', TTL: '30s' } }),
     register({ Name: 'y', Check: { CheckID: 'c', TTL: '30s' } }),
     ['GET', '/v1/agent/checks'],

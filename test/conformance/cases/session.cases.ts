@@ -109,7 +109,7 @@ export const sessionCases: readonly ConformanceCase[] = [
     observe: async (api) => {
       const name = `e${Math.random().toString(36).slice(2)}`;
       await api.raw('PUT', `/v1/event/fire/${name}`, 'p');
-      await api.raw('PUT', `/v1/event/fire/${name}?service=nobody`, 'not for us');
+      await api.raw('PUT', `/v1/event/fire/${name}?service=absent`, 'not for us');
       await new Promise((resolve) => setTimeout(resolve, 200));
       const { body } = await api.ask('GET', `/v1/event/list?name=${name}`);
       return (body as { Name: string; Payload: string }[]).map(({ Name, Payload }) => [

@@ -125,7 +125,7 @@ class Play {
     });
     if (!target) {
       // Only if the call has tried all of them.
-      if (this.pool.usable.some((each) => !tried.has(each))) throw new Error('somebody could be picked');
+      if (this.pool.usable.some((each) => !tried.has(each))) throw new Error('a target could be picked');
       return;
     }
     if (!this.pool.usable.includes(target) || !target.isListed) throw new Error('one that is not there');

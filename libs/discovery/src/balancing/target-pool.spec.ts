@@ -348,7 +348,7 @@ describe('TargetPool', () => {
     for (let second = 0; second < 20; second++) {
       for (let n = 0; n < 100; n++) {
         const picked = pick('p2c-ewma');
-        if (!picked) throw new Error('nobody');
+        if (!picked) throw new Error('no target');
         if (picked === find(0)) slow++;
         fast(picked, picked === find(0) ? 100 : 3);
       }

@@ -166,7 +166,7 @@ describe('ServiceCaller', () => {
     await expect(caller.call('inventory', async () => 1)).rejects.toThrow(
       /no usable instance of "inventory"\. The registry lists 2 critical, 1 maintenance/,
     );
-    await expect(caller.choose('nobody')).rejects.toMatchObject({ code: 'RK_NO_INSTANCES' });
+    await expect(caller.choose('absent')).rejects.toMatchObject({ code: 'RK_NO_INSTANCES' });
   });
 
   it('refuses an unknown option, and says why a query matches no instance', async () => {
@@ -628,7 +628,7 @@ describe('ServiceCaller', () => {
         caller.call(
           'inventory',
           () => {
-            seen.push(users.getStore() ?? 'nobody');
+            seen.push(users.getStore() ?? 'absent');
             return new Promise((resolve) => clock.after(30, () => resolve(1)));
           },
           { idempotent: true, hedge: { delay: 10, budget: 1 } },
@@ -638,7 +638,7 @@ describe('ServiceCaller', () => {
     await clock.advance(100);
     await Promise.all(calls);
     expect(seen.length).toBeGreaterThan(2);
-    expect(seen.filter((user) => user === 'nobody')).toEqual([]);
+    expect(seen.filter((user) => user === 'absent')).toEqual([]);
     expect(seen.filter((user) => user === 'alice').length).toBeLessThanOrEqual(2);
     expect(seen.filter((user) => user === 'bob').length).toBeLessThanOrEqual(2);
   });

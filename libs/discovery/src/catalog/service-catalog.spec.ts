@@ -308,9 +308,9 @@ describe('ServiceCatalog', () => {
       await clock.advance(1_500);
       registry.put({ service: 'inventory', port: 1 });
       for (const snapshot of asked) expect((await snapshot).usable.map(({ port }) => port)).toEqual([1]);
-      const none = catalog.snapshot('nobody').catch((error: unknown) => String(error));
+      const none = catalog.snapshot('absent').catch((error: unknown) => String(error));
       await clock.advance(5_000);
-      expect(await none).toMatch(/no list of "nobody" .* no response in 5000 ms/);
+      expect(await none).toMatch(/no list of "absent" .* no response in 5000 ms/);
     });
 
     it('waits a second for the first source, and no longer, where another has instances', async () => {

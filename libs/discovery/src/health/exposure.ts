@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Who may read an endpoint: nobody, processes on this host, or everybody. */
+/** Which callers may read an endpoint: none, those on this host, or all. */
 export type Exposure = 'none' | 'loopback' | 'public';
 
 const PROXY_HEADERS = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'forwarded', 'via'] as const;

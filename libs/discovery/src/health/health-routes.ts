@@ -10,7 +10,7 @@ const CONSUL_AGENT = 'Consul Health Check';
 
 export interface HealthRoutes {
   readonly path: string;
-  /** Who receives the details: the indicators and their messages. Others receive the status only. */
+  /** Which callers receive the details (the indicators and their messages); others receive only the status. */
   readonly exposure: Exposure;
   /** Custom groups, each at a path of its own. */
   readonly groups: readonly string[];

@@ -17,7 +17,7 @@ export interface ServiceQuery {
   tags?: readonly string[];
   /** Instances whose meta has all of these entries. */
   meta?: Readonly<Record<string, string>>;
-  /** Instances whose `meta.version` is in this semver range, such as `'^2.1'`; those without a version are not. */
+  /** Instances whose `meta.version` is in this semver range, such as `'^2.1'`; one without a version does not match. */
   version?: string;
   /** An expression in the registry's own language; in Consul a filter expression such as `Service.Meta.tier == "gold"`. */
   filter?: string;

@@ -33,7 +33,7 @@ function counts(
   const seen = new Map<Target, number>(targets.map((each) => [each, 0]));
   for (let n = 0; n < picks; n++) {
     const picked = balancer.pick(targets, { attempt: 0, hashKey: `key ${n}` });
-    if (!picked) throw new Error('it picked nobody');
+    if (!picked) throw new Error('it picked none');
     serve(picked as TrackedTarget, n);
     seen.set(picked, (seen.get(picked) ?? 0) + 1);
   }

@@ -152,7 +152,7 @@ const address = z
   .optional();
 const headerName = z
   .string()
-  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'is no name of a header (RFC 9110, 5.1)' });
+  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'is not a header name (RFC 9110, 5.1)' });
 const commonShape = {
   id: inPath(nonEmptyString("must not be empty; leave it out for the check's type")).optional(),
   name: nonEmptyString('must not be empty; leave it out for a name').optional(),
