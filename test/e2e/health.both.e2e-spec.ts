@@ -144,7 +144,9 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     expect(await get(`${url}/health/wanted-peers`)).toMatchObject({
       status: 200,
       body: {
-        details: { enough: { status: 'degraded', instances: 0, message: '0 usable instances, at least 2 required' } },
+        details: {
+          enough: { status: 'degraded', instances: 0, message: '0 usable instances, at least 2 required' },
+        },
       },
     });
     await app.close();

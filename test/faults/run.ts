@@ -25,7 +25,7 @@ async function main(): Promise<number> {
   const wanted = process.argv.slice(2);
   const unknown = wanted.filter((id) => !/^F\d\d$/.test(id));
   if (unknown.length > 0) {
-    process.stderr.write(`${unknown.join(', ')}: no id of a failure mode; they are F01 to F42\n`);
+    process.stderr.write(`${unknown.join(', ')}: not the id of a failure mode; see test/faults/README.md\n`);
     return 2;
   }
   if (!findConsul()) {

@@ -38,7 +38,7 @@ export type DiscoveryEvent =
   /** Another live instance owns the id, or the id of a check: this app is not registered. */
   | ({ readonly type: 'registration.conflict'; readonly reason: string } & RegistrationScope)
   | ({ readonly type: 'registration.deregistered' } & RegistrationScope)
-  /** The app's event loop was blocked for `lagMs`; its heartbeat told the registry. */
+  /** The app's event loop was blocked for `lagMs`; its heartbeat reported that to the registry. */
   | ({ readonly type: 'heartbeat.stalled'; readonly lagMs: number } & RegistrationScope)
   /** Heartbeats of a TTL check do not arrive, though the registration is there. */
   | ({ readonly type: 'heartbeat.failed'; readonly reason: string } & RegistrationScope)

@@ -35,7 +35,7 @@ export class Faults {
   #resetting = false;
   #statuses: StatusFault[] = [];
   #connectionLimit = Infinity;
-  /** Responses are not JSON. */
+  /** @internal Responses are not JSON. */
   garble = false;
 
   constructor(core: () => Core, reset: () => void) {
