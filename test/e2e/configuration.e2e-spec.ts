@@ -10,7 +10,7 @@ import {
 import { createApp, rootModule } from './test-app.js';
 
 /** The message of the error with which the app does not start. */
-async function mistakesOf(options: unknown): Promise<string> {
+async function errorFor(options: unknown): Promise<string> {
   const module = ConsulModule.forRoot(options as ConsulModuleOptions);
   const failure: unknown = await createApp(rootModule([module])).then(
     async ({ app }) => app.close(),
@@ -29,7 +29,7 @@ const TTL = { type: 'ttl' } as const;
 
 describe('wrong options', () => {
   it('are reported all at once, each with its field, its value and its cure', async () => {
-    const message = await mistakesOf({
+    const message = await errorFor({
       agent: { url: 'ftp://consul', tokenFile: 7 },
       service: { name: '', port: 70_000, check: { type: 'http' }, colour: 'red' },
       shutdown: { deregisterTimeout: 'soon' },
@@ -187,7 +187,7 @@ describe('wrong options', () => {
       /health\.path = "\/health\/"/,
     ],
   ])('%s', async (_, options, expected) => {
-    expect(await mistakesOf(options)).toMatch(expected);
+    expect(await errorFor(options)).toMatch(expected);
   });
 
   it('of @ServiceClient and @HealthContributor are reported where they are used', () => {
@@ -208,7 +208,7 @@ describe('wrong options', () => {
       'http:/me:PASSWORD@h:1',
       'http://me:P@SS@PASSWORD@h:1x',
     ]) {
-      expect(await mistakesOf({ agent: { url } })).not.toContain('PASSWORD');
+      expect(await errorFor({ agent: { url } })).not.toContain('PASSWORD');
     }
   });
 

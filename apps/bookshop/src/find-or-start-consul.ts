@@ -25,8 +25,8 @@ export async function findOrStartConsul(): Promise<UsedConsul> {
   if (running === undefined) return startConsul();
   const url = /^[a-z]+:\/\//.test(running) ? running : `http://${running}`;
   if (!(await answers(url))) throw new Error(`No Consul answers at ${url}, which CONSUL_HTTP_ADDR names.`);
-  const why = named === undefined ? 'was running already' : 'named by CONSUL_HTTP_ADDR';
-  return { url, description: `${url} (${why}; it is left as it is)`, stop: async () => undefined };
+  const why = named === undefined ? 'already running' : 'named by CONSUL_HTTP_ADDR';
+  return { url, description: `${url} (${why}; stays as it is)`, stop: async () => undefined };
 }
 
 /** A new one in memory on free ports: the binary if there is one, else the embedded one. */
@@ -36,7 +36,7 @@ export async function startConsul(): Promise<OwnConsul> {
   const agent = await ConsulAgent.start();
   return {
     url: agent.url,
-    description: `${agent.url} (Consul ${consulVersion(binary)} in dev mode, ours; ends with us)`,
+    description: `${agent.url} (Consul ${consulVersion(binary)} in dev mode, started here; stops at the end)`,
     kill: () => agent.kill(),
     restartEmpty: () => agent.restart({ keepData: false }),
     stop: () => agent.stop(),
@@ -48,7 +48,7 @@ async function startEmbedded(): Promise<OwnConsul> {
   const { url } = consul;
   return {
     url,
-    description: `${url} (embedded, since there is no consul on PATH; for development only, ends with us)`,
+    description: `${url} (embedded, since there is no consul on PATH; for development only; stops at the end)`,
     kill: () => consul.stop(),
     restartEmpty: async () => {
       consul = await EmbeddedConsul.start({ port: Number(new URL(url).port) });

@@ -24,7 +24,7 @@ async function run(): Promise<void> {
       ),
     );
     await ended;
-    process.stdout.write('\nEnding: each app leaves the registry first…\n');
+    process.stdout.write('\nStopping: each app deregisters first…\n');
   } finally {
     await bookshop.stopAll();
     await consul.stop();

@@ -159,7 +159,7 @@ export const sessionCases: readonly ConformanceCase[] = [
     { Near: '_agent' },
   ].flatMap((more) =>
     ['pass', 'warn', 'fail'].map((verb) =>
-      sequenceCase('prepared queries', `${JSON.stringify(more)} while its check is told to ${verb}`, [
+      sequenceCase('prepared queries', `${JSON.stringify(more)} while its check is set to ${verb}`, [
         WEB,
         ['PUT', `/v1/agent/check/${verb}/ttl`],
         query({ Name: 'q', Service: { Service: 'web', ...more } }),

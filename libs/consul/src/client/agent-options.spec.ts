@@ -12,7 +12,7 @@ describe('resolveAgent', () => {
     writeFileSync(join(folder, 'ca.pem'), 'CA');
   });
   afterAll(() => rmSync(folder, { recursive: true }));
-  const mistakes = (options: AgentOptions, environment: NodeJS.ProcessEnv = {}): string[] =>
+  const problems = (options: AgentOptions, environment: NodeJS.ProcessEnv = {}): string[] =>
     resolveAgent(options, environment).issues.map(
       ({ field, value, hint }) => `${field} = ${value ?? ''}: ${hint}`,
     );
@@ -57,7 +57,7 @@ describe('resolveAgent', () => {
 
   it('names every wrong option with its field, its value and its cure', () => {
     expect(
-      mistakes({
+      problems({
         url: 'ftp://x',
         timeout: 'soon',
         tls: { verify: 'no' as unknown as boolean },
@@ -69,33 +69,33 @@ describe('resolveAgent', () => {
       expect.stringMatching(/^agent\.tls\.verify = "no": must be true or false/),
       expect.stringMatching(/^agent\.timeout = "soon": must be a duration/),
     ]);
-    expect(mistakes({ tokne: 'x' } as AgentOptions)[0]).toMatch(
+    expect(problems({ tokne: 'x' } as AgentOptions)[0]).toMatch(
       /^agent\.tokne = : unknown option; known here: url, token/,
     );
   });
 
   it('names a missing file, whether an option or a variable points to it', () => {
-    expect(mistakes({ tokenFile: '/no/such/token' })).toEqual([
+    expect(problems({ tokenFile: '/no/such/token' })).toEqual([
       'agent.tokenFile = "/no/such/token": must be a readable file that contains the token, but it does not exist',
     ]);
-    expect(mistakes({}, { CONSUL_CACERT: '/no/such/ca.pem', CONSUL_HTTP_SSL: 'yes please' })).toEqual([
+    expect(problems({}, { CONSUL_CACERT: '/no/such/ca.pem', CONSUL_HTTP_SSL: 'yes please' })).toEqual([
       expect.stringMatching(/^CONSUL_HTTP_SSL = "yes please": must be 'true' or 'false'/),
       expect.stringMatching(/^CONSUL_CACERT = "\/no\/such\/ca\.pem": must be a readable PEM file/),
     ]);
-    expect(mistakes({ tls: { certFile: join(folder, 'ca.pem') } })[0]).toMatch(
+    expect(problems({ tls: { certFile: join(folder, 'ca.pem') } })[0]).toMatch(
       /needs both certFile and keyFile/,
     );
   });
 
   it('refuses two tokens, and shows neither', () => {
-    const found = mistakes({ token: 'hush-hush', tokenFile: join(folder, 'token') });
+    const found = problems({ token: 'hush-hush', tokenFile: join(folder, 'token') });
     expect(found).toEqual(['agent.token, agent.tokenFile = : use only one of them']);
   });
 
   it('never shows an address that may contain a password', () => {
-    expect(mistakes({}, { CONSUL_HTTP_ADDR: 'http://me:hush-hush@host:99999' }).join()).not.toContain(
+    expect(problems({}, { CONSUL_HTTP_ADDR: 'http://me:hush-hush@host:99999' }).join()).not.toContain(
       'hush-hush',
     );
-    expect(mistakes({ url: 'http://me:hush-hush@host:99999' }).join()).not.toContain('hush-hush');
+    expect(problems({ url: 'http://me:hush-hush@host:99999' }).join()).not.toContain('hush-hush');
   });
 });

@@ -375,15 +375,15 @@ describe('TargetPool', () => {
   });
 
   describe('with a TCP probe', () => {
-    let sighting: ProbeResult;
+    let probeResult: ProbeResult;
     let probed: string[];
     const probe: InstanceProbe = async ({ id }) => {
       probed.push(id);
-      return sighting;
+      return probeResult;
     };
     beforeEach(() => {
       pool.close();
-      sighting = 'refused';
+      probeResult = 'refused';
       probed = [];
       pool = create({ probe });
       pool.update(listOf(many(4)));
@@ -403,7 +403,7 @@ describe('TargetPool', () => {
       await clock.advance(120_000);
       expect(new Set(probed)).toEqual(new Set(['i0']));
       expect(new Set(picks(50))).toEqual(new Set(['i1', 'i2', 'i3']));
-      sighting = 'reachable';
+      probeResult = 'reachable';
       await clock.advance(300_000);
       expect(pick()).toBe(find(0));
     });
@@ -411,7 +411,7 @@ describe('TargetPool', () => {
     it('ends the ejection as soon as the instance accepts connections again', async () => {
       eject(0, 1, REFUSED);
       await clock.advance(4_000);
-      sighting = 'reachable';
+      probeResult = 'reachable';
       await clock.advance(8_000);
       expect(pick()).toBe(find(0));
       call(find(0), 'success');
@@ -423,7 +423,7 @@ describe('TargetPool', () => {
     });
 
     it('ejects no instance that accepts the probe', async () => {
-      sighting = 'reachable';
+      probeResult = 'reachable';
       call(find(0), 'failure', REFUSED);
       await clock.advance(10_000);
       await settle();
@@ -434,7 +434,7 @@ describe('TargetPool', () => {
     it('probes at once when the registry reports an ejected instance as recovered', async () => {
       eject(0, 1);
       pool.update(listOf([instance(0, { status: 'critical' }), ...many(4).slice(1)]));
-      sighting = 'reachable';
+      probeResult = 'reachable';
       pool.update(listOf(many(4)));
       await clock.advance(2_000);
       expect(pick()).toBe(find(0));

@@ -216,7 +216,7 @@ describe('ServiceCatalog', () => {
       expect(none).toMatchObject({ snapshot: undefined, usable: 0, instances: [] });
       expect(none.lists[0]).toMatchObject({
         state: 'failing',
-        error: expect.stringMatching(/told to fail/) as unknown,
+        error: expect.stringMatching(/made to fail/) as unknown,
       });
       expect(catalog.explainAll().map(({ service }) => service)).toEqual([
         'inventory',

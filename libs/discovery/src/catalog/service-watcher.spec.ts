@@ -59,7 +59,7 @@ describe('ServiceWatcher', () => {
     if (!found) throw new Error(`no instance ${at}`);
     return found;
   };
-  const told = <T extends DiscoveryEventType>(type: T): Extract<DiscoveryEvent, { type: T }>[] =>
+  const emitted = <T extends DiscoveryEventType>(type: T): Extract<DiscoveryEvent, { type: T }>[] =>
     events.filter((event): event is Extract<DiscoveryEvent, { type: T }> => event.type === type);
 
   beforeEach(() => {
@@ -110,10 +110,10 @@ describe('ServiceWatcher', () => {
     registry.remove('inventory-3');
     await clock.advance(1_000);
     expect(watcher.snapshot?.changes.removed.map(({ port }) => port)).toEqual([3]);
-    expect(told('instance.status')).toEqual([
+    expect(emitted('instance.status')).toEqual([
       expect.objectContaining({ id: 'inventory-2', from: 'passing', to: 'warning' }),
     ]);
-    expect(told('instance.removed')).toEqual([expect.objectContaining({ address: '127.0.0.1:3' })]);
+    expect(emitted('instance.removed')).toEqual([expect.objectContaining({ address: '127.0.0.1:3' })]);
   });
 
   it('does not emit the same list twice', async () => {
@@ -170,8 +170,8 @@ describe('ServiceWatcher', () => {
     expect(ports()).toEqual([1, 2]);
     expect(watcher.snapshot?.ageMs).toBeLessThan(5_000);
     expect(logger.matching(/log .* reachable again/)).toHaveLength(1);
-    expect(told('list.stale')).toHaveLength(1);
-    expect(told('list.recovered')).toHaveLength(1);
+    expect(emitted('list.stale')).toHaveLength(1);
+    expect(emitted('list.recovered')).toHaveLength(1);
   });
 
   it('serves its last list for an hour without the registry, and reports its age', async () => {
@@ -209,7 +209,7 @@ describe('ServiceWatcher', () => {
     const before = probed;
     await clock.advance(60_000);
     expect(probed).toBe(before);
-    expect(told('instance.unreachable').map(({ id }) => id)).toContain('inventory-2');
+    expect(emitted('instance.unreachable').map(({ id }) => id)).toContain('inventory-2');
   });
 
   it('fails at once when there has never been a list and the registry is unreachable', async () => {
@@ -354,11 +354,11 @@ describe('ServiceWatcher', () => {
       await clock.advance(1_000);
       expect(ports()).toEqual([1, 2, 3]);
       expect(watcher.snapshot?.suspects).toEqual([]);
-      expect(told('list.suspect')).toHaveLength(1);
-      expect(told('list.rejected')).toEqual([
+      expect(emitted('list.suspect')).toHaveLength(1);
+      expect(emitted('list.rejected')).toEqual([
         expect.objectContaining({ returned: ['inventory-1', 'inventory-2', 'inventory-3'] }),
       ]);
-      expect(told('instance.removed')).toEqual([]);
+      expect(emitted('instance.removed')).toEqual([]);
       // A protected list is not saved for the next process.
       expect(remembered.every(({ instances }) => instances.length === 3)).toBe(true);
     });
@@ -368,10 +368,10 @@ describe('ServiceWatcher', () => {
       registry.overrideList([]);
       await settle();
       expect(ports()).toEqual([]);
-      expect(told('list.confirmed')).toEqual([
+      expect(emitted('list.confirmed')).toEqual([
         expect.objectContaining({ reason: 'connection refused', afterMs: 0 }),
       ]);
-      expect(told('service.unavailable')).toHaveLength(1);
+      expect(emitted('service.unavailable')).toHaveLength(1);
     });
 
     it('F10 accepts at once the removal of an instance that reports not ready', async () => {
@@ -387,7 +387,7 @@ describe('ServiceWatcher', () => {
       expect(ports()).toEqual([1, 2, 3]);
       await clock.advance(3_500);
       expect(ports()).toEqual([]);
-      expect(told('list.confirmed')[0]?.reason).toMatch(/still not listed after 30 s/);
+      expect(emitted('list.confirmed')[0]?.reason).toMatch(/still not listed after 30 s/);
     });
 
     it('does not accept it while the registry cannot confirm it', async () => {
@@ -411,7 +411,7 @@ describe('ServiceWatcher', () => {
       for (const id of ['inventory-3', 'inventory-4']) registry.setStatus(id, 'critical');
       await clock.advance(2_000);
       expect(ports()).toEqual([]);
-      expect(told('list.suspect')).toEqual([]);
+      expect(emitted('list.suspect')).toEqual([]);
     });
 
     it('decides about each suspect separately, although most of the others are listed again', async () => {

@@ -49,11 +49,11 @@ describe('describeRegistration', () => {
   });
 
   it('checks where the process listens, unless an address was configured', () => {
-    const told = { name: 'a', port: 4711, address: 'books.example' };
-    const [local] = describeRegistration(told, listening).checks;
+    const configured = { name: 'a', port: 4711, address: 'books.example' };
+    const [local] = describeRegistration(configured, listening).checks;
     expect(local).toMatchObject({ url: 'http://127.0.0.1:3000/health' });
     const elsewhere = { ...listening, checkHost: 'books.example', checkIsRemote: true };
-    const [remote] = describeRegistration(told, elsewhere).checks;
+    const [remote] = describeRegistration(configured, elsewhere).checks;
     expect(remote).toMatchObject({ url: 'http://books.example:4711/health' });
     const [tls] = describeRegistration({ name: 'a' }, { ...listening, secure: true }).checks;
     expect(tls).toMatchObject({ url: 'https://127.0.0.1:3000/health' });
@@ -123,8 +123,8 @@ describe('describeRegistration', () => {
     const zoneOf = (options: object): string | undefined =>
       describeRegistration({ name: 'a', ...options }, there).meta.zone;
     expect(zoneOf({})).toBe('of-the-environment');
-    expect(zoneOf({ zone: 'told' })).toBe('told');
-    expect(zoneOf({ zone: 'told', meta: { zone: 'of-the-meta' } })).toBe('of-the-meta');
+    expect(zoneOf({ zone: 'own' })).toBe('own');
+    expect(zoneOf({ zone: 'own', meta: { zone: 'of-the-meta' } })).toBe('of-the-meta');
   });
 
   it('gives tagged addresses the port of the service unless they have their own', () => {

@@ -1,7 +1,7 @@
 import type { RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
 import { driftOf, isElsewhere } from './registration-drift.js';
 
-/** The maintenance of one registration: set by this app, or by an operator who told the registry. */
+/** The maintenance of one registration: set by this app, or by an operator through the registry. */
 export class Maintenance {
   #reason: string | undefined;
   /** It was set by this app, and the registry does not show it yet. */
@@ -17,7 +17,7 @@ export class Maintenance {
     this.#isPending = true;
   }
 
-  /** Adopts what an operator told the registry; it is restored when the registry loses the registration. */
+  /** Adopts the maintenance that an operator set; it is restored when the registry loses the registration. */
   adopt(planned: ServiceRegistration, actual: RegistrationRecord, justRegistered: boolean): void {
     if (this.#isPending) {
       this.#isPending = (actual.maintenance === undefined) !== (this.#reason === undefined);

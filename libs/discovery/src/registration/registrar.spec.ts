@@ -21,7 +21,7 @@ describe('Registrar', () => {
   let registry: InMemoryRegistry;
   let logger: RecordingLogger;
   let report: HealthReport;
-  let rivalAnswers: boolean;
+  let isHolderReachable: boolean;
   let events: DiscoveryEvents;
   let seen: DiscoveryEvent[];
   let registrar: Registrar;
@@ -33,7 +33,7 @@ describe('Registrar', () => {
     registry = new InMemoryRegistry();
     logger = new RecordingLogger();
     report = UP;
-    rivalAnswers = true;
+    isHolderReachable = true;
     events = new DiscoveryEvents();
     seen = [];
     events.events$.subscribe((event) => seen.push(event));
@@ -64,7 +64,7 @@ describe('Registrar', () => {
       reconnectSignal,
       deregisterTimeoutMs: 3_000,
       health,
-      isReachable: async () => rivalAnswers,
+      isReachable: async () => isHolderReachable,
       heartbeats: new MainThreadHeartbeats(registry, { clock, random: () => 1, report: health, onRecovered }),
     });
   }
@@ -210,7 +210,7 @@ describe('Registrar', () => {
     other.start();
     await settle();
     await other.stopWithoutDeregistering();
-    rivalAnswers = false;
+    isHolderReachable = false;
     registrar.start();
     await settle();
     expect(registry.record(ID)?.port).toBe(3000);

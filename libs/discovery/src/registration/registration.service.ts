@@ -179,7 +179,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
    * Puts the app into maintenance, or ends it: it takes no calls while it stays registered, and others see it in status
    * *maintenance*. It is restored after a loss of the registration.
    *
-   * @throws DiscoveryError when the registry cannot be told now; it is told as soon as it can
+   * @throws DiscoveryError when the registry does not answer now; it is updated as soon as it does
    */
   async setMaintenance(on: boolean, reason = 'maintenance'): Promise<void> {
     const { signal } = this.#closing;

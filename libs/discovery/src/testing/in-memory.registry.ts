@@ -281,6 +281,6 @@ export class InMemoryRegistry extends ServiceRegistry {
 
   #check(): void {
     if (!this.#failing) return;
-    throw new DiscoveryError('RK_REGISTRY_UNREACHABLE', `${this.description} was told to fail`);
+    throw new DiscoveryError('RK_REGISTRY_UNREACHABLE', `${this.description} was made to fail`);
   }
 }

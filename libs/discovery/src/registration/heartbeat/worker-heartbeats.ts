@@ -21,7 +21,7 @@ export interface WorkerHeartbeatsOptions {
   readonly fallback: Heartbeats;
 }
 
-/** How often the thread is told that the event loop runs. */
+/** How often the main thread reports that its event loop runs. */
 const ALIVE_INTERVAL_MS = 1_000;
 const STALL_MS = 3_000;
 const STOP_TIMEOUT_MS = 1_000;

@@ -60,7 +60,9 @@ describe('chooseAddress', () => {
       checkHost: '10.1.0.4',
       checkIsRemote: false,
     });
-    expect(chooseAddress({ ...facts, preferred: '10.1.0.4', option: 'told' }).address).toBe('told');
+    expect(chooseAddress({ ...facts, preferred: '10.1.0.4', option: 'configured' }).address).toBe(
+      'configured',
+    );
   });
 
   it('always sends an address to a registry without nodes', () => {

@@ -2,14 +2,14 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 type Leave = () => Promise<void>;
 
-/** Every app of this process that has to leave the registry when the process is told to end. */
+/** Every app of this process that has to deregister when the process receives a signal. */
 const leaving = new Set<Leave>();
 
 /** The apps of this process are leaving, each within its budget. */
 let isLeaving = false;
 
 /**
- * Runs `leave` when the process is told to end. Nest's own shutdown hooks are for the application to enable; where they are
+ * Runs `leave` when the process receives a signal. Nest's own shutdown hooks are for the application to enable; where they are
  * not, the process still leaves the registry before the signal ends it.
  *
  * @returns a function that removes it again
