@@ -78,7 +78,7 @@ const pool = (size) => {
     picking.begin(target);
     picking.report(target, 3, 'success', { reason: '', isRefusal: false });
   }
-  const request = { hashKey: undefined, attempt: 0, tried: new Set(), mayProbe: 'yes' };
+  const request = { hashKey: undefined, attempt: 0, tried: new Set(), mayTry: 'yes' };
   return () => picking.pick('p2c-ewma', request);
 };
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../timing/clock.js';
 import type { PickContext } from './load-balancer.js';
-import type { OutlierDetector, ProbeRequest } from './outliers/outlier-detector.js';
+import type { OutlierDetector, TrialRequest } from './outliers/outlier-detector.js';
 import { needsWholeService, type Strategy } from './strategies/strategies.js';
 import type { StrategyCache } from './strategies/strategy-cache.js';
 import { TrackedTarget } from './target/tracked-target.js';
@@ -8,13 +8,13 @@ import { wholeGroup, type TargetGroup } from './traffic/split-traffic.js';
 import type { Xorshift } from './xorshift.js';
 
 /** `tried`: the targets that this call has been to. */
-export interface PickRequest extends PickContext, ProbeRequest {}
+export interface PickRequest extends PickContext, TrialRequest {}
 
 /** The targets to pick from. */
 export interface PickableTargets {
   /** All that the registry lists as usable. */
   readonly usable: readonly TrackedTarget[];
-  /** Those that are not ejected; all of them in a panic. */
+  /** The usable targets that are not ejected (all of them in a panic), without weight 0. */
   readonly active: readonly TrackedTarget[];
   /** The active targets by their share of the traffic. */
   readonly groups: readonly TargetGroup[];

@@ -121,7 +121,7 @@ class Play {
       attempt: 0,
       hashKey: `k${of.hash}`,
       tried,
-      mayProbe: 'yes',
+      mayTry: 'yes',
     });
     if (!target) {
       // Only if the call has tried all of them.

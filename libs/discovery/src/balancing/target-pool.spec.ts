@@ -66,7 +66,7 @@ describe('TargetPool', () => {
       attempt: 0,
       hashKey: undefined,
       tried: new Set(),
-      mayProbe: isSafe ? 'yes' : 'if-overdue',
+      mayTry: isSafe ? 'yes' : 'if-overdue',
     });
   const picks = (count: number, strategy: Strategy = 'round-robin'): string[] =>
     Array.from({ length: count }, () => pick(strategy)?.instance.id ?? '');
@@ -134,7 +134,7 @@ describe('TargetPool', () => {
     expect(picks(50)).not.toContain('i0');
     pool.report(find(0), 3, 'failure', FAILED);
     expect(types()).toEqual(['instance.ejected', 'instance.ejected']);
-    expect(events[1]).toMatchObject({ reason: 'probe request failed: status 503' });
+    expect(events[1]).toMatchObject({ reason: 'trial call failed: status 503' });
     await clock.advance(40_000);
     expect(picks(50)).not.toContain('i0');
     await clock.advance(40_000);
@@ -208,7 +208,7 @@ describe('TargetPool', () => {
     expect(types().filter((type) => type === 'instance.ejected')).toHaveLength(2);
     expect(new Set(picks(20))).toEqual(new Set(['i3']));
     const tried = new Set([find(3)]);
-    const request = { attempt: 1, hashKey: undefined, tried, mayProbe: 'no' } as const;
+    const request = { attempt: 1, hashKey: undefined, tried, mayTry: 'no' } as const;
     expect(pool.pick('round-robin', request)).toBeUndefined();
   });
 
@@ -235,7 +235,7 @@ describe('TargetPool', () => {
     for (let n = 0; n < 12; n++) {
       const picked = pick();
       first.push(picked?.instance.id ?? '');
-      const request = { attempt: 1, hashKey: undefined, mayProbe: 'no' } as const;
+      const request = { attempt: 1, hashKey: undefined, mayTry: 'no' } as const;
       if (picked === find(1)) pool.pick('round-robin', { ...request, tried: new Set([picked]) });
     }
     expect(first.filter((id) => id === 'i2')).toHaveLength(3);
@@ -272,12 +272,12 @@ describe('TargetPool', () => {
     }
     const tried = new Set<TrackedTarget>();
     for (let n = 0; n < 4; n++) {
-      const next = pool.pick(Stubborn, { attempt: n, hashKey: undefined, tried, mayProbe: 'yes' });
+      const next = pool.pick(Stubborn, { attempt: n, hashKey: undefined, tried, mayTry: 'yes' });
       expect(next).toBeDefined();
       if (next) tried.add(next);
     }
     expect(tried.size).toBe(4);
-    expect(pool.pick(Stubborn, { attempt: 4, hashKey: undefined, tried, mayProbe: 'yes' })).toBeUndefined();
+    expect(pool.pick(Stubborn, { attempt: 4, hashKey: undefined, tried, mayTry: 'yes' })).toBeUndefined();
   });
 
   it('ignores a custom strategy that picks an unlisted target', () => {

@@ -80,7 +80,7 @@ export class TargetPool {
     });
   }
 
-  /** The targets that are not ejected; all usable ones in a panic. */
+  /** The targets that calls may go to: the usable ones that are not ejected (all of them in a panic), without weight 0. */
   get active(): readonly TrackedTarget[] {
     return this.#active;
   }

@@ -25,6 +25,6 @@ function withTarget(
   const calls = { inFlight, latencyMs, successRate, weight };
   if (!ejection || isPanic || instance.state !== 'eligible') return { ...instance, calls };
   const seconds = Math.max(0, Math.round((ejection.until - now) / 1_000));
-  const end = seconds > 0 ? `for ${seconds} s more` : 'until a probe request succeeds';
+  const end = seconds > 0 ? `for ${seconds} s more` : 'until a trial call succeeds';
   return { ...instance, state: 'ejected', reason: `${ejection.reason}; no calls ${end}`, calls };
 }

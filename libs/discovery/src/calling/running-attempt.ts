@@ -22,8 +22,8 @@ export interface AttemptContext {
   /** The time limit of the attempt, in milliseconds. */
   readonly timeoutMs: number;
   /**
-   * To be sent with the request, over any transport with headers: how long the caller waits and, to an app of ours, which
-   * service it means.
+   * To be sent with the request, over any transport with headers: how long the caller waits and, to an app that
+   * Rookery registered, the name of the service.
    */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -171,7 +171,7 @@ class Context implements AttemptContext {
   get headers(): Readonly<Record<string, string>> {
     const { meta, service } = this.#instance;
     const timeout = { [TIMEOUT_HEADER]: String(Math.ceil(this.timeoutMs)) };
-    // Only apps of ours know their name: in a static list the same service may have another one.
+    // Only apps that Rookery registered check it: in a static list the same service may have another name.
     return meta[READINESS_META] === undefined ? timeout : { ...timeout, [SERVICE_HEADER]: service };
   }
 }

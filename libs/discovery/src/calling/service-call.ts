@@ -188,7 +188,7 @@ export class ServiceCall<T> {
       hashKey,
       attempt: this.#started,
       tried: this.#tried,
-      mayProbe: this.#started > 0 ? 'no' : canRetry ? 'yes' : 'if-overdue',
+      mayTry: this.#started > 0 ? 'no' : canRetry ? 'yes' : 'if-overdue',
     };
     return pool.pick(strategy, request);
   }

@@ -101,7 +101,7 @@ export class ServiceCaller {
       hashKey: options.hashKey,
       attempt: 0,
       tried: new Set(),
-      mayProbe: 'no',
+      mayTry: 'no',
     });
     if (!target) throw noInstancesError(view.snapshot, service, query);
     return target.instance;

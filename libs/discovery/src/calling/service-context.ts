@@ -74,7 +74,7 @@ export class ServiceContext {
     return this.#catalog.initialList(view);
   }
 
-  /** It has no targets, so that nothing is lost with it. */
+  /** It has no targets, so nothing is lost with it. */
   get isUnused(): boolean {
     return this.#pools.size === 0 && (this.#plainPool?.pool.usable.length ?? 0) === 0;
   }

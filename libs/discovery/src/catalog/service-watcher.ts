@@ -211,9 +211,9 @@ export class ServiceWatcher {
   #accept({ instances, source, index, mode = 'watched' }: InstanceList): void {
     // Without a leader an empty list has no meaning; the last known list may be better.
     if (source === 'stale' && instances.length === 0 && !this.#snapshot) return;
-    // A list from disk may be very old, so that every live list replaces it without protection.
-    const isFromDisk = this.#snapshot?.source === 'disk' && source !== 'stale';
-    const inUse = isFromDisk ? [] : (this.#snapshot?.passingOrWarning ?? []);
+    // A list from disk may be very old, so every live list replaces it without protection.
+    const replacesDiskList = this.#snapshot?.source === 'disk' && source !== 'stale';
+    const previouslyUsable = replacesDiskList ? [] : (this.#snapshot?.passingOrWarning ?? []);
     this.#listInfo = { index, mode };
     // A stale list is better than none, but does not show that the registry has recovered.
     if (source !== 'stale') {
@@ -221,7 +221,7 @@ export class ServiceWatcher {
       this.#confirmedAt = this.#options.clock.now();
     }
     this.#listed = instances;
-    this.#protection.check(inUse, instances, this.#stopping.signal);
+    this.#protection.check(previouslyUsable, instances, this.#stopping.signal);
     this.#publish(source);
     if (source !== 'stale' && this.#protection.suspects.length === 0 && this.#snapshot)
       this.#options.saveLastKnown?.({

@@ -22,7 +22,14 @@ import { sendOverUndici } from './undici-transport.js';
 import { needsAxiosTransport, sendOverAxios } from './axios-transport.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 
-/** An axios adapter that sends a request to an instance that the caller picks, instead of to a host. */
+/**
+ * An axios adapter that sends a request to an instance that the caller picks, instead of to a host.
+ *
+ * The path of a call, after axios's interceptors and defaults: this adapter; `calling/service-caller.ts` (options, deadline),
+ * which runs it through `calling/admission.ts` (circuit breaker, bulkhead); `calling/service-call.ts` (the list from memory, a
+ * pick from `balancing/target-pool.ts` for each attempt, retries, hedging); `calling/running-attempt.ts` (the limit of one
+ * attempt); and back here, `undici-transport.ts` on a pool of `http-connections.ts` (or `axios-transport.ts`), to the socket.
+ */
 export function createBalancedAdapter(
   service: string,
   defaults: ServiceClientOptions,
@@ -40,7 +47,7 @@ export function createBalancedAdapter(
           send({ config, instance, path, signal, headers, connections }),
         callOptions(config, defaults, cancellation.signal),
       );
-      return validated(Object.assign(response, { call }));
+      return settle(Object.assign(response, { call }));
     } catch (error) {
       if (cancellation.signal.aborted) throw new CanceledError(undefined, config);
       throw asAxiosError(error, config);
@@ -126,7 +133,8 @@ function relativePath(service: string, config: InternalAxiosRequestConfig): stri
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-function validated<T extends AxiosResponse>(response: T): T {
+/** As axios's own adapters do. */
+function settle<T extends AxiosResponse>(response: T): T {
   const { config, status } = response;
   if (!config.validateStatus || config.validateStatus(status)) return response;
   throw statusError(response);

@@ -4,7 +4,7 @@ import type { ServiceClientOptions } from './service-client.options.js';
 
 /**
  * Filled by the decorators when their classes are loaded, and read by Nest when it scans the modules. That is after all
- * imports have run, so that a client that is declared after `forRoot()` was evaluated is found as well.
+ * imports have run, so a client that is declared after `forRoot()` was evaluated is found as well.
  */
 const providers: FactoryProvider[] = [];
 

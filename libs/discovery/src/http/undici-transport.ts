@@ -13,20 +13,20 @@ export const sendOverUndici: Transport = async ({
   instance,
   path,
   signal,
-  headers: own,
+  headers: callHeaders,
   connections,
 }) => {
   const origin = originOf(instance);
-  const most = config.maxRedirects ?? MAX_REDIRECTS;
+  const maxRedirects = config.maxRedirects ?? MAX_REDIRECTS;
   let url = origin + path;
   let method = (config.method ?? 'get').toUpperCase();
   let body = requestBody(config);
-  let headers = { ...requestHeaders(config), ...own };
-  let isOwn = true;
+  let headers = { ...requestHeaders(config), ...callHeaders };
+  let isInstanceOrigin = true;
   for (let redirects = 0; ; redirects++) {
     try {
-      const answer = await request(url, {
-        method: method,
+      const response = await request(url, {
+        method,
         headers,
         body,
         signal,
@@ -34,22 +34,24 @@ export const sendOverUndici: Transport = async ({
         headersTimeout: 0,
         bodyTimeout: 0,
         // Looked up each time, since the pool of an instance that left is closed.
-        dispatcher: isOwn ? connections.to(origin) : connections.toExternal,
+        dispatcher: isInstanceOrigin ? connections.to(origin) : connections.toExternal,
       });
       const next =
-        most === 0 ? undefined : redirected(answer.statusCode, answer.headers.location, url, method);
+        maxRedirects === 0
+          ? undefined
+          : redirected(response.statusCode, response.headers.location, url, method);
       if (!next) {
         return {
-          data: await responseData(answer.body, config),
-          status: answer.statusCode,
-          statusText: answer.statusText,
-          headers: responseHeaders(answer.headers),
+          data: await responseData(response.body, config),
+          status: response.statusCode,
+          statusText: response.statusText,
+          headers: responseHeaders(response.headers),
           config,
           request: { method, path, host: origin, responseUrl: url },
         };
       }
-      await answer.body.dump();
-      if (redirects >= most) {
+      await response.body.dump();
+      if (redirects >= maxRedirects) {
         throw new AxiosError('Maximum number of redirects exceeded', 'ERR_FR_TOO_MANY_REDIRECTS', config);
       }
       if (next.keepsBody && typeof body === 'object' && body !== null && !Buffer.isBuffer(body)) {
@@ -65,8 +67,8 @@ export const sendOverUndici: Transport = async ({
         headers = without(headers, BODY_HEADERS);
       }
       if (!next.keepsCredentials) {
-        headers = without(headers, [...CREDENTIALS, ...Object.keys(own)]);
-        isOwn = false;
+        headers = without(headers, [...CREDENTIALS, ...Object.keys(callHeaders)]);
+        isInstanceOrigin = false;
       }
     } catch (error) {
       throw redirects > 0 ? markSent(error) : error;

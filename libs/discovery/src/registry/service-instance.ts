@@ -50,5 +50,5 @@ export function originOf(instance: Pick<ServiceInstance, 'address' | 'port' | 's
   return `${instance.secure ? 'https' : 'http'}://${hostAndPort(instance)}`;
 }
 
-/** The entry of `meta` in which an app of ours publishes its readiness path, for clients that verify the registry's list. */
+/** The entry of `meta` in which an app of Rookery publishes its readiness path, for clients that verify the registry's list. */
 export const READINESS_META = 'rookery-ready';

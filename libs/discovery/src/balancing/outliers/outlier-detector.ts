@@ -28,14 +28,17 @@ export interface OutlierDetectorOptions {
   readonly onChange: () => void;
 }
 
-/** How a call may probe a half-open target: its failure costs nothing (`yes`), or it would be seen (`if-overdue`, `no`). */
-export interface ProbeRequest {
+/**
+ * Whether a call may be the trial call of a half-open target. `yes`: it can be retried, so that a failure is not seen by its
+ * user. `if-overdue`: only if no such call came for 10 s. `no`: never.
+ */
+export interface TrialRequest {
   readonly tried: ReadonlySet<TrackedTarget>;
-  readonly mayProbe: 'yes' | 'if-overdue' | 'no';
+  readonly mayTry: 'yes' | 'if-overdue' | 'no';
 }
 
-/** For this time a half-open target is probed only by calls that can be retried. */
-const RETRYABLE_PROBES_ONLY_MS = 10_000;
+/** For this time only calls that can be retried are trial calls. */
+const RETRYABLE_TRIALS_ONLY_MS = 10_000;
 
 /** Ejects targets whose calls fail, and decides when they return. Sources: Envoy's outlier detection, Finagle's failure accrual. */
 export class OutlierDetector {
@@ -88,25 +91,25 @@ export class OutlierDetector {
     target.ejection.activate();
   }
 
-  /** A call to the target begins; to a half-open one it is the probe request. */
+  /** A call to the target begins; to a half-open one it is the trial call. */
   begin(target: TrackedTarget): void {
-    if (target.ejection.phase === 'half-open') target.ejection.beginProbe();
+    if (target.ejection.phase === 'half-open') target.ejection.beginTrial();
   }
 
   observe(target: TrackedTarget, outcome: CallOutcome, reason: string): void {
     const rules = this.#options.outlierRules;
     if (!rules) return;
-    if (target.ejection.isProbeInFlight) {
-      target.ejection.endProbe();
-      if (outcome === 'success') this.#uneject(target, 'probe request succeeded');
+    if (target.ejection.isTrialInFlight) {
+      target.ejection.endTrial();
+      if (outcome === 'success') this.#uneject(target, 'trial call succeeded');
       else if (outcome === 'failure') this.#reeject(target, reason);
       return;
     }
     if (outcome !== 'failure' || !target.ejection.isActive) return;
     const { consecutiveFailures: failures } = target.history;
-    // Tried again after as many more failures: until then all targets may have been failing, or too many were ejected.
+    // At every multiple, because all targets may have been failing at the last one, or the limit was reached.
     if (failures === 0 || failures % rules.consecutiveFailures !== 0) return;
-    if (this.#isNoOutlier(target)) return;
+    if (this.#areOthersFailing(target)) return;
     this.eject(target, `${failures} consecutive failures, the last one: ${reason}`);
   }
 
@@ -133,14 +136,14 @@ export class OutlierDetector {
     onChange();
   }
 
-  /** A half-open target that this call may probe. */
-  halfOpenTarget({ tried, mayProbe }: ProbeRequest): TrackedTarget | undefined {
-    if (this.#ejected.length === 0 || mayProbe === 'no') return undefined;
+  /** A half-open target for which this call may be the trial call. */
+  halfOpenTarget({ tried, mayTry }: TrialRequest): TrackedTarget | undefined {
+    if (this.#ejected.length === 0 || mayTry === 'no') return undefined;
     const now = this.#options.clock.now();
     return this.#ejected.find((target) => {
-      const { phase, ejection, isProbeInFlight } = target.ejection;
-      if (phase !== 'half-open' || isProbeInFlight || tried.has(target)) return false;
-      return mayProbe === 'yes' || now - (ejection?.until ?? now) > RETRYABLE_PROBES_ONLY_MS;
+      const { phase, ejection, isTrialInFlight } = target.ejection;
+      if (phase !== 'half-open' || isTrialInFlight || tried.has(target)) return false;
+      return mayTry === 'yes' || now - (ejection?.until ?? now) > RETRYABLE_TRIALS_ONLY_MS;
     });
   }
 
@@ -184,14 +187,14 @@ export class OutlierDetector {
   }
 
   /** Where all targets fail, none is an outlier, and ejecting some would only overload the others. */
-  #isNoOutlier(target: TrackedTarget): boolean {
+  #areOthersFailing(target: TrackedTarget): boolean {
     const { failingSince } = target.history;
     return !this.#targets.some((other) => other !== target && other.history.lastSuccessAt >= failingSince);
   }
 
   #reeject(target: TrackedTarget, reason: string): void {
     this.remove(target);
-    this.eject(target, `probe request failed: ${reason}`);
+    this.eject(target, `trial call failed: ${reason}`);
   }
 
   #uneject(target: TrackedTarget, reason: string): void {

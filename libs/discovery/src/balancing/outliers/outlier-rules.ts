@@ -1,10 +1,10 @@
 import type { Random } from '../../timing/clock.js';
 
-/** When an instance is ejected because calls to it fail; the numbers are those of Envoy's outlier detection. */
+/** When an instance is ejected because calls to it fail. The defaults are those of Envoy's outlier detection. */
 export interface OutlierRules {
   /** This many consecutive failures eject an instance. */
   readonly consecutiveFailures: number;
-  /** The length of the first ejection; the second lasts twice as long, and so on. */
+  /** The length of an ejection is this, multiplied by the number of recent ejections of the instance. */
   readonly baseEjectionMs: number;
   readonly maxEjectionMs: number;
   /** Also ejects instances that succeed much less often than the others, without consecutive failures. */
@@ -24,7 +24,10 @@ const MIN_TARGETS = 5;
 const MIN_CALLS = 100;
 const STANDARD_DEVIATIONS = 1.9;
 
-/** How many of `count` instances may be ejected at the same time: half of up to nine, a tenth of more, at least four of those. */
+/**
+ * How many of `count` instances may be ejected at the same time. Up to nine instances: half, rounded down. Ten or more: a
+ * tenth, but at least four. (Envoy's `max_ejection_percent`, 10 % by default, would allow none of a small service.)
+ */
 export function maxEjected(count: number): number {
   return Math.max(Math.floor(Math.min(count, 9) / 2), Math.floor(count / 10));
 }

@@ -3,7 +3,7 @@ export interface Ejection {
   readonly since: number;
   readonly until: number;
   readonly reason: string;
-  /** The instance asked for it with `Retry-After`: no probe request is needed when its time is over. */
+  /** The instance asked for it with `Retry-After`: no trial call is needed when its time is over. */
   readonly isRequested: boolean;
   /** It refused connections, which can be probed without a call, so that it ends as soon as connections are accepted. */
   readonly wasRefused: boolean;
@@ -13,8 +13,8 @@ export interface Ejection {
 export type EjectionPhase =
   | { readonly phase: 'active' }
   | { readonly phase: 'ejected'; readonly ejection: Ejection }
-  /** The time of the ejection is over; the outcome of one probe request decides. */
-  | { readonly phase: 'half-open'; readonly ejection: Ejection; readonly isProbeInFlight: boolean };
+  /** The time of the ejection is over; the outcome of one trial call decides. */
+  | { readonly phase: 'half-open'; readonly ejection: Ejection; readonly isTrialInFlight: boolean };
 
 const ACTIVE: EjectionPhase = { phase: 'active' };
 
@@ -37,8 +37,8 @@ export class EjectionState {
     return this.#current.phase === 'active' ? undefined : this.#current.ejection;
   }
 
-  get isProbeInFlight(): boolean {
-    return this.#current.phase === 'half-open' && this.#current.isProbeInFlight;
+  get isTrialInFlight(): boolean {
+    return this.#current.phase === 'half-open' && this.#current.isTrialInFlight;
   }
 
   /** Recent ejections: each one lasts longer than the previous, and good behaviour reduces the count. */
@@ -70,15 +70,15 @@ export class EjectionState {
 
   halfOpen(): void {
     if (this.#current.phase === 'ejected')
-      this.#current = { phase: 'half-open', ejection: this.#current.ejection, isProbeInFlight: false };
+      this.#current = { phase: 'half-open', ejection: this.#current.ejection, isTrialInFlight: false };
   }
 
-  beginProbe(): void {
-    if (this.#current.phase === 'half-open') this.#current = { ...this.#current, isProbeInFlight: true };
+  beginTrial(): void {
+    if (this.#current.phase === 'half-open') this.#current = { ...this.#current, isTrialInFlight: true };
   }
 
-  endProbe(): void {
-    if (this.#current.phase === 'half-open') this.#current = { ...this.#current, isProbeInFlight: false };
+  endTrial(): void {
+    if (this.#current.phase === 'half-open') this.#current = { ...this.#current, isTrialInFlight: false };
   }
 
   activate(): void {

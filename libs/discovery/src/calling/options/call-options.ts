@@ -50,7 +50,7 @@ export interface CallOptions extends CallDefaults {
   replayableBody?: boolean;
 }
 
-/** Hooks for a transport of ours. */
+/** Hooks for a transport of this library. */
 export interface TransportOptions<T> extends CallOptions {
   /** Reads a response of the transport. Default: for a `Response` of fetch. */
   readResponse?: (value: T) => HttpResponseInfo;

@@ -38,7 +38,7 @@ export interface ClientsOptions extends ServicePolicy {
 export interface OutlierDetectionOptions {
   /** This many consecutive failures eject an instance. Default: 5. */
   consecutiveFailures?: number;
-  /** The length of the first ejection; the second lasts twice as long, and so on. Default: `'30s'`. */
+  /** The length of an ejection is this, multiplied by the number of recent ejections of the instance. Default: `'30s'`. */
   baseEjectionTime?: Duration;
   /** The maximum length. Default: `'5m'`. */
   maxEjectionTime?: Duration;

@@ -39,7 +39,10 @@ const MAX_READ_INTERVAL_MS = 5_000;
 /** After this time without a consistent read its interval starts again from the shortest. */
 const READ_INTERVAL_RESET_MS = 60_000;
 
-/** Keeps the instances in use that a suspicious update leaves out, until it is known whether they are gone. */
+/**
+ * Keeps the instances in use that a suspicious update leaves out, an empty list or one that is much shorter, until it is known
+ * whether they are gone. Eureka's self-preservation has the same purpose.
+ */
 export class ListProtection {
   readonly #options: ListProtectionOptions;
   readonly #suspects = new Map<string, Suspect>();

@@ -1,7 +1,7 @@
 import { instanceKey, type ServiceInstance } from '../../registry/service-instance.js';
 import type { ProbeResult } from '../../registry/tcp-probe.js';
 
-/** A suspicious update that the registry confirms is accepted after this time at the latest. */
+/** A suspicious update is accepted after this time at the latest, if a consistent read confirms it. */
 export const MAX_SUSPECT_MS = 30_000;
 
 /**
@@ -46,6 +46,9 @@ export function decideSuspect(
     default:
       return suspectForMs >= MAX_SUSPECT_MS && isConfirmed
         ? { isGone: true, reason: `still not listed after ${MAX_SUSPECT_MS / 1000} s` }
-        : { isGone: false, reason: result === 'reachable' ? 'it accepts connections' : 'not probed yet' };
+        : {
+            isGone: false,
+            reason: result === 'reachable' ? 'it accepts connections' : 'no probe result yet',
+          };
   }
 }
