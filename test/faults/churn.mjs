@@ -36,7 +36,7 @@ class Churning extends InstanceSource {
       yield { instances: await reader.read(body), source: 'live' };
     }
   }
-  async confirm() {
+  async readConsistent() {
     return [];
   }
   async services() {
@@ -55,13 +55,13 @@ const catalog = new ServiceCatalog(new Churning(), {
   logger: console,
   reconnectSignal: new ReconnectSignal(),
   probe: async () => 'refused',
-  initialListTimeout: 5_000,
+  initialListTimeoutMs: 5_000,
   emit: () => events++,
 });
 let seen = 0;
 for (const query of [{}, { tags: ['t1'] }, { version: '^1' }])
-  catalog.watch('web', query).subscribe(({ difference }) => {
-    seen += difference.changed.length + difference.added.length;
+  catalog.watch('web', query).subscribe(({ changes: { changed, added } }) => {
+    seen += changed.length + added.length;
   });
 const memory = async () => {
   for (let n = 0; n < 4; n++) {

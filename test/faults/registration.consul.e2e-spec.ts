@@ -184,7 +184,7 @@ describe('a registration that cannot be lost', () => {
     const [own] = await instancesOf(agent, 'single');
     const rival = await start({ name: 'single', id: 'single' });
     await eventually(() => rival.output.includes('registration.conflict'), { within: WITHIN_MS });
-    expect(rival.output).toMatch(/"single" is not registered: its id belongs to another instance/);
+    expect(rival.output).toMatch(/"single" is not registered: its id belongs to another live instance/);
     expect((await instancesOf(agent, 'single'))[0]?.port).toBe(own?.port);
   });
 
