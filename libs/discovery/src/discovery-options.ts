@@ -94,7 +94,7 @@ function pathSchema(example: string): z.ZodString {
 }
 
 /** The schema of each field of `DiscoveryOptions`, to be spread into the schema of a registry's module. */
-export const discoveryOptionsShape = {
+export const discoveryOptionsShape: OptionShape<DiscoveryOptions> = {
   service: serviceOptionsSchema.optional(),
   health: z
     .strictObject({
@@ -152,4 +152,4 @@ export const discoveryOptionsShape = {
       timeout: durationSchema().optional(),
     } satisfies OptionShape<ShutdownOptions>)
     .optional(),
-} satisfies OptionShape<DiscoveryOptions>;
+};
