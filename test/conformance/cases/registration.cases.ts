@@ -202,6 +202,15 @@ export const registrationCases: readonly ConformanceCase[] = [
     register({ Name: 'x', Check: { CheckID: 'c', TTL: '30s', Status: 'critical' } }),
     ['GET', '/v1/agent/checks'],
   ]),
+  sequenceCase('registration', 'SkipNodeUpdate creates a node that is missing, and leaves one that exists', [
+    ...['10.1.1.1', '10.1.1.2'].map((Address): Request => [
+      'PUT',
+      '/v1/catalog/register',
+      { Node: 'external', Address, SkipNodeUpdate: true, Service: { Service: 'x', Port: 1 } },
+    ]),
+    ['GET', '/v1/catalog/service/x'],
+    ['PUT', '/v1/catalog/deregister', { Node: 'external' }],
+  ]),
   sequenceCase('registration', 'moves a check id to the service that registered it last', [
     register({ Name: 'x', Check: { CheckID: 'c', TTL: '30s' } }),
     register({ Name: 'y', Check: { CheckID: 'c', TTL: '30s' } }),

@@ -12,6 +12,8 @@ export interface Target {
   readonly latencyMs: number;
   /** Share of its recent calls that did not fail, 0 to 1. */
   readonly successRate: number;
+  /** Whether a call of this app to it ever succeeded. */
+  readonly hasSucceeded: boolean;
 }
 
 /** What a pick depends on, besides the targets. */

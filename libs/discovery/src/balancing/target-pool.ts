@@ -143,9 +143,9 @@ export class TargetPool {
     outcome: CallOutcome,
     details: { readonly reason: string; readonly isRefusal: boolean },
   ): void {
-    target.end(this.#options.clock.now(), elapsedMs, outcome, details.isRefusal);
+    const counted = target.end(this.#options.clock.now(), elapsedMs, outcome, details.isRefusal);
     // The target may have been removed while the attempt ran.
-    if (target.isListed) this.#detector.observe(target, outcome, details.reason);
+    if (target.isListed) this.#detector.observe(target, counted, details.reason);
   }
 
   /**

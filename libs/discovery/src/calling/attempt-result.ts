@@ -3,7 +3,8 @@ import { errorMessage } from '../errors/error-message.js';
 import { capRetryAfter } from '../timing/backoff.js';
 import type { Random } from '../timing/clock.js';
 import { MISDIRECTED } from './call-headers.js';
-import { countsAsFailure, type IsFailure } from './failure-rules.js';
+import { failureKind, type AttemptOutcome, type IsFailure } from './failure-rules.js';
+import type { FailureKind } from './error-kind.js';
 import { isNotSent } from './not-sent.js';
 import { parseRetryAfter, type HttpResponseInfo } from './response-info.js';
 
@@ -29,7 +30,12 @@ export interface FailedResponse<T> {
 
 /** How an attempt ended. */
 export type AttemptResult<T> =
-  | { readonly type: 'success'; readonly value: T }
+  | {
+      readonly type: 'success';
+      readonly value: T;
+      /** An error of the server that is not retried, such as status 500. */
+      readonly isServerError: boolean;
+    }
   | FailedResponse<T>
   /** There was no response, and the error counts against the instance. */
   | {
@@ -40,9 +46,18 @@ export type AttemptResult<T> =
       /** Nothing was sent: the connection failed. */
       readonly isRefusal: boolean;
     }
-  /** There was no response, and the error says nothing about the instance. */
+  /** The error says nothing about the connection to the instance. */
   | {
       readonly type: 'ignored';
+      readonly error: unknown;
+      readonly reason: string;
+      readonly retry: RetrySafety;
+      /** An error of the server that is not retried, such as INTERNAL of gRPC. */
+      readonly isServerError: boolean;
+    }
+  /** The caller gave up before there was a response. */
+  | {
+      readonly type: 'abandoned';
       readonly error: unknown;
       readonly reason: string;
       readonly retry: RetrySafety;
@@ -51,9 +66,16 @@ export type AttemptResult<T> =
 /** A result with a response. */
 export type ResponseResult<T> = Extract<AttemptResult<T>, { readonly value: T }>;
 
-export function outcomeOf({ type }: AttemptResult<unknown>): CallOutcome {
-  if (type === 'success' || type === 'ignored') return type;
-  return 'failure';
+export function outcomeOf(result: AttemptResult<unknown>): CallOutcome {
+  switch (result.type) {
+    case 'success':
+    case 'ignored':
+      return result.isServerError ? 'server-error' : result.type;
+    case 'abandoned':
+      return 'abandoned';
+    default:
+      return 'failure';
+  }
 }
 
 export function retrySafetyOf(result: AttemptResult<unknown>): RetrySafety {
@@ -65,10 +87,18 @@ export function isResponse<T>(result: AttemptResult<T>): result is ResponseResul
 }
 
 /** @throws whatever a custom `isFailure` throws */
-export function classifyError(error: unknown, isFailure: IsFailure = countsAsFailure): AttemptResult<never> {
+export function classifyError(error: unknown, isFailure?: IsFailure): AttemptResult<never> {
   const wasNotSent = isNotSent(error);
   const reason = errorMessage(error);
-  if (!isFailure({ error })) return { type: 'ignored', error, reason, retry: wasNotSent ? 'safe' : 'never' };
+  const kind = kindOf({ error }, isFailure);
+  if (kind !== 'failure')
+    return {
+      type: 'ignored',
+      error,
+      reason,
+      retry: wasNotSent ? 'safe' : 'never',
+      isServerError: kind === 'server-error',
+    };
   return {
     type: 'failed',
     error,
@@ -78,20 +108,32 @@ export function classifyError(error: unknown, isFailure: IsFailure = countsAsFai
   };
 }
 
-/** The caller has cancelled the attempt. */
-export function cancelled(error: Error): AttemptResult<never> {
-  return classifyError(error, () => false);
+/** A custom rule decides alone. */
+function kindOf(outcome: AttemptOutcome, isFailure: IsFailure | undefined): FailureKind {
+  if (!isFailure) return failureKind(outcome);
+  return isFailure(outcome) ? 'failure' : 'none';
+}
+
+/** Another attempt of the call was answered first. */
+export function lost(error: Error): AttemptResult<never> {
+  return { type: 'ignored', error, reason: error.message, retry: 'never', isServerError: false };
+}
+
+/** The caller has given up. */
+export function abandoned(error: unknown): AttemptResult<never> {
+  return { type: 'abandoned', error, reason: errorMessage(error), retry: 'never' };
 }
 
 /** @throws whatever a custom `isFailure` throws */
 export function classifyResponse<T>(
   value: T,
   response: HttpResponseInfo | undefined,
-  isFailure: IsFailure = countsAsFailure,
+  isFailure: IsFailure | undefined,
   random: Random,
 ): ResponseResult<T> {
   const isMisdirected = response?.status === MISDIRECTED && response.isMisdirected;
-  if (!isMisdirected && !isFailure({ value, status: response?.status })) return { type: 'success', value };
+  const kind = isMisdirected ? 'failure' : kindOf({ value, status: response?.status }, isFailure);
+  if (kind !== 'failure') return { type: 'success', value, isServerError: kind === 'server-error' };
   const requestedMs = parseRetryAfter(response?.retryAfter, Date.now());
   const retryAfterMs = requestedMs === undefined ? undefined : capRetryAfter(requestedMs, random);
   return {

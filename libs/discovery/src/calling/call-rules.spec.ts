@@ -6,7 +6,8 @@ import { CircuitBreaker } from './limits/circuit-breaker.js';
 import { LatencyQuantile } from './latency-quantile.js';
 import { RetryBudget } from './limits/retry-budget.js';
 import { classifyError, classifyResponse, outcomeOf } from './attempt-result.js';
-import { AttemptTimeout, countsAsFailure } from './failure-rules.js';
+import { AttemptTimeout, errorKind } from './error-kind.js';
+import { countsAsFailure } from './failure-rules.js';
 import { fetchResponseInfo } from './response-info.js';
 import { mayRetry, retryDelay } from './retry-decision.js';
 
@@ -63,7 +64,7 @@ describe('RetryBudget', () => {
 });
 
 describe('the result of an attempt', () => {
-  it('counts broken connections and timeouts against the instance, and not what the caller caused', () => {
+  it('F43 counts every error against the instance, except what the caller is known to have caused', () => {
     const counts = (error: unknown): boolean => countsAsFailure({ error });
     const cyclic = new Error('its own cause');
     cyclic.cause = cyclic;
@@ -75,17 +76,32 @@ describe('the result of an attempt', () => {
       new AttemptTimeout(5_000, false),
       new Error('fetch failed', { cause: coded('ECONNRESET') }),
       new AggregateError([coded('ETIMEDOUT')]),
+      // On no list: undici's parse errors have no code at all, and libraries have codes of their own.
+      Object.assign(new Error('Response does not match the HTTP/1.1 protocol'), { name: 'HTTPParserError' }),
+      coded('UND_ERR_HEADERS_OVERFLOW'),
+      coded('UND_ERR_RES_CONTENT_LENGTH_MISMATCH'),
+      coded('ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR'),
+      coded('ERR_BAD_RESPONSE'),
+      coded('PROTOCOL_CONNECTION_LOST'),
+      new TypeError('fetch failed', { cause: coded('ECONNRESET') }),
+      new TypeError('terminated', { cause: new Error('bad chunk') }),
+      new SyntaxError('Unexpected token < in JSON'),
+      'a string',
+      cyclic,
     ])
       expect(counts(error)).toBe(true);
     for (const error of [
       coded('EMFILE', { syscall: 'connect' }),
       new TypeError('x is not a function'),
       coded('ERR_BAD_REQUEST'),
-      'a text',
-      // A deadline of the caller says nothing about the instance; nor do status numbers of other transports.
+      new TypeError('x is not a function'),
+      new ReferenceError('x is not defined'),
+      Object.assign(new Error('aborted'), { name: 'AbortError', code: 'ABORT_ERR' }),
+      new Error('call failed', { cause: coded('ERR_INVALID_CHAR') }),
+      coded('ERR_BAD_RESPONSE', { message: 'maxContentLength size of 5 exceeded' }),
+      coded('RK_NO_INSTANCES'),
+      // A deadline of the caller says nothing about the instance.
       new AttemptTimeout(5, true),
-      Object.assign(new Error('14 UNAVAILABLE'), { code: 14 }),
-      cyclic,
     ])
       expect(counts(error)).toBe(false);
   });
@@ -107,6 +123,25 @@ describe('the result of an attempt', () => {
     });
   });
 
+  it('F43 reads the statuses of gRPC, and of errors that HTTP clients throw', () => {
+    const grpc = (code: number): Error => Object.assign(new Error(`${code} X: y`), { code, details: 'y' });
+    for (const code of [4, 8, 14]) expect(errorKind(grpc(code))).toBe('failure');
+    for (const code of [2, 13, 15]) expect(errorKind(grpc(code))).toBe('server-error');
+    for (const code of [1, 3, 5, 6, 7, 9, 11, 12, 16]) expect(errorKind(grpc(code))).toBe('none');
+    const noConnection =
+      '14 UNAVAILABLE: No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1';
+    expect(classifyError(coded('x', { message: noConnection, code: 14, details: '' }))).toMatchObject({
+      type: 'failed',
+      retry: 'safe',
+    });
+    const byClient = (more: object): Error => Object.assign(new Error('of a client'), more);
+    expect(errorKind(byClient({ response: { status: 503 } }))).toBe('failure');
+    expect(errorKind(byClient({ statusCode: 500 }))).toBe('server-error');
+    expect(errorKind(byClient({ status: 404 }))).toBe('none');
+    // A DOMException has a numeric code, too.
+    expect(errorKind(new DOMException('late', 'TimeoutError'))).toBe('failure');
+  });
+
   const answered = (status: number, retryAfter?: string, isMisdirected = false) =>
     classifyResponse({}, { status, retryAfter, isMisdirected }, undefined, () => 0);
   const failed = (status: number, retryAfter?: string) => {
@@ -122,8 +157,11 @@ describe('the result of an attempt', () => {
         retry: 'if-idempotent',
         reason: `status ${status}`,
       });
-    for (const status of [200, 301, 400, 404, 408, 500, 501, 421])
-      expect(outcomeOf(answered(status))).toBe('success');
+    for (const status of [200, 301, 400, 404, 408, 421]) expect(outcomeOf(answered(status))).toBe('success');
+    for (const status of [500, 501]) {
+      expect(answered(status)).toMatchObject({ type: 'success' });
+      expect(outcomeOf(answered(status))).toBe('server-error');
+    }
   });
 
   it('reads Retry-After in seconds and as a date, and nothing else', () => {

@@ -1,5 +1,4 @@
-import { aggregatedErrors, causeChain } from '../errors/error-message.js';
-import { isNotSent } from './not-sent.js';
+import { errorKind, statusKind, type FailureKind } from './error-kind.js';
 
 /** What an attempt came to: a value or an error. */
 export interface AttemptOutcome {
@@ -12,63 +11,22 @@ export interface AttemptOutcome {
 /** Whether an attempt counts against its instance. */
 export type IsFailure = (outcome: AttemptOutcome) => boolean;
 
-/** Local trouble, not the instance's: no file descriptor or port is left. */
-const LOCAL_ERRORS: ReadonlySet<string> = new Set([
-  'EMFILE',
-  'ENFILE',
-  'EADDRNOTAVAIL',
-  'ENOBUFS',
-  'ERR_INVALID_URL',
-]);
-const CONNECTION_ERRORS: ReadonlySet<string> = new Set([
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ERR_STREAM_PREMATURE_CLOSE',
-  'UND_ERR_SOCKET',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-]);
-const OVERLOAD_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
-
 /**
- * The default of `isFailure`. Refused and broken connections, timeouts, and the statuses 502, 503, 504 and 429 count against
- * the instance; other statuses do not, and neither do errors that have nothing to do with a connection.
+ * The default of `isFailure`. Every error counts against the instance, unless the caller is known to have caused it (a wrong
+ * option, a limit of its own, an abort, a programming error); of HTTP the statuses 502, 503, 504 and 429, of gRPC UNAVAILABLE,
+ * RESOURCE_EXHAUSTED and DEADLINE_EXCEEDED. Other server errors (500, INTERNAL) are no failure in this sense: they are not
+ * retried, but instances that have more of them than others get fewer calls.
  *
  * @example
  * ```ts
  * isFailure: (outcome) => outcome.status === 500 || countsAsFailure(outcome),
  * ```
  */
-export function countsAsFailure({ error, status }: AttemptOutcome): boolean {
-  if (error !== undefined) return isConnectionFailure(error);
-  return status !== undefined && OVERLOAD_STATUSES.has(status);
+export function countsAsFailure(outcome: AttemptOutcome): boolean {
+  return failureKind(outcome) === 'failure';
 }
 
-function isConnectionFailure(error: unknown): boolean {
-  for (const link of causeChain(error)) {
-    const { code } = link as { code?: unknown };
-    if (link instanceof AttemptTimeout) return !link.wasCutShort;
-    if (typeof code === 'string') {
-      if (LOCAL_ERRORS.has(code)) return false;
-      // HPE_: the response is not HTTP.
-      if (CONNECTION_ERRORS.has(code) || code.startsWith('HPE_')) return true;
-    }
-    if (aggregatedErrors(link).some(isConnectionFailure)) return true;
-  }
-  return isNotSent(error);
-}
-
-/** The attempt did not end within its time limit. */
-export class AttemptTimeout extends Error {
-  /** Its limit was shorter than usual, since the caller's deadline was near: that says nothing about the instance. */
-  readonly wasCutShort: boolean;
-
-  constructor(limitMs: number, wasCutShort: boolean) {
-    super(`no response in ${Math.round(limitMs)} ms`);
-    this.wasCutShort = wasCutShort;
-  }
+export function failureKind({ error, status }: AttemptOutcome): FailureKind {
+  if (error !== undefined) return errorKind(error);
+  return status === undefined ? 'none' : statusKind(status);
 }

@@ -30,7 +30,7 @@ export function hedge<T>(
       // An attempt that failed leaves the call to the other one, if that is still running.
       if (result.type !== 'success' && other && ++ended < 2) return discard(result);
       resolve(result);
-      other?.cancel(new Error(LOST));
+      other?.lose(new Error(LOST));
     };
     const start = (): void => {
       const started = startSecond();

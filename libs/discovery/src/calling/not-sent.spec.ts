@@ -14,6 +14,16 @@ describe('isNotSent', () => {
     withCode('UND_ERR_CONNECT_TIMEOUT'),
     withCode('ERR_TLS_CERT_ALTNAME_INVALID'),
     withCode('DEPTH_ZERO_SELF_SIGNED_CERT'),
+    withCode('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'),
+    withCode('ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE'),
+    withCode('EPROTO', {
+      message:
+        'write EPROTO 80:error:0A000412:SSL routines:ssl3_read_bytes:sslv3 alert bad certificate:x.c:1',
+      syscall: 'write',
+    }),
+    withCode('ECONNRESET', {
+      message: 'Client network socket disconnected before secure TLS connection was established',
+    }),
     new Error('fetch failed', { cause: withCode('ECONNREFUSED') }),
     new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH', { syscall: 'connect' })]),
   ])('%s was not sent', (error) => {
@@ -28,6 +38,7 @@ describe('isNotSent', () => {
     withCode('EHOSTUNREACH', { syscall: 'read' }),
     withCode('ENETUNREACH', { syscall: 'write' }),
     withCode('ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'),
+    withCode('EPROTO', { message: 'SSL routines:ssl3_read_bytes:sslv3 alert bad record mac' }),
     markSent(withCode('ECONNREFUSED', { syscall: 'connect' })),
     new Error('call failed', { cause: markSent(withCode('ECONNREFUSED')) }),
     withCode('UND_ERR_HEADERS_TIMEOUT'),

@@ -1,4 +1,5 @@
 import { aggregatedErrors, causeChain, isError } from '../errors/error-message.js';
+import { isGrpcNotConnected } from './grpc-status.js';
 
 /** Codes of dialling, name resolution and the TLS handshake only: no byte of the request was sent. */
 const NOT_CONNECTED: ReadonlySet<string> = new Set([
@@ -10,6 +11,14 @@ const NOT_CONNECTED: ReadonlySet<string> = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'ERR_SSL_WRONG_VERSION_NUMBER',
 ]);
+/**
+ * What ends a TLS handshake, in the words of OpenSSL's codes and messages: the peer has read no request. Node has it in the code,
+ * or behind EPROTO in the message only.
+ */
+const HANDSHAKE_FAILURE =
+  /alert (handshake failure|bad certificate|unsupported certificate|certificate (revoked|expired|unknown|required)|unknown ca|access denied|protocol version|unrecognized name|insufficient security|no application protocol)|ssl.* (wrong version number|packet length too long|http request)/;
+/** Node's text for a connection that ends before the TLS handshake has; its code is that of any reset. */
+const BEFORE_SECURE = 'before secure TLS connection was established';
 const BAD_CERTIFICATE = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY))/;
 
 const SENT = Symbol('rookery:sent');
@@ -37,7 +46,12 @@ export function isNotSent(error: unknown): boolean {
     };
     if (wasSent) return false;
     if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
-    if (typeof code === 'string' && (NOT_CONNECTED.has(code) || BAD_CERTIFICATE.test(code))) return true;
+    if (typeof code === 'string') {
+      if (NOT_CONNECTED.has(code) || BAD_CERTIFICATE.test(code)) return true;
+      const text = code === 'EPROTO' ? link.message : code.replaceAll('_', ' ');
+      if (HANDSHAKE_FAILURE.test(text.toLowerCase())) return true;
+    }
+    if (link.message.includes(BEFORE_SECURE) || isGrpcNotConnected(link)) return true;
     const errors = aggregatedErrors(link);
     if (errors.length > 0 && errors.every(isNotSent)) return true;
   }

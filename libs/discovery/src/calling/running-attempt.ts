@@ -4,14 +4,16 @@ import { hostAndPort, READINESS_META, type ServiceInstance } from '../registry/s
 import type { Clock, Random } from '../timing/clock.js';
 import type { TimerWheel } from '../timing/timer-wheel.js';
 import {
-  cancelled,
+  abandoned,
   classifyError,
   classifyResponse,
+  lost,
   outcomeOf,
   type AttemptResult,
 } from './attempt-result.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
-import { AttemptTimeout, type IsFailure } from './failure-rules.js';
+import { AttemptTimeout } from './error-kind.js';
+import type { IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
 import { fetchResponseInfo } from './response-info.js';
 
@@ -82,11 +84,20 @@ export class RunningAttempt<T> {
     );
   }
 
-  /** Cancels the attempt. Its later outcome is ignored and not counted against the instance. */
-  cancel(error: Error): void {
+  /** Another attempt was answered first: cancels this one, and ignores its later outcome. */
+  lose(error: Error): void {
+    this.#cancel(error, lost(error));
+  }
+
+  /** The caller gave up: cancels the attempt, and counts how long it has been without a response. */
+  abandon(error: Error): void {
+    this.#cancel(error, abandoned(error));
+  }
+
+  #cancel(error: Error, result: AttemptResult<never>): void {
     // An attempt that has ended may still be streaming its response.
     if (this.#isOver) return;
-    this.#settle(cancelled(error));
+    this.#settle(result);
     this.#aborting.abort(error);
   }
 

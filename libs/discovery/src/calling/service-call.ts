@@ -13,7 +13,7 @@ import {
   type RetrySafety,
 } from './attempt-result.js';
 import { CallError } from './call-error.js';
-import { AttemptTimeout } from './failure-rules.js';
+import { AttemptTimeout } from './error-kind.js';
 import { hedge } from './hedge.js';
 import { noInstancesError } from './no-instances-error.js';
 import type { AttemptRecord, CallReport, TransportOptions } from './options/call-options.js';
@@ -32,7 +32,7 @@ export interface ServiceCallOptions<T> {
   readonly tools: CallTools;
 }
 
-/** Also bounds attempts of which nothing was sent. */
+/** Attempts of a call that reached an instance. Those that did not are bounded by the number of instances and by the deadline. */
 const MAX_ATTEMPTS = 10;
 
 /** One call: its attempts, and the decision on each next one. */
@@ -43,6 +43,7 @@ export class ServiceCall<T> {
   readonly #tried = new Set<TrackedTarget>();
   readonly #running = new Set<RunningAttempt<T>>();
   #started = 0;
+  #sent = 0;
   #result: AttemptResult<T> | undefined;
 
   constructor(call: ServiceCallOptions<T>) {
@@ -52,8 +53,15 @@ export class ServiceCall<T> {
 
   /** Whether the call counts against the service; undefined: it says nothing about it. */
   get hasFailed(): boolean | undefined {
-    const outcome = this.#result && outcomeOf(this.#result);
-    return outcome === undefined || outcome === 'ignored' ? undefined : outcome === 'failure';
+    switch (this.#result && outcomeOf(this.#result)) {
+      case 'failure':
+        return true;
+      case 'success':
+      case 'server-error':
+        return false;
+      default:
+        return undefined;
+    }
   }
 
   /**
@@ -65,7 +73,7 @@ export class ServiceCall<T> {
     if (!signal) return this.#run();
     signal.throwIfAborted();
     const onAbort = (): void => {
-      for (const running of this.#running) running.cancel(abortReason(signal));
+      for (const running of this.#running) running.abandon(abortReason(signal));
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -87,11 +95,12 @@ export class ServiceCall<T> {
       const result = await this.#attemptOn(target, pool);
       if (signal?.aborted) throw abortReason(signal);
       const retry = retrySafetyOf(result);
+      if (retry !== 'safe') this.#sent++;
       const { retries } = settings;
       if (!mayRetry({ retry, idempotent, replayableBody, retried, retries })) return this.#end(result);
       pool = await this.#pool();
       const next = this.#next(pool, retry);
-      if (!next || this.#started >= MAX_ATTEMPTS) return this.#end(result);
+      if (!next || this.#sent >= MAX_ATTEMPTS) return this.#end(result);
       const delayMs = Math.max(this.#requestedDelay(next, result), retryDelay(retry, retried, tools.random));
       if (this.#remainingMs() <= delayMs || !(retry === 'safe' || context.retryBudget.take()))
         return this.#end(result);

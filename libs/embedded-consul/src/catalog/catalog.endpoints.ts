@@ -140,16 +140,18 @@ function register(core: Core, request: ApiRequest): ApiReply {
   const checks = [...(body.Checks ?? []), ...(body.Check ? [body.Check] : [])];
   core.catalog.register({
     nodeName: name,
-    node: body.SkipNodeUpdate
-      ? undefined
-      : {
-          ID: body.ID ?? '',
-          Node: name,
-          Address: body.Address ?? '',
-          Datacenter: core.options.identity.datacenter,
-          TaggedAddresses: body.TaggedAddresses ?? null,
-          Meta: body.NodeMeta ?? null,
-        },
+    // A node that does not exist yet is created in any case.
+    node:
+      body.SkipNodeUpdate && core.catalog.node(name)
+        ? undefined
+        : {
+            ID: body.ID ?? '',
+            Node: name,
+            Address: body.Address ?? '',
+            Datacenter: core.options.identity.datacenter,
+            TaggedAddresses: body.TaggedAddresses ?? null,
+            Meta: body.NodeMeta ?? null,
+          },
     service,
     checks: checks.map((check) => newCheck(check, name)),
   });

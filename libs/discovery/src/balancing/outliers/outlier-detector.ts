@@ -101,7 +101,7 @@ export class OutlierDetector {
     if (!rules) return;
     if (target.ejection.isTrialInFlight) {
       target.ejection.endTrial();
-      if (outcome === 'success') this.#uneject(target, 'trial call succeeded');
+      if (outcome === 'success' || outcome === 'server-error') this.#uneject(target, 'trial call succeeded');
       else if (outcome === 'failure') this.#reeject(target, reason);
       return;
     }

@@ -1,8 +1,8 @@
 import type { Target } from '../load-balancer.js';
 import { TwoChoicesBalancer } from './two-choices.balancer.js';
 
-/** Above any latency: a target with unknown latency gets one call, and no second one before that is answered. */
-const UNKNOWN_AND_BUSY = 1e9;
+/** Above any latency: a target without a success gets one call, and no second one before that is answered. */
+const UNPROVEN_AND_BUSY = 1e9;
 
 /**
  * Of two targets, the one that is likely to answer first: latency x calls in flight, the new one included.
@@ -10,8 +10,8 @@ const UNKNOWN_AND_BUSY = 1e9;
  * one call. A failure counts as a slow response, see `TrackedTarget`.
  */
 export class PeakEwmaBalancer extends TwoChoicesBalancer {
-  protected override loadOf({ latencyMs, inFlight }: Target, weight: number): number {
-    if (latencyMs === 0) return inFlight === 0 ? 0 : UNKNOWN_AND_BUSY + inFlight;
+  protected override loadOf({ latencyMs, inFlight, hasSucceeded }: Target, weight: number): number {
+    if (inFlight > 0 && (latencyMs === 0 || !hasSucceeded)) return UNPROVEN_AND_BUSY + inFlight;
     return latencyMs * (inFlight / weight + 1);
   }
 }

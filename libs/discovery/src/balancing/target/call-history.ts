@@ -10,6 +10,7 @@ export class CallHistory {
   #lastSuccessAt = -Infinity;
   #calls = 0;
   #failures = 0;
+  #consecutiveAbandoned = 0;
 
   /** Moving average, 0 to 1. */
   get successRate(): number {
@@ -55,6 +56,18 @@ export class CallHistory {
     this.#lastSuccessAt = now;
   }
 
+  /** It answered with an error of its own: that counts where instances are compared, and not as a broken connection. */
+  serverFailed(): void {
+    this.#count(0);
+    this.#failures++;
+    this.#consecutiveAbandoned = 0;
+  }
+
+  /** @returns how many attempts in a row their callers abandoned, without any response in between */
+  abandoned(): number {
+    return ++this.#consecutiveAbandoned;
+  }
+
   failed(now: number, isRefusal: boolean): void {
     this.#count(0);
     this.#failures++;
@@ -75,6 +88,7 @@ export class CallHistory {
   }
 
   forgetFailures(): void {
+    this.#consecutiveAbandoned = 0;
     this.#consecutiveFailures = 0;
     this.#consecutiveRefusals = 0;
   }

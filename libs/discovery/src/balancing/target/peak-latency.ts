@@ -42,9 +42,11 @@ export class PeakLatency {
     this.#hasNewSample = true;
   }
 
-  /** A call took at least this long, and was then cancelled by its caller. */
-  observeAtLeast(elapsedMs: number): void {
-    if (elapsedMs > this.#valueMs && this.#valueMs > 0) this.#valueMs = elapsedMs;
+  /** A call took at least this long, and was then cancelled. Without it, a target that never answers would stay unknown. */
+  observeAtLeast(now: number, elapsedMs: number): void {
+    if (elapsedMs <= this.#valueMs) return;
+    this.#valueMs = elapsedMs;
+    this.#sampledAt = now;
   }
 
   /**

@@ -4,11 +4,18 @@ import { CallHistory } from './call-history.js';
 import { EjectionState } from './ejection-state.js';
 import { PeakLatency } from './peak-latency.js';
 
-/** How an attempt counts in the statistics of its target; `ignored`: it says nothing about it, since the caller ended it. */
-export type CallOutcome = 'success' | 'failure' | 'ignored';
+/**
+ * How an attempt counts in the statistics of its target. `server-error`: it answered, with an error of its own. `abandoned`: the
+ * caller gave up before there was a response. `ignored`: the attempt says nothing about the target.
+ */
+export type CallOutcome = 'success' | 'failure' | 'server-error' | 'abandoned' | 'ignored';
 
 /** The latency that a failure counts as: otherwise an instance that fails at once looks fast, and gets the most calls. */
 const FAILURE_LATENCY_MS = 1_000;
+/** From this one on, consecutive attempts that their callers abandoned count as failures: a single caller may be impatient. */
+const ABANDONED_IS_FAILURE = 3;
+/** An attempt that was abandoned earlier than this share of the usual latency says nothing. */
+const MIN_ABANDONED_SHARE = 0.5;
 
 /** What this app's calls have learned about an instance; kept for as long as the registry lists it. */
 export class TrackedTarget implements Target {
@@ -37,6 +44,10 @@ export class TrackedTarget implements Target {
     return this.latency.valueMs;
   }
 
+  get hasSucceeded(): boolean {
+    return this.history.lastSuccessAt > -Infinity;
+  }
+
   get successRate(): number {
     return this.history.successRate;
   }
@@ -45,20 +56,36 @@ export class TrackedTarget implements Target {
     this.inFlight++;
   }
 
-  end(now: number, elapsedMs: number, outcome: CallOutcome, isRefusal = false): void {
+  /** @returns what the attempt counts as: an abandoned one may count as a failure */
+  end(now: number, elapsedMs: number, outcome: CallOutcome, isRefusal = false): CallOutcome {
     this.inFlight--;
     switch (outcome) {
       case 'ignored':
         // A hedged attempt that lost must not hide how slow its target is.
-        this.latency.observeAtLeast(elapsedMs);
-        return;
+        this.latency.observeAtLeast(now, elapsedMs);
+        return 'ignored';
+      case 'abandoned':
+        return this.#abandoned(now, elapsedMs);
       case 'success':
         this.latency.observe(now, elapsedMs);
         this.history.succeeded(now);
-        return;
+        return 'success';
+      case 'server-error':
+        this.latency.observe(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
+        this.history.serverFailed();
+        return 'server-error';
       case 'failure':
         this.latency.observe(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
         this.history.failed(now, isRefusal);
+        return 'failure';
     }
+  }
+
+  #abandoned(now: number, elapsedMs: number): CallOutcome {
+    const isTelling = elapsedMs >= this.latency.valueMs * MIN_ABANDONED_SHARE;
+    this.latency.observeAtLeast(now, elapsedMs);
+    if (!isTelling || this.history.abandoned() < ABANDONED_IS_FAILURE) return 'abandoned';
+    this.history.failed(now, false);
+    return 'failure';
   }
 }
