@@ -1,5 +1,6 @@
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import type { Duration } from '@rookery/discovery';
 import {
   durationSchema,
@@ -204,6 +205,7 @@ class Settings {
   }
 
   token(): TokenSource {
+    const warn = (message: string): void => new Logger('ConsulClient').warn(message);
     const { options, environment } = this;
     const sources = (['token', 'tokenFile', 'tokenProvider'] as const).filter(
       (key) => options[key] !== undefined,
@@ -211,12 +213,12 @@ class Settings {
     if (sources.length > 1) {
       this.issues.push({ field: `agent.${sources.join(', agent.')}`, hint: 'use only one of them' });
     }
-    if (options.tokenProvider) return providedToken(options.tokenProvider, systemClock);
+    if (options.tokenProvider) return providedToken(options.tokenProvider, systemClock, warn);
     if (options.token) return fixedToken(options.token.trim());
     const path = this.find(options.tokenFile, 'CONSUL_HTTP_TOKEN_FILE', 'agent.tokenFile');
     if (!path) return fixedToken(environment.CONSUL_HTTP_TOKEN?.trim());
     this.read(path, 'a readable file that contains the token', () => accessSync(path.value, constants.R_OK));
-    return tokenFile(path.value, systemClock);
+    return tokenFile(path.value, systemClock, warn);
   }
 
   tls(): ResolvedTls {

@@ -9,6 +9,7 @@ import { QueryApi } from './api/query.api.js';
 import { SessionApi } from './api/session.api.js';
 import { StatusApi } from './api/status.api.js';
 import { TxnApi } from './api/txn.api.js';
+import type { TokenSource } from './token-source.js';
 import { ConsulRequester } from './consul-requester.js';
 import { AgentFailover } from './agent-failover.js';
 import { ConsulTransport, type Transport } from './consul-transport.js';
@@ -34,6 +35,7 @@ export class ConsulClient {
   readonly status: StatusApi;
   readonly txn: TxnApi;
   readonly #transport: Transport;
+  readonly #token: TokenSource;
   readonly #host: string | undefined;
   readonly #scope: readonly (string | null)[];
 
@@ -51,6 +53,7 @@ export class ConsulClient {
     this.#transport = others.length > 0 ? new AgentFailover(first, others) : first;
     this.#host = agent.address.host;
     this.#scope = [agent.datacenter ?? null, agent.namespace ?? null, agent.partition ?? null];
+    this.#token = agent.token;
     const requester = new ConsulRequester(this.#transport, agent);
     this.agent = new AgentApi(requester);
     this.catalog = new CatalogApi(requester);
@@ -94,6 +97,16 @@ export class ConsulClient {
    */
   get disconnects(): number {
     return this.#transport.disconnects;
+  }
+
+  /** Another number whenever the token has changed, by its file or its provider. Undefined: it never does. */
+  get tokenVersion(): number | undefined {
+    return this.#token.version;
+  }
+
+  /** Reads the token again if it is due. */
+  async refreshToken(): Promise<void> {
+    await this.#token.current();
   }
 
   /** The number of lists of instances that can be watched at the same time. */

@@ -11,6 +11,8 @@ const value = async (source: TokenSource): Promise<string | undefined> => (await
 describe('a token', () => {
   let folder: string;
   const clock = new FakeClock();
+  const warnings: string[] = [];
+  const warn = (message: string): void => void warnings.push(message);
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'rookery-token-'));
   });
@@ -28,7 +30,7 @@ describe('a token', () => {
   it('in a file is reread after 5 s, and stays in use when the file is gone', async () => {
     const path = join(folder, 'rotating');
     writeFileSync(path, 'one\n');
-    const source = tokenFile(path, clock);
+    const source = tokenFile(path, clock, warn);
     expect(await value(source)).toBe('one');
     writeFileSync(path, 'two\n');
     expect(await value(source)).toBe('one');
@@ -39,10 +41,35 @@ describe('a token', () => {
     expect(await value(source)).toBe('two');
   });
 
+  it('F46 in a file that is empty or half written stays in use, with one warning', async () => {
+    const path = join(folder, 'rewritten');
+    const first = '6b1f8a6e-6a3b-4f5c-9a5e-0a5d0c6b7f11';
+    const second = '7c2f8a6e-6a3b-4f5c-9a5e-0a5d0c6b7f12';
+    warnings.length = 0;
+    writeFileSync(path, '');
+    const source = tokenFile(path, clock, warn);
+    await expect(value(source)).rejects.toThrow(/the token file .*rewritten is empty/);
+    writeFileSync(path, first);
+    expect(await value(source)).toBe(first);
+    const { version } = source;
+    for (const content of ['', '\n', second.slice(0, 20)]) {
+      writeFileSync(path, content);
+      await clock.advance(5_001);
+      expect(await value(source)).toBe(first);
+    }
+    expect(source.version).toBe(version);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/the token file .* is empty; the last token stays in use/);
+    writeFileSync(path, second);
+    await clock.advance(5_001);
+    expect(await value(source)).toBe(second);
+    expect(source.version).not.toBe(version);
+  });
+
   it('in a file is reread at once when Consul refuses it', async () => {
     const path = join(folder, 'refused');
     writeFileSync(path, 'old');
-    const source = tokenFile(path, clock);
+    const source = tokenFile(path, clock, warn);
     const used = await source.current();
     expect(await source.refused(used)).toBe(false);
     writeFileSync(path, 'new');
@@ -52,7 +79,7 @@ describe('a token', () => {
 
   it('from a provider is fetched once for concurrent requests, and again when it is refused', async () => {
     let asked = 0;
-    const source = providedToken(async () => `token-${++asked}`, clock);
+    const source = providedToken(async () => `token-${++asked}`, clock, warn);
     await Promise.all([source.current(), source.current(), source.current()]);
     await clock.advance(3_600_000);
     expect(await value(source)).toBe('token-1');
@@ -65,7 +92,7 @@ describe('a token', () => {
   });
 
   it('from a failing provider is an error that says so', async () => {
-    const source = providedToken(() => Promise.reject(new Error('vault is sealed')), clock);
+    const source = providedToken(() => Promise.reject(new Error('vault is sealed')), clock, warn);
     await expect(source.current()).rejects.toMatchObject({
       code: 'RK_ACL_DENIED',
       retryable: true,

@@ -9,6 +9,8 @@ export interface TokenSource {
   current(): Promise<Secret | undefined>;
   /** To be called when Consul refused a token; resolves to true when there is now a different one. */
   refused(used: Secret | undefined): Promise<boolean>;
+  /** Another number whenever the token has changed. Undefined: it never does. */
+  readonly version: number | undefined;
 }
 
 /** A function of the application, for tokens from a vault or a login: called once, and again when Consul refuses the token. */
@@ -16,46 +18,89 @@ export type TokenProvider = () => string | Promise<string>;
 
 export function fixedToken(value: string | undefined): TokenSource {
   const secret = value ? new Secret(value) : undefined;
-  return { current: async () => secret, refused: async () => false };
+  return { current: async () => secret, refused: async () => false, version: undefined };
 }
 
 /** A file is read again after this time, so that a rotated token is in use within it. */
 const FILE_MAX_AGE_MS = 5_000;
 
-export function tokenFile(path: string, clock: Clock): TokenSource {
-  return cachedToken(
-    async () => readFile(path, 'utf8'),
-    `the token file ${path} cannot be read`,
+/** @param warn is told once when the file has no valid token, and the last one stays in use */
+export function tokenFile(path: string, clock: Clock, warn: (message: string) => void): TokenSource {
+  return cachedToken({
+    load: async () => readFile(path, 'utf8'),
+    name: `the token file ${path}`,
+    failure: 'cannot be read',
     clock,
-    FILE_MAX_AGE_MS,
-  );
+    maxAgeMs: FILE_MAX_AGE_MS,
+    warn,
+  });
 }
 
-export function providedToken(provide: TokenProvider, clock: Clock): TokenSource {
-  return cachedToken(async () => provide(), 'the tokenProvider failed', clock, Infinity);
-}
-
-function cachedToken(
-  load: () => Promise<string>,
-  failure: string,
+export function providedToken(
+  provide: TokenProvider,
   clock: Clock,
-  maxAgeMs: number,
+  warn: (message: string) => void,
 ): TokenSource {
+  return cachedToken({
+    load: async () => provide(),
+    name: 'the tokenProvider',
+    failure: 'failed',
+    clock,
+    maxAgeMs: Infinity,
+    warn,
+  });
+}
+
+interface CachedTokenOptions {
+  readonly load: () => Promise<string>;
+  readonly name: string;
+  /** What is said of an error of `load`, after the name. */
+  readonly failure: string;
+  readonly clock: Clock;
+  readonly maxAgeMs: number;
+  readonly warn: (message: string) => void;
+}
+
+/** The form of Consul's own tokens. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function cachedToken({ load, name, failure, clock, maxAgeMs, warn }: CachedTokenOptions): TokenSource {
   let secret: Secret | undefined;
+  let version = 0;
+  let hasWarned = false;
   let loadedAt = -Infinity;
   let loading: Promise<void> | undefined;
 
+  const adopt = (next: string): void => {
+    hasWarned = false;
+    if (secret?.reveal() === next) return;
+    secret = new Secret(next);
+    version++;
+  };
+  /** The last token stays in use: it may still be valid, and without one a registry with ACLs shows empty lists. */
+  const keep = (problem: string, cause?: unknown): void => {
+    const message = `${name} ${problem}`;
+    if (!secret)
+      throw new ConsulError('RK_ACL_DENIED', message, {
+        retryable: true,
+        ...(cause === undefined ? {} : { cause }),
+      });
+    if (!hasWarned) warn(`${message}; the last token stays in use`);
+    hasWarned = true;
+  };
   const reload = (): Promise<void> => {
     loading ??= load()
       .then(
         (value) => {
-          secret = value.trim() ? new Secret(value.trim()) : undefined;
           loadedAt = clock.now();
+          const next = value.trim();
+          const problem = problemOf(next, secret?.reveal());
+          if (problem === undefined) adopt(next);
+          else keep(problem);
         },
         (error: unknown) => {
-          // The old token stays in use: it may still be valid.
           loadedAt = clock.now();
-          if (!secret) throw new ConsulError('RK_ACL_DENIED', failure, { cause: error, retryable: true });
+          keep(failure, error);
         },
       )
       .finally(() => (loading = undefined));
@@ -63,6 +108,9 @@ function cachedToken(
   };
 
   return {
+    get version() {
+      return version;
+    },
     current: async () => {
       if (!secret || clock.now() - loadedAt > maxAgeMs) await reload();
       return secret;
@@ -73,4 +121,11 @@ function cachedToken(
       return secret?.reveal() !== used?.reveal();
     },
   };
+}
+
+/** Undefined: it is a token. A file that is being rewritten is empty for a moment, or has half of a token. */
+function problemOf(next: string, last: string | undefined): string | undefined {
+  if (next === '') return 'is empty';
+  if (last !== undefined && UUID.test(last) && !UUID.test(next)) return 'has no valid token';
+  return undefined;
 }

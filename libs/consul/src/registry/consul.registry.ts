@@ -10,6 +10,7 @@ import {
   ServiceRegistry,
   type SourceQuery,
   systemClock,
+  withScopedSignal,
   type WorkerReporterSource,
 } from '@rookery/discovery/adapter';
 import type { HealthCheck } from '../client/api/types.js';
@@ -18,6 +19,8 @@ import { InstanceLists } from './instance-lists.js';
 import { RegistrationWatch, type ObservedRegistration } from './registration-watch.js';
 import { toServiceDefinition } from './service-definition.js';
 import { toRegistrationRecord } from './to-registration-record.js';
+import { untilTokenChanged } from './token-change.js';
+import { untilUnlisted } from './until-unlisted.js';
 
 /**
  * The wait of the two blocking reads on the app's own registration: each returns every 77 s on average, so that an idle app
@@ -87,8 +90,25 @@ export class ConsulRegistry extends ServiceRegistry {
     }
   }
 
-  override async deregister(id: string, signal: AbortSignal): Promise<void> {
+  override get credentials(): number {
+    return this.#client.tokenVersion ?? 0;
+  }
+
+  override async deregister(
+    { id, service }: Pick<ServiceRegistration, 'id' | 'service'>,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#client.agent.deregister(id, { signal });
+    if (await untilUnlisted(this.#client, { id, service }, this.#clock, signal)) return;
+    // The agent then has the present token for it. Critical, so that no client uses it meanwhile.
+    const check = { CheckID: `${id}:leaving`, TTL: '1m', Status: 'critical' } as const;
+    await this.#client.agent.register({ ID: id, Name: service, Checks: [check] }, { signal });
+    await this.#client.agent.deregister(id, { signal });
+    if (await untilUnlisted(this.#client, { id, service }, this.#clock, signal)) return;
+    throw new DiscoveryError('RK_REGISTRY_ERROR', `the catalog still lists "${id}"`, {
+      retryable: false,
+      hint: 'An agent removes an instance with the token that it was registered with: has that been deleted?',
+    });
   }
 
   override async read(
@@ -123,7 +143,14 @@ export class ConsulRegistry extends ServiceRegistry {
     const hasHeartbeat = registration.checks.some(({ type }) => type === 'ttl');
     const waitMs = hasHeartbeat ? OWN_WAIT_WITH_HEARTBEAT_MS : OWN_WAIT_MS;
     const options = { clock: this.#clock, random: Math.random, waitMs };
-    return new RegistrationWatch(this.#client, options).waitForChange(observed, signal);
+    const watch = new RegistrationWatch(this.#client, options);
+    if (this.#client.tokenVersion === undefined) return watch.waitForChange(observed, signal);
+    return withScopedSignal(signal, (waiting) =>
+      Promise.race([
+        watch.waitForChange(observed, waiting),
+        untilTokenChanged(this.#client, this.#clock, waiting),
+      ]),
+    );
   }
 
   override async report(

@@ -44,7 +44,7 @@ export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
   const secret = (text: string | undefined): Secret | undefined =>
     text === undefined ? undefined : new Secret(text);
   // The main thread sends another token.
-  const source: TokenSource = { current: async () => token, refused: async () => false };
+  const source: TokenSource = { current: async () => token, refused: async () => false, version: undefined };
   const client = new ConsulClient({
     ...plain,
     others: [],

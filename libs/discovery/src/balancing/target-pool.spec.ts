@@ -283,7 +283,14 @@ describe('TargetPool', () => {
   it('ignores a custom strategy that picks an unlisted target', () => {
     class Wrong extends LoadBalancer {
       override pick(): Target | undefined {
-        return { instance: instance(99), weight: 1, inFlight: 0, latencyMs: 0, successRate: 1, hasSucceeded: true };
+        return {
+          instance: instance(99),
+          weight: 1,
+          inFlight: 0,
+          latencyMs: 0,
+          successRate: 1,
+          hasSucceeded: true,
+        };
       }
     }
     expect(pool.active).toContain(pick(Wrong));

@@ -33,6 +33,7 @@ const known: RegistrationFacts = {
   isOurs: true,
   afterOutage: false,
   isUnlisted: false,
+  credentialsChanged: false,
   repairs: [],
   idHolder: undefined,
 };
@@ -85,6 +86,12 @@ describe('decideRegistration', () => {
 
   it('repairs a registration that the agent has and the catalog lacks', () => {
     expect(decide(held, { ...known, isUnlisted: true })).toMatchObject({ do: 'register', isRepair: true });
+  });
+
+  it('F46 registers again when the credentials have changed, which is no repair', () => {
+    expect(decide(held, { ...known, credentialsChanged: true })).toEqual({ do: 'refresh' });
+    expect(decide(held, { ...unknown, credentialsChanged: true })).toMatchObject({ do: 'register' });
+    expect(decide(undefined, { ...known, credentialsChanged: true })).toMatchObject({ isRepair: true });
   });
 
   it('F20 registers again after an outage with jitter over a second, and does not count it as a conflict', () => {

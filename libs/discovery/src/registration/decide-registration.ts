@@ -10,6 +10,8 @@ export interface RegistrationFacts {
   readonly afterOutage: boolean;
   /** The registry holds it, but does not list it to clients. */
   readonly isUnlisted: boolean;
+  /** It was registered with other credentials than those of now. */
+  readonly credentialsChanged: boolean;
   /** When it was repaired, oldest first. */
   readonly repairs: readonly number[];
   /** The result of probing the instance that has our id at another address; undefined: not probed. */
@@ -30,6 +32,8 @@ export type RegistrationDecision =
       /** An earlier process left it critical: registered over it, it would stay critical until its next check. */
       readonly deregisterFirst: boolean;
     }
+  /** Register the same again, with the present credentials. */
+  | { readonly do: 'refresh' }
   /** Begin maintenance that the registry does not have, or end one that it still has. */
   | { readonly do: 'set-maintenance'; readonly reason: string | undefined }
   /** Find out whether the instance that has our id is alive. */
@@ -72,6 +76,7 @@ export function decideRegistration(
     return first;
   }
   const drift = driftOf(desired, actual);
+  if (facts.credentialsChanged && drift.length === 0) return { do: 'refresh' };
   if (drift.length > 0) return repair(`changed externally: ${drift.join(', ')}`, facts, now);
   if (facts.isUnlisted) return repair('held by the agent but not listed in the catalog', facts, now);
   if ((desired.maintenance === undefined) !== (actual.maintenance === undefined))

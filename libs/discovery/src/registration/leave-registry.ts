@@ -1,4 +1,5 @@
 import { DiscoveryError, isRetryable } from '../errors/discovery-error.js';
+import type { ServiceRegistration } from '../registry/service-registration.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { backoffDelay } from '../timing/backoff.js';
 import { delay, type Clock, type Random } from '../timing/clock.js';
@@ -7,7 +8,7 @@ export interface LeaveOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly registry: ServiceRegistry;
-  readonly id: string;
+  readonly registration: Pick<ServiceRegistration, 'id' | 'service'>;
   /** Resolves when the registration loop has ended, whose last request must not arrive after the deregistration. */
   readonly loopEnded: Promise<void>;
   /** Resolves when no heartbeat is in flight; a late one is harmless. */
@@ -39,10 +40,13 @@ export async function leaveRegistry(options: LeaveOptions, signal: AbortSignal):
   await heartbeatsStopped;
 }
 
-async function deregister({ clock, random, registry, id }: LeaveOptions, signal: AbortSignal): Promise<void> {
+async function deregister(
+  { clock, random, registry, registration }: LeaveOptions,
+  signal: AbortSignal,
+): Promise<void> {
   for (let failures = 1; ; failures++) {
     try {
-      await registry.deregister(id, signal);
+      await registry.deregister(registration, signal);
       return;
     } catch (error) {
       // A refused connection means that the agent is gone; other errors may pass in a moment.

@@ -120,7 +120,7 @@ export class Registrar {
         clock,
         random,
         registry: this.#registry,
-        id: this.id,
+        registration: this.#spec,
         loopEnded: this.#loopEnded,
         heartbeatsStopped,
         abortRegister: () => this.#abortRegister(),
@@ -209,7 +209,7 @@ export class Registrar {
     this.#disconnects = this.#registry.disconnects;
     if (actual) this.#maintenance.adopt(planned, actual, this.#history.justRegistered);
     const desired = { ...planned, maintenance: this.#maintenance.reason };
-    const facts = this.#history.facts(afterOutage);
+    const facts = this.#history.facts(afterOutage, this.#registry.credentials);
     const decision = decideRegistration(desired, actual, facts, clock.now(), random);
     this.#history.stepDecided();
     switch (decision.do) {
@@ -222,6 +222,10 @@ export class Registrar {
       case 'register':
         await this.#register(desired, decision, signal);
         onSuccess();
+        return;
+      case 'refresh':
+        await this.#send(desired);
+        this.#announcer.refreshed();
         return;
       case 'set-maintenance':
         return this.#registry.setMaintenance(this.id, decision.reason, signal);
@@ -248,7 +252,7 @@ export class Registrar {
     if (afterMs > 0) await delay(clock, afterMs, signal);
     // A known instance comes back with its present health; the first registration has waited for readiness.
     const status = because === undefined ? desired.status : (await withAbort(health(), signal)).status;
-    if (deregisterFirst) await this.#registry.deregister(this.id, signal);
+    if (deregisterFirst) await this.#registry.deregister(desired, signal);
     await this.#send({ ...desired, status });
     if (isAborted(signal)) return;
     this.#history.registered(isRepair, clock.now());
@@ -264,10 +268,12 @@ export class Registrar {
   /** With a signal of its own: a request that was sent cannot be revoked, so that leaving lets it complete first. */
   async #send(registration: ServiceRegistration): Promise<void> {
     const registering = new AbortController();
+    const { credentials } = this.#registry;
     this.#registering = registering;
     const undo = this.#history.registerSent();
     try {
       await this.#registry.register(registration, registering.signal);
+      this.#history.registeredWith(credentials);
     } catch (error) {
       if (isRefused(error)) undo();
       throw error;

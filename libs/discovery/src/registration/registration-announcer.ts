@@ -84,6 +84,12 @@ export class RegistrationAnnouncer {
     this.setState('registered');
   }
 
+  /** Registered again since the token has changed: the registry keeps the token of a registration. */
+  refreshed(): void {
+    const { id, registry } = this.#instance;
+    this.#logger.log(`"${id}" is registered again with ${registry}: the token has changed`);
+  }
+
   conflict(because: string): void {
     if (this.status$.value.reason === because) return;
     const { id, service } = this.#instance;

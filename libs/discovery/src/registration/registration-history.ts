@@ -8,6 +8,7 @@ export class RegistrationHistory {
   #idHolder: RegistrationFacts['idHolder'];
   #repairs: readonly number[] = [];
   #maybeRegistered = false;
+  #credentials = 0;
   #deregisteredAt = -Infinity;
 
   /** This process has registered it since it was started. */
@@ -29,8 +30,9 @@ export class RegistrationHistory {
     return this.#deregisteredAt;
   }
 
-  facts(afterOutage: boolean): RegistrationFacts {
+  facts(afterOutage: boolean, credentials: number): RegistrationFacts {
     return {
+      credentialsChanged: credentials !== this.#credentials,
       isOurs: this.#isOurs,
       afterOutage,
       isUnlisted: this.#isUnlisted,
@@ -58,6 +60,11 @@ export class RegistrationHistory {
     const before = this.#maybeRegistered;
     this.#maybeRegistered = true;
     return () => (this.#maybeRegistered = before);
+  }
+
+  /** The credentials that the registry may keep with the registration. */
+  registeredWith(credentials: number): void {
+    this.#credentials = credentials;
   }
 
   registered(isRepair: boolean, now: number): void {

@@ -6,7 +6,7 @@ import type { WorkerReporterSource } from './worker-reporter.js';
 export type RegistrationChange = 'changed' | 'unlisted';
 
 /**
- * The port to a registry, through which instances are looked up and this app is registered. What makes it safe, such as
+ * The interface to a registry, through which instances are looked up and this app is registered. What makes it safe, such as
  * the repair of a lost registration, is written once, in the core.
  */
 export abstract class ServiceRegistry extends InstanceSource {
@@ -22,11 +22,26 @@ export abstract class ServiceRegistry extends InstanceSource {
    */
   abstract get disconnects(): number;
 
+  /**
+   * Another number whenever the credentials of this client have changed. A registry may keep those of a registration and use
+   * them later, as Consul's agents do: the core then registers again.
+   */
+  get credentials(): number {
+    return 0;
+  }
+
   /** Idempotent: registering the same again changes nothing. */
   abstract register(registration: ServiceRegistration, signal: AbortSignal): Promise<void>;
 
-  /** Idempotent: an id that is not registered is not an error. */
-  abstract deregister(id: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when the registry no longer lists the instance. Idempotent: an id that is not registered is not an error.
+   *
+   * @throws DiscoveryError when the registry still lists it
+   */
+  abstract deregister(
+    registration: Pick<ServiceRegistration, 'id' | 'service'>,
+    signal: AbortSignal,
+  ): Promise<void>;
 
   /**
    * What the registry holds under the registration's id; undefined: nothing.
@@ -39,7 +54,7 @@ export abstract class ServiceRegistry extends InstanceSource {
   ): Promise<RegistrationRecord | undefined>;
 
   /**
-   * Resolves when the record that `read` returned may no longer be current, and costs next to nothing until then. Rejects
+   * Resolves when the record that `read` returned may no longer be current, or the credentials have changed, and costs next to nothing until then. Rejects
    * on any error; the caller then reads again.
    */
   abstract waitForChange(

@@ -165,7 +165,7 @@ export class InMemoryRegistry extends ServiceRegistry {
     });
   }
 
-  override async deregister(id: string): Promise<void> {
+  override async deregister({ id }: Pick<ServiceRegistration, 'id'>): Promise<void> {
     this.requests.deregister++;
     this.#check();
     this.remove(id);
