@@ -24,8 +24,14 @@ export interface InstanceListsOptions {
 
 /** Short, since an aborted blocking query keeps its connection slot on the agent until its wait ends. */
 const WAIT_MS = 60_000;
-/** The watch of a service without instances returns at every unrelated change in Consul. */
-const EMPTY_INTERVAL_MS = 5_000;
+/**
+ * The watch of a service without instances returns at every unrelated change in Consul (hashicorp/consul#4810), so that its
+ * requests are limited: to one in five seconds for a service that does not exist; for one whose last instance left, by a pause in
+ * proportion to the time since then, so that an instance that restarts is seen soon.
+ */
+const MIN_EMPTY_PAUSE_MS = 250;
+const ABSENT_PAUSE_MS = 5_000;
+const EMPTY_PAUSE_SHARE = 1 / 15;
 /** For a list without a connection of its own: how far it may lag behind, and the spacing of all polls. */
 const MIN_POLL_INTERVAL_MS = 2_000;
 const POLL_SPACING_MS = 20;
@@ -72,6 +78,8 @@ export class InstanceLists {
     const reader = new InstanceReader();
     const position = new WatchPosition(this.#client);
     const slot = this.#slots.claim();
+    /** When its last instance left; -Infinity: it has had none since the watch began. */
+    let emptySince = -Infinity;
     try {
       for (let isFirst = true; ; isFirst = false) {
         if (!slot.take()) {
@@ -83,20 +91,31 @@ export class InstanceLists {
           continue;
         }
         const { index } = position;
-        if (index === undefined) yield* this.#readFirst(service, query, reader, position, signal);
-        else {
+        if (index === undefined) {
+          for await (const list of this.#readFirst(service, query, reader, position, signal)) {
+            if (list.instances.length > 0) emptySince = Infinity;
+            yield list;
+          }
+        } else {
           const sentAt = clock.now();
           const response = await this.#read(service, query, { signal, index, wait: WAIT_MS });
           const list = await this.#listOf(response, reader, 'watched');
           position.advance(response.index, clock.now() - sentAt < WAIT_MS);
           yield list;
+          if (list.instances.length > 0) emptySince = Infinity;
+          else if (emptySince === Infinity) emptySince = clock.now();
           if (list.instances.length === 0 && clock.now() - sentAt < WAIT_MS)
-            await delay(clock, EMPTY_INTERVAL_MS * (1 + 0.2 * this.#options.random()), signal);
+            await delay(clock, this.#emptyPause(clock.now() - emptySince), signal);
         }
       }
     } finally {
       slot.release();
     }
+  }
+
+  #emptyPause(emptyForMs: number): number {
+    const pauseMs = Math.min(ABSENT_PAUSE_MS, emptyForMs * EMPTY_PAUSE_SHARE);
+    return Math.max(MIN_EMPTY_PAUSE_MS, pauseMs) * (1 + 0.2 * this.#options.random());
   }
 
   /** A prepared query has no watch. */
