@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { LoggerService } from '@nestjs/common';
 import { delay, type Clock } from '../../timing/clock.js';
+import { OpenConnections } from './open-connections.js';
 
 /** Callers count as having stopped after this many intervals without a request. */
 const INTERVAL_MS = 200;
@@ -12,6 +14,7 @@ export class RequestTracker {
   readonly #server: Server;
   readonly #clock: Clock;
   readonly #isProbe: (url: string) => boolean;
+  readonly #connections: OpenConnections;
   readonly #inFlight = new Set<ServerResponse>();
   #onIdle: (() => void)[] = [];
   #arrived = 0;
@@ -22,12 +25,14 @@ export class RequestTracker {
     this.#server = server;
     this.#clock = clock;
     this.#isProbe = isProbe;
+    this.#connections = new OpenConnections(server);
     // Before the framework's listener, which may answer synchronously.
     server.prependListener('request', this.#onRequest);
   }
 
   release(): void {
     this.#server.removeListener('request', this.#onRequest);
+    this.#connections.release();
   }
 
   get inFlight(): number {
@@ -60,11 +65,25 @@ export class RequestTracker {
   /** Accepts no new connections, and closes idle ones. */
   stopListening(): void {
     if (this.#server.listening) this.#server.close();
+    this.#connections.closeSessions();
   }
 
-  /** Closes every connection, with or without a request in flight. */
-  closeConnections(): void {
-    this.#server.closeAllConnections();
+  /** Destroys every connection, with or without a request in flight. */
+  destroyConnections(): void {
+    this.#connections.destroyAll();
+  }
+
+  /**
+   * Closes the connections of HTTP/1, none of which has a request in flight: Node would wait for a client that sends no request,
+   * or half of one. What is left, WebSockets and sessions of HTTP/2, is up to the app for a while: its gateways close them.
+   */
+  closeRemaining(withinMs: number, logger: LoggerService): void {
+    this.#connections.closeHttp();
+    const { count } = this.#connections;
+    if (count === 0) return;
+    logger.log(`${count} connections are still open: closing them in at most ${withinMs} ms`);
+    const cancel = this.#clock.after(withinMs, () => this.#connections.destroyAll());
+    this.#server.once('close', cancel);
   }
 
   /** Resolves when no request is in flight. */

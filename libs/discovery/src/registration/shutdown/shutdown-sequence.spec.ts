@@ -30,7 +30,8 @@ describe('runShutdown', () => {
         return quiet;
       },
       stopListening: () => steps.push('stop listening'),
-      closeConnections: () => steps.push('end connections'),
+      destroyConnections: () => steps.push('end connections'),
+      closeRemaining: () => undefined,
       get inFlight() {
         return inFlight;
       },

@@ -45,8 +45,9 @@ export async function runShutdown(
   if (isKnown && budget.drainMs > 0) logger.log('draining: waiting until no more requests arrive');
   if (isKnown) await drain(requests, within(budget.drainMs), clock, logger);
   requests?.stopListening();
-  if (requests && requests.inFlight > 0)
-    await finishRequests(requests, within(budget.inFlightMs), clock, logger);
+  if (!requests) return;
+  if (requests.inFlight > 0) await finishRequests(requests, within(budget.inFlightMs), clock, logger);
+  requests.closeRemaining(within(budget.inFlightMs), logger);
 }
 
 /** Waits until no more requests arrive, for a limited time. */
@@ -89,6 +90,6 @@ async function finishRequests(
       `${requests.inFlight} requests still in flight after ${inFlightMs} ms: closing their connections`,
     );
     // Nest would wait for them without limit.
-    requests.closeConnections();
+    requests.destroyConnections();
   });
 }
