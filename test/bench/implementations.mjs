@@ -2,10 +2,10 @@
 // their own code drives them.
 import { createRequire } from 'node:module';
 import { createSnapshot } from '../../libs/discovery/dist/catalog/service-snapshot.js';
-import { EJECTION_DEFAULTS } from '../../libs/discovery/dist/balancing/outliers/outlier-rules.js';
+import { OUTLIER_DEFAULTS } from '../../libs/discovery/dist/balancing/outliers/outlier-rules.js';
 import { createBalancer, STRATEGY_NAMES } from '../../libs/discovery/dist/balancing/strategies/strategies.js';
 import { TargetPool } from '../../libs/discovery/dist/balancing/target-pool.js';
-import { TargetState } from '../../libs/discovery/dist/balancing/target/tracked-target.js';
+import { TrackedTarget } from '../../libs/discovery/dist/balancing/target/tracked-target.js';
 
 const peers = createRequire(new URL('./peers/package.json', import.meta.url));
 
@@ -28,7 +28,7 @@ const instance = (n) => ({
 const targets = (size, isWeighted) =>
   Object.freeze(
     Array.from({ length: size }, (_, n) => {
-      const target = new TargetState(instance(n), -Infinity, 0);
+      const target = new TrackedTarget(instance(n), -Infinity, 0);
       target.weight = isWeighted ? target.instance.weight : 1;
       target.begin();
       target.end(0, 2 + (n % 5), 'success');
@@ -53,7 +53,7 @@ const pool = (size) => {
   const picking = new TargetPool('inventory', undefined, {
     clock: { now: () => 0, after: () => () => undefined },
     random: Math.random,
-    ejection: EJECTION_DEFAULTS,
+    outlierRules: OUTLIER_DEFAULTS,
     slowStart: true,
     zone: undefined,
     callers: () => undefined,
@@ -66,12 +66,12 @@ const pool = (size) => {
       service: 'inventory',
       instances: Array.from({ length: size }, (_, n) => ({ ...instance(n), weight: 1 })),
       suspects: [],
-      avoided: [],
-      difference: { added: [], removed: [], changed: [] },
+      unreachable: [],
+      changes: { added: [], removed: [], changed: [] },
       version: 1,
       source: 'live',
       receivedAt: 0,
-      age: () => 0,
+      ageMs: () => 0,
     }),
   );
   for (const target of picking.usable) {
@@ -149,7 +149,7 @@ export const IMPLEMENTATIONS = {
   ...Object.fromEntries(STRATEGY_NAMES.map((name) => [`rookery ${name}`, ours(name)])),
   'rookery p2c-ewma, again': ours('p2c-ewma'),
   'rookery p2c-ewma, weighted': ours('p2c-ewma', true),
-  'rookery, what a call pays': pool,
+  'rookery, whole pick of a call': pool,
   'nestcloud RoundRobinRule': nestcloud('round-robin.rule'),
   'nestcloud WeightedResponseTimeRule': nestcloud('weighted-response-time.rule'),
   'moleculer RoundRobinStrategy': moleculer('RoundRobin'),

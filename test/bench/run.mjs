@@ -49,7 +49,7 @@ writeFileSync(here('results/pick.json'), `${JSON.stringify(rows, null, 2)}\n`);
 const of = (impl, instances) => rows.find((row) => row.impl === impl && row.instances === instances);
 const cell = ({ ns, bytes }) => `${ns.toFixed(ns < 100 ? 1 : 0)} (${bytes.toFixed(0)})`.padStart(16);
 console.log(
-  `ns, and bytes allocated, for a pick among so many instances\n${''.padEnd(34)}${SIZES.map((n) => String(n).padStart(16)).join('')}    growth`,
+  `ns, and bytes allocated, for a pick among a number of instances\n${''.padEnd(34)}${SIZES.map((n) => String(n).padStart(16)).join('')}    growth`,
 );
 for (const impl of order) {
   const growth = of(impl, 10_000).ns / of(impl, 10).ns;
@@ -61,8 +61,8 @@ const ours = order.filter((impl) => impl.startsWith('rookery'));
 const grown = ours.filter((impl) => of(impl, 10_000).ns > MOST_GROWTH * of(impl, 10).ns);
 const allocating = ours.filter((impl) => SIZES.some((n) => of(impl, n).bytes > MOST_BYTES));
 console.log(
-  `\nours that cost more than ${MOST_GROWTH} times as much among 10,000 as among 10: ${grown.join(', ') || 'none'}`,
+  `\nRookery's that cost more than ${MOST_GROWTH} times as much among 10,000 as among 10: ${grown.join(', ') || 'none'}`,
 );
-console.log(`ours that allocate: ${allocating.join(', ') || 'none'}`);
+console.log(`Rookery's that allocate: ${allocating.join(', ') || 'none'}`);
 console.log('written: test/bench/results/pick.json');
 if (grown.length > 0 || allocating.length > 0) process.exitCode = 1;

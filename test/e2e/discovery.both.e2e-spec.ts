@@ -1,5 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule, DiscoveryService, type ServiceQuery, type ServiceSnapshot } from '@rookery/consul';
+import {
+  ConsulModule,
+  DiscoveryEvents,
+  DiscoveryService,
+  type ServiceQuery,
+  type ServiceSnapshot,
+} from '@rookery/consul';
 import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
@@ -121,6 +127,45 @@ describe('DiscoveryService with Consul', () => {
     await eventually(() => watching.logger.matching(/^log .* reachable again/).length > 0, {
       within: 45_000,
     });
+  });
+
+  it('F51 leaves out instances that no call could be made to, reports each once, and keeps the others', async () => {
+    const wrong = {
+      path: { Address: '10.0.0.1/path', Port: 80 },
+      query: { Address: 'host?x', Port: 80 },
+      negative: { Port: -1 },
+      zero: { Port: 0 },
+      large: { Port: 70_000 },
+    };
+    const events: string[] = [];
+    const subscription = watching.app
+      .get(DiscoveryEvents)
+      .events$.subscribe((event) => event.type === 'instance.invalid' && events.push(event.id));
+    const put = (id: string, more: object): Promise<unknown> =>
+      consul.request('PUT', '/v1/catalog/register', {
+        Node: 'external',
+        Address: '127.0.0.1',
+        SkipNodeUpdate: true,
+        Service: { ID: id, Service: 'mixed', Port: 4000, ...more },
+      });
+    const mixed = async (): Promise<string[]> =>
+      (await discovery.getInstances('mixed')).map(({ id }) => id).sort();
+    await put('good', {});
+    await eventually(async () => (await mixed()).length === 1);
+    for (const [id, more] of Object.entries(wrong)) await put(id, more);
+    await eventually(() => events.length === Object.keys(wrong).length);
+    expect(await mixed()).toEqual(['good']);
+    await put('better', {});
+    await eventually(async () => (await mixed()).length === 2);
+    expect(events.sort()).toEqual(Object.keys(wrong).sort());
+    const { lists } = await discovery.explain('mixed');
+    expect(lists[0]?.invalid.find(({ id }) => id === 'large')?.reason).toBe(
+      'its port is 70000, not an integer from 1 to 65535',
+    );
+    expect(watching.logger.matching(/^warn "mixed": the instance "path" is left out/)).toHaveLength(1);
+    subscription.unsubscribe();
+    for (const id of ['good', 'better', ...Object.keys(wrong)])
+      await consul.request('PUT', '/v1/catalog/deregister', { Node: 'external', ServiceID: id });
   });
 
   it('calls over any transport', async () => {

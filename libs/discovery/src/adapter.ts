@@ -6,7 +6,12 @@ export { discoveryOptionsShape } from './discovery-options.js';
 export { ServiceRegistry } from './registry/service-registry.js';
 export type { RegistrationChange } from './registry/service-registry.js';
 export { InstanceSource } from './registry/instance-source.js';
-export type { ConnectionUsage, InstanceList, ListSource } from './registry/instance-source.js';
+export type {
+  ConnectionUsage,
+  InstanceList,
+  InvalidInstance,
+  ListSource,
+} from './registry/instance-source.js';
 export type { SourceQuery } from './registry/service-query.js';
 export { freezeInstance, hostAndPort, instanceKey } from './registry/service-instance.js';
 export type {

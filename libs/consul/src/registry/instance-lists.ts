@@ -13,6 +13,7 @@ import type { ConsulResponse } from '../client/consul-response.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
 import { InstanceReader } from './instance-reader.js';
+import { invalidReason } from './invalid-entry.js';
 import { toServiceInstance } from './to-service-instance.js';
 import { WatchPosition } from './watch-position.js';
 import { WatchSlots } from './watch-slots.js';
@@ -154,7 +155,8 @@ export class InstanceLists {
       ...(datacenter === undefined ? {} : { datacenter }),
     });
     const nodes: unknown = (body as Partial<typeof body> | null)?.Nodes ?? [];
-    return Array.isArray(nodes) ? nodes.map(toServiceInstance) : [];
+    if (!Array.isArray(nodes)) return [];
+    return nodes.filter((entry) => invalidReason(entry) === undefined).map(toServiceInstance);
   }
 
   /** The first list, without an index; while the leader does not respond, a stale list from any server comes before it. */
@@ -220,7 +222,7 @@ export class InstanceLists {
       : knownLeader === false
         ? 'stale'
         : 'live';
-    return { instances, source, index, mode };
+    return { instances, source, index, mode, invalid: reader.invalid };
   }
 
   #pollInterval(): number {

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import type { ServiceInstance } from '@rookery/discovery';
-import { errorMessage, instanceKey } from '@rookery/discovery/adapter';
+import { errorMessage, type InvalidInstance, instanceKey } from '@rookery/discovery/adapter';
 import { ConsulError } from '../client/consul-error.js';
 import { splitEntries, type Pieces } from './entry-pieces.js';
 import { toServiceInstance } from './to-service-instance.js';
 import { Interner } from './interner.js';
+import { idOf, invalidReason } from './invalid-entry.js';
 
 /** From this size on a list is parsed piece by piece, and unchanged elements are not parsed again. */
 const LARGE_BYTES = 64 * 1024;
@@ -15,7 +16,8 @@ const SLICE_MS = 8;
 interface PreviousList {
   readonly body: Buffer;
   readonly pieces: Pieces;
-  readonly instances: readonly ServiceInstance[];
+  /** One for each piece; undefined: it is invalid. */
+  readonly instances: readonly (ServiceInstance | undefined)[];
 }
 
 /**
@@ -27,31 +29,45 @@ export class InstanceReader {
   readonly #interner = new Interner();
   #digest: string | undefined;
   #instances: readonly ServiceInstance[] = [];
+  #invalid: readonly InvalidInstance[] = [];
+  #found: InvalidInstance[] = [];
   #last: PreviousList | undefined;
 
-  /** @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when it is not a list of instances */
+  /** The elements of the last list that cannot be used, and are left out. */
+  get invalid(): readonly InvalidInstance[] {
+    return this.#invalid;
+  }
+
+  /** @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when it is not a list of instances, or none of them is valid */
   async read(body: Buffer): Promise<readonly ServiceInstance[]> {
     const digest = hash('sha1', body, 'base64');
     if (digest === this.#digest) return this.#instances;
     const pieces = body.length >= LARGE_BYTES ? splitEntries(body) : undefined;
     // The separator may also occur within an element, in the configuration of a proxy: then the list is parsed as a whole.
     const parts = pieces && (await this.#readPieces(body, pieces).catch(() => undefined));
-    const instances = parts ?? this.#readWhole(body);
-    this.#last = pieces && parts && { body, pieces, instances };
+    const elements = parts ?? this.#readWhole(body);
+    this.#last = pieces && parts && { body, pieces, instances: parts };
+    const instances = elements.flatMap((instance) => instance ?? []);
+    const [first] = this.#found;
+    if (first && instances.length === 0)
+      throw badResponse(`no instance is valid: "${first.id}": ${first.reason}`);
+    this.#invalid = this.#found;
     this.#instances = instances;
     this.#digest = digest;
     return instances;
   }
 
-  #readWhole(body: Buffer): ServiceInstance[] {
+  #readWhole(body: Buffer): (ServiceInstance | undefined)[] {
+    this.#found = [];
     const list = parse(body.toString('utf8'));
     if (!Array.isArray(list)) throw badResponse('the body is not an array');
-    return list.map((entry) => this.#interner.intern(toServiceInstance(entry)));
+    return list.map((entry) => this.#convert(entry));
   }
 
-  async #readPieces(body: Buffer, { starts, ends }: Pieces): Promise<ServiceInstance[]> {
+  async #readPieces(body: Buffer, { starts, ends }: Pieces): Promise<(ServiceInstance | undefined)[]> {
+    this.#found = [];
     const last = this.#last;
-    const instances: ServiceInstance[] = [];
+    const instances: (ServiceInstance | undefined)[] = [];
     let positions: Map<string, number> | undefined;
     let before = 0;
     let sliceEnds = performance.now() + SLICE_MS;
@@ -64,10 +80,13 @@ export class InstanceReader {
         before++;
         continue;
       }
-      const instance = this.#readPiece(body.toString('utf8', start, end));
+      const instance = this.#convert(parse(body.toString('utf8', start, end)));
       instances.push(instance);
+      if (!instance) continue;
       // Comparison continues after its previous position, whether it changed or others before it were removed.
-      positions ??= new Map(last?.instances.map((held, at) => [instanceKey(held), at]));
+      positions ??= new Map(
+        last?.instances.flatMap((held, at) => (held ? [[instanceKey(held), at] as const] : [])),
+      );
       const position = positions.get(instanceKey(instance));
       if (position !== undefined) before = position + 1;
       if (performance.now() > sliceEnds) {
@@ -78,8 +97,12 @@ export class InstanceReader {
     return instances;
   }
 
-  #readPiece(text: string): ServiceInstance {
-    return this.#interner.intern(toServiceInstance(parse(text)));
+  /** Undefined: it is invalid, and left out, so that it does not harm the others. */
+  #convert(entry: unknown): ServiceInstance | undefined {
+    const reason = invalidReason(entry);
+    if (reason === undefined) return this.#interner.intern(toServiceInstance(entry));
+    this.#found.push({ id: idOf(entry), reason });
+    return undefined;
   }
 }
 

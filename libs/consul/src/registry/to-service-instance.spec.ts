@@ -36,6 +36,30 @@ const entry = (service: Partial<ServiceEntry['Service']> = {}, checks: HealthChe
   Checks: checks,
 });
 
+const serviceWith = (more: object): unknown => {
+  const valid = entry();
+  return { ...valid, Service: { ...valid.Service, ...more } };
+};
+/** An agent accepts most of these, or a proxy makes them up. */
+const WRONG: readonly unknown[] = [
+  ...[
+    ['10.0.0.1'],
+    { ip: '10.0.0.1' },
+    7,
+    true,
+    '10.0.0.1/path',
+    'host?x',
+    'host#x',
+    '[::1',
+    'a b',
+    'http://h',
+  ].map((Address) => serviceWith({ Address })),
+  ...[-1, 0, 70_000, 1.5, '80', null].map((Port) => serviceWith({ Port })),
+  serviceWith({ Tags: 'a' }),
+  serviceWith({ Tags: [1] }),
+  serviceWith({ Meta: { a: 1 } }),
+];
+
 describe('toServiceInstance', () => {
   it('reads every field that the core uses', () => {
     expect(toServiceInstance(entry())).toEqual({
@@ -75,14 +99,18 @@ describe('toServiceInstance', () => {
     expect(toServiceInstance({ ...entry(), Checks: null }).status).toBe('passing');
   });
 
-  it.each([null, {}, { Node: {} }, { ...entry(), Service: { ID: 'x' } }, { ...entry(), Checks: 'none' }])(
-    'refuses %p',
-    (wrong) => {
-      expect(() => toServiceInstance(wrong as ServiceEntry)).toThrow(
-        expect.objectContaining({ code: 'RK_REGISTRY_BAD_RESPONSE' }),
-      );
-    },
-  );
+  it.each([
+    null,
+    {},
+    { Node: {} },
+    { ...entry(), Service: { ID: 'x' } },
+    ...WRONG,
+    { ...entry(), Checks: 'none' },
+  ])('refuses %p', (wrong) => {
+    expect(() => toServiceInstance(wrong as ServiceEntry)).toThrow(
+      expect.objectContaining({ code: 'RK_REGISTRY_BAD_RESPONSE' }),
+    );
+  });
 });
 
 describe('worstStatus', () => {

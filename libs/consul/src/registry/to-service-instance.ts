@@ -2,12 +2,17 @@ import type { InstanceStatus, ServiceInstance } from '@rookery/discovery';
 import { freezeInstance } from '@rookery/discovery/adapter';
 import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
 import { ConsulError } from '../client/consul-error.js';
+import { idOf, invalidReason } from './invalid-entry.js';
 import { SECURE_META } from './service-definition.js';
 
 export const MAINTENANCE_CHECK = /^(_node_maintenance$|_service_maintenance:)/;
 const ZONE_META = 'zone';
 
-/** Converts an entry of `/v1/health/service`. An empty `Service.Address` means the node's. */
+/**
+ * Converts an entry of `/v1/health/service`. An empty `Service.Address` means the node's.
+ *
+ * @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when no call could be made to it
+ */
 export function toServiceInstance(entry: unknown): ServiceInstance {
   assertEntry(entry);
   const { Node: node, Service: service } = entry;
@@ -42,22 +47,10 @@ export function worstStatus(checks: readonly Pick<HealthCheck, 'CheckID' | 'Stat
   return worst;
 }
 
-function assertEntry(value: unknown): asserts value is ServiceEntry {
-  const entry = value as Partial<ServiceEntry> | null;
-  const service = entry?.Service;
-  const isValid =
-    typeof entry?.Node?.Address === 'string' &&
-    typeof service?.ID === 'string' &&
-    typeof service.Service === 'string' &&
-    typeof service.Port === 'number' &&
-    // A prepared query returns null for no checks.
-    (entry.Checks === null ||
-      (Array.isArray(entry.Checks) &&
-        entry.Checks.every((check: unknown) => typeof check === 'object' && check !== null)));
-  if (isValid) return;
-  throw new ConsulError(
-    'RK_REGISTRY_BAD_RESPONSE',
-    'an instance of /v1/health/service lacks its node, id or port',
-    { hint: 'A proxy in front of Consul may be changing its responses' },
-  );
+function assertEntry(entry: unknown): asserts entry is ServiceEntry {
+  const reason = invalidReason(entry);
+  if (reason === undefined) return;
+  throw new ConsulError('RK_REGISTRY_BAD_RESPONSE', `the instance "${idOf(entry)}" is invalid: ${reason}`, {
+    hint: 'Look for what has registered it; a proxy in front of Consul may also be changing its responses',
+  });
 }

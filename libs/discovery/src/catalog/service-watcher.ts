@@ -3,7 +3,7 @@ import { DiscoveryError, isRefused, shutDownError } from '../errors/discovery-er
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
-import type { InstanceList, InstanceSource } from '../registry/instance-source.js';
+import type { InstanceList, InstanceSource, InvalidInstance } from '../registry/instance-source.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
 import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import { describeQuery, type SourceQuery } from '../registry/service-query.js';
@@ -68,7 +68,7 @@ export class ServiceWatcher {
   #snapshot: ServiceSnapshot | undefined;
   /** What the source listed last; the snapshot contains the suspects too. */
   #listed: readonly ServiceInstance[] = [];
-  #listInfo: Pick<InstanceList, 'index' | 'mode'> = {};
+  #listInfo: Pick<InstanceList, 'index' | 'mode' | 'invalid'> = {};
   #confirmedAt: number;
   #failure: Failure | undefined;
   #hasLoadedLastKnown = false;
@@ -158,6 +158,7 @@ export class ServiceWatcher {
       failures: this.#failure?.count ?? 0,
       error: this.#failure && errorMessage(this.#failure.error),
       connections: this.#source.connections,
+      invalid: this.#listInfo.invalid ?? [],
     };
   }
 
@@ -208,13 +209,14 @@ export class ServiceWatcher {
     this.#resolveWaiting();
   }
 
-  #accept({ instances, source, index, mode = 'watched' }: InstanceList): void {
+  #accept({ instances, source, index, mode = 'watched', invalid = [] }: InstanceList): void {
+    this.#reportInvalid(invalid);
     // Without a leader an empty list has no meaning; the last known list may be better.
     if (source === 'stale' && instances.length === 0 && !this.#snapshot) return;
     // A list from disk may be very old, so every live list replaces it without protection.
     const replacesDiskList = this.#snapshot?.source === 'disk' && source !== 'stale';
     const previouslyUsable = replacesDiskList ? [] : (this.#snapshot?.passingOrWarning ?? []);
-    this.#listInfo = { index, mode };
+    this.#listInfo = { index, mode, invalid };
     // A stale list is better than none, but does not show that the registry has recovered.
     if (source !== 'stale') {
       this.#recover();
@@ -230,6 +232,14 @@ export class ServiceWatcher {
         confirmedAt: Date.now(),
       });
     this.#resolveWaiting();
+  }
+
+  /** Once for each instance and reason. */
+  #reportInvalid(invalid: readonly InvalidInstance[]): void {
+    const known = new Set(this.#listInfo.invalid?.map(({ id, reason }) => `${id} ${reason}`));
+    for (const { id, reason } of invalid)
+      if (!known.has(`${id} ${reason}`))
+        this.#options.emit({ type: 'instance.invalid', service: this.#service, list: this.list, id, reason });
   }
 
   #recover(): void {

@@ -1,4 +1,4 @@
-import type { ConnectionUsage } from '../registry/instance-source.js';
+import type { ConnectionUsage, InvalidInstance } from '../registry/instance-source.js';
 import type { SourceQuery } from '../registry/service-query.js';
 
 /** The state of one watch of a service. */
@@ -21,4 +21,6 @@ export interface WatchReport {
   readonly failures: number;
   readonly error: string | undefined;
   readonly connections: ConnectionUsage | undefined;
+  /** Instances that the registry lists and that are left out, because no call could be made to them. */
+  readonly invalid: readonly InvalidInstance[];
 }

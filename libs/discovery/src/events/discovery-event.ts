@@ -57,6 +57,8 @@ export type DiscoveryEvent =
       readonly from: string;
       readonly to: string;
     } & ListScope)
+  /** The registry lists an instance that is left out, because no call could be made to it. */
+  | ({ readonly type: 'instance.invalid'; readonly id: string; readonly reason: string } & ListScope)
   /** No usable instance is left; and the first one is usable again. */
   | ({ readonly type: 'service.unavailable' } & ListScope)
   | ({ readonly type: 'service.available'; readonly instances: number } & ListScope)

@@ -4,6 +4,9 @@ import type { DiscoveryEvent } from './discovery-event.js';
 /** Logs the events that an operator should see without subscribing to anything. */
 export function logEvent(event: DiscoveryEvent, logger: LoggerService): void {
   switch (event.type) {
+    case 'instance.invalid':
+      logger.warn(`"${event.service}": the instance "${event.id}" is left out: ${event.reason}`);
+      break;
     case 'list.suspect':
       logger.warn(
         `"${event.service}": suspicious update, keeping last known instances: ${event.missing.join(', ')} (${event.reason})`,

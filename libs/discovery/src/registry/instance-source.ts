@@ -7,6 +7,13 @@ import type { SourceQuery } from './service-query.js';
  */
 export type ListSource = 'live' | 'stale' | 'cached';
 
+/** An instance that the source lists and that cannot be used. */
+export interface InvalidInstance {
+  readonly id: string;
+  /** What is wrong with it. */
+  readonly reason: string;
+}
+
 /** One response of a source: every instance of a service, whatever its status. */
 export interface InstanceList {
   readonly instances: readonly ServiceInstance[];
@@ -15,6 +22,8 @@ export interface InstanceList {
   readonly index?: string | undefined;
   /** `watched`: changes are pushed. `polled`: the list is read now and then. */
   readonly mode?: 'watched' | 'polled';
+  /** Instances that the source left out, because no call could be made to them. */
+  readonly invalid?: readonly InvalidInstance[];
 }
 
 /** The connections that a source uses, and may use, for its watches. */

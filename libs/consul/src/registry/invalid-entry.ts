@@ -1,0 +1,44 @@
+import { isIP } from 'node:net';
+
+/** RFC 1123, with underscores, which Consul's own names may have. */
+const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?$/;
+const MAX_PORT = 65_535;
+
+/**
+ * Why an entry of a list of instances cannot be used; undefined: it can. An agent accepts almost anything as an address or a port,
+ * and one such instance must not harm the others.
+ */
+export function invalidReason(entry: unknown): string | undefined {
+  const { Node: node, Service: service, Checks: checks } = fieldsOf(entry);
+  const { ID: id, Service: name, Address: own, Port: port, Tags: tags, Meta: meta } = fieldsOf(service);
+  if (typeof id !== 'string' || typeof name !== 'string') return 'it lacks its id or its service';
+  const address = own === undefined || own === null || own === '' ? fieldsOf(node).Address : own;
+  if (typeof address !== 'string') return `its address is ${JSON.stringify(address)}, not a string`;
+  if (isIP(address) === 0 && !HOST_NAME.test(address))
+    return `its address is ${JSON.stringify(address)}, not a host name or an IP address`;
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > MAX_PORT)
+    return `its port is ${JSON.stringify(port)}, not an integer from 1 to ${MAX_PORT}`;
+  if (!isAbsent(tags) && !(Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')))
+    return 'its tags are not an array of strings';
+  if (!isAbsent(meta) && !Object.values(fieldsOf(meta)).every((value) => typeof value === 'string'))
+    return 'its meta is not an object of strings';
+  // A prepared query returns null for no checks.
+  const isChecked =
+    checks === null ||
+    (Array.isArray(checks) && checks.every((check) => typeof fieldsOf(check).Status === 'string'));
+  return isChecked ? undefined : 'its checks are not an array of checks';
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** For messages. */
+export function idOf(entry: unknown): string {
+  const { ID: id } = fieldsOf(fieldsOf(entry).Service);
+  return typeof id === 'string' ? id : '(no id)';
+}
