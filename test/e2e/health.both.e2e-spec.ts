@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { Injectable } from '@nestjs/common';
+import { Controller, Get, Injectable, VersioningType } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
@@ -11,7 +11,7 @@ import {
   ServiceHealthIndicator,
 } from '@rookery/consul';
 import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
-import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
+import { createApp, PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
 
 let asked = 0;
 let answer: () => Promise<void>;
@@ -172,6 +172,55 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
     const visible = await start({ exposure: 'public' });
     expect(await hasDetails(visible.url, proxied)).toBe(true);
     await visible.app.close();
+  });
+
+  it.each(['health', ''])(
+    'F49 the app has GET /health itself (@Controller(%p)): its route is used, and one message says so',
+    async (base) => {
+      @Controller(base)
+      class OwnHealthController {
+        @Get(base === '' ? 'health' : '')
+        check() {
+          return { own: true };
+        }
+      }
+      const { app, url, logger } = await startApp(
+        rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'own-health' } })], {
+          controllers: [OwnHealthController],
+        }),
+        { platform },
+      );
+      expect(await get(`${url}/health`)).toEqual({ status: 200, body: { own: true } });
+      expect((await get(`${url}/health/ready`)).status).toBe(200);
+      expect(
+        logger.matching(/^warn GET \/health is a route of the app, OwnHealthController\.check/),
+      ).toHaveLength(1);
+      await app.close();
+    },
+  );
+
+  it('F49 a route with a prefix or a version is another one, and hides nothing', async () => {
+    @Controller({ path: 'health', version: '1' })
+    class VersionedController {
+      @Get()
+      check() {
+        return { own: true };
+      }
+    }
+    const { app, logger } = await createApp(
+      rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'versioned' } })], {
+        controllers: [VersionedController],
+      }),
+      platform,
+    );
+    app.enableVersioning({ type: VersioningType.URI });
+    app.setGlobalPrefix('api');
+    await app.listen(0);
+    const { port } = (app.getHttpServer() as { address(): { port: number } }).address();
+    expect((await get(`http://127.0.0.1:${port}/health`)).body).toMatchObject({ status: 'ok' });
+    expect((await get(`http://127.0.0.1:${port}/api/v1/health`)).body).toEqual({ own: true });
+    expect(logger.matching(/is a route of the app/)).toEqual([]);
+    await app.close();
   });
 
   it('is degraded by its own load, where limits are set', async () => {

@@ -12,6 +12,7 @@ import {
 } from '@nestjs/common';
 import {
   APP_INTERCEPTOR,
+  ApplicationConfig,
   DiscoveryModule as ProviderScannerModule,
   HttpAdapterHost,
   ModulesContainer,
@@ -29,6 +30,7 @@ import { DiscoveryService } from './discovery.service.js';
 import { DiscoveryEvents } from './events/discovery-events.js';
 import { logEvent } from './events/event-logger.js';
 import { HealthContributors } from './health/health-contributors.js';
+import { AppRoutes } from './health/app-routes.js';
 import { mountHealthRoutes } from './health/health-routes.js';
 import { HealthService } from './health/health.service.js';
 import { LoadHealth } from './health/load.health.js';
@@ -66,6 +68,7 @@ const RESOLVED_OPTIONS = Symbol('rookery:resolved-discovery-options');
 /** The core on any registry. Applications import the module of their registry, such as `ConsulModule`, instead. */
 @Module({})
 export class DiscoveryModule implements NestModule, OnApplicationShutdown {
+  readonly #logger = new Logger(DiscoveryModule.name);
   #load: LoadHealth | undefined;
 
   constructor(
@@ -77,6 +80,8 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
     private readonly catalog: ServiceCatalog,
     private readonly caller: ServiceCaller,
     private readonly connections: HttpConnections,
+    private readonly modules: ModulesContainer,
+    private readonly config: ApplicationConfig,
   ) {}
 
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
@@ -120,11 +125,24 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
     const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
     if (!adapter) return;
     adapter.use(receiveCall(new Set(services.map(({ name }) => name)), systemClock));
-    mountHealthRoutes(adapter, { path: health.path, exposure: health.exposure, groups }, this.health);
-    if (endpoint.exposure === 'none') return;
+    const routes = new AppRoutes(this.modules, this.config);
+    const isTaken = (path: string): boolean => this.#isTaken(path, routes.find(path));
+    const { path, exposure } = health;
+    mountHealthRoutes(adapter, { path, exposure, groups, isTaken }, this.health);
+    if (endpoint.exposure === 'none' || isTaken(endpoint.path)) return;
     mountDiscoveryRoutes(adapter, endpoint, (): readonly ServiceExplanation[] =>
       this.catalog.explainAll().map((explanation) => withCalls(explanation, this.caller)),
     );
+  }
+
+  /** Express would shadow the app's route silently, and Fastify would refuse to start. */
+  #isTaken(path: string, route: string | undefined): boolean {
+    if (route === undefined) return false;
+    this.#logger.warn(
+      `GET ${path} is a route of the app, ${route}: it is used, and this module mounts none there. ` +
+        'Set health.path or discovery.endpoint.path to have both; a method with @HealthContributor() adds to the health of this module',
+    );
+    return true;
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -14,6 +14,8 @@ export interface HealthRoutes {
   readonly exposure: Exposure;
   /** Custom groups, each at a path of its own. */
   readonly groups: readonly string[];
+  /** The app has a route of its own at this path, which is used instead. */
+  readonly isTaken: (path: string) => boolean;
 }
 
 /** The common part of both adapters' requests: Express passes Node's own, Fastify wraps it. */
@@ -29,10 +31,11 @@ interface AdapterRequest extends Pick<IncomingMessage, 'headers' | 'socket'> {
  */
 export function mountHealthRoutes(
   adapter: AbstractHttpAdapter,
-  { path, exposure, groups }: HealthRoutes,
+  { path, exposure, groups, isTaken }: HealthRoutes,
   health: HealthService,
 ): void {
   const mount = (at: string, group?: HealthGroup): void => {
+    if (isTaken(at)) return;
     adapter.get(at, (request: AdapterRequest, response: unknown) => {
       const reply = (body: object, status: number): void => {
         adapter.setHeader(response, 'Cache-Control', 'no-cache, no-store, must-revalidate');
