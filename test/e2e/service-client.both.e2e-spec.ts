@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Readable } from 'node:stream';
 import { HttpService } from '@nestjs/axios';
 import {
@@ -220,6 +221,17 @@ describe('@ServiceClient with Consul', () => {
     const absent = await failure(caller.absent.axiosRef.get('/'));
     expect(absent).toMatchObject({ code: 'RK_NO_INSTANCES' });
     expect(absent.cause).toBeInstanceOf(DiscoveryError);
+  });
+
+  it('shows an error in a few lines, with its attempts and without a header', async () => {
+    const headers = { authorization: 'Bearer hush-hush' };
+    const error = await failure(caller.absent.axiosRef.get('/books', { headers }));
+    const shown = inspect(error);
+    expect(shown.split('\n').length).toBeLessThan(25);
+    expect(shown).toMatch(/request: GET \/books of "absent", code RK_NO_INSTANCES/);
+    expect(shown).not.toContain('hush-hush');
+    const refused = await failure(caller.hasty.axiosRef.get('/slow'));
+    expect(inspect(refused)).toMatch(/attempt: .* no response in \d+ ms after \d+ ms/);
   });
 
   it('ends with a signal, and when an observable is unsubscribed', async () => {

@@ -195,6 +195,35 @@ describe('TargetPool', () => {
     expect(picks(20)).not.toContain('i0');
   });
 
+  it('is in no panic when nothing is ejected, however many the registry reports as critical', () => {
+    pool.update(
+      listOf(many(4).map((each, n) => (n === 0 ? each : { ...each, status: 'critical' as const }))),
+    );
+    expect(types()).toEqual([]);
+    expect(new Set(picks(20))).toEqual(new Set(['i0']));
+  });
+
+  it('F43 counts a 500 in comparisons only, and abandoned calls from the third in a row', () => {
+    for (let n = 0; n < 10; n++) {
+      pool.begin(find(0));
+      pool.report(find(0), 3, 'server-error', FAILED);
+    }
+    expect(find(0)).toMatchObject({ latencyMs: 1_000, history: { consecutiveFailures: 0, failures: 10 } });
+    call(find(1), 'success');
+    const abandon = (elapsedMs: number): void => {
+      pool.begin(find(1));
+      pool.report(find(1), elapsedMs, 'abandoned', FAILED);
+    };
+    // Before the usual latency: that says nothing.
+    for (let n = 0; n < 9; n++) abandon(1);
+    expect(find(1)).toMatchObject({ latencyMs: 3, history: { consecutiveFailures: 0 } });
+    for (let n = 0; n < 3; n++) abandon(300);
+    expect(find(1).history.consecutiveFailures).toBe(1);
+    expect(find(1).latencyMs).toBeGreaterThanOrEqual(300);
+    call(find(1), 'success');
+    expect(find(1).history.consecutiveFailures).toBe(0);
+  });
+
   it('backs off from an instance that asks for it with Retry-After, and needs no half-open call afterwards', async () => {
     pool.backOff(find(2), 'it asked for a pause with status 429', 5_000);
     expect(picks(20)).not.toContain('i2');

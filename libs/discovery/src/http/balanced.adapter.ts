@@ -18,6 +18,7 @@ import { DiscoveryError } from '../errors/discovery-error.js';
 import { isError } from '../errors/error-message.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { HttpConnections } from './http-connections.js';
+import { makeInspectable } from './inspect-error.js';
 import { sendOverUndici } from './undici-transport.js';
 import { needsAxiosTransport, sendOverAxios } from './axios-transport.js';
 import type { ServiceClientOptions } from './service-client.options.js';
@@ -50,7 +51,7 @@ export function createBalancedAdapter(
       return settle(Object.assign(response, { call }));
     } catch (error) {
       if (cancellation.signal.aborted) throw new CanceledError(undefined, config);
-      throw asAxiosError(error, config);
+      throw makeInspectable(asAxiosError(error, config), service);
     } finally {
       cancellation.release();
     }

@@ -217,8 +217,10 @@ export class OutlierDetector {
   }
 
   #updatePanic(): void {
-    const available = this.#targets.length - this.#ejectedCount();
-    const isNow = isPanic(available, this.#listed);
+    const ejected = this.#ejectedCount();
+    const available = this.#targets.length - ejected;
+    // Instances that the registry reports as critical are not used in a panic either.
+    const isNow = ejected > 0 && isPanic(available, this.#listed);
     if (isNow === this.#isPanic) return;
     this.#isPanic = isNow;
     const counts = { service: this.#service, available, instances: this.#listed };

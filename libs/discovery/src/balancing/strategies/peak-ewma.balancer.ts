@@ -10,8 +10,10 @@ const UNPROVEN_AND_BUSY = 1e9;
  * one call. A failure counts as a slow response, see `TrackedTarget`.
  */
 export class PeakEwmaBalancer extends TwoChoicesBalancer {
-  protected override loadOf({ latencyMs, inFlight, hasSucceeded }: Target, weight: number): number {
-    if (inFlight > 0 && (latencyMs === 0 || !hasSucceeded)) return UNPROVEN_AND_BUSY + inFlight;
+  protected override loadOf(target: Target, weight: number): number {
+    const { latencyMs, inFlight } = target;
+    // Read only if needed: it is in memory that a pick otherwise does not touch.
+    if (inFlight > 0 && (latencyMs === 0 || !target.hasSucceeded)) return UNPROVEN_AND_BUSY + inFlight;
     return latencyMs * (inFlight / weight + 1);
   }
 }
