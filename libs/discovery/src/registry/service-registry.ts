@@ -26,10 +26,7 @@ export abstract class ServiceRegistry extends InstanceSource {
    * Another number whenever the credentials of this client have changed. A registry may keep those of a registration and use
    * them later, as Consul's agents do: the core then registers again.
    */
-  get credentials(): number {
-    // eslint-disable-next-line @typescript-eslint/class-literal-property-style -- an adapter overrides it by a getter
-    return 0;
-  }
+  abstract get credentials(): number;
 
   /** Idempotent: registering the same again changes nothing. */
   abstract register(registration: ServiceRegistration, signal: AbortSignal): Promise<void>;

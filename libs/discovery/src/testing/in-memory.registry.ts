@@ -25,6 +25,7 @@ export class InMemoryRegistry extends ServiceRegistry {
   override readonly description: string = 'the in-memory registry';
   override readonly host = '127.0.0.1';
   override readonly knowsNodeAddress = true;
+  override readonly credentials = 0;
 
   readonly #instances = new Map<string, ServiceInstance>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
