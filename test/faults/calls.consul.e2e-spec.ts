@@ -243,7 +243,7 @@ describe('calls', () => {
     const used = new Set(load.attempts(1_000 + outage + 1_000));
     figure(
       'F34',
-      `${during.length} calls failed while everything did; the last failure ${late.toFixed(0)} ms after the end; ${load.amplification.toFixed(3)} attempts for each call; ejected: ${caller.events.filter(({ type }) => type === 'instance.ejected').length}; ${used.size} of 3 in use a second later`,
+      `${during.length} calls failed while all instances did; the last failure ${late.toFixed(0)} ms after the end; ${load.amplification.toFixed(3)} attempts for each call; ejected: ${caller.events.filter(({ type }) => type === 'instance.ejected').length}; ${used.size} of 3 in use a second later`,
     );
     expect(during.length).toBeGreaterThan(1_000);
     expect(load.amplification).toBeLessThanOrEqual(1.2);
@@ -303,7 +303,7 @@ describe('calls', () => {
       const least = Math.min(...rounds.map(({ share: there }) => there));
       figure(
         'F33',
-        `p99 with all well ${well.toFixed(1)} ms; with one 100 ms late ${ours.toFixed(1)} ms (round robin ${inTurn.toFixed(1)}); share of calls ${(least * 100).toFixed(2)} %, within 17 s after it recovered ${(share * 100).toFixed(0)} % (round ${rounds.length})`,
+        `p99 with all healthy ${well.toFixed(1)} ms; with one 100 ms late ${ours.toFixed(1)} ms (round robin ${inTurn.toFixed(1)}); share of calls ${(least * 100).toFixed(2)} %, within 17 s after it recovered ${(share * 100).toFixed(0)} % (round ${rounds.length})`,
       );
       // If no round was quiet, the share of its calls decides; the simulation is always quiet.
       expect(rounds.some(isGood) || least < 0.03).toBe(true);

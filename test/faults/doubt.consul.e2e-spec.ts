@@ -164,7 +164,7 @@ describe('lists under faults of the registry', () => {
     const sent = callers.failures.filter((failure) => !/not sent|ECONNREFUSED/.test(failure));
     figure(
       'F08',
-      `${callers.calls} calls while Consul and an instance were away, ${callers.failures.length} failed`,
+      `${callers.calls} calls while Consul and an instance were down, ${callers.failures.length} failed`,
     );
     // One call may have been in flight when the instance ended.
     expect(sent.length).toBeLessThanOrEqual(1);

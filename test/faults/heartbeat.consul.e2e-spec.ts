@@ -70,7 +70,7 @@ describe('heartbeats', () => {
     );
     const shown = observed.map(
       ({ statuses, goodAgainMs }, at) =>
-        `${cases[at]?.[0]} s: ${[...statuses].join(' and ')}, well ${goodAgainMs} ms after`,
+        `${cases[at]?.[0]} s: ${[...statuses].join(' and ')}, passing again after ${goodAgainMs} ms`,
     );
     figure('F16', shown.join('; '));
     const [five, fifteen, forty] = observed as [Observed, Observed, Observed];

@@ -94,7 +94,7 @@ describe('many watches', () => {
       Math.max(...names.map((name) => (asked(name).length / lasted) * 60));
     figure(
       'F20',
-      `${(changes / lasted).toFixed(0)} changes/s elsewhere: at most ${perMinute(idle).toFixed(1)} questions a minute for an idle service, ${perMinute(absent).toFixed(1)} for an absent one`,
+      `${(changes / lasted).toFixed(0)} changes/s elsewhere: at most ${perMinute(idle).toFixed(1)} requests a minute for an idle service, ${perMinute(absent).toFixed(1)} for an absent one`,
     );
     for (const name of idle) expect(asked(name).length).toBeLessThanOrEqual(2);
     for (const name of absent) expect(asked(name).length / lasted).toBeLessThanOrEqual(0.25);
@@ -149,7 +149,7 @@ describe('many watches', () => {
         const fullest = Math.max(...bins.values()) / asked.length;
         figure(
           'F21',
-          `${asked.length} questions of ${CLIENTS} clients over ${((Math.max(...asked) - Math.min(...asked)) / 1000).toFixed(1)} s; the fullest 100 ms hold ${(fullest * 100).toFixed(1)} %`,
+          `${asked.length} requests of ${CLIENTS} clients over ${((Math.max(...asked) - Math.min(...asked)) / 1000).toFixed(1)} s; the fullest 100 ms hold ${(fullest * 100).toFixed(1)} %`,
         );
         expect(fullest).toBeLessThanOrEqual(0.1);
         await Promise.all(apps.map((app) => app.close()));

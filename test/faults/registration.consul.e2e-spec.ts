@@ -131,7 +131,7 @@ describe('a registration that cannot be lost', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     const repairs = app.output.split('registration.restored').length - 1;
-    figure('F03', `${repairs} repairs in 20 s of a fight`);
+    figure('F03', `${repairs} repairs in 20 s of a conflict`);
     expect(repairs).toBeGreaterThanOrEqual(3);
     expect(repairs).toBeLessThanOrEqual(6);
     expect(app.output.split('another writer keeps changing')).toHaveLength(2);

@@ -191,7 +191,7 @@ describe('a watch that never dies', () => {
     const growth = median(heaps.slice(-third)) / median(heaps.slice(third, 2 * third));
     figure(
       'F06',
-      `seed ${SEED}: ${rounds} questions, Consul's list ${(converged / 1000).toFixed(1)} s after the last fault, heap x ${growth.toFixed(2)}`,
+      `seed ${SEED}: ${rounds} requests, Consul's list ${(converged / 1000).toFixed(1)} s after the last fault, heap x ${growth.toFixed(2)}`,
     );
     // The watch, a consistent read during list protection, and a stale one without a leader.
     expect(busiest).toBeLessThanOrEqual(4);
@@ -264,7 +264,7 @@ describe('an unreliable index', () => {
     await new Promise((resolve) => setTimeout(resolve, 6_000));
     port = 4002;
     await eventually(async () => (await app.discovery.getInstances('stock'))[0]?.port === 4002);
-    figure('F05', `without an index: ${asked} questions in 6 s`);
+    figure('F05', `without an index: ${asked} requests in 6 s`);
     // A burst of five, then two a second; with a margin for a machine that was paused.
     expect(asked).toBeLessThanOrEqual(30);
     await app.close();
@@ -309,7 +309,7 @@ describe('an unreliable index', () => {
     await eventually(async () => (await app.discovery.getInstances('stock'))[0]?.port === 4711, {
       within: 90_000,
     });
-    figure('F05', `seed ${SEED}: ${asked} questions in ${(lasted / 1000).toFixed(1)} s of twisted indexes`);
+    figure('F05', `seed ${SEED}: ${asked} requests in ${(lasted / 1000).toFixed(1)} s of unreliable indexes`);
     expect(asked / (lasted / 100)).toBeLessThan(1);
     await app.close();
     await proxy.stop();

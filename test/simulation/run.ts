@@ -55,5 +55,5 @@ for (const scenario of scenarios.length > 0 ? scenarios : SCENARIOS) {
 const drawnTo = asked.length > 0 ? PART_DRAWN_TO : DRAWN_TO;
 writeFileSync(drawnTo, chart(drawn));
 process.stdout.write(
-  `\nspread: the largest share of an instance, of what is fair; at the watched: attempts at those that something happens to\ndrawn: ${drawnTo}\n`,
+  `\nspread: the largest share of an instance, of the fair share; at the watched: attempts at those that something happens to\ndrawn: ${drawnTo}\n`,
 );

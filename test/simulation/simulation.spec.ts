@@ -53,7 +53,7 @@ describe('the simulation', () => {
     const back = shareOf(during(ours, 35 * SECOND, 40 * SECOND), 0);
     figure(
       'F33',
-      `simulated, p99 with all well ${wellP99.toFixed(1)} ms, with one of three 100 ms late ${oursP99.toFixed(1)} ms, round robin ${inTurnP99.toFixed(1)} ms; share of the slow one ${(shareOf(while_(ours), 0) * 100).toFixed(2)} %, 15 s after it recovered ${(back * 100).toFixed(0)} %`,
+      `simulated, p99 with all healthy ${wellP99.toFixed(1)} ms, with one of three 100 ms late ${oursP99.toFixed(1)} ms, round robin ${inTurnP99.toFixed(1)} ms; share of the slow one ${(shareOf(while_(ours), 0) * 100).toFixed(2)} %, 15 s after it recovered ${(back * 100).toFixed(0)} %`,
     );
     expect(oursP99).toBeLessThanOrEqual(1.5 * wellP99);
     expect(oursP99).toBeLessThanOrEqual(inTurnP99 / 10);
@@ -100,7 +100,7 @@ describe('the simulation', () => {
       spreads.push(`${strategy} ${spread.toFixed(2)}`);
       expect(spread).toBeLessThan(2);
     }
-    figure('F35', `the largest share of ten instances, of what is fair: ${spreads.join(', ')}`);
+    figure('F35', `the largest share of ten instances, of the fair share: ${spreads.join(', ')}`);
   }, 240_000);
 
   it('F36 zones of 1, 9 and 9 instances with as many clients each: no host gets more than 1.5 times the mean', async () => {

@@ -99,7 +99,7 @@ export const blockingCases: readonly ConformanceCase[] = [
   wakes('/v1/session/list', '/v1/session/list', put('q'), 'a key is written'),
   {
     area: 'blocking',
-    name: 'the last instance goes: an empty list, and the index moves on; it comes back: it wakes',
+    name: 'the last instance is removed: an empty list, and the index advances; it returns: the read wakes',
     observe: async (api) => {
       await register('web')(api);
       const first = await api.index('/v1/health/service/web');
@@ -137,7 +137,7 @@ export const blockingCases: readonly ConformanceCase[] = [
   })),
   {
     area: 'blocking',
-    name: 'a wait ends by itself, not before its time, with the same index',
+    name: 'a wait ends at its time, not before, with the same index',
     observe: async (api) => {
       await register('web')(api);
       const index = await api.index('/v1/health/service/web');

@@ -92,14 +92,14 @@ export const checkCases: readonly ConformanceCase[] = [
     update({ Status: 'passing', Output: '0123456789' }),
     CHECKS,
   ]),
-  sequenceCase('checks', 'the catalog hears of an output only with its status', [
+  sequenceCase('checks', 'the catalog receives an output only together with its status', [
     WEB,
     ['PUT', '/v1/agent/check/pass/ttl?note=one'],
     ['PUT', '/v1/agent/check/pass/ttl?note=two'],
     CHECKS,
     ['GET', '/v1/health/checks/web'],
   ]),
-  sequenceCase('checks', 'a check of the node counts for every service', [
+  sequenceCase('checks', 'a check of the node applies to every service on it', [
     WEB,
     ['PUT', '/v1/agent/check/pass/ttl'],
     register({ Name: 'disk', TTL: '30s', Status: 'warning' }),
@@ -138,7 +138,7 @@ export const checkCases: readonly ConformanceCase[] = [
   },
   {
     area: 'checks',
-    name: 'a TTL that is not renewed is critical, and says what it heard last; a beat revives it',
+    name: 'a TTL that is not renewed is critical, with the last report; a new report ends that',
     observe: async (api) => {
       await api.raw('PUT', '/v1/agent/service/register', {
         Name: 'x',

@@ -188,7 +188,7 @@ export const kvCases: readonly ConformanceCase[] = [
       ['PUT', '/v1/txn?wait=q', [{ KV: { Verb: 'set', Key: 'a', Value: 'dg==' } }]],
     ],
   ),
-  sequenceCase('txn', 'leaves nothing of one that failed', [
+  sequenceCase('txn', 'leaves no trace of a failed transaction', [
     txn([set('gone'), { KV: { Verb: 'get', Key: 'nope' } }]),
     ['GET', '/v1/kv/gone'],
     ['GET', '/v1/kv/?keys'],
@@ -221,7 +221,7 @@ export const kvCases: readonly ConformanceCase[] = [
   },
   {
     area: 'locks',
-    name: 'a session that deletes takes its keys with it, and a lost one closes them for the lock delay',
+    name: 'a session with behaviour delete deletes its keys, and a lost one starts the lock delay',
     observe: async (api) => {
       const [gone, closing, next] = [
         await session(api, { Behavior: 'delete', LockDelay: '0s' }),
@@ -259,7 +259,7 @@ export const kvCases: readonly ConformanceCase[] = [
   },
   {
     area: 'locks',
-    name: 'a session hangs on its checks',
+    name: 'a session depends on its checks',
     observe: async (api) => {
       await api.raw('PUT', '/v1/agent/service/register', {
         Name: 'x',

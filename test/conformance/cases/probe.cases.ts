@@ -89,7 +89,7 @@ export const probeCases: readonly ConformanceCase[] = [
   probe('gRPC refused', () => ({ GRPC: '127.0.0.1:1' })),
   {
     area: 'probes',
-    name: 'a session that is not renewed ends at twice its TTL, not before',
+    name: 'a session that is not renewed expires at twice its TTL, not before',
     observe: async (api) => {
       const { ID } = (await api.raw('PUT', '/v1/session/create', { TTL: '10s' })).json as { ID: string };
       const count = async (): Promise<number> =>

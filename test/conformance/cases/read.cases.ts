@@ -163,7 +163,7 @@ export const readCases: readonly ConformanceCase[] = [
       return [status, String(body).slice(0, 'Failed to create boolean expression evaluator:'.length)];
     },
   })),
-  sequenceCase('catalog', 'shows nodes and services of no agent', [
+  sequenceCase('catalog', 'lists nodes and services without an agent', [
     [
       'PUT',
       '/v1/catalog/register',

@@ -175,7 +175,7 @@ export const registrationCases: readonly ConformanceCase[] = [
     ['GET', '/v1/health/service/second'],
     ['GET', '/v1/catalog/services'],
   ]),
-  sequenceCase('registration', 'leaves the old check behind when their number grows', [
+  sequenceCase('registration', 'keeps the old check when the number of checks grows', [
     register({ Name: 'x', Check: { TTL: '30s' } }),
     register({ Name: 'x', Checks: [{ TTL: '30s' }, { TTL: '40s' }] }),
     ['GET', '/v1/agent/checks'],

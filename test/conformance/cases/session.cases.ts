@@ -105,7 +105,7 @@ export const sessionCases: readonly ConformanceCase[] = [
   ),
   {
     area: 'events',
-    name: 'those that were fired are listed',
+    name: 'lists the events that were fired',
     observe: async (api) => {
       const name = `e${Math.random().toString(36).slice(2)}`;
       await api.raw('PUT', `/v1/event/fire/${name}`, 'p');
