@@ -38,7 +38,7 @@ export function toConsulResponse<T>(body: T, headers: IncomingHttpHeaders): Cons
 
 /**
  * The index for the next blocking query. It is an opaque 64-bit number with three rules: missing or 0 becomes 1 (0 would not
- * block), a smaller one than the last starts anew (the servers lost or restored state), any other is used as it is.
+ * block), a smaller one than the last starts again (the servers lost or restored state), any other is used as it is.
  * Source: Consul's documentation, "Blocking Queries", implementation details.
  *
  * @returns undefined: the next query must not block

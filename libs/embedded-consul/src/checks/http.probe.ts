@@ -13,7 +13,7 @@ export interface HttpProbeOptions {
 
 const MOST_REDIRECTS = 10;
 
-/** 2xx passes, 429 warns, everything else is critical; redirects are followed, and every probe dials anew. */
+/** 2xx passes, 429 warns, everything else is critical; redirects are followed, and every probe uses a new connection. */
 export function httpProbe(options: HttpProbeOptions): Probe {
   return async (signal) => {
     if (!URL.canParse(options.url))

@@ -247,7 +247,7 @@ describe('sticky', () => {
     const late = of(10_900);
     expect(of(10_900)).toEqual(late);
     // A new draw out of fifty: nearly all of them change.
-    const anew = of(0);
-    expect(anew.filter((each, at) => each === early[at]).length).toBeLessThan(20);
+    const again = of(0);
+    expect(again.filter((each, at) => each === early[at]).length).toBeLessThan(20);
   });
 });

@@ -6,7 +6,7 @@ const INITIAL_LIMIT = 20;
 const TOLERANCE = 1.5;
 const STEP = 0.2;
 const FAILURE_FACTOR = 0.9;
-/** After this many responses, or this time, the latency of the service without load is measured anew. */
+/** After this many responses, or this time, the latency of the service without load is measured again. */
 const WINDOW = 1_000;
 const WINDOW_MS = 5_000;
 
