@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
-import { Controller, Get, Injectable, VersioningType } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, VersioningType } from '@nestjs/common';
+import { RouterModule } from '@nestjs/core';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
@@ -198,6 +199,41 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
       await app.close();
     },
   );
+
+  it('F49 a route of RouterModule, or of one host, is another one as well', async () => {
+    @Controller('health')
+    class RoutedController {
+      @Get()
+      check() {
+        return { own: true };
+      }
+    }
+    @Controller({ path: 'health', host: 'books.example' })
+    class HostController {
+      @Get()
+      check() {
+        return { own: true };
+      }
+    }
+    @Module({ controllers: [RoutedController] })
+    class RoutedModule {}
+    const { app, url, logger } = await startApp(
+      rootModule(
+        [
+          ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'routed' } }),
+          RoutedModule,
+          RouterModule.register([{ path: 'api', module: RoutedModule }]),
+        ],
+        // Fastify has no routes by host beside others of the same path.
+        platform === 'express' ? { controllers: [HostController] } : {},
+      ),
+      { platform },
+    );
+    expect((await get(`${url}/health`)).body).toMatchObject({ status: 'ok' });
+    expect((await get(`${url}/api/health`)).body).toEqual({ own: true });
+    expect(logger.matching(/is a route of the app/)).toEqual([]);
+    await app.close();
+  });
 
   it('F49 a route with a prefix or a version is another one, and hides nothing', async () => {
     @Controller({ path: 'health', version: '1' })

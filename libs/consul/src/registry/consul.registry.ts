@@ -100,8 +100,15 @@ export class ConsulRegistry extends ServiceRegistry {
   ): Promise<void> {
     await this.#client.agent.deregister(id, { signal });
     if (await untilUnlisted(this.#client, { id, service }, this.#clock, signal)) return;
+    // Another process with the same id has registered it since.
+    if (await this.#client.agent.service(id, { signal })) return;
     // The agent then has the present token for it. Critical, so that no client uses it meanwhile.
-    const check = { CheckID: `${id}:leaving`, TTL: '1m', Status: 'critical' } as const;
+    const check = {
+      CheckID: `${id}:leaving`,
+      TTL: '1m',
+      Status: 'critical',
+      DeregisterCriticalServiceAfter: '1m',
+    } as const;
     await this.#client.agent.register({ ID: id, Name: service, Checks: [check] }, { signal });
     await this.#client.agent.deregister(id, { signal });
     if (await untilUnlisted(this.#client, { id, service }, this.#clock, signal)) return;
@@ -116,6 +123,7 @@ export class ConsulRegistry extends ServiceRegistry {
     signal: AbortSignal,
   ): Promise<RegistrationRecord | undefined> {
     const { id } = registration;
+    const { tokenVersion } = this.#client;
     const [held, list] = await Promise.all([
       this.#client.agent.service(id, { signal }),
       this.#client.agent.checks.list({ signal }),
@@ -129,7 +137,7 @@ export class ConsulRegistry extends ServiceRegistry {
       ...held.body,
       ...(held.contentHash === undefined ? {} : { ContentHash: held.contentHash }),
     };
-    this.#observed.set(record, { service, checks: own, node: own[0]?.Node });
+    this.#observed.set(record, { service, checks: own, node: own[0]?.Node, tokenVersion });
     return record;
   }
 
@@ -144,11 +152,11 @@ export class ConsulRegistry extends ServiceRegistry {
     const waitMs = hasHeartbeat ? OWN_WAIT_WITH_HEARTBEAT_MS : OWN_WAIT_MS;
     const options = { clock: this.#clock, random: Math.random, waitMs };
     const watch = new RegistrationWatch(this.#client, options);
-    if (this.#client.tokenVersion === undefined) return watch.waitForChange(observed, signal);
+    if (observed.tokenVersion === undefined) return watch.waitForChange(observed, signal);
     return withScopedSignal(signal, (waiting) =>
       Promise.race([
         watch.waitForChange(observed, waiting),
-        untilTokenChanged(this.#client, this.#clock, waiting),
+        untilTokenChanged(this.#client, observed.tokenVersion, this.#clock, waiting),
       ]),
     );
   }

@@ -122,6 +122,27 @@ describe('InstanceReader', () => {
     expect(await reader.read(compact([entry(1)]))).toHaveLength(1);
   });
 
+  it('F51 leaves out what is invalid, be it one, some or all, and reports it', async () => {
+    const wrong = entry(1) as { Service: { Port: number } };
+    wrong.Service.Port = 0;
+    const reader = new InstanceReader();
+    expect(await reader.read(compact([entry(0), wrong]))).toHaveLength(1);
+    expect(reader.invalid).toEqual([
+      {
+        id: (wrong.Service as unknown as { ID: string }).ID,
+        reason: 'its port is 0, not an integer from 1 to 65535',
+      },
+    ]);
+    // A stale entry may be all that is left while the only instance restarts.
+    expect(await reader.read(compact([wrong]))).toEqual([]);
+    expect(reader.invalid).toHaveLength(1);
+    const large = Array.from({ length: 400 }, (_, n) => entry(n));
+    large.splice(200, 1, wrong);
+    expect(await reader.read(compact(large))).toHaveLength(399);
+    expect(await reader.read(compact(large.slice(1)))).toHaveLength(398);
+    expect(reader.invalid).toHaveLength(1);
+  });
+
   it('reads a large list in which the separator bytes also occur inside an element', async () => {
     const entries = Array.from({ length: 300 }, (_, n) => entry(n));
     const proxied = entry(300) as { Service: object };

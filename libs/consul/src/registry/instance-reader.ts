@@ -5,7 +5,7 @@ import { ConsulError } from '../client/consul-error.js';
 import { splitEntries, type Pieces } from './entry-pieces.js';
 import { toServiceInstance } from './to-service-instance.js';
 import { Interner } from './interner.js';
-import { idOf, invalidReason } from './invalid-entry.js';
+import { idOf, invalidReason, isEntry } from './invalid-entry.js';
 
 /** From this size on a list is parsed piece by piece, and unchanged elements are not parsed again. */
 const LARGE_BYTES = 64 * 1024;
@@ -31,6 +31,7 @@ export class InstanceReader {
   #instances: readonly ServiceInstance[] = [];
   #invalid: readonly InvalidInstance[] = [];
   #found: InvalidInstance[] = [];
+  #strangers = 0;
   #last: PreviousList | undefined;
 
   /** The elements of the last list that cannot be used, and are left out. */
@@ -38,7 +39,7 @@ export class InstanceReader {
     return this.#invalid;
   }
 
-  /** @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when it is not a list of instances, or none of them is valid */
+  /** @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when it is not a list of instances */
   async read(body: Buffer): Promise<readonly ServiceInstance[]> {
     const digest = hash('sha1', body, 'base64');
     if (digest === this.#digest) return this.#instances;
@@ -49,8 +50,8 @@ export class InstanceReader {
     this.#last = pieces && parts && { body, pieces, instances: parts };
     const instances = elements.flatMap((instance) => instance ?? []);
     const [first] = this.#found;
-    if (first && instances.length === 0)
-      throw badResponse(`no instance is valid: "${first.id}": ${first.reason}`);
+    if (first && instances.length === 0 && this.#strangers === this.#found.length)
+      throw badResponse(`none of its elements is an instance: ${first.reason}`);
     this.#invalid = this.#found;
     this.#instances = instances;
     this.#digest = digest;
@@ -59,6 +60,7 @@ export class InstanceReader {
 
   #readWhole(body: Buffer): (ServiceInstance | undefined)[] {
     this.#found = [];
+    this.#strangers = 0;
     const list = parse(body.toString('utf8'));
     if (!Array.isArray(list)) throw badResponse('the body is not an array');
     return list.map((entry) => this.#convert(entry));
@@ -66,6 +68,7 @@ export class InstanceReader {
 
   async #readPieces(body: Buffer, { starts, ends }: Pieces): Promise<(ServiceInstance | undefined)[]> {
     this.#found = [];
+    this.#strangers = 0;
     const last = this.#last;
     const instances: (ServiceInstance | undefined)[] = [];
     let positions: Map<string, number> | undefined;
@@ -102,6 +105,7 @@ export class InstanceReader {
     const reason = invalidReason(entry);
     if (reason === undefined) return this.#interner.intern(toServiceInstance(entry));
     this.#found.push({ id: idOf(entry), reason });
+    if (!isEntry(entry)) this.#strangers++;
     return undefined;
   }
 }

@@ -12,6 +12,7 @@ export function invalidReason(entry: unknown): string | undefined {
   const { Node: node, Service: service, Checks: checks } = fieldsOf(entry);
   const { ID: id, Service: name, Address: own, Port: port, Tags: tags, Meta: meta } = fieldsOf(service);
   if (typeof id !== 'string' || typeof name !== 'string') return 'it lacks its id or its service';
+  if (typeof fieldsOf(node).Node !== 'string') return 'it lacks its node';
   const address = own === undefined || own === null || own === '' ? fieldsOf(node).Address : own;
   if (typeof address !== 'string') return `its address is ${JSON.stringify(address)}, not a string`;
   if (isIP(address) === 0 && !HOST_NAME.test(address))
@@ -27,6 +28,12 @@ export function invalidReason(entry: unknown): string | undefined {
     checks === null ||
     (Array.isArray(checks) && checks.every((check) => typeof fieldsOf(check).Status === 'string'));
   return isChecked ? undefined : 'its checks are not an array of checks';
+}
+
+/** Whether it is an instance at all: one that is not comes from something else than Consul. */
+export function isEntry(entry: unknown): boolean {
+  const { ID: id, Service: name } = fieldsOf(fieldsOf(entry).Service);
+  return typeof id === 'string' && typeof name === 'string';
 }
 
 function isAbsent(value: unknown): boolean {

@@ -18,6 +18,8 @@ export interface ObservedRegistration {
   readonly checks: readonly HealthCheck[];
   /** The agent's node; undefined when no check has its name. */
   readonly node: string | undefined;
+  /** The version of the token when it was read; undefined: the token never changes. */
+  readonly tokenVersion: number | undefined;
 }
 
 export interface RegistrationWatchOptions {

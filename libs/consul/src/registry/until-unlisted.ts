@@ -1,6 +1,5 @@
 import { delay, type Clock, type ServiceRegistration } from '@rookery/discovery/adapter';
 import type { ConsulClient } from '../client/consul-client.js';
-import { ConsulError } from '../client/consul-error.js';
 
 /** An agent removes an instance from the catalog within milliseconds. */
 const MAX_WAIT_MS = 1_000;
@@ -10,8 +9,7 @@ const MIN_PAUSE_MS = 25;
  * Waits until the catalog no longer lists an instance that its agent has deregistered: the agent removes it with the token that
  * it was registered with, and cannot when that was deleted (hashicorp/consul#3345).
  *
- * @returns false when it is still listed after a second
- * @throws ConsulError when the catalog cannot be read
+ * @returns false when it is still listed after a second; true also when the catalog cannot be read: the agent has accepted it
  */
 export async function untilUnlisted(
   client: ConsulClient,
@@ -22,22 +20,24 @@ export async function untilUnlisted(
   const node = await nodeOf(client, signal);
   // Another node may have an instance with the same id.
   if (node === undefined) return true;
-  const filter = `Service.ID == ${JSON.stringify(id)} and Node.Node == ${JSON.stringify(node)}`;
+  const filter = `Node.Node == "${node}"`;
   const until = clock.now() + MAX_WAIT_MS;
   for (let pauseMs = MIN_PAUSE_MS; ; pauseMs *= 2) {
-    const { body } = await client.health.service(service, { filter, signal });
-    if (body.length === 0) return true;
+    // The filter has no way to quote an id.
+    const isListed = await client.health.service(service, { filter, signal }).then(
+      ({ body }) => body.some(({ Service }) => Service.ID === id),
+      () => false,
+    );
+    signal.throwIfAborted();
+    if (!isListed) return true;
     if (clock.now() + pauseMs > until) return false;
     await delay(clock, pauseMs, signal);
   }
 }
 
-/** Undefined: the token may not read it. */
+/** Undefined: it cannot be read, for lack of permission for example. */
 async function nodeOf(client: ConsulClient, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    return (await client.agent.self({ signal })).body.Config.NodeName;
-  } catch (error) {
-    if (error instanceof ConsulError && error.code === 'RK_ACL_DENIED') return undefined;
-    throw error;
-  }
+  const self = await client.agent.self({ signal }).catch(() => undefined);
+  signal.throwIfAborted();
+  return self?.body.Config.NodeName;
 }

@@ -128,12 +128,21 @@ describe('the result of an attempt', () => {
     for (const code of [4, 8, 14]) expect(errorKind(grpc(code))).toBe('failure');
     for (const code of [2, 13, 15]) expect(errorKind(grpc(code))).toBe('server-error');
     for (const code of [1, 3, 5, 6, 7, 9, 11, 12, 16]) expect(errorKind(grpc(code))).toBe('none');
-    const noConnection =
-      '14 UNAVAILABLE: No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1';
-    expect(classifyError(coded('x', { message: noConnection, code: 14, details: '' }))).toMatchObject({
-      type: 'failed',
-      retry: 'safe',
-    });
+    const noConnection = 'No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1';
+    const unavailable = (details: string, received: object): Error =>
+      Object.assign(new Error(`14 UNAVAILABLE: ${details}`), {
+        code: 14,
+        details,
+        metadata: { getMap: () => received },
+      });
+    expect(classifyError(unavailable(noConnection, {}))).toMatchObject({ type: 'failed', retry: 'safe' });
+    // A handler may pass on the error of a call of its own: it has run.
+    for (const executed of [
+      unavailable(noConnection, { 'content-type': 'application/grpc' }),
+      unavailable('connect ECONNREFUSED 10.0.0.5:5432', {}),
+      unavailable('Failed to connect to the payment provider', {}),
+    ])
+      expect(classifyError(executed)).toMatchObject({ type: 'failed', retry: 'if-idempotent' });
     const byClient = (more: object): Error => Object.assign(new Error('of a client'), more);
     expect(errorKind(byClient({ response: { status: 503 } }))).toBe('failure');
     expect(errorKind(byClient({ statusCode: 500 }))).toBe('server-error');

@@ -1,6 +1,6 @@
 import { aggregatedErrors, causeChain } from '../errors/error-message.js';
 import { grpcStatusOf, GRPC_FAILURES, GRPC_SERVER_ERRORS } from './grpc-status.js';
-import { isNotSent } from './not-sent.js';
+import { isCallError, isNotSent } from './not-sent.js';
 
 /**
  * What a status or an error says about its instance. `failure`: it failed, or is overloaded. `server-error`: it answered with
@@ -77,6 +77,8 @@ export function errorKind(error: unknown): FailureKind {
 /** Undefined: the error itself says nothing, but its cause may. */
 function knownKind(error: Error): FailureKind | undefined {
   if (error instanceof AttemptTimeout) return error.wasCutShort ? 'none' : 'failure';
+  // The attempt itself called another service.
+  if (isCallError(error)) return 'none';
   const { code, name } = error as { code?: unknown; name?: unknown };
   const grpc = grpcStatusOf(error);
   if (grpc !== undefined) {
@@ -87,8 +89,7 @@ function knownKind(error: Error): FailureKind | undefined {
   if (status !== undefined) return statusKind(status);
   if (name === 'AbortError') return 'none';
   if (typeof code !== 'string') return undefined;
-  // An error of a call that the attempt itself made to another service.
-  if (CALLER_ERRORS.has(code) || code.startsWith('RK_')) return 'none';
+  if (CALLER_ERRORS.has(code)) return 'none';
   // axios has one code for this limit of the caller and for broken responses.
   if (error.message.startsWith('maxContentLength ')) return 'none';
   // The code of axios says less than the error that caused it.

@@ -1,3 +1,4 @@
+import { grpcStatusOf } from './grpc-status.js';
 import { errorKind, statusKind, type FailureKind } from './error-kind.js';
 
 /** What an attempt came to: a value or an error. */
@@ -24,6 +25,12 @@ export type IsFailure = (outcome: AttemptOutcome) => boolean;
  */
 export function countsAsFailure(outcome: AttemptOutcome): boolean {
   return failureKind(outcome) === 'failure';
+}
+
+/** The deadline has passed, as a gateway or gRPC says it. */
+export function isDeadline({ error, status }: AttemptOutcome): boolean {
+  const DEADLINE_EXCEEDED = 4;
+  return status === 504 || (error instanceof Error && grpcStatusOf(error) === DEADLINE_EXCEEDED);
 }
 
 export function failureKind({ error, status }: AttemptOutcome): FailureKind {

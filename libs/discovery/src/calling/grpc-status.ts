@@ -24,10 +24,17 @@ export function grpcStatusOf(error: Error): number | undefined {
   return typeof details === 'string' || /^\d+ [A-Z_]+\b/.test(error.message) ? code : undefined;
 }
 
-/** The connection failed, so that nothing was sent: grpc-js says so in its details only. */
+/**
+ * The client never had a connection, so nothing was sent. By its own texts only, and without metadata of a server: the details of a
+ * status come from the server otherwise, which may pass on those of an error of its own.
+ */
 export function isGrpcNotConnected(error: Error): boolean {
-  return (
-    grpcStatusOf(error) === UNAVAILABLE &&
-    /ECONNREFUSED|No connection established|Failed to connect|Name resolution failed/.test(error.message)
-  );
+  if (grpcStatusOf(error) !== UNAVAILABLE) return false;
+  const { details, metadata } = error as {
+    details?: unknown;
+    metadata?: { getMap?: () => Record<string, unknown> };
+  };
+  const isLocal = /^(No connection established|Name resolution failed)/.test(String(details));
+  const received = metadata?.getMap?.();
+  return isLocal && received !== undefined && Object.keys(received).length === 0;
 }

@@ -12,6 +12,7 @@ describe('isNotSent', () => {
     withCode('ENOTFOUND', { syscall: 'getaddrinfo' }),
     withCode('ETIMEDOUT', { syscall: 'connect' }),
     withCode('UND_ERR_CONNECT_TIMEOUT'),
+    withCode('UND_ERR_CLOSED'),
     withCode('ERR_TLS_CERT_ALTNAME_INVALID'),
     withCode('DEPTH_ZERO_SELF_SIGNED_CERT'),
     withCode('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'),
@@ -43,6 +44,8 @@ describe('isNotSent', () => {
     new Error('call failed', { cause: markSent(withCode('ECONNREFUSED')) }),
     withCode('UND_ERR_HEADERS_TIMEOUT'),
     new AggregateError([withCode('ECONNREFUSED'), withCode('ECONNRESET')]),
+    withCode('RK_CALL_FAILED', { cause: withCode('ECONNREFUSED', { syscall: 'connect' }) }),
+    withCode('ECONNREFUSED', { call: { service: 'other', attempts: [] } }),
     new Error('anything else'),
     'no error at all',
   ])('%s may have been sent', (error) => {

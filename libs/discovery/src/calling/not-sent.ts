@@ -7,6 +7,8 @@ const NOT_CONNECTED: ReadonlySet<string> = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'UND_ERR_CONNECT_TIMEOUT',
+  // The instance left between the pick and the request: its pool takes no more.
+  'UND_ERR_CLOSED',
   'ERR_INVALID_URL',
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'ERR_SSL_WRONG_VERSION_NUMBER',
@@ -29,6 +31,12 @@ export function markSent<T>(error: T): T {
   return error;
 }
 
+/** An error of this library's calls: a CallError, or an AxiosError of a service client. */
+export function isCallError(error: Error): boolean {
+  const { code, call } = error as { code?: unknown; call?: { attempts?: unknown } };
+  return (typeof code === 'string' && code.startsWith('RK_')) || Array.isArray(call?.attempts);
+}
+
 /**
  * Whether a failed request certainly never reached the peer, so that any request, a POST too, may go to another
  * instance. A reset is not one of those: the peer may have read the request. Neither is an unreachable network: Linux
@@ -44,7 +52,8 @@ export function isNotSent(error: unknown): boolean {
       code?: unknown;
       [SENT]?: boolean;
     };
-    if (wasSent) return false;
+    // An error of a call that the attempt itself made: what the attempt sent before is unknown.
+    if (wasSent || isCallError(link)) return false;
     if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
     if (typeof code === 'string') {
       if (NOT_CONNECTED.has(code) || BAD_CERTIFICATE.test(code)) return true;

@@ -13,7 +13,7 @@ import {
 } from './attempt-result.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
 import { AttemptTimeout } from './error-kind.js';
-import type { IsFailure } from './failure-rules.js';
+import { countsAsFailure, isDeadline, type IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
 import { fetchResponseInfo } from './response-info.js';
 
@@ -101,6 +101,13 @@ export class RunningAttempt<T> {
     this.#aborting.abort(error);
   }
 
+  /** A deadline of the caller that the instance or its transport reports says nothing about the instance either. */
+  get #isFailure(): IsFailure | undefined {
+    const { isCutShort, isFailure } = this.#options;
+    if (!isCutShort) return isFailure;
+    return (outcome) => !isDeadline(outcome) && (isFailure ?? countsAsFailure)(outcome);
+  }
+
   /** Does not wait for the attempt: one that ignores its signal must not block the call. */
   #timeOut(error: Error): void {
     this.#onError(error);
@@ -108,7 +115,8 @@ export class RunningAttempt<T> {
   }
 
   #onValue(value: T): void {
-    const { isFailure, call, tools } = this.#options;
+    const { call, tools } = this.#options;
+    const isFailure = this.#isFailure;
     if (this.#isOver) {
       // A late response has to be released.
       call.discardResponse?.(value);
@@ -127,7 +135,7 @@ export class RunningAttempt<T> {
   #onError(error: unknown): void {
     if (this.#isOver) return;
     try {
-      this.#settle(classifyError(error, this.#options.isFailure));
+      this.#settle(classifyError(error, this.#isFailure));
     } catch (thrown) {
       this.#settle(classifyError(thrown));
     }

@@ -95,7 +95,8 @@ export class ServiceCall<T> {
       const result = await this.#attemptOn(target, pool);
       if (signal?.aborted) throw abortReason(signal);
       const retry = retrySafetyOf(result);
-      if (retry !== 'safe') this.#sent++;
+      // A local error, such as no file descriptor left, would repeat itself on every instance.
+      if (retry !== 'safe' || result.type === 'ignored') this.#sent++;
       const { retries } = settings;
       if (!mayRetry({ retry, idempotent, replayableBody, retried, retries })) return this.#end(result);
       pool = await this.#pool();

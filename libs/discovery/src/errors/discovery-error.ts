@@ -52,7 +52,7 @@ export function shutDownError(): DiscoveryError {
 
 /** True unless the error is one of Rookery's that says otherwise: an unknown error may pass. */
 export function isRetryable(error: unknown): boolean {
-  return !(error instanceof DiscoveryError) || ERROR_CLASSES[error.code].retryable;
+  return !(error instanceof DiscoveryError) || error.retryable;
 }
 
 /** False when the other side did not answer at all. */

@@ -17,6 +17,8 @@ export interface LeaveOptions {
   readonly abortRegister: () => void;
   /** Whether the registry may hold the registration. */
   readonly maybeRegistered: () => boolean;
+  /** An attempt failed, and another one follows. */
+  readonly onRetry: (error: unknown) => void;
 }
 
 /** How long a request to register that is in flight may take to complete: once sent it cannot be revoked. */
@@ -41,7 +43,7 @@ export async function leaveRegistry(options: LeaveOptions, signal: AbortSignal):
 }
 
 async function deregister(
-  { clock, random, registry, registration }: LeaveOptions,
+  { clock, random, registry, registration, onRetry }: LeaveOptions,
   signal: AbortSignal,
 ): Promise<void> {
   for (let failures = 1; ; failures++) {
@@ -52,6 +54,7 @@ async function deregister(
       // A refused connection means that the agent is gone; other errors may pass in a moment.
       const isGone = error instanceof DiscoveryError && error.code === 'RK_REGISTRY_UNREACHABLE';
       if (signal.aborted || isGone || !isRetryable(error)) throw error;
+      onRetry(error);
       await delay(clock, backoffDelay(failures, BACKOFF, random), signal);
     }
   }

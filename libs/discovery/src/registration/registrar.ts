@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { BehaviorSubject } from 'rxjs';
 import { DiscoveryError, isRefused } from '../errors/discovery-error.js';
+import { isError } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
 import type { RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
@@ -112,7 +113,9 @@ export class Registrar {
   async #leave(): Promise<void> {
     const { clock, random, deregisterTimeoutMs } = this.#options;
     const aborting = new AbortController();
-    const onTimeout = (): Error => new Error(`no response in ${deregisterTimeoutMs} ms`);
+    let lastError: unknown;
+    const onTimeout = (): Error =>
+      isError(lastError) ? lastError : new Error(`no response in ${deregisterTimeoutMs} ms`);
     const wasRegistered = this.#history.isOurs;
     const heartbeatsStopped = this.#stopLoop();
     const left = leaveRegistry(
@@ -125,6 +128,7 @@ export class Registrar {
         heartbeatsStopped,
         abortRegister: () => this.#abortRegister(),
         maybeRegistered: () => this.#history.maybeRegistered,
+        onRetry: (error) => (lastError = error),
       },
       aborting.signal,
     );

@@ -71,8 +71,9 @@ export class TrackedTarget implements Target {
         this.history.succeeded(now);
         return 'success';
       case 'server-error':
-        this.latency.observe(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
         this.history.serverFailed();
+        // By its share: a single one may be due to the request.
+        this.latency.observe(now, elapsedMs + FAILURE_LATENCY_MS * (1 - this.history.successRate));
         return 'server-error';
       case 'failure':
         this.latency.observe(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
