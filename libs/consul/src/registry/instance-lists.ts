@@ -13,7 +13,7 @@ import type { ConsulResponse } from '../client/consul-response.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
 import { InstanceReader } from './instance-reader.js';
-import { invalidReason } from './invalid-entry.js';
+import { isValidEntry } from './invalid-entry.js';
 import { toServiceInstance } from './to-service-instance.js';
 import { WatchPosition } from './watch-position.js';
 import { WatchSlots } from './watch-slots.js';
@@ -156,7 +156,7 @@ export class InstanceLists {
     });
     const nodes: unknown = (body as Partial<typeof body> | null)?.Nodes ?? [];
     if (!Array.isArray(nodes)) return [];
-    return nodes.filter((entry) => invalidReason(entry) === undefined).map(toServiceInstance);
+    return nodes.filter(isValidEntry).map(toServiceInstance);
   }
 
   /** The first list, without an index; while the leader does not respond, a stale list from any server comes before it. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { ServiceInstance } from '@rookery/discovery';
 import { errorMessage, type InvalidInstance, instanceKey } from '@rookery/discovery/adapter';
+import type { ServiceEntry } from '../client/api/types.js';
 import { ConsulError } from '../client/consul-error.js';
 import { splitEntries, type Pieces } from './entry-pieces.js';
 import { toServiceInstance } from './to-service-instance.js';
@@ -103,7 +104,7 @@ export class InstanceReader {
   /** Undefined: it is invalid, and left out, so that it does not harm the others. */
   #convert(entry: unknown): ServiceInstance | undefined {
     const reason = invalidReason(entry);
-    if (reason === undefined) return this.#interner.intern(toServiceInstance(entry));
+    if (reason === undefined) return this.#interner.intern(toServiceInstance(entry as ServiceEntry));
     this.#found.push({ id: idOf(entry), reason });
     if (!isEntry(entry)) this.#strangers++;
     return undefined;

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { ServiceEntry } from '../client/api/types.js';
 
 /** RFC 1123, with underscores, which Consul's own names may have. */
 const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?$/;
@@ -28,6 +29,10 @@ export function invalidReason(entry: unknown): string | undefined {
     checks === null ||
     (Array.isArray(checks) && checks.every((check) => typeof fieldsOf(check).Status === 'string'));
   return isChecked ? undefined : 'its checks are not an array of checks';
+}
+
+export function isValidEntry(entry: unknown): entry is ServiceEntry {
+  return invalidReason(entry) === undefined;
 }
 
 /** Whether it is an instance at all: one that is not comes from something else than Consul. */

@@ -1,20 +1,13 @@
 import type { InstanceStatus, ServiceInstance } from '@rookery/discovery';
 import { freezeInstance } from '@rookery/discovery/adapter';
 import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
-import { ConsulError } from '../client/consul-error.js';
-import { idOf, invalidReason } from './invalid-entry.js';
 import { SECURE_META } from './service-definition.js';
 
 export const MAINTENANCE_CHECK = /^(_node_maintenance$|_service_maintenance:)/;
 const ZONE_META = 'zone';
 
-/**
- * Converts an entry of `/v1/health/service`. An empty `Service.Address` means the node's.
- *
- * @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when no call could be made to it
- */
-export function toServiceInstance(entry: unknown): ServiceInstance {
-  assertEntry(entry);
+/** Converts an entry of `/v1/health/service` that `isValidEntry` accepts. An empty `Service.Address` means the node's. */
+export function toServiceInstance(entry: ServiceEntry): ServiceInstance {
   const { Node: node, Service: service } = entry;
   const status = worstStatus(entry.Checks ?? []);
   const meta = service.Meta ?? {};
@@ -45,12 +38,4 @@ export function worstStatus(checks: readonly Pick<HealthCheck, 'CheckID' | 'Stat
     else if (Status === 'warning' && worst === 'passing') worst = 'warning';
   }
   return worst;
-}
-
-function assertEntry(entry: unknown): asserts entry is ServiceEntry {
-  const reason = invalidReason(entry);
-  if (reason === undefined) return;
-  throw new ConsulError('RK_REGISTRY_BAD_RESPONSE', `the instance "${idOf(entry)}" is invalid: ${reason}`, {
-    hint: 'Look for what has registered it; a proxy in front of Consul may also be changing its responses',
-  });
 }

@@ -3,7 +3,7 @@ import { errorMessage } from '../errors/error-message.js';
 import { capRetryAfter } from '../timing/backoff.js';
 import type { Random } from '../timing/clock.js';
 import { MISDIRECTED } from './call-headers.js';
-import { failureKind, type AttemptOutcome, type IsFailure } from './failure-rules.js';
+import { failureKind, isDeadline, type AttemptOutcome, type IsFailure } from './failure-rules.js';
 import type { FailureKind } from './error-kind.js';
 import { isNotSent } from './not-sent.js';
 import { parseRetryAfter, type HttpResponseInfo } from './response-info.js';
@@ -87,10 +87,14 @@ export function isResponse<T>(result: AttemptResult<T>): result is ResponseResul
 }
 
 /** @throws whatever a custom `isFailure` throws */
-export function classifyError(error: unknown, isFailure?: IsFailure): AttemptResult<never> {
+export function classifyError(
+  error: unknown,
+  isFailure?: IsFailure,
+  isCutShort = false,
+): AttemptResult<never> {
   const wasNotSent = isNotSent(error);
   const reason = errorMessage(error);
-  const kind = kindOf({ error }, isFailure);
+  const kind = kindOf({ error }, isFailure, isCutShort);
   if (kind !== 'failure')
     return {
       type: 'ignored',
@@ -108,8 +112,12 @@ export function classifyError(error: unknown, isFailure?: IsFailure): AttemptRes
   };
 }
 
-/** A custom rule decides alone. */
-function kindOf(outcome: AttemptOutcome, isFailure: IsFailure | undefined): FailureKind {
+/**
+ * A custom rule decides alone; but a deadline of the caller, which the instance or its transport may report, says nothing about the
+ * instance.
+ */
+function kindOf(outcome: AttemptOutcome, isFailure: IsFailure | undefined, isCutShort: boolean): FailureKind {
+  if (isCutShort && isDeadline(outcome)) return 'none';
   if (!isFailure) return failureKind(outcome);
   return isFailure(outcome) ? 'failure' : 'none';
 }
@@ -130,9 +138,10 @@ export function classifyResponse<T>(
   response: HttpResponseInfo | undefined,
   isFailure: IsFailure | undefined,
   random: Random,
+  isCutShort = false,
 ): ResponseResult<T> {
   const isMisdirected = response?.status === MISDIRECTED && response.isMisdirected;
-  const kind = isMisdirected ? 'failure' : kindOf({ value, status: response?.status }, isFailure);
+  const kind = isMisdirected ? 'failure' : kindOf({ value, status: response?.status }, isFailure, isCutShort);
   if (kind !== 'failure') return { type: 'success', value, isServerError: kind === 'server-error' };
   const requestedMs = parseRetryAfter(response?.retryAfter, Date.now());
   const retryAfterMs = requestedMs === undefined ? undefined : capRetryAfter(requestedMs, random);

@@ -151,6 +151,17 @@ describe('the result of an attempt', () => {
     expect(errorKind(new DOMException('late', 'TimeoutError'))).toBe('failure');
   });
 
+  it('counts no deadline of the caller against the instance, whether the instance or its transport reports it', () => {
+    const exceeded = Object.assign(new Error('4 DEADLINE_EXCEEDED: x'), { code: 4, details: 'x' });
+    expect(classifyError(exceeded)).toMatchObject({ type: 'failed' });
+    expect(classifyError(exceeded, undefined, true)).toMatchObject({ type: 'ignored', isServerError: false });
+    const respond = (status: number) => ({ status, retryAfter: undefined, isMisdirected: false });
+    const cutShort = (status: number) => classifyResponse({}, respond(status), undefined, () => 0, true);
+    expect(outcomeOf(cutShort(504))).toBe('success');
+    expect(outcomeOf(cutShort(503))).toBe('failure');
+    expect(outcomeOf(cutShort(500))).toBe('server-error');
+  });
+
   const answered = (status: number, retryAfter?: string, isMisdirected = false) =>
     classifyResponse({}, { status, retryAfter, isMisdirected }, undefined, () => 0);
   const failed = (status: number, retryAfter?: string) => {

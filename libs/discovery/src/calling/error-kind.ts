@@ -97,7 +97,10 @@ function knownKind(error: Error): FailureKind | undefined {
   return 'failure';
 }
 
-/** An error that an HTTP client throws for an error status (a truncated body has a status as well, but a good one): `error.response.status` of axios, `statusCode` of got, Nest's `status`. */
+/**
+ * Of an error that an HTTP client throws for an error status: `error.response.status` of axios, `statusCode` of got, Nest's
+ * `status`. A truncated body has a status as well, but a good one.
+ */
 function httpStatusOf(error: Error): number | undefined {
   const { status, statusCode, response } = error as {
     status?: unknown;

@@ -1,5 +1,5 @@
-import { grpcStatusOf } from './grpc-status.js';
 import { errorKind, statusKind, type FailureKind } from './error-kind.js';
+import { isGrpcDeadline } from './grpc-status.js';
 
 /** What an attempt came to: a value or an error. */
 export interface AttemptOutcome {
@@ -29,8 +29,7 @@ export function countsAsFailure(outcome: AttemptOutcome): boolean {
 
 /** The deadline has passed, as a gateway or gRPC says it. */
 export function isDeadline({ error, status }: AttemptOutcome): boolean {
-  const DEADLINE_EXCEEDED = 4;
-  return status === 504 || (error instanceof Error && grpcStatusOf(error) === DEADLINE_EXCEEDED);
+  return status === 504 || isGrpcDeadline(error);
 }
 
 export function failureKind({ error, status }: AttemptOutcome): FailureKind {

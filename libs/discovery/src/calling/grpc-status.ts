@@ -1,3 +1,5 @@
+import { isError } from '../errors/error-message.js';
+
 /** Source: grpc/doc/statuscodes.md. */
 const UNKNOWN = 2;
 const DEADLINE_EXCEEDED = 4;
@@ -22,6 +24,11 @@ export function grpcStatusOf(error: Error): number | undefined {
   const { code, details } = error as { code?: unknown; details?: unknown };
   if (typeof code !== 'number' || !Number.isInteger(code) || code < 0 || code > HIGHEST) return undefined;
   return typeof details === 'string' || /^\d+ [A-Z_]+\b/.test(error.message) ? code : undefined;
+}
+
+/** The deadline of the call has passed. */
+export function isGrpcDeadline(error: unknown): boolean {
+  return isError(error) && grpcStatusOf(error) === DEADLINE_EXCEEDED;
 }
 
 /**

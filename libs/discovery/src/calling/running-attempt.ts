@@ -13,7 +13,7 @@ import {
 } from './attempt-result.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
 import { AttemptTimeout } from './error-kind.js';
-import { countsAsFailure, isDeadline, type IsFailure } from './failure-rules.js';
+import type { IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
 import { fetchResponseInfo } from './response-info.js';
 
@@ -101,13 +101,6 @@ export class RunningAttempt<T> {
     this.#aborting.abort(error);
   }
 
-  /** A deadline of the caller that the instance or its transport reports says nothing about the instance either. */
-  get #isFailure(): IsFailure | undefined {
-    const { isCutShort, isFailure } = this.#options;
-    if (!isCutShort) return isFailure;
-    return (outcome) => !isDeadline(outcome) && (isFailure ?? countsAsFailure)(outcome);
-  }
-
   /** Does not wait for the attempt: one that ignores its signal must not block the call. */
   #timeOut(error: Error): void {
     this.#onError(error);
@@ -115,8 +108,7 @@ export class RunningAttempt<T> {
   }
 
   #onValue(value: T): void {
-    const { call, tools } = this.#options;
-    const isFailure = this.#isFailure;
+    const { isFailure, isCutShort, call, tools } = this.#options;
     if (this.#isOver) {
       // A late response has to be released.
       call.discardResponse?.(value);
@@ -124,7 +116,7 @@ export class RunningAttempt<T> {
     }
     try {
       const response = call.readResponse ? call.readResponse(value) : fetchResponseInfo(value);
-      this.#settle(classifyResponse(value, response, isFailure, tools.random));
+      this.#settle(classifyResponse(value, response, isFailure, tools.random, isCutShort));
     } catch (error) {
       // A custom `isFailure` threw.
       call.discardResponse?.(value);
@@ -134,8 +126,9 @@ export class RunningAttempt<T> {
 
   #onError(error: unknown): void {
     if (this.#isOver) return;
+    const { isFailure, isCutShort } = this.#options;
     try {
-      this.#settle(classifyError(error, this.#isFailure));
+      this.#settle(classifyError(error, isFailure, isCutShort));
     } catch (thrown) {
       this.#settle(classifyError(thrown));
     }
