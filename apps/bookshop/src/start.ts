@@ -45,11 +45,11 @@ ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (p
 
   Open         ${storefront}/books?search=dune
                ${storefront}/books/42          one book; "answeredBy" changes with every call
-               ${storefront}/instances         what the storefront knows of inventory
-               ${consulUrl}/v1/catalog/services        what Consul knows
+               ${storefront}/instances         the instances of inventory that the storefront uses
+               ${consulUrl}/v1/catalog/services        the services that Consul lists
 
-  Try          kill ${inventories[0]?.pid ?? ''}                and go on calling the storefront
-               kill -9 ${inventories[1]?.pid ?? ''}             the same without a goodbye: what was under way on it may fail
+  Try          kill ${inventories[0]?.pid ?? ''}                and keep calling the storefront
+               kill -9 ${inventories[1]?.pid ?? ''}             the same without a shutdown: requests in flight on it may fail
                curl ${inventories[2]?.url ?? ''}/health
 
   Ctrl-C ends all of it.
