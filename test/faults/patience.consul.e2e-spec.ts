@@ -16,14 +16,17 @@ describe('behaviour over minutes', () => {
   const agents: ConsulAgent[] = [];
   let reaped: Promise<number>;
   let idle: Promise<readonly number[]>;
+  let neverPassing: Promise<Readonly<Record<string, number>>>;
 
   beforeAll(async () => {
     agent = await ConsulAgent.start();
     reaped = stopUntilReaped();
     idle = countIdle();
+    neverPassing = watchReaped();
     // They are awaited one after the other, and may fail in the meantime.
     reaped.catch(() => undefined);
     idle.catch(() => undefined);
+    neverPassing.catch(() => undefined);
   });
   afterAll(async () => {
     await Promise.all(apps.map((app) => app.kill()));
@@ -34,6 +37,12 @@ describe('behaviour over minutes', () => {
   it('F02 deregistered by Consul while it was frozen: registered again as soon as it runs', async () => {
     figure('F02', `registered again ${Math.round(await reaped)} ms after SIGCONT`);
     await eventually(() => apps.some((app) => app.output.includes('registration.restored')));
+  }, 240_000);
+
+  it('F47 deregistered by Consul since its check never passes: registered again as critical', async () => {
+    const statuses = await neverPassing;
+    figure('F47', `statuses in the 5 s after it was registered again: ${JSON.stringify(statuses)}`);
+    expect(statuses).toEqual({ critical: expect.any(Number) });
   }, 240_000);
 
   it('F20 a registered app that is idle causes almost no load on the agent', async () => {
@@ -69,6 +78,30 @@ describe('behaviour over minutes', () => {
     process.kill(app.pid ?? NaN, 'SIGCONT');
     await eventually(() => isPassing(agent, 'frozen'), { within: 20_000, every: 5 });
     return performance.now() - awake;
+  }
+
+  /** Deregistered by Consul since its check fails; how often it was seen in which status after that. */
+  async function watchReaped(): Promise<Readonly<Record<string, number>>> {
+    const check = {
+      type: 'http',
+      path: '/no-such-path',
+      interval: '3s',
+      deregisterCriticalServiceAfter: '1m',
+    } as const;
+    const app = await startFaultApp({
+      options: { agent: { url: agent.url }, service: { name: 'reaped', check } },
+    });
+    apps.push(app);
+    await eventually(() => app.output.includes('registration.restored'), { within: 200_000, every: 20 });
+    const statuses: Record<string, number> = {};
+    const until = performance.now() + SETTLED_MS;
+    while (performance.now() < until) {
+      const response = await fetch(`${agent.url}/v1/health/checks/reaped`);
+      for (const { Status } of (await response.json()) as { Status: string }[])
+        statuses[Status] = (statuses[Status] ?? 0) + 1;
+      await sleep(20);
+    }
+    return statuses;
   }
 
   /** Requests a minute to the agent, of an app with an HTTP check and of one with a TTL check. */

@@ -1,4 +1,4 @@
-import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
+import { DiscoveryError, type InstanceStatus, type ServiceInstance } from '@rookery/discovery';
 import {
   type CheckStatus,
   type Clock,
@@ -144,13 +144,14 @@ export class ConsulRegistry extends ServiceRegistry {
   override async waitForChange(
     registration: ServiceRegistration,
     record: RegistrationRecord,
+    onStatus: (status: InstanceStatus) => void,
     signal: AbortSignal,
   ): Promise<RegistrationChange> {
     const observed = this.#observed.get(record);
     if (!observed) return 'changed';
     const hasHeartbeat = registration.checks.some(({ type }) => type === 'ttl');
     const waitMs = hasHeartbeat ? OWN_WAIT_WITH_HEARTBEAT_MS : OWN_WAIT_MS;
-    const options = { clock: this.#clock, random: Math.random, waitMs };
+    const options = { clock: this.#clock, random: Math.random, waitMs, onStatus };
     const watch = new RegistrationWatch(this.#client, options);
     if (observed.tokenVersion === undefined) return watch.waitForChange(observed, signal);
     return withScopedSignal(signal, (waiting) =>

@@ -6,9 +6,11 @@ import {
   type Random,
   type RegistrationChange,
 } from '@rookery/discovery/adapter';
+import type { InstanceStatus } from '@rookery/discovery';
 import type { AgentService, HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
+import { worstStatus } from './to-service-instance.js';
 import { WatchPosition } from './watch-position.js';
 
 /** A registration as it was read, to detect later whether it has changed. */
@@ -27,6 +29,8 @@ export interface RegistrationWatchOptions {
   readonly random: Random;
   /** How long one blocking read waits, in milliseconds. */
   readonly waitMs: number;
+  /** Called with the health of the service as clients see it. */
+  readonly onStatus: (status: InstanceStatus) => void;
 }
 
 /** The agent updates the catalog within milliseconds; in a busy cluster, within seconds. */
@@ -34,6 +38,8 @@ const CATALOG_SYNC_MS = 2_000;
 /** Every check of the node wakes the read: this bounds its rate. */
 const MIN_INTERVAL_MS = 500;
 const BACKOFF = { base: 5_000, cap: 60_000 };
+/** How often the agent's own checks are read where the catalog's cannot be. */
+const POLL_MS = 60_000;
 
 /**
  * Detects every change with two blocking reads, at the cost of two requests in each `wait`: the agent's own record of the
@@ -106,9 +112,9 @@ export class RegistrationWatch {
   }
 
   async #watchChecks(observed: ObservedRegistration, signal: AbortSignal): Promise<RegistrationChange> {
-    const { clock, waitMs } = this.#options;
+    const { clock, waitMs, onStatus } = this.#options;
     const { node } = observed;
-    if (node === undefined) return never(signal);
+    if (node === undefined) return this.#pollAgent(observed, signal);
     const expected = describeChecks(observed.checks);
     const syncedBy = clock.now() + CATALOG_SYNC_MS;
     let wasListed = false;
@@ -123,22 +129,38 @@ export class RegistrationWatch {
         ...(index === undefined ? {} : { index }),
       });
       // Without permission to read the node its list of checks is empty, which has no meaning.
-      if (response.body.length === 0) return never(signal);
+      if (response.body.length === 0) return this.#pollAgent(observed, signal);
       const own = response.body.filter(({ ServiceID }) => ServiceID === observed.service.ID);
       const isListed = describeChecks(own) === expected;
       if (wasListed && !isListed) return own.length === 0 ? 'unlisted' : 'changed';
       wasListed ||= isListed;
-      if (!wasListed) {
+      if (wasListed) onStatus(worstStatus(own));
+      else {
         // The catalog lags behind the agent, or the registration has changed since it was read.
-        const held = Object.values((await this.#client.agent.checks.list({ signal })).body);
-        const stillHeld = held.filter(({ ServiceID }) => ServiceID === observed.service.ID);
-        if (describeChecks(stillHeld) !== expected) return 'changed';
+        if (describeChecks(await this.#heldChecks(observed, signal)) !== expected) return 'changed';
         if (clock.now() >= syncedBy) return 'unlisted';
       }
       const isUnchanged = response.index === index;
       position.advance(response.index, false);
       if (wasListed && !isUnchanged) await delay(clock, MIN_INTERVAL_MS, signal);
     }
+  }
+
+  /** Without the catalog's checks: the agent's own, which no read blocks on. */
+  async #pollAgent(observed: ObservedRegistration, signal: AbortSignal): Promise<RegistrationChange> {
+    const { clock, onStatus } = this.#options;
+    const expected = describeChecks(observed.checks);
+    for (;;) {
+      await delay(clock, POLL_MS, signal);
+      const held = await this.#heldChecks(observed, signal);
+      if (describeChecks(held) !== expected) return 'changed';
+      onStatus(worstStatus(held));
+    }
+  }
+
+  async #heldChecks({ service }: ObservedRegistration, signal: AbortSignal): Promise<HealthCheck[]> {
+    const { body } = await this.#client.agent.checks.list({ signal });
+    return Object.values(body).filter(({ ServiceID }) => ServiceID === service.ID);
   }
 }
 

@@ -24,6 +24,10 @@ export function toRegistrationRecord(service: AgentService, own: readonly Health
       .filter(({ CheckID }) => !MAINTENANCE_CHECK.test(CheckID))
       .map(({ CheckID: id, Name: name, Notes: notes }) => ({ id, name, notes })),
     status: worstStatus(own),
+    output: own
+      .filter(({ Status }) => Status === 'critical')
+      .map(({ Name, Output }) => `${Name}: ${Output.trim()}`)
+      .join('; '),
     maintenance: own.find(({ CheckID }) => MAINTENANCE_CHECK.test(CheckID))?.Notes,
   };
 }

@@ -43,6 +43,9 @@ export type DiscoveryEvent =
   /** Heartbeats of a TTL check do not arrive, though the registration is there. */
   | ({ readonly type: 'heartbeat.failed'; readonly reason: string } & RegistrationScope)
   | ({ readonly type: 'heartbeat.recovered' } & RegistrationScope)
+  /** The app is healthy, but the registry lists it as critical: what its failing checks say, and the likely cause. */
+  | ({ readonly type: 'check.failed'; readonly reason: string; readonly cause: string } & RegistrationScope)
+  | ({ readonly type: 'check.recovered' } & RegistrationScope)
   /** Requests to the registry fail, as far as the registration is concerned. */
   | { readonly type: 'registry.unreachable'; readonly reason: string }
   | { readonly type: 'registry.reachable'; readonly afterMs: number }

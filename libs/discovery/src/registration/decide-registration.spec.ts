@@ -28,12 +28,14 @@ const held: RegistrationRecord = {
   checks: [{ id: 'a-host-1:ttl', name: 'TTL', notes: 'n' }],
   status: 'passing',
   maintenance: undefined,
+  output: '',
 };
 const known: RegistrationFacts = {
   isOurs: true,
   afterOutage: false,
   isUnlisted: false,
   credentialsChanged: false,
+  wasCritical: false,
   repairs: [],
   idHolder: undefined,
 };
@@ -51,6 +53,18 @@ describe('decideRegistration', () => {
 
   it('does nothing while the registration is as described, whatever the registry adds', () => {
     expect(decide(held)).toEqual({ do: 'nothing' });
+  });
+
+  it('F47 registers an instance as critical that was removed while it was critical', () => {
+    expect(decide(undefined, { ...known, wasCritical: true })).toMatchObject({
+      do: 'register',
+      because: 'removed from the registry while it was critical',
+      isCritical: true,
+    });
+    expect(decide(undefined)).toMatchObject({ because: 'missing from the registry', isCritical: false });
+    expect(decide(undefined, { ...known, wasCritical: true, afterOutage: true })).toMatchObject({
+      isCritical: false,
+    });
   });
 
   it('replaces a registration that a previous process of the same place left', () => {

@@ -12,6 +12,8 @@ export interface RegistrationFacts {
   readonly isUnlisted: boolean;
   /** It was registered with other credentials than those of now. */
   readonly credentialsChanged: boolean;
+  /** The registry last listed it as critical. */
+  readonly wasCritical: boolean;
   /** When it was repaired, oldest first. */
   readonly repairs: readonly number[];
   /** The result of probing the instance that has our id at another address; undefined: not probed. */
@@ -29,6 +31,8 @@ export type RegistrationDecision =
       readonly isRepair: boolean;
       /** Another client undoes it again and again. */
       readonly isContested: boolean;
+      /** It starts as critical: a check that kept failing gets no calls until it passes. */
+      readonly isCritical: boolean;
       /** An earlier process left it critical: registered over it, it would stay critical until its next check. */
       readonly deregisterFirst: boolean;
     }
@@ -46,6 +50,7 @@ const SPREAD_MS = 1_000;
 const MAX_REPAIRS = 6;
 const REPAIR_WINDOW_MS = 60_000;
 const CONTESTED_FROM = 3;
+const MISSING = 'missing from the registry';
 
 /** Decides what to do about a registration, from its desired state, its actual state, and what happened before. */
 export function decideRegistration(
@@ -61,11 +66,15 @@ export function decideRegistration(
     afterMs: 0,
     isRepair: false,
     isContested: false,
+    isCritical: false,
     deregisterFirst: false,
   } as const;
   if (!actual) {
     if (!facts.isOurs) return first;
-    if (!facts.afterOutage) return repair('missing from the registry', facts, now);
+    if (!facts.afterOutage) {
+      const because = facts.wasCritical ? 'removed from the registry while it was critical' : MISSING;
+      return repair(because, facts, now);
+    }
     const because = 'lost by the registry during an outage';
     return { ...first, because, afterMs: SPREAD_MS * random() };
   }
@@ -85,7 +94,11 @@ export function decideRegistration(
 }
 
 /** Immediate, but rate-limited when another client keeps undoing it. */
-function repair(because: string, { repairs }: RegistrationFacts, now: number): RegistrationDecision {
+function repair(
+  because: string,
+  { repairs, wasCritical }: RegistrationFacts,
+  now: number,
+): RegistrationDecision {
   const recent = recentRepairs(repairs, now);
   const oldest = recent.at(-MAX_REPAIRS);
   return {
@@ -94,6 +107,7 @@ function repair(because: string, { repairs }: RegistrationFacts, now: number): R
     afterMs: oldest === undefined ? 0 : oldest + REPAIR_WINDOW_MS - now,
     isRepair: true,
     isContested: recent.length >= CONTESTED_FROM,
+    isCritical: wasCritical,
     deregisterFirst: false,
   };
 }

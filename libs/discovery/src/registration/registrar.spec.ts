@@ -126,6 +126,47 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
+  it('F47 reports a check that fails while the app is healthy, after two of its intervals, and its recovery', async () => {
+    registrar.start();
+    await clock.advance(200);
+    const checkEvents = (): string[] =>
+      seen.map(({ type }) => type).filter((type) => type.startsWith('check.'));
+    const output = 'HTTP /health: 401 Unauthorized';
+    registry.edit(ID, { status: 'critical', output });
+    registry.setStatus(ID, 'critical');
+    await clock.advance(71_000);
+    expect(checkEvents()).toEqual([]);
+    await clock.advance(2_000);
+    expect(seen.find(({ type }) => type === 'check.failed')).toMatchObject({ reason: output });
+    expect(registrar.status$.value).toMatchObject({
+      state: 'registered',
+      reason: `its check fails: ${output}`,
+    });
+    await clock.advance(300_000);
+    expect(checkEvents()).toEqual(['check.failed']);
+    registry.setStatus(ID, 'passing');
+    await settle();
+    expect(checkEvents()).toEqual(['check.failed', 'check.recovered']);
+    expect(registrar.status$.value.reason).toBeUndefined();
+    await registrar.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('F47 does not report a check that fails while the app is not healthy, but as soon as it is', async () => {
+    registrar.start();
+    await clock.advance(200);
+    report = { status: 'critical', output: 'database is down' };
+    registry.edit(ID, { status: 'critical', output: 'as it says itself' });
+    registry.setStatus(ID, 'critical');
+    await clock.advance(200_000);
+    expect(seen.filter(({ type }) => type === 'check.failed')).toHaveLength(0);
+    report = UP;
+    await clock.advance(73_000);
+    expect(seen.filter(({ type }) => type === 'check.failed')).toHaveLength(1);
+    await registrar.stop();
+    expect(clock.pending).toBe(0);
+  });
+
   it('F03 repairs at once what another client removed or changed', async () => {
     registrar.start();
     await clock.advance(200);

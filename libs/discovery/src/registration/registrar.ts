@@ -4,7 +4,12 @@ import { DiscoveryError, isRefused } from '../errors/discovery-error.js';
 import { isError } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
-import type { RegistrationRecord, ServiceRegistration } from '../registry/service-registration.js';
+import type { InstanceStatus } from '../registry/service-instance.js';
+import type {
+  RegistrationCheck,
+  RegistrationRecord,
+  ServiceRegistration,
+} from '../registry/service-registration.js';
 import type { RegistrationChange, ServiceRegistry } from '../registry/service-registry.js';
 import { backoffDelay, retryAfterDelay } from '../timing/backoff.js';
 import { delay, isAborted, type Clock, type Random } from '../timing/clock.js';
@@ -16,6 +21,7 @@ import type { RegistrationSpec } from './describe-registration.js';
 import type { HealthReport } from './heartbeat/health-report.js';
 import type { Heartbeats } from './heartbeat/heartbeats.js';
 import { leaveRegistry } from './leave-registry.js';
+import { ListedHealth } from './listed-health.js';
 import { Maintenance } from './maintenance.js';
 import { RegistrationAnnouncer } from './registration-announcer.js';
 import { RegistrationHistory } from './registration-history.js';
@@ -41,6 +47,8 @@ const BACKOFF = { base: 500, cap: 30_000 };
 const REFUSED_BACKOFF = { base: 250, cap: 750 };
 const READINESS_INTERVAL_MS = 1_000;
 const MIN_INTERVAL_MS = 100;
+/** Of a check without an interval of its own: an alias. */
+const DEFAULT_INTERVAL_MS = 10_000;
 /** The other instance that has our id may leave. */
 const YIELD_MS = 10_000;
 
@@ -56,6 +64,7 @@ export class Registrar {
   readonly #announcer: RegistrationAnnouncer;
   readonly #history = new RegistrationHistory();
   readonly #maintenance = new Maintenance();
+  readonly #listedHealth: ListedHealth;
   #running: AbortController | undefined;
   #loopEnded: Promise<void> = Promise.resolve();
   #leaving: Promise<void> | undefined;
@@ -72,6 +81,14 @@ export class Registrar {
     this.id = spec.id;
     const instance = { id: spec.id, service: spec.service, registry: registry.description };
     this.#announcer = new RegistrationAnnouncer(instance, options.logger, options.events, options.clock);
+    this.#listedHealth = new ListedHealth({
+      clock: options.clock,
+      patienceMs: patienceWith(spec.checks),
+      isHealthy: async () => (await options.health()).status !== 'critical',
+      readOutput: () => this.#readOutput(),
+      onFailing: (output) => this.#announcer.checkFailing(output),
+      onRecovered: () => this.#announcer.checkRecovered(),
+    });
   }
 
   get status$(): BehaviorSubject<InstanceRegistrationStatus> {
@@ -167,6 +184,7 @@ export class Registrar {
 
   #reset(): void {
     this.#running = undefined;
+    this.#listedHealth.reset();
     this.#history.reset();
   }
 
@@ -213,7 +231,10 @@ export class Registrar {
     this.#disconnects = this.#registry.disconnects;
     if (actual) this.#maintenance.adopt(planned, actual, this.#history.justRegistered);
     const desired = { ...planned, maintenance: this.#maintenance.reason };
-    const facts = this.#history.facts(afterOutage, this.#registry.credentials);
+    const facts = {
+      ...this.#history.facts(afterOutage, this.#registry.credentials),
+      wasCritical: this.#listedHealth.status === 'critical',
+    };
     const decision = decideRegistration(desired, actual, facts, clock.now(), random);
     this.#history.stepDecided();
     switch (decision.do) {
@@ -250,12 +271,13 @@ export class Registrar {
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, health, heartbeats } = this.#options;
-    const { because, afterMs, isRepair, isContested, deregisterFirst } = decision;
+    const { because, afterMs, isRepair, isContested, isCritical, deregisterFirst } = decision;
     if (because !== undefined)
       this.#announcer.lost(because, isContested ? this.#history.recentRepairs(clock.now()) : undefined);
     if (afterMs > 0) await delay(clock, afterMs, signal);
     // A known instance comes back with its present health; the first registration has waited for readiness.
-    const status = because === undefined ? desired.status : (await withAbort(health(), signal)).status;
+    const ownStatus = because === undefined ? desired.status : (await withAbort(health(), signal)).status;
+    const status = isCritical ? 'critical' : ownStatus;
     if (deregisterFirst) await this.#registry.deregister(desired, signal);
     await this.#send({ ...desired, status });
     if (isAborted(signal)) return;
@@ -289,6 +311,7 @@ export class Registrar {
   /** Returns when the registration may have changed, or a heartbeat found its check missing. */
   async #watch(desired: ServiceRegistration, actual: RegistrationRecord, signal: AbortSignal): Promise<void> {
     this.#announcer.setState('registered');
+    const onStatus = (status: InstanceStatus): void => this.#listedHealth.listed(status);
     const woken = new Promise<RegistrationChange>((resolve) => {
       this.#wake = () => resolve('changed');
     });
@@ -296,12 +319,19 @@ export class Registrar {
       // Bounds the rate of reads when a registry reports a change at once, again and again.
       await delay(this.#options.clock, MIN_INTERVAL_MS, signal);
       const change = await withScopedSignal(signal, (waiting) =>
-        Promise.race([this.#registry.waitForChange(desired, actual, waiting), woken]),
+        Promise.race([this.#registry.waitForChange(desired, actual, onStatus, waiting), woken]),
       );
       this.#history.changed(change === 'unlisted');
     } finally {
       this.#wake = () => undefined;
     }
+  }
+
+  async #readOutput(): Promise<string | undefined> {
+    if (!this.#running) return undefined;
+    const planned = { ...this.#spec, status: 'passing', maintenance: this.#maintenance.reason } as const;
+    const actual = await this.#registry.read(planned, this.#running.signal);
+    return actual?.status === 'critical' ? actual.output : undefined;
   }
 
   /** An app that is not ready is never registered for the first time. */
@@ -313,4 +343,13 @@ export class Registrar {
       await delay(this.#options.clock, READINESS_INTERVAL_MS, signal);
     }
   }
+}
+
+/** Two intervals of the slowest check: with one, the app may not have been asked at all. */
+function patienceWith(checks: readonly RegistrationCheck[]): number {
+  const intervals = checks.map((check) => {
+    if (check.type === 'ttl') return check.ttlMs;
+    return 'intervalMs' in check ? check.intervalMs : DEFAULT_INTERVAL_MS;
+  });
+  return 2 * Math.max(...intervals);
 }

@@ -4,6 +4,7 @@ import { isReachable, isRetryable } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { Clock } from '../timing/clock.js';
+import { likelyCause } from './failing-check.js';
 import type { InstanceRegistrationStatus } from './registration-status.js';
 
 export interface AnnouncedInstance {
@@ -24,6 +25,8 @@ export class RegistrationAnnouncer {
   #unreachableSince: number | undefined;
   #contestedLogged = false;
   #heartbeatFailing = false;
+  /** Why the checks of this healthy app fail. */
+  #checkFailing: string | undefined;
 
   constructor(instance: AnnouncedInstance, logger: LoggerService, events: DiscoveryEvents, clock: Clock) {
     this.#instance = instance;
@@ -41,6 +44,8 @@ export class RegistrationAnnouncer {
 
   setState(state: InstanceRegistrationStatus['state'], reason?: string): void {
     const last = this.status$.value;
+    if (state === 'deregistered') this.#checkFailing = undefined;
+    if (state === 'registered') reason ??= this.#checkFailing;
     if (last.state !== state || last.reason !== reason) this.status$.next({ ...last, state, reason });
   }
 
@@ -144,6 +149,27 @@ export class RegistrationAnnouncer {
     this.#logger.warn(`"${id}" in ${registry}: ${reason}; its TTL check will expire`);
     this.#events.emit({ type: 'heartbeat.failed', id, service, reason });
     this.setState('unconfirmed', reason);
+  }
+
+  /** @param output of the checks that fail although the app is healthy */
+  checkFailing(output: string): void {
+    const { id, service, registry } = this.#instance;
+    const cause = likelyCause(output);
+    const reason = output === '' ? 'its check fails, without any output' : `its check fails: ${output}`;
+    this.#checkFailing = reason;
+    this.#logger.warn(
+      `"${id}" is healthy, but ${registry} lists it as critical, so that it gets no calls: ${reason}. Likely cause: ${cause}`,
+    );
+    this.#events.emit({ type: 'check.failed', id, service, reason: output, cause });
+    this.setState(this.status$.value.state, reason);
+  }
+
+  checkRecovered(): void {
+    const { id, service, registry } = this.#instance;
+    this.#checkFailing = undefined;
+    this.#logger.log(`"${id}" is no longer listed as critical by ${registry}`);
+    this.#events.emit({ type: 'check.recovered', id, service });
+    this.setState(this.status$.value.state);
   }
 
   deregistered(): void {

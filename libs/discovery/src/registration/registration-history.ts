@@ -30,7 +30,7 @@ export class RegistrationHistory {
     return this.#deregisteredAt;
   }
 
-  facts(afterOutage: boolean, credentials: number): RegistrationFacts {
+  facts(afterOutage: boolean, credentials: number): Omit<RegistrationFacts, 'wasCritical'> {
     return {
       credentialsChanged: credentials !== this.#credentials,
       isOurs: this.#isOurs,

@@ -11,7 +11,7 @@ export interface InstanceRegistrationStatus {
   /** Instance id, once it is known. */
   readonly id: string | undefined;
   readonly service: string | undefined;
-  /** Why it is `pending` or `unconfirmed`. */
+  /** Why it is `pending` or `unconfirmed`, or why its check fails while it is `registered`. */
   readonly reason: string | undefined;
 }
 

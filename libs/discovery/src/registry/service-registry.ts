@@ -1,4 +1,5 @@
 import { InstanceSource } from './instance-source.js';
+import type { InstanceStatus } from './service-instance.js';
 import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
 import type { WorkerReporterSource } from './worker-reporter.js';
 
@@ -52,12 +53,15 @@ export abstract class ServiceRegistry extends InstanceSource {
   ): Promise<RegistrationRecord | undefined>;
 
   /**
-   * Resolves when the record that `read` returned may no longer be current, or the credentials have changed, and costs next to nothing until then. Rejects
-   * on any error; the caller then reads again.
+   * Resolves when the record that `read` returned may no longer be current, or the credentials have changed, and costs next
+   * to nothing until then. Rejects on any error; the caller then reads again.
+   *
+   * @param onStatus is called with the health of the instance as clients see it: now, and whenever it changes
    */
   abstract waitForChange(
     registration: ServiceRegistration,
     record: RegistrationRecord,
+    onStatus: (status: InstanceStatus) => void,
     signal: AbortSignal,
   ): Promise<RegistrationChange>;
 

@@ -152,6 +152,7 @@ export class InMemoryRegistry extends ServiceRegistry {
       checks: registration.checks.map((check) => ({ id: check.id, name: check.name, notes: check.notes })),
       status: maintenance === undefined ? status : 'maintenance',
       maintenance,
+      output: '',
     });
     this.put({
       id,
@@ -181,11 +182,14 @@ export class InMemoryRegistry extends ServiceRegistry {
   override async waitForChange(
     { id }: ServiceRegistration,
     record: RegistrationRecord,
+    onStatus: (status: InstanceStatus) => void,
     signal: AbortSignal,
   ): Promise<RegistrationChange> {
     this.requests.waitForChange++;
     const look = (): RegistrationChange | undefined => {
       if (this.#unlisted.has(id)) return 'unlisted';
+      const listed = this.#instances.get(id);
+      if (listed) onStatus(listed.status);
       return this.#records.get(id) === record ? undefined : 'changed';
     };
     for await (const change of this.#watched(look, signal)) if (change) return change;
