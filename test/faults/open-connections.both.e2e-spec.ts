@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
@@ -7,7 +7,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulModule, RegistrationService } from '@rookery/consul';
 import { figure, RecordingLogger, startTestConsul, type TestConsul } from '@rookery/test-support';
-import { PLATFORMS, rootModule, startApp } from '../e2e/test-app.js';
+import { createApp, PLATFORMS, rootModule, startApp } from '../e2e/test-app.js';
 
 describe('connections that outlive the shutdown', () => {
   let consul: TestConsul;
@@ -51,6 +51,22 @@ describe('connections that outlive the shutdown', () => {
     expect(await timed(`${platform}, three connections without an end`, () => app.close())).toBeLessThan(
       15_000,
     );
+  });
+
+  it('F50 an app that has not registered yet: half of a request, and one that takes a while', async () => {
+    const service = { name: 'closing', register: 'manual' } as const;
+    const module = rootModule([ConsulModule.forRoot({ ...options(), service })]);
+    const { app } = await createApp(module);
+    app.getHttpAdapter().get('/slow', (_: unknown, response: ServerResponse) => {
+      setTimeout(() => response.end('answered'), 300);
+    });
+    await app.listen(0);
+    const { port } = (app.getHttpServer() as Server).address() as { port: number };
+    await open(port, 'GET /half HTTP/1.1\r\nhost: x\r\n');
+    const slow = fetch(`http://127.0.0.1:${port}/slow`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await timed('not registered', () => app.close())).toBeLessThan(15_000);
+    expect(await (await slow).text()).toBe('answered');
   });
 
   it('F50 a WebSocket that its gateway does not close is closed after the budget, with a log line', async () => {

@@ -200,6 +200,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     for (const service of this.#services) {
       const { name, register } = service.options;
       const missing = this.#servers.missingServer(service.options);
+      this.#trackRequests(service.options);
       if (missing !== undefined) this.#logger.warn(`"${name}" is not registered: ${missing}`);
       else if (register !== 'manual') this.#startInBackground(service);
     }
@@ -222,6 +223,13 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     // `ping` shows whether it answers; `services`, whether it accepts the token.
     await this.#registry.ping(signal);
     await this.#registry.services(signal);
+  }
+
+  /** Before the app listens: a request or a connection that came first would not be waited for. */
+  #trackRequests(service: ServiceOptions): void {
+    const { clock, healthPath } = this.#options;
+    const server = this.#servers.httpServer(service);
+    if (server) this.#requests ??= new RequestTracker(server, clock, (url) => isBelow(url, healthPath));
   }
 
   /** Runs overlapping commands one after the other, so that the last one decides. */
@@ -297,8 +305,6 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       logger.warn(`"${service.name}" is not registered: ${reason}`);
       return undefined;
     }
-    if (server.http)
-      this.#requests ??= new RequestTracker(server.http, clock, (url) => isBelow(url, healthPath));
     const location = { registry, healthPath, environment, clock, logger };
     const listening = await locateInstance(service, server, location);
     const health = async (): Promise<HealthReport> => toHealthReport(await this.#health.check());

@@ -72,10 +72,14 @@ export class AppServers {
       : `this app has no microservice with transport ${transport.toUpperCase()}`;
   }
 
+  /** The HTTP server of the service, which may not listen yet; undefined: the service is another server's. */
+  httpServer({ transport }: ServiceOptions): HttpServer | undefined {
+    return transport === undefined || transport === 'http' ? this.adapter?.getHttpServer() : undefined;
+  }
+
   /** Resolves when the service's server listens; undefined when its port is unknown. */
   async untilListening(options: ServiceOptions, signal: AbortSignal): Promise<ListeningServer | undefined> {
-    const isHttp = options.transport === 'http' || (options.transport === undefined && this.adapter);
-    if (isHttp) return this.#untilHttpListens(signal);
+    if (this.httpServer(options)) return this.#untilHttpListens(signal);
     const target = this.#target(options.transport);
     if (!target) return undefined;
     return target.transportId === TRANSPORT_IDS.grpc
