@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { DiscoveryError } from '@rookery/discovery';
+import { delay } from '@rookery/discovery/adapter';
 import { FakeClock } from '@rookery/test-support';
 import { AgentFailover } from './agent-failover.js';
+import { AgentSwitchedError } from './agent-switched-error.js';
 import { shareConnections } from './connection-budget.js';
 import type { Transport, TransportResponse, TransportCall } from './consul-transport.js';
 
@@ -12,10 +14,19 @@ class FakeAgent implements Transport {
   failing: 'RK_REGISTRY_UNREACHABLE' | 'RK_REGISTRY_TIMEOUT' | 'RK_REGISTRY_NO_LEADER' | undefined;
   leader = '"127.0.0.1:8300"';
 
-  constructor(readonly url: string) {}
+  isFrozen = false;
 
-  async send({ path }: TransportCall): Promise<TransportResponse> {
+  constructor(
+    readonly url: string,
+    private readonly clock: FakeClock,
+  ) {}
+
+  async send({ path, deadlineMs, signal }: TransportCall): Promise<TransportResponse> {
     this.asked.push(path);
+    if (this.isFrozen) {
+      await delay(this.clock, deadlineMs, signal ?? new AbortController().signal);
+      throw new DiscoveryError('RK_REGISTRY_TIMEOUT', 'no response');
+    }
     const isLook = path === '/v1/status/leader';
     if (this.failing && !(isLook && this.leader)) throw new DiscoveryError(this.failing, 'no');
     return { status: 200, headers: {}, body: Buffer.from(isLook ? this.leader : this.url) };
@@ -28,7 +39,8 @@ class FakeAgent implements Transport {
 
 describe('AgentFailover', () => {
   let clock: FakeClock;
-  let [first, second]: [FakeAgent, FakeAgent] = [new FakeAgent(''), new FakeAgent('')];
+  let first: FakeAgent;
+  let second: FakeAgent;
   let agents: AgentFailover;
   const send = async (path: string, more: Partial<TransportCall> = {}): Promise<string> => {
     const call: TransportCall = {
@@ -56,7 +68,7 @@ describe('AgentFailover', () => {
 
   beforeEach(() => {
     clock = new FakeClock();
-    [first, second] = [new FakeAgent('first'), new FakeAgent('second')];
+    [first, second] = [new FakeAgent('first', clock), new FakeAgent('second', clock)];
     agents = new AgentFailover(first, [second], clock);
   });
 
@@ -102,6 +114,37 @@ describe('AgentFailover', () => {
     first.failing = 'RK_REGISTRY_NO_LEADER';
     first.leader = '';
     expect(await send('/v1/catalog/services')).toBe('second');
+    await agents.close();
+  });
+
+  it('F55 leaves a frozen agent while a blocking query waits for it', async () => {
+    first.isFrozen = true;
+    const list = send('/v1/health/service/a', { lane: 'list', deadlineMs: 70_000 });
+    const outcome = list.catch((error: unknown) => error);
+    await clock.advance(2_900);
+    expect(second.asked).toEqual([]);
+    await clock.advance(200);
+    expect(await outcome).toBeInstanceOf(AgentSwitchedError);
+    expect(await send('/v1/health/service/a', { lane: 'list' })).toBe('second');
+    first.isFrozen = false;
+    await clock.advance(4_000);
+    expect(await send('/v1/health/service/a', { lane: 'list' })).toBe('first');
+    expect(clock.pending).toBe(0);
+  });
+
+  it('F55 stays with an agent that answers late once, and pings only while a blocking query waits', async () => {
+    await clock.advance(60_000);
+    expect(first.asked).toEqual([]);
+    first.isFrozen = true;
+    const list = send('/v1/health/service/a', { lane: 'list', deadlineMs: 70_000 });
+    const outcome = list.catch((error: unknown) => error);
+    await clock.advance(1_500);
+    first.isFrozen = false;
+    await clock.advance(60_000);
+    expect(second.asked).toEqual([]);
+    await clock.advance(10_000);
+    expect(await outcome).not.toBeInstanceOf(AgentSwitchedError);
+    expect(clock.pending).toBe(0);
     await agents.close();
   });
 

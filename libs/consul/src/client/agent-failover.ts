@@ -1,7 +1,17 @@
 import { DiscoveryError } from '@rookery/discovery';
-import { delay, isReachable, systemClock, type Clock } from '@rookery/discovery/adapter';
+import {
+  delay,
+  isReachable,
+  systemClock,
+  withAbort,
+  withScopedSignal,
+  type Clock,
+} from '@rookery/discovery/adapter';
+import { AgentSwitchedError } from './agent-switched-error.js';
 import type { Lane } from './connection-budget.js';
+import { ConsulError } from './consul-error.js';
 import type { Transport, TransportCall, TransportResponse } from './consul-transport.js';
+import { FreezeDetector } from './freeze-detector.js';
 
 const PING_INTERVAL_MS = 2_000;
 const PING_TIMEOUT_MS = 2_000;
@@ -11,7 +21,7 @@ const AGENT_LOCAL = '/v1/agent/';
 const BLOCKING: ReadonlySet<Lane> = new Set(['list', 'watch', 'own-watch']);
 
 /**
- * Several agents of one datacenter: lookups go to the next one while the first is unreachable, and back to the first as soon
+ * Several agents of one datacenter: lookups go to the next one while the first is unreachable or frozen, and back to the first as soon
  * as it has a leader. The app stays registered with the first in any case: registered with another one as well, it would be
  * listed twice once the first is back.
  */
@@ -22,12 +32,20 @@ export class AgentFailover implements Transport {
   #current = 0;
   #switches = 0;
   #failback: AbortController | undefined;
+  readonly #freezeDetector: FreezeDetector;
+  /** Aborts the blocking queries at the current agent when that is frozen. */
+  #leaving = new AbortController();
   #isClosed = false;
 
   constructor(first: Transport, others: readonly Transport[], clock: Clock = systemClock) {
     this.#first = first;
     this.#agents = [first, ...others];
     this.#clock = clock;
+    this.#freezeDetector = new FreezeDetector({
+      clock,
+      answers: (withinMs, signal) => this.#answers(this.#agents[this.#current] ?? first, withinMs, signal),
+      onFrozen: () => this.#leave(),
+    });
   }
 
   /** All of them, so that what is cached for one is found again when another is in use. */
@@ -48,13 +66,16 @@ export class AgentFailover implements Transport {
     for (let tries = 1; ; tries++) {
       const used = this.#current;
       try {
-        return await (this.#agents[used] ?? this.#first).send(call);
+        const agent = this.#agents[used] ?? this.#first;
+        return await (BLOCKING.has(call.lane) ? this.#sendBlocking(agent, call) : agent.send(call));
       } catch (error) {
-        if (call.signal?.aborted || !(await this.#isUnreachable(used, error))) throw error;
+        if (call.signal?.aborted || error instanceof AgentSwitchedError) throw error;
+        if (!(error instanceof DiscoveryError)) throw error;
+        if (!(await this.#isUnreachable(used, error))) throw error;
         this.#failOver(used);
         // A blocking query has to start without its index, and a write may have arrived.
-        const isRepeatable = call.method === 'GET' && !BLOCKING.has(call.lane);
-        if (!isRepeatable || tries >= this.#agents.length) throw error;
+        if (BLOCKING.has(call.lane)) throw new AgentSwitchedError(this.url, error);
+        if (call.method !== 'GET' || tries >= this.#agents.length) throw error;
       }
     }
   }
@@ -62,7 +83,30 @@ export class AgentFailover implements Transport {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#failback?.abort(new Error('the client is closed'));
+    this.#freezeDetector.stop();
     await Promise.all(this.#agents.map((agent) => agent.close()));
+  }
+
+  #sendBlocking(agent: Transport, call: TransportCall): Promise<TransportResponse> {
+    const { signal: leaving } = this.#leaving;
+    return this.#freezeDetector.during(() =>
+      withScopedSignal(call.signal, (signal) => withAbort(agent.send({ ...call, signal }), leaving)),
+    );
+  }
+
+  #leave(): void {
+    const { url } = this.#agents[this.#current] ?? this.#first;
+    this.#failOver(this.#current);
+    const hint = 'It accepts connections: it is overloaded, or frozen';
+    this.#endBlocking(
+      new ConsulError('RK_REGISTRY_UNREACHABLE', `${url} does not answer its pings`, { hint }),
+    );
+  }
+
+  /** Of the agent that was just left. */
+  #endBlocking(reason: DiscoveryError): void {
+    this.#leaving.abort(reason);
+    this.#leaving = new AbortController();
   }
 
   #failOver(agent: number): void {
@@ -82,31 +126,44 @@ export class AgentFailover implements Transport {
     if (this.#current === 0) return;
     this.#current = 0;
     this.#switches++;
+    this.#endBlocking(new AgentSwitchedError(this.#first.url));
   }
 
-  async #isUnreachable(agent: number, error: unknown): Promise<boolean> {
-    if (!(error instanceof DiscoveryError) || isReachable(error)) return false;
+  async #isUnreachable(agent: number, error: DiscoveryError): Promise<boolean> {
+    if (isReachable(error)) return false;
     if (error.code === 'RK_REGISTRY_UNREACHABLE') return true;
     // The request may have been slow, or its deadline short: the agent is pinged before it is left.
     return !(await this.#hasLeader(this.#agents[agent] ?? this.#first));
   }
 
   async #hasLeader(agent: Transport, signal?: AbortSignal): Promise<boolean> {
-    const ping: TransportCall = {
-      method: 'GET',
-      path: '/v1/status/leader',
-      query: new URLSearchParams(),
-      body: undefined,
-      lane: 'plain',
-      deadlineMs: PING_TIMEOUT_MS,
-      signal,
-      token: undefined,
-      accept: [],
-    };
-    return agent.send(ping).then(
+    return this.#ping(agent, PING_TIMEOUT_MS, signal).then(
       // The body is `""` without a leader.
       ({ body }) => body.toString('utf8').trim().length > 2,
       () => false,
     );
+  }
+
+  /** Also without a leader, or with an error. */
+  async #answers(agent: Transport, withinMs: number, signal: AbortSignal): Promise<boolean> {
+    return this.#ping(agent, withinMs, signal).then(
+      () => true,
+      (error: unknown) => isReachable(error),
+    );
+  }
+
+  #ping(agent: Transport, deadlineMs: number, signal: AbortSignal | undefined): Promise<TransportResponse> {
+    return agent.send({
+      method: 'GET',
+      path: '/v1/status/leader',
+      query: new URLSearchParams(),
+      body: undefined,
+      // Never behind a request that takes long.
+      lane: 'heartbeat',
+      deadlineMs,
+      signal,
+      token: undefined,
+      accept: [],
+    });
   }
 }

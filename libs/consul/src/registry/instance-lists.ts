@@ -11,6 +11,7 @@ import {
 import type { HealthServiceOptions } from '../client/api/health.api.js';
 import type { ConsulResponse } from '../client/consul-response.js';
 import type { ConsulClient } from '../client/consul-client.js';
+import { AgentSwitchedError } from '../client/agent-switched-error.js';
 import { ConsulError } from '../client/consul-error.js';
 import { InstanceReader } from './instance-reader.js';
 import { isValidEntry } from './invalid-entry.js';
@@ -38,6 +39,8 @@ const MIN_POLL_INTERVAL_MS = 2_000;
 const POLL_SPACING_MS = 20;
 const PREPARED_QUERY_INTERVAL_MS = 10_000;
 const MAX_CACHE_AGE_S = 10;
+/** All watches leave an agent together: they must not reach the next one together. */
+const SWITCH_SPREAD_MS = 1_000;
 /** Without a response of the leader after this time, any server is queried as well. */
 const STALE_AFTER_MS = 1_000;
 const STALE_TIMEOUT_MS = 3_000;
@@ -74,7 +77,23 @@ export class InstanceLists {
     return { watches, limit, polled };
   }
 
+  /** Goes on at the next agent, where there are several, when the one in use is left. */
   async *watch(service: string, query: SourceQuery, signal: AbortSignal): AsyncGenerator<InstanceList> {
+    const { clock, random } = this.#options;
+    for (let switches = 0; ;) {
+      try {
+        for await (const list of this.#watchAgent(service, query, signal)) {
+          switches = 0;
+          yield list;
+        }
+      } catch (error) {
+        if (!(error instanceof AgentSwitchedError) || switches++ > 0) throw error;
+      }
+      await delay(clock, SWITCH_SPREAD_MS * random(), signal);
+    }
+  }
+
+  async *#watchAgent(service: string, query: SourceQuery, signal: AbortSignal): AsyncGenerator<InstanceList> {
     const { clock } = this.#options;
     const reader = new InstanceReader();
     const position = new WatchPosition(this.#client);
