@@ -116,9 +116,10 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
   });
 
   it('F37 answers 421 to a request for another service before anything is done, and accepts one that names none', async () => {
+    const stale = { 'rookery-service': 'other', 'rookery-address': `127.0.0.1:${callee.port}` };
     const wrong = await call(
       '/work',
-      { 'rookery-service': 'other', 'content-type': 'application/json' },
+      { ...stale, 'content-type': 'application/json' },
       { method: 'POST', body: '{"a":1}' },
     );
     expect([wrong.status, wrong.headers.get('rookery-service')]).toEqual([421, 'callee']);
@@ -127,11 +128,12 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
     expect((await call('/work', { 'rookery-service': 'callee' })).status).toBe(200);
     expect((await call('/work', {})).status).toBe(200);
     const handedOn = (await (
-      await call('/headers', { 'rookery-service': 'callee', 'x-own': '1' })
+      await call('/headers', { 'rookery-service': 'callee', 'rookery-address': 'proxy:80', 'x-own': '1' })
     ).json()) as object;
     expect(handedOn).toMatchObject({ 'x-own': '1' });
     expect(handedOn).not.toHaveProperty('rookery-service');
-    expect((await call('/health', { 'rookery-service': 'other' })).status).toBe(421);
+    expect(handedOn).not.toHaveProperty('rookery-address');
+    expect((await call('/health', stale)).status).toBe(421);
     expect((await call('/health', {})).status).toBe(200);
   });
 

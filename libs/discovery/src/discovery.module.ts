@@ -75,6 +75,7 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedDiscoveryOptions,
     private readonly host: HttpAdapterHost,
     private readonly registry: ServiceRegistry,
+    private readonly registration: RegistrationService,
     private readonly health: HealthService,
     private readonly contributors: HealthContributors,
     private readonly catalog: ServiceCatalog,
@@ -124,7 +125,13 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
     // Null in an application context, against its type.
     const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
     if (!adapter) return;
-    adapter.use(receiveCall(new Set(services.map(({ name }) => name)), systemClock));
+    adapter.use(
+      receiveCall({
+        names: services.map(({ name }) => name),
+        isAdvertised: (address) => this.registration.isAdvertised(address),
+        clock: systemClock,
+      }),
+    );
     const routes = new AppRoutes(this.modules, this.config);
     const isTaken = (path: string): boolean => this.#isTaken(path, routes.find(path));
     const { path, exposure } = health;

@@ -32,7 +32,7 @@ export type {
 export type { WatchReport } from './catalog/watch-report.js';
 
 export { CallError } from './calling/call-error.js';
-export { SERVICE_HEADER, TIMEOUT_HEADER } from './calling/call-headers.js';
+export { ADDRESS_HEADER, SERVICE_HEADER, TIMEOUT_HEADER } from './calling/call-headers.js';
 export { countsAsFailure } from './calling/failure-rules.js';
 export type { AttemptOutcome, IsFailure } from './calling/failure-rules.js';
 export { isNotSent } from './calling/not-sent.js';

@@ -11,7 +11,7 @@ import {
   outcomeOf,
   type AttemptResult,
 } from './attempt-result.js';
-import { SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
+import { ADDRESS_HEADER, headerText, SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
 import { AttemptTimeout } from './error-kind.js';
 import type { IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
@@ -184,6 +184,11 @@ class Context implements AttemptContext {
     const { meta, service } = this.#instance;
     const timeout = { [TIMEOUT_HEADER]: String(Math.ceil(this.timeoutMs)) };
     // Only apps that Rookery registered check it: in a static list the same service may have another name.
-    return meta[READINESS_META] === undefined ? timeout : { ...timeout, [SERVICE_HEADER]: service };
+    if (meta[READINESS_META] === undefined) return timeout;
+    return {
+      ...timeout,
+      [SERVICE_HEADER]: headerText(service),
+      [ADDRESS_HEADER]: hostAndPort(this.#instance),
+    };
   }
 }

@@ -535,7 +535,7 @@ describe('ServiceCaller', () => {
       await caller.call('ours', note);
       expect(headers).toEqual([
         { 'rookery-timeout': '2000' },
-        { 'rookery-timeout': '5000', 'rookery-service': 'ours' },
+        { 'rookery-timeout': '5000', 'rookery-service': 'ours', 'rookery-address': '127.0.0.1:9' },
       ]);
     });
   });

@@ -18,6 +18,18 @@ const AXIOS_ONLY = [
   'lookup',
   'insecureHTTPParser',
 ] as const;
+/**
+ * Our transport requests no compression: a request that does needs axios's decoders. The others are hop-by-hop headers, which a
+ * gateway may hand on with all the rest; undici refuses them (undici#1746).
+ */
+const AXIOS_ONLY_HEADERS = [
+  'accept-encoding',
+  'connection',
+  'expect',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+];
 const RESPONSE_TYPES: ReadonlySet<string | undefined> = new Set([
   undefined,
   'json',
@@ -31,8 +43,7 @@ export function needsAxiosTransport(config: InternalAxiosRequestConfig): boolean
     AXIOS_ONLY.some((option) => config[option as keyof InternalAxiosRequestConfig]) ||
     !RESPONSE_TYPES.has(config.responseType) ||
     !isPlainBody(config.data) ||
-    // Our transport requests no compression; a request that does needs axios's decoders.
-    config.headers.has('accept-encoding')
+    AXIOS_ONLY_HEADERS.some((name) => config.headers.has(name))
   );
 }
 

@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
-import { AxiosError, AxiosHeaders, CanceledError, type InternalAxiosRequestConfig } from 'axios';
+import { Readable } from 'node:stream';
+import axios, { AxiosError, AxiosHeaders, CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import { request, type Dispatcher } from 'undici';
 import { markSent } from '../calling/not-sent.js';
 import { originOf } from '../registry/service-instance.js';
@@ -101,9 +101,11 @@ function requestHeaders(config: InternalAxiosRequestConfig): Record<string, stri
   )) {
     if (value !== null) headers[name.toLowerCase()] = value;
   }
-  delete headers['content-length']; // undici computes it, and rejects a wrong one
+  // Undici computes it, and rejects a wrong one; it does not know that of a stream.
+  if (!(config.data instanceof Readable)) delete headers['content-length'];
   // Without the header the peer may use any encoding, and this transport decodes none.
   headers['accept-encoding'] ??= 'identity';
+  headers['user-agent'] ??= `axios/${axios.VERSION}`;
   if (config.auth) {
     const { username = '', password = '' } = config.auth as Partial<typeof config.auth>;
     headers.authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;

@@ -1,6 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { MISDIRECTED, SERVICE_HEADER, TIMEOUT_HEADER } from '../calling/call-headers.js';
+import {
+  ADDRESS_HEADER,
+  headerText,
+  MISDIRECTED,
+  SERVICE_HEADER,
+  TIMEOUT_HEADER,
+} from '../calling/call-headers.js';
 import { runInCall, type IncomingCall } from '../calling/incoming-call.js';
+import { hostAndPort } from '../registry/service-instance.js';
 import type { Clock } from '../timing/clock.js';
 
 /** By request, since Fastify's body parser leaves the async context that the middleware ran in. */
@@ -13,22 +20,32 @@ export function callOf(request: IncomingMessage): IncomingCall | undefined {
 
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
+export interface ReceiverOptions {
+  /** What this app is registered as; an app without a name accepts every call. */
+  readonly names: readonly string[];
+  /** Whether this app is registered at an address, `host:port`. */
+  readonly isAdvertised: (address: string) => boolean;
+  readonly clock: Clock;
+}
+
 /**
- * Reads the headers of a caller with Rookery: how long it waits, and which service it means. A request for another service
- * is rejected before it is processed: its address was that service's before, and the caller's list is not yet up to date
- * (istio#20676).
- *
- * @param names what this app is registered as; an app without a name accepts every call
+ * Reads the headers of a caller with Rookery: how long it waits, and which service it means. A request for another service that
+ * was sent to this app's own address is rejected before it is processed: the address was that service's before, and the caller's
+ * list is not yet up to date (istio#20676). One that was sent to another address came through a proxy.
  */
-export function receiveCall(names: ReadonlySet<string>, clock: Clock): Middleware {
+export function receiveCall({ names, isAdvertised, clock }: ReceiverOptions): Middleware {
+  const own = new Set(names.map(headerText));
+  const known = [...own].join(', ');
   return (request, response, next) => {
-    const { [SERVICE_HEADER]: service, ...headers } = request.headers;
+    const { [SERVICE_HEADER]: service, [ADDRESS_HEADER]: address, ...headers } = request.headers;
     const { [TIMEOUT_HEADER]: timeout } = headers;
-    if (typeof service === 'string' && names.size > 0 && !names.has(service)) {
-      reject(response, service, names);
-      return;
+    if (typeof service === 'string' && typeof address === 'string' && own.size > 0 && !own.has(service)) {
+      if (address === localAddress(request) || isAdvertised(address)) {
+        reject(response, service, known);
+        return;
+      }
     }
-    // The header was for this app: a proxy that forwards all headers must not send it on to another service.
+    // They were for this app: a proxy that forwards all headers must not send them on to another service.
     if (service !== undefined) request.headers = headers;
     if (typeof timeout !== 'string' || !/^\d{1,10}$/.test(timeout)) {
       next();
@@ -41,8 +58,14 @@ export function receiveCall(names: ReadonlySet<string>, clock: Clock): Middlewar
   };
 }
 
-function reject(response: ServerResponse, service: string, names: ReadonlySet<string>): void {
-  const known = [...names].join(', ');
+/** The end of the connection on this side. Node writes an IPv4 address on a socket of IPv6 as `::ffff:127.0.0.1`. */
+function localAddress({ socket }: IncomingMessage): string | undefined {
+  const { localAddress: address, localPort: port } = socket;
+  if (address === undefined || port === undefined) return undefined;
+  return hostAndPort({ address: address.replace(/^::ffff:(?=\d+\.)/i, ''), port });
+}
+
+function reject(response: ServerResponse, service: string, known: string): void {
   response.statusCode = MISDIRECTED;
   response.setHeader(SERVICE_HEADER, known);
   response.setHeader('Content-Type', 'application/json; charset=utf-8');

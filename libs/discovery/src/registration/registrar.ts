@@ -4,7 +4,7 @@ import { DiscoveryError, isRefused } from '../errors/discovery-error.js';
 import { isError } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
-import type { InstanceStatus } from '../registry/service-instance.js';
+import { hostAndPort, type InstanceStatus } from '../registry/service-instance.js';
 import type {
   RegistrationCheck,
   RegistrationRecord,
@@ -93,6 +93,12 @@ export class Registrar {
 
   get status$(): BehaviorSubject<InstanceRegistrationStatus> {
     return this.#announcer.status$;
+  }
+
+  /** `host:port` of the registration; undefined: the host is that of the registry's node. */
+  get address(): string | undefined {
+    const { address, port } = this.#spec;
+    return address === undefined ? undefined : hostAndPort({ address, port });
   }
 
   /** Clients may know the instance: it is registered, or was within the given time. */

@@ -67,6 +67,8 @@ interface OwnService {
   registrar: Registrar | undefined;
 }
 
+/** RFC 1123, 2.1. */
+const DNS_LABEL = /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/i;
 const SHUTTING_DOWN = 'the app is shutting down';
 const DRAINED = 'the app is drained';
 /** Longer than the registry's own deadline, whose error is more precise. */
@@ -123,6 +125,11 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   get status(): RegistrationStatus {
     return this.#status.value;
+  }
+
+  /** Whether a service of this app is, or was, registered at an address, `host:port`. @internal */
+  isAdvertised(address: string): boolean {
+    return this.#services.some(({ registrar }) => registrar?.address === address);
   }
 
   /**
@@ -199,6 +206,11 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     );
     for (const service of this.#services) {
       const { name, register } = service.options;
+      if (!DNS_LABEL.test(name))
+        this.#logger.warn(
+          `service.name = ${JSON.stringify(name)}: DNS cannot find it, and neither can other tools that look it up there; ` +
+            'use up to 63 letters, digits and hyphens',
+        );
       const missing = this.#servers.missingServer(service.options);
       this.#trackRequests(service.options);
       if (missing !== undefined) this.#logger.warn(`"${name}" is not registered: ${missing}`);
