@@ -21,3 +21,13 @@ export function shareConnections(total: number = DEFAULT_CONNECTIONS): Connectio
   const watch = Math.max(1, rest >> 2);
   return { heartbeat, poll, 'own-watch': own, plain, watch, list: rest - watch };
 }
+
+/** One connection for each purpose: successive requests reach the same agent. */
+export const ONE_CONNECTION: ConnectionBudget = {
+  heartbeat: 1,
+  poll: 1,
+  'own-watch': 1,
+  plain: 1,
+  watch: 1,
+  list: 1,
+};

@@ -9,10 +9,14 @@ import { QueryApi } from './api/query.api.js';
 import { SessionApi } from './api/session.api.js';
 import { StatusApi } from './api/status.api.js';
 import { TxnApi } from './api/txn.api.js';
+import { ConsulError } from './consul-error.js';
+import type { ConsulRequestOptions } from './request-options.js';
 import type { TokenSource } from './token-source.js';
 import { ConsulRequester } from './consul-requester.js';
 import { AgentFailover } from './agent-failover.js';
+import { ONE_CONNECTION } from './connection-budget.js';
 import { ConsulTransport, type Transport } from './consul-transport.js';
+import { SharedAddress } from './shared-address.js';
 
 /**
  * Consul's HTTP API, typed. Each call has a deadline, takes a signal, and fails with a `ConsulError` that says whether it is
@@ -35,12 +39,19 @@ export class ConsulClient {
   readonly status: StatusApi;
   readonly txn: TxnApi;
   readonly #transport: Transport;
+  readonly #first: SharedAddress;
+  readonly #agent: ResolvedAgent;
   readonly #token: TokenSource;
   readonly #host: string | undefined;
   readonly #scope: readonly (string | null)[];
 
   constructor(agent: ResolvedAgent) {
-    const first = new ConsulTransport(agent);
+    const first = new SharedAddress(
+      new ConsulTransport(agent),
+      () => new ConsulTransport(agent, { budget: ONE_CONNECTION }),
+    );
+    this.#first = first;
+    this.#agent = agent;
     const others = agent.others.map(
       (address) =>
         // A password in the first address is for the first agent only.
@@ -97,6 +108,29 @@ export class ConsulClient {
    */
   get disconnects(): number {
     return this.#transport.disconnects;
+  }
+
+  /** The address of the first agent has led to more than one agent: a load balancer is between. */
+  get reachesSeveralAgents(): boolean {
+    return this.#first.hasSeveralAgents;
+  }
+
+  /**
+   * Calls back with the API of the agent that has a service, where one address leads to several agents; all its requests reach
+   * that one.
+   *
+   * @returns undefined when no agent was found that has the service
+   */
+  async onAgentWith<T>(
+    id: string,
+    work: (agent: AgentApi) => Promise<T>,
+    options: ConsulRequestOptions = {},
+  ): Promise<T | undefined> {
+    return this.#first.onEachConnection(async (connection) => {
+      const api = new AgentApi(new ConsulRequester(connection, this.#agent));
+      if (await api.service(id, options)) return work(api);
+      throw new ConsulError('RK_NOT_FOUND', `no agent of ${this.url} has "${id}"`);
+    });
   }
 
   /** Another number whenever the token has changed, by its file or its provider. Undefined: it never does. */

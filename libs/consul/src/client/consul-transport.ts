@@ -46,6 +46,12 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+export interface TransportOptions {
+  readonly clock?: Clock;
+  /** Default: as many as the agent's `maxConnections` allows. */
+  readonly budget?: ConnectionBudget;
+}
+
 const unzip = promisify(gunzip);
 
 /** Sends requests to one agent, with its connections, deadlines and token. It does not interpret them. */
@@ -60,10 +66,13 @@ export class ConsulTransport implements Transport {
   #lostConnections = 0;
   #announcedCloses = 0;
 
-  constructor(agent: ResolvedAgent, clock: Clock = systemClock) {
+  constructor(
+    agent: ResolvedAgent,
+    { clock = systemClock, budget = shareConnections(agent.maxConnections) }: TransportOptions = {},
+  ) {
     this.#agent = agent;
     this.#clock = clock;
-    this.budget = shareConnections(agent.maxConnections);
+    this.budget = budget;
     // On the same host compression costs as much time as it saves; over a network it reduces a list to a twentieth.
     const { host } = agent.address;
     this.#compress = host !== undefined && !/^(localhost|127\.|::1$)/.test(host);

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { DiscoveryError, type InstanceStatus, type ServiceInstance } from '@rookery/discovery';
 import {
   type CheckStatus,
@@ -13,6 +14,7 @@ import {
   withScopedSignal,
   type WorkerReporterSource,
 } from '@rookery/discovery/adapter';
+import type { AgentApi } from '../client/api/agent.api.js';
 import type { HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { InstanceLists } from './instance-lists.js';
@@ -37,6 +39,10 @@ export class ConsulRegistry extends ServiceRegistry {
   readonly #clock: Clock;
   readonly #lists: InstanceLists;
   readonly #forWorker: (() => WorkerReporterSource) | undefined;
+  readonly #logger = new Logger(ConsulRegistry.name);
+  /** The node of the agent that has a registration, by id. */
+  readonly #nodes = new Map<string, string>();
+  #hasWarned = false;
   /** The Consul objects that a record was converted from. */
   readonly #observed = new WeakMap<RegistrationRecord, ObservedRegistration>();
 
@@ -67,13 +73,24 @@ export class ConsulRegistry extends ServiceRegistry {
 
   override async register(registration: ServiceRegistration, signal: AbortSignal): Promise<void> {
     await this.#assertAliasedNodes(registration, signal);
-    await this.#client.agent.register(toServiceDefinition(registration), {
-      signal,
-      // Replacing the checks would end the maintenance for a moment.
-      replaceExistingChecks: registration.maintenance === undefined,
-    });
+    const definition = toServiceDefinition(registration);
+    // Replacing the checks would end the maintenance for a moment.
+    const options = { signal, replaceExistingChecks: registration.maintenance === undefined };
+    await this.#onOwnAgent(registration.id, (agent) => agent.register(definition, options), signal);
     if (registration.maintenance !== undefined)
       await this.setMaintenance(registration.id, registration.maintenance, signal);
+  }
+
+  /** On the agent that has the registration already, if several are behind one address; else on any. */
+  async #onOwnAgent(
+    id: string,
+    work: (agent: AgentApi) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const onIt = async (agent: AgentApi): Promise<true> => work(agent).then(() => true);
+    const isDone =
+      this.#client.reachesSeveralAgents && (await this.#client.onAgentWith(id, onIt, { signal }));
+    if (!isDone) await work(this.#client.agent);
   }
 
   /** An alias of a node that does not exist crashes an agent of Consul 1.8. */
@@ -95,13 +112,20 @@ export class ConsulRegistry extends ServiceRegistry {
   }
 
   override async deregister(
-    { id, service }: Pick<ServiceRegistration, 'id' | 'service'>,
+    registration: Pick<ServiceRegistration, 'id' | 'service'>,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#client.agent.deregister(id, { signal });
-    if (await untilUnlisted(this.#client, { id, service }, this.#clock, signal)) return;
-    // Another process with the same id has registered it since.
-    if (await this.#client.agent.service(id, { signal })) return;
+    const { id, service } = registration;
+    const listed = { id, service, node: this.#nodes.get(id) };
+    await this.#onOwnAgent(id, (agent) => agent.deregister(id, { signal }), signal);
+    if (await untilUnlisted(this.#client, listed, this.#clock, signal)) return;
+    const held = await this.#client.agent.service(id, { signal });
+    if (held) {
+      // Another process with the same id has registered it since.
+      if (!this.#client.reachesSeveralAgents) return;
+      await this.#client.onAgentWith(id, (agent) => agent.deregister(id, { signal }), { signal });
+      if (await untilUnlisted(this.#client, listed, this.#clock, signal)) return;
+    }
     // The agent then has the present token for it. Critical, so that no client uses it meanwhile.
     const check = {
       CheckID: `${id}:leaving`,
@@ -111,7 +135,7 @@ export class ConsulRegistry extends ServiceRegistry {
     } as const;
     await this.#client.agent.register({ ID: id, Name: service, Checks: [check] }, { signal });
     await this.#client.agent.deregister(id, { signal });
-    if (await untilUnlisted(this.#client, { id, service }, this.#clock, signal)) return;
+    if (await untilUnlisted(this.#client, listed, this.#clock, signal)) return;
     throw new DiscoveryError('RK_REGISTRY_ERROR', `the catalog still lists "${id}"`, {
       retryable: false,
       hint: 'An agent removes an instance with the token that it was registered with: has that been deleted?',
@@ -128,10 +152,20 @@ export class ConsulRegistry extends ServiceRegistry {
       this.#client.agent.service(id, { signal }),
       this.#client.agent.checks.list({ signal }),
     ]);
-    const checks = Object.values(list.body);
+    let checks = Object.values(list.body);
     assertOwnChecks(registration, checks);
     if (!held) return undefined;
-    const own = checks.filter(({ ServiceID }) => ServiceID === id);
+    const isOwn = ({ ServiceID }: HealthCheck): boolean => ServiceID === id;
+    if (!checks.some(isOwn) && registration.checks.length > 0) {
+      // They were removed, or it was another agent that answered.
+      const listAgain = (agent: AgentApi): ReturnType<AgentApi['checks']['list']> =>
+        agent.checks.list({ signal });
+      const again = await this.#client.onAgentWith(id, listAgain, { signal });
+      checks = Object.values(again?.body ?? {});
+    }
+    if (this.#client.reachesSeveralAgents) this.#warnOfSeveralAgents();
+    const own = checks.filter(isOwn);
+    if (own[0]) this.#nodes.set(id, own[0].Node);
     const record = toRegistrationRecord(held.body, own);
     const service = {
       ...held.body,
@@ -139,6 +173,16 @@ export class ConsulRegistry extends ServiceRegistry {
     };
     this.#observed.set(record, { service, checks: own, node: own[0]?.Node, tokenVersion });
     return record;
+  }
+
+  #warnOfSeveralAgents(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#logger.warn(
+      `${this.#client.url} leads to several Consul agents, which do not know each other's registrations: is a load balancer ` +
+        'in between? The app stays registered with one of them. Set agent.url to the agent of its own host, or bind each ' +
+        'client of the load balancer to one agent',
+    );
   }
 
   override async waitForChange(

@@ -5,6 +5,11 @@ import type { ConsulClient } from '../client/consul-client.js';
 const MAX_WAIT_MS = 1_000;
 const MIN_PAUSE_MS = 25;
 
+export interface ListedInstance extends Pick<ServiceRegistration, 'id' | 'service'> {
+  /** Undefined: that of the agent. */
+  readonly node: string | undefined;
+}
+
 /**
  * Waits until the catalog no longer lists an instance that its agent has deregistered: the agent removes it with the token that
  * it was registered with, and cannot when that was deleted (hashicorp/consul#3345).
@@ -13,14 +18,14 @@ const MIN_PAUSE_MS = 25;
  */
 export async function untilUnlisted(
   client: ConsulClient,
-  { id, service }: Pick<ServiceRegistration, 'id' | 'service'>,
+  { id, service, node }: ListedInstance,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const node = await nodeOf(client, signal);
+  const listedNode = node ?? (await nodeOf(client, signal));
   // Another node may have an instance with the same id.
-  if (node === undefined) return true;
-  const filter = `Node.Node == "${node}"`;
+  if (listedNode === undefined) return true;
+  const filter = `Node.Node == "${listedNode}"`;
   const until = clock.now() + MAX_WAIT_MS;
   for (let pauseMs = MIN_PAUSE_MS; ; pauseMs *= 2) {
     // The filter has no way to quote an id.

@@ -1,4 +1,4 @@
-import { DiscoveryError, isRetryable } from '../errors/discovery-error.js';
+import { isRetryable } from '../errors/discovery-error.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { backoffDelay } from '../timing/backoff.js';
@@ -51,9 +51,8 @@ async function deregister(
       await registry.deregister(registration, signal);
       return;
     } catch (error) {
-      // A refused connection means that the agent is gone; other errors may pass in a moment.
-      const isGone = error instanceof DiscoveryError && error.code === 'RK_REGISTRY_UNREACHABLE';
-      if (signal.aborted || isGone || !isRetryable(error)) throw error;
+      // An agent that refuses connections may be restarting, and comes back with what it had.
+      if (signal.aborted || !isRetryable(error)) throw error;
       onRetry(error);
       await delay(clock, backoffDelay(failures, BACKOFF, random), signal);
     }

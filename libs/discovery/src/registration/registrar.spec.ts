@@ -371,11 +371,26 @@ describe('Registrar', () => {
     expect(registrar.status$.value.state).toBe('deregistered');
   });
 
+  it('deregisters when the registry comes back with its data while the app stops', async () => {
+    registrar.start();
+    await clock.advance(200);
+    registry.fail();
+    const stopping = registrar.stop();
+    await clock.advance(1_500);
+    registry.recover();
+    await clock.advance(600);
+    await stopping;
+    expect(registrar.status$.value.state).toBe('deregistered');
+    expect(await isRegistered()).toBe(false);
+  });
+
   it('F18 does not report a failed deregistration as done, and deregisters when asked again', async () => {
     registrar.start();
     await clock.advance(200);
     registry.fail();
-    await registrar.stop();
+    const stopping = registrar.stop();
+    await clock.advance(3_000);
+    await stopping;
     expect(registrar.status$.value.state).toBe('unconfirmed');
     expect(registrar.wasKnownWithin(0)).toBe(true);
     registry.recover();
