@@ -1,4 +1,7 @@
-import { Controller, Get } from '@nestjs/common';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Controller, Get, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   ConsulModule,
@@ -67,6 +70,96 @@ describe('RegistrationService', () => {
     await eventually(async () => !(await isMaintained()));
     await eventually(async () => (await statusOf(app, 'maintained')) === 'passing');
     await app.app.close();
+  });
+
+  it('maintenance of one service leaves the others in use', async () => {
+    const names = ['blue', 'green'].map((name) => ({ name, port: name === 'blue' ? 4001 : 4002 }));
+    const options = { agent: { url: consul.url }, service: names };
+    const { app } = await startApp(rootModule([ConsulModule.forRoot(options)]));
+    const registration = app.get(RegistrationService);
+    await registration.whenRegistered();
+    await registration.setMaintenance(true, 'being updated', { service: 'green' });
+    const isMaintained = async (name: string): Promise<boolean> =>
+      (await inRegistry(name)).some((check) => check.startsWith('_service_maintenance:'));
+    await eventually(() => isMaintained('green'));
+    expect(await isMaintained('blue')).toBe(false);
+    await registration.setMaintenance(false);
+    await eventually(async () => !(await isMaintained('green')));
+    await expect(registration.setMaintenance(true, 'x', { service: 'red' })).rejects.toThrow(
+      /does not register "red". It registers "blue", "green"/,
+    );
+    await app.close();
+  });
+
+  it('does not say that it is registered where there is nothing to register', async () => {
+    const module = rootModule([
+      ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'job' } }),
+    ]);
+    const context = await NestFactory.createApplicationContext(module, { logger: false });
+    await expect(context.get(RegistrationService).whenRegistered()).rejects.toThrow(
+      /nothing to register. "job": this app has no HTTP server/,
+    );
+    await context.close();
+  });
+
+  it('a second forRoot is refused', async () => {
+    const module = (name: string): DynamicModule =>
+      ConsulModule.forRoot({ agent: { url: consul.url }, service: { name } });
+    const started = startApp(rootModule([module('one'), module('two')]));
+    await expect(started).rejects.toThrow(/imported 2 times.*in the root module/s);
+  });
+
+  it('enableTagOverride: tags that another client changes stay, also after a repair', async () => {
+    const app = await start('tagged', {}, { tags: ['v1'], enableTagOverride: true });
+    const registration = app.app.get(RegistrationService);
+    await registration.whenRegistered();
+    const id = registration.status.id ?? '';
+    const read = async (): Promise<{ Tags: string[]; Port: number }> =>
+      (await consul.request('GET', `/v1/agent/service/${id}`)).body as { Tags: string[]; Port: number };
+    const change = (more: object): Promise<unknown> =>
+      consul.request('PUT', '/v1/agent/service/register', {
+        ...{ ID: id, Name: 'tagged', Port: app.port, Tags: ['canary'], EnableTagOverride: true },
+        ...more,
+      });
+    await change({});
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect((await read()).Tags).toEqual(['canary']);
+    await change({ Port: 1 });
+    await eventually(async () => (await read()).Port === app.port);
+    expect((await read()).Tags).toEqual(['canary']);
+    await app.app.close();
+  });
+
+  it('an agent behind a path of a gateway, which ends long requests', async () => {
+    let longest = 0;
+    const gateway = createServer((incoming, outgoing) => {
+      const { pathname, search, searchParams } = new URL(incoming.url ?? '/', 'http://gateway');
+      const wait = /^(\d+)ms$/.exec(searchParams.get('wait') ?? '')?.[1];
+      longest = Math.max(longest, Number(wait ?? 0));
+      if (!pathname.startsWith('/consul/v1/')) return outgoing.writeHead(404).end();
+      const onward = request(consul.url + pathname.slice('/consul'.length) + search, {
+        method: incoming.method ?? 'GET',
+        headers: incoming.headers,
+      });
+      onward.on('error', () => outgoing.destroy());
+      onward.on('response', (response) => {
+        outgoing.writeHead(response.statusCode ?? 500, response.headers);
+        response.pipe(outgoing);
+      });
+      return incoming.pipe(onward);
+    });
+    await new Promise<void>((resolve) => gateway.listen(0, '127.0.0.1', resolve));
+    const { port } = gateway.address() as AddressInfo;
+    const agent = { url: `http://127.0.0.1:${port}/consul`, maxWait: '2s' };
+    const app = await start('behind-a-path', { agent });
+    await app.app.get(RegistrationService).whenRegistered();
+    await eventually(async () => (await statusOf(app, 'behind-a-path')) === 'passing');
+    await eventually(() => longest > 0);
+    expect(longest).toBe(2_000);
+    await app.app.close();
+    expect(await inRegistry('behind-a-path')).toEqual([]);
+    gateway.closeAllConnections();
+    gateway.close();
   });
 
   it('maintenance that an operator set survives a repair', async () => {

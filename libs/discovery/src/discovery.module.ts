@@ -8,6 +8,7 @@ import {
   type ModuleMetadata,
   type NestModule,
   type OnApplicationShutdown,
+  type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
 import {
@@ -27,6 +28,7 @@ import { ServiceCatalog } from './catalog/service-catalog.js';
 import { SnapshotStore } from './catalog/snapshot-store.js';
 import type { DiscoveryOptions } from './discovery-options.js';
 import { DiscoveryService } from './discovery.service.js';
+import { DiscoveryError } from './errors/discovery-error.js';
 import { DiscoveryEvents } from './events/discovery-events.js';
 import { logEvent } from './events/event-logger.js';
 import { HealthContributors } from './health/health-contributors.js';
@@ -67,7 +69,7 @@ const RESOLVED_OPTIONS = Symbol('rookery:resolved-discovery-options');
 
 /** The core on any registry. Applications import the module of their registry, such as `ConsulModule`, instead. */
 @Module({})
-export class DiscoveryModule implements NestModule, OnApplicationShutdown {
+export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #logger = new Logger(DiscoveryModule.name);
   #load: LoadHealth | undefined;
 
@@ -112,6 +114,16 @@ export class DiscoveryModule implements NestModule, OnApplicationShutdown {
         terminus, // for HealthIndicatorService, which every health contributor needs
       ],
     };
+  }
+
+  onModuleInit(): void {
+    const imported = [...this.modules.values()].filter(({ metatype }) => metatype === DiscoveryModule);
+    if (imported.length < 2) return;
+    throw new DiscoveryError(
+      'RK_CONFIG_INVALID',
+      `the discovery module is imported ${imported.length} times with options: the app would be registered by each of them`,
+      { hint: 'Call forRoot or forRootAsync once, in the root module; the module is global' },
+    );
   }
 
   /** Runs before the app's controllers are routed, so that a catch-all route cannot shadow the health path. */

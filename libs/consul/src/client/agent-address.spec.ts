@@ -19,6 +19,14 @@ describe('parseAgentAddress', () => {
     });
   });
 
+  it.each([
+    ['http://gateway/consul', 'http://gateway:80', '/consul'],
+    ['https://gateway/a/consul/', 'https://gateway:443', '/a/consul'],
+    ['http://gateway:8500/consul', 'http://gateway:8500', '/consul'],
+  ])('reads the path of a gateway from %p', (text, origin, pathPrefix) => {
+    expect(parseAgentAddress(text, false)).toMatchObject({ origin, pathPrefix });
+  });
+
   it('reads a socket file', () => {
     expect(parseAgentAddress('unix:///run/consul.sock', false)).toMatchObject({
       host: undefined,
@@ -40,6 +48,8 @@ describe('parseAgentAddress', () => {
     'http://',
     'consul:99999',
     'consul/v1',
+    'http://consul:8500/v1/',
+    'gateway/consul',
     'a b',
     'unix://relative',
     'http://c?x=1',

@@ -4,6 +4,8 @@ import { Secret } from './secret.js';
 export interface AgentAddress {
   /** Scheme, host and port. */
   readonly origin: string;
+  /** What a gateway expects before the paths of the API, such as `/consul`; mostly empty. */
+  readonly pathPrefix: string;
   /** Undefined when the agent is reached over a Unix domain socket. */
   readonly host: string | undefined;
   readonly socketPath: string | undefined;
@@ -12,7 +14,7 @@ export interface AgentAddress {
 }
 
 export const ADDRESS_HINT =
-  "must be an agent's address such as 'http://127.0.0.1:8500', '127.0.0.1:8500' or 'unix:///run/consul.sock'";
+  "must be an agent's address such as 'http://127.0.0.1:8500', '127.0.0.1:8500', 'https://gateway/consul' (without /v1) or 'unix:///run/consul.sock'";
 
 const DEFAULT_PORT = '8500';
 
@@ -21,7 +23,7 @@ export function parseAgentAddress(text: string, tls: boolean): AgentAddress | un
   if (text.startsWith('unix://')) {
     const socketPath = text.slice('unix://'.length);
     if (!socketPath.startsWith('/')) return undefined;
-    return { origin: 'http://localhost', host: undefined, socketPath, auth: undefined };
+    return { origin: 'http://localhost', pathPrefix: '', host: undefined, socketPath, auth: undefined };
   }
   const prefix = /^([a-z]+):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (prefix !== undefined && prefix !== 'http' && prefix !== 'https') return undefined;
@@ -29,13 +31,20 @@ export function parseAgentAddress(text: string, tls: boolean): AgentAddress | un
   const rest = prefix === undefined ? text : text.slice(prefix.length + 3);
   if (!URL.canParse(`${scheme}://${rest}`)) return undefined;
   const url = new URL(`${scheme}://${rest}`);
-  if (url.hostname === '' || url.pathname !== '/' || url.search || url.hash || /\s/.test(text)) {
+  if (url.hostname === '' || url.search || url.hash || /\s/.test(text)) {
     return undefined;
   }
+  const pathPrefix = url.pathname.replace(/\/+$/, '');
+  // The version of the API is part of every request's path.
+  if (pathPrefix !== '' && (prefix === undefined || pathPrefix.endsWith('/v1'))) return undefined;
   const bare = rest.replace(/^.*@/, '');
-  const port = url.port || (/:\d+\/?$/.test(bare) ? portOfScheme(scheme) : DEFAULT_PORT);
+  const isPortGiven = /^[^/]*:\d+(\/|$)/.test(bare);
+  // A gateway with a path is no agent, and listens where its scheme says.
+  const defaultPort = pathPrefix === '' ? DEFAULT_PORT : portOfScheme(scheme);
+  const port = url.port || (isPortGiven ? portOfScheme(scheme) : defaultPort);
   return {
     origin: `${scheme}://${url.hostname}:${port}`,
+    pathPrefix,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     socketPath: undefined,
     auth: url.username ? new Secret(decoded(`${url.username}:${url.password}`)) : undefined,

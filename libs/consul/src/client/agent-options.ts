@@ -27,8 +27,8 @@ import {
 /** How to reach the Consul agent. What is left out comes from the environment of the `consul` CLI, then the default. */
 export interface AgentOptions {
   /**
-   * `http://host:port`, `host:port` or `unix:///path`; or several, best first. The app is registered with the first one in
-   * any case; lookups go to the next while the first is unreachable.
+   * `http://host:port`, `host:port` or `unix:///path`, for a gateway with a path; or several, best first. The app is registered
+   * with the first one in any case; lookups go to the next while the first is unreachable.
    * Environment: `CONSUL_HTTP_ADDR`, `CONSUL_HTTP_SSL`. Default: `http://127.0.0.1:8500`.
    */
   url?: string | readonly string[];
@@ -52,6 +52,11 @@ export interface AgentOptions {
    * of services; further services are polled. Default: 92.
    */
   maxConnections?: number;
+  /**
+   * The longest that a blocking query waits, for a proxy that ends long requests. It costs more requests: without it a watch of a
+   * service waits for 60 s, and those of the app's own registration for 75 or 150 s. Default: no limit.
+   */
+  maxWait?: Duration;
 }
 
 export interface AgentTlsOptions {
@@ -108,6 +113,7 @@ export const agentOptionsSchema = z.strictObject({
     .optional(),
   timeout: durationSchema(1, 600_000).optional(),
   maxConnections: integer(MIN_CONNECTIONS, 10_000).optional(),
+  maxWait: durationSchema(1_000, 600_000).optional(),
 } satisfies OptionShape<AgentOptions>);
 
 /** Everything a client needs, read and validated; secrets cannot be printed. */
@@ -116,6 +122,8 @@ export interface ResolvedAgent {
   /** Agents for failover, best first. */
   readonly others: readonly AgentAddress[];
   readonly maxConnections: number;
+  /** Infinity: no limit. */
+  readonly maxWaitMs: number;
   readonly token: TokenSource;
   readonly auth: Secret | undefined;
   readonly datacenter: string | undefined;
@@ -162,6 +170,7 @@ export function resolveAgent(
     tls: settings.tls(),
     timeoutMs: toMilliseconds(options.timeout ?? '5s', 'agent.timeout'),
     maxConnections: options.maxConnections ?? DEFAULT_CONNECTIONS,
+    maxWaitMs: options.maxWait === undefined ? Infinity : toMilliseconds(options.maxWait, 'agent.maxWait'),
   };
   return { agent: issues.length > 0 ? undefined : agent, issues };
 }
@@ -198,7 +207,13 @@ class Settings {
     }
     const auth = this.environment.CONSUL_HTTP_AUTH;
     return {
-      address: address ?? { origin: '', host: undefined, socketPath: undefined, auth: undefined },
+      address: address ?? {
+        origin: '',
+        pathPrefix: '',
+        host: undefined,
+        socketPath: undefined,
+        auth: undefined,
+      },
       others: rest.flatMap((other) => parseAgentAddress(other, tls) ?? []),
       auth: address?.auth ?? (auth ? new Secret(auth) : undefined),
     };

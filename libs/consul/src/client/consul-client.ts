@@ -143,6 +143,11 @@ export class ConsulClient {
     await this.#token.current();
   }
 
+  /** How long a blocking query may wait, when it would wait for the given time; in milliseconds. */
+  waitWithin(milliseconds: number): number {
+    return Math.min(milliseconds, this.#agent.maxWaitMs);
+  }
+
   /** The number of lists of instances that can be watched at the same time. */
   get watchLimit(): number {
     return this.#transport.budget.list;

@@ -79,8 +79,8 @@ export class ConsulTransport implements Transport {
   }
 
   get url(): string {
-    const { origin, socketPath } = this.#agent.address;
-    return socketPath === undefined ? origin : `unix://${socketPath}`;
+    const { origin, pathPrefix, socketPath } = this.#agent.address;
+    return socketPath === undefined ? origin + pathPrefix : `unix://${socketPath}`;
   }
 
   get disconnects(): number {
@@ -176,10 +176,11 @@ export class ConsulTransport implements Transport {
         hint: 'It was used after app.close()',
       });
     }
+    const path = this.#agent.address.pathPrefix + call.path;
     const query = call.query.toString();
     const response = await this.#pool(call.lane).request({
       method: call.method,
-      path: query ? `${call.path}?${query}` : call.path,
+      path: query ? `${path}?${query}` : path,
       headers: this.#headers(token, call.method),
       body: call.body ?? null,
       signal,

@@ -194,7 +194,7 @@ export class ConsulRegistry extends ServiceRegistry {
     const observed = this.#observed.get(record);
     if (!observed) return 'changed';
     const hasHeartbeat = registration.checks.some(({ type }) => type === 'ttl');
-    const waitMs = hasHeartbeat ? OWN_WAIT_WITH_HEARTBEAT_MS : OWN_WAIT_MS;
+    const waitMs = this.#client.waitWithin(hasHeartbeat ? OWN_WAIT_WITH_HEARTBEAT_MS : OWN_WAIT_MS);
     const options = { clock: this.#clock, random: Math.random, waitMs, onStatus };
     const watch = new RegistrationWatch(this.#client, options);
     if (observed.tokenVersion === undefined) return watch.waitForChange(observed, signal);

@@ -95,6 +95,7 @@ export class InstanceLists {
 
   async *#watchAgent(service: string, query: SourceQuery, signal: AbortSignal): AsyncGenerator<InstanceList> {
     const { clock } = this.#options;
+    const waitMs = this.#client.waitWithin(WAIT_MS);
     const reader = new InstanceReader();
     const position = new WatchPosition(this.#client);
     const slot = this.#slots.claim();
@@ -118,13 +119,13 @@ export class InstanceLists {
           }
         } else {
           const sentAt = clock.now();
-          const response = await this.#read(service, query, { signal, index, wait: WAIT_MS });
+          const response = await this.#read(service, query, { signal, index, wait: waitMs });
           const list = await this.#listOf(response, reader, 'watched');
-          position.advance(response.index, clock.now() - sentAt < WAIT_MS);
+          position.advance(response.index, clock.now() - sentAt < waitMs);
           yield list;
           if (list.instances.length > 0) emptySince = Infinity;
           else if (emptySince === Infinity) emptySince = clock.now();
-          if (list.instances.length === 0 && clock.now() - sentAt < WAIT_MS)
+          if (list.instances.length === 0 && clock.now() - sentAt < waitMs)
             await delay(clock, this.#emptyPause(clock.now() - emptySince), signal);
         }
       }

@@ -9,6 +9,7 @@ const registration: ServiceRegistration = {
   port: 80,
   secure: false,
   tags: ['a'],
+  enableTagOverride: false,
   meta: { v: '1' },
   weights: undefined,
   taggedAddresses: {},

@@ -18,6 +18,7 @@ export function toServiceDefinition(registration: ServiceRegistration): ServiceD
     Meta: { ...registration.meta, ...(registration.secure ? { [SECURE_META]: 'true' } : {}) },
     ...(address === undefined ? {} : { Address: address }),
     ...(tagged.length > 0 ? { TaggedAddresses: Object.fromEntries(tagged) } : {}),
+    ...(registration.enableTagOverride ? { EnableTagOverride: true } : {}),
     ...(weights ? { Weights: { Passing: weights.passing, Warning: weights.warning } } : {}),
     Checks: registration.checks.map((check) => toCheckDefinition(check, registration.status)),
   };
@@ -29,7 +30,8 @@ function toCheckDefinition(check: RegistrationCheck, status: ServiceRegistration
     CheckID: check.id,
     Name: check.name,
     Notes: check.notes,
-    Status: check.status ?? status,
+    // A registration that is critical is so on purpose: it was removed for that.
+    Status: status === 'critical' ? status : (check.status ?? status),
     ...('intervalMs' in check
       ? { Interval: formatDuration(check.intervalMs), Timeout: formatDuration(check.timeoutMs) }
       : {}),

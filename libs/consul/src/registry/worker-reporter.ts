@@ -10,7 +10,7 @@ type Plain<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | unde
 /** An agent in a form that can be copied to a thread: without functions, and with its secrets as strings. */
 export interface PlainAgent extends Pick<
   ResolvedAgent,
-  'datacenter' | 'namespace' | 'partition' | 'timeoutMs' | 'maxConnections'
+  'datacenter' | 'namespace' | 'partition' | 'timeoutMs' | 'maxConnections' | 'maxWaitMs'
 > {
   readonly address: Plain<ResolvedAgent['address'], 'auth'>;
   readonly tls: Plain<ResolvedAgent['tls'], 'key'>;

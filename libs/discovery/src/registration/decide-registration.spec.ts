@@ -9,6 +9,7 @@ const desired: ServiceRegistration = {
   port: 1,
   secure: false,
   tags: ['x', 'y'],
+  enableTagOverride: false,
   meta: { v: '1' },
   weights: undefined,
   taggedAddresses: { wan: { address: '1.1.1.1', port: 1 } },

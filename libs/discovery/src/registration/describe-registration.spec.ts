@@ -22,6 +22,7 @@ describe('describeRegistration', () => {
       port: 3000,
       secure: false,
       tags: [],
+      enableTagOverride: false,
       meta: { 'rookery-ready': '/health/ready' },
       weights: undefined,
       taggedAddresses: {},

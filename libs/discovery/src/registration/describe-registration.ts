@@ -51,6 +51,7 @@ export function describeRegistration(options: ServiceOptions, listening: Listeni
     port,
     secure: options.secure ?? listening.secure,
     tags: options.tags ?? [],
+    enableTagOverride: options.enableTagOverride ?? false,
     meta: Object.fromEntries(Object.entries(meta).map(([key, value]) => [key, String(value)])),
     weights: options.weights && { passing: options.weights.passing, warning: options.weights.warning ?? 1 },
     taggedAddresses: Object.fromEntries(tagged),

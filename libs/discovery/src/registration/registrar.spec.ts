@@ -49,6 +49,7 @@ describe('Registrar', () => {
       port,
       secure: false,
       tags: [],
+      enableTagOverride: false,
       meta: {},
       weights: undefined,
       taggedAddresses: {},

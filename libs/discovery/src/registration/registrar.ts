@@ -236,7 +236,8 @@ export class Registrar {
     const afterOutage = wasUnreachable || this.#registry.disconnects !== this.#disconnects;
     this.#disconnects = this.#registry.disconnects;
     if (actual) this.#maintenance.adopt(planned, actual, this.#history.justRegistered);
-    const desired = { ...planned, maintenance: this.#maintenance.reason };
+    const tags = planned.enableTagOverride && this.#history.isOurs && actual ? actual.tags : planned.tags;
+    const desired = { ...planned, tags, maintenance: this.#maintenance.reason };
     const facts = {
       ...this.#history.facts(afterOutage, this.#registry.credentials),
       wasCritical: this.#listedHealth.status === 'critical',

@@ -13,7 +13,7 @@ export function driftOf(desired: ServiceRegistration, actual: RegistrationRecord
     address: desired.address === actual.address,
     port: desired.port === actual.port,
     secure: desired.secure === actual.secure,
-    tags: sameSet(desired.tags, actual.tags),
+    tags: desired.enableTagOverride || sameSet(desired.tags, actual.tags),
     meta: sameSet(entries(desired.meta), entries(actual.meta)),
     weights: weights.passing === actual.weights.passing && weights.warning === actual.weights.warning,
     taggedAddresses: Object.entries(desired.taggedAddresses).every(([name, address]) =>

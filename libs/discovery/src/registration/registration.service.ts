@@ -17,7 +17,7 @@ import {
   type Subscription,
 } from 'rxjs';
 import { toMilliseconds } from '../configuration/duration.js';
-import { shutDownError } from '../errors/discovery-error.js';
+import { DiscoveryError, shutDownError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { HealthService } from '../health/health.service.js';
@@ -65,6 +65,8 @@ interface OwnService {
   readonly options: ServiceOptions;
   /** Undefined until the service is registered for the first time. */
   registrar: Registrar | undefined;
+  /** Why it is in maintenance; undefined when it is not. */
+  maintenance: string | undefined;
 }
 
 /** RFC 1123, 2.1. */
@@ -82,6 +84,7 @@ const FAIL_FAST_TIMEOUT_MS = 15_000;
  * ```ts
  * registration.status$.subscribe(({ state }) => console.log(state));   // pending, registered
  * await registration.setMaintenance(true, 'migrating the database');   // takes no calls, but stays registered
+ * await registration.setMaintenance(false, undefined, { service: 'orders' });
  * await registration.drain();                                          // deregistered, and no longer called
  * await registration.register();                                       // and back
  * ```
@@ -102,8 +105,6 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   /** The last command; commands run one after the other. */
   #lastCommand: Promise<void> = Promise.resolve();
   #leaving: Promise<void> | undefined;
-  /** For services that are registered later. */
-  #maintenance: string | undefined;
 
   constructor(
     registry: ServiceRegistry,
@@ -115,7 +116,11 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     this.#servers = servers;
     this.#health = health;
     this.#options = options;
-    this.#services = options.services.map((service) => ({ options: service, registrar: undefined }));
+    this.#services = options.services.map((service) => ({
+      options: service,
+      registrar: undefined,
+      maintenance: undefined,
+    }));
   }
 
   /** The current status at once, then each change. */
@@ -155,13 +160,14 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   /**
    * Resolves when every service that the app has a server for is registered; for a test, or an app that waits for it.
    *
-   * @throws DiscoveryError `RK_SHUT_DOWN` when the app is closed first
+   * @throws DiscoveryError `RK_SHUT_DOWN` when the app is closed first; `RK_CONFIG_INVALID` when it has nothing to register, as an
+   *   application context
    */
   async whenRegistered(): Promise<void> {
     const expected = this.#services.filter(
       ({ options }) => this.#servers.missingServer(options) === undefined,
     );
-    if (expected.length === 0) return;
+    if (expected.length === 0) throw this.#nothingToRegister();
     const isDone = ({ instances }: RegistrationStatus): boolean =>
       instances.filter(({ state }) => state === 'registered').length >= expected.length;
     const done = await firstValueFrom(this.#status.pipe(filter(isDone)), { defaultValue: undefined });
@@ -186,14 +192,24 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
    * Puts the app into maintenance, or ends it: it takes no calls while it stays registered, and others see it in status
    * *maintenance*. It is restored after a loss of the registration.
    *
-   * @throws DiscoveryError when the registry does not answer now; it is updated as soon as it does
+   * @param options.service only this one of the app's services. Default: all of them
+   * @throws DiscoveryError when the registry does not answer now; it is updated as soon as it does. `RK_INVALID_ARGUMENT` for a
+   *   service that the app does not register
    */
-  async setMaintenance(on: boolean, reason = 'maintenance'): Promise<void> {
+  async setMaintenance(
+    on: boolean,
+    reason = 'maintenance',
+    { service }: { readonly service?: string } = {},
+  ): Promise<void> {
+    const chosen = this.#services.filter(({ options }) => service === undefined || options.name === service);
+    if (chosen.length === 0 && service !== undefined) throw this.#unknownService(service);
     const { signal } = this.#closing;
-    this.#maintenance = on ? reason : undefined;
-    this.#logger.log(on ? `in maintenance: ${reason}` : 'maintenance ended');
-    const registrars = this.#services.flatMap(({ registrar }) => registrar ?? []);
-    await Promise.all(registrars.map((registrar) => registrar.setMaintenance(this.#maintenance, signal)));
+    const which = service === undefined ? '' : `"${service}" `;
+    this.#logger.log(on ? `${which}in maintenance: ${reason}` : `${which}maintenance ended`);
+    for (const own of chosen) own.maintenance = on ? reason : undefined;
+    await Promise.all(
+      chosen.flatMap(({ registrar, maintenance }) => registrar?.setMaintenance(maintenance, signal) ?? []),
+    );
   }
 
   /** @throws DiscoveryError with `startup: 'fail-fast'`, when the registry does not answer or refuses the token */
@@ -228,6 +244,22 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     this.#statusSubscription?.unsubscribe();
     this.#status.complete();
     this.#options.events.close();
+  }
+
+  #nothingToRegister(): DiscoveryError {
+    const reasons = this.#services.map(
+      ({ options }) => `"${options.name}": ${this.#servers.missingServer(options) ?? 'unknown'}`,
+    );
+    return new DiscoveryError('RK_CONFIG_INVALID', 'this app has nothing to register', {
+      hint: reasons.length > 0 ? reasons.join('; ') : 'Set service.name, or do not wait for a registration',
+    });
+  }
+
+  #unknownService(service: string): DiscoveryError {
+    const names = this.#services.map(({ options }) => `"${options.name}"`);
+    return new DiscoveryError('RK_INVALID_ARGUMENT', `service: this app does not register "${service}"`, {
+      hint: names.length > 0 ? `It registers ${names.join(', ')}` : 'It registers nothing',
+    });
   }
 
   async #assertRegistry(): Promise<void> {
@@ -267,7 +299,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   }
 
   async #start(service: OwnService): Promise<void> {
-    service.registrar ??= await this.#createRegistrar(service.options);
+    service.registrar ??= await this.#createRegistrar(service);
     if (service.registrar && !this.#closing.signal.aborted) service.registrar.start();
     this.#statusSubscription?.unsubscribe();
     const idle = { state: 'idle', id: undefined, reason: undefined } as const;
@@ -307,7 +339,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     await runShutdown(steps, shutdown, clock, this.#logger);
   }
 
-  async #createRegistrar(service: ServiceOptions): Promise<Registrar | undefined> {
+  async #createRegistrar({ options: service, maintenance }: OwnService): Promise<Registrar | undefined> {
     const { clock, healthPath, environment, events, random, reconnectSignal, shutdown } = this.#options;
     const registry = this.#registry;
     const logger = this.#logger;
@@ -341,8 +373,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       );
       return undefined;
     }
-    if (this.#maintenance !== undefined)
-      await registrar.setMaintenance(this.#maintenance, this.#closing.signal);
+    if (maintenance !== undefined) await registrar.setMaintenance(maintenance, this.#closing.signal);
     this.#checkOnceRegistered(registrar, { id: registrar.id, service, listening, server });
     return registrar;
   }

@@ -92,6 +92,8 @@ interface RegisteredInstance {
 /** The desired state: what the registry should hold about this app. */
 export interface ServiceRegistration extends RegisteredInstance {
   readonly id: string;
+  /** Other clients of the registry may change the tags. */
+  readonly enableTagOverride: boolean;
   readonly weights: { readonly passing: number; readonly warning: number } | undefined;
   readonly checks: readonly RegistrationCheck[];
   /** The state in which it starts, before the registry's first check. */

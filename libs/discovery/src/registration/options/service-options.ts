@@ -36,6 +36,8 @@ export interface ServiceOptions {
   /** The instance speaks TLS. Default: whether the app's own server does. */
   secure?: boolean;
   tags?: readonly string[];
+  /** Other clients of the registry may change the tags, and the app does not undo it. Default: false. */
+  enableTagOverride?: boolean;
   /** At most 61 entries; numbers and booleans are converted to strings. */
   meta?: Readonly<Record<string, string | number | boolean>>;
   /** Where it runs, for callers that prefer what is near; in `meta.zone`. Default: `ROOKERY_ZONE`, else that of the agent's node. */
@@ -110,6 +112,7 @@ const service = z.strictObject(
         error: "must be an array of strings, such as ['v1']",
       })
       .optional(),
+    enableTagOverride: z.boolean({ error: 'must be true or false' }).optional(),
     meta: z
       .record(metaKey, metaValue, { error: "must be an object, such as { version: '1.2.0' }" })
       .refine((meta) => Object.keys(meta).length <= MAX_META, {
