@@ -104,6 +104,9 @@ describe('the options that the README shows', () => {
         retries: 1,
         strategy: 'p2c-ewma',
         hedge: false,
+        maxContentLength: 67_108_864,
+        streamIdleTimeout: '60s',
+        contextPath: false,
         slowStart: true,
         outlierDetection: {
           consecutiveFailures: 5,

@@ -42,7 +42,7 @@ export {
 } from './configuration/validate-options.js';
 export type { OptionIssue, OptionShape } from './configuration/validate-options.js';
 
-export { backoffDelay } from './timing/backoff.js';
+export { backoffDelay, describeRegistryCap } from './timing/backoff.js';
 export type { BackoffOptions } from './timing/backoff.js';
 export { abortReason, delay, systemClock } from './timing/clock.js';
 export type { Clock, Random } from './timing/clock.js';

@@ -172,6 +172,12 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
   }
 }
 
+/** Nest keeps a global prefix as it was set: `api` and `/api` are the same. */
+function withSlash(prefix: string): string {
+  const path = prefix.replace(/^\/+|\/+$/g, '');
+  return path === '' ? '' : `/${path}`;
+}
+
 function openStore(directory: string, logger: Logger, events: DiscoveryEvents): SnapshotStore {
   return new SnapshotStore({
     directory,
@@ -286,6 +292,7 @@ const coreProviders: Provider[] = [
       healthService: HealthService,
       reconnectSignal: ReconnectSignal,
       events: DiscoveryEvents,
+      config: ApplicationConfig,
     ) =>
       new RegistrationService(registry, servers, healthService, {
         services,
@@ -293,12 +300,21 @@ const coreProviders: Provider[] = [
         shutdown,
         environment,
         healthPath: health.path,
+        globalPrefix: () => withSlash(config.getGlobalPrefix()),
         clock: systemClock,
         random: Math.random,
         reconnectSignal,
         events,
       }),
-    inject: [RESOLVED_OPTIONS, ServiceRegistry, AppServers, HealthService, ReconnectSignal, DiscoveryEvents],
+    inject: [
+      RESOLVED_OPTIONS,
+      ServiceRegistry,
+      AppServers,
+      HealthService,
+      ReconnectSignal,
+      DiscoveryEvents,
+      ApplicationConfig,
+    ],
   },
   {
     provide: RegistryHealthIndicator,

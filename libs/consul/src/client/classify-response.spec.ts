@@ -44,6 +44,9 @@ describe('classifyResponse', () => {
 
   it('reads Retry-After in seconds, and ignores an unreadable one', () => {
     expect(toConsulError('GET x', 429, '', '5').retryAfterMs).toBe(5_000);
+    expect(toConsulError('GET x', 429, 'busy', '1000000000').message).toContain(
+      '429: busy; Retry-After asks for 1000000000 s, and 60 s are obeyed',
+    );
     expect(toConsulError('GET x', 429, '', 'Wed, 21 Oct 2026 07:28:00 GMT').retryAfterMs).toBeUndefined();
   });
 

@@ -1,4 +1,5 @@
 import type { DiscoveryErrorCode } from '@rookery/discovery';
+import { describeRegistryCap } from '@rookery/discovery/adapter';
 import { ConsulError } from './consul-error.js';
 
 interface Classification {
@@ -20,11 +21,13 @@ export function toConsulError(
 ): ConsulError {
   const { code, hint } = classify(status, text);
   const shown = text.trim().slice(0, MAX_TEXT) || 'no text';
-  const seconds = Number(retryAfter);
-  return new ConsulError(code, `${request} → ${status}: ${shown}`, {
+  const retryAfterMs = retryAfter === undefined ? NaN : Number(retryAfter) * 1000;
+  const isGiven = Number.isFinite(retryAfterMs);
+  const cap = isGiven ? describeRegistryCap(retryAfterMs) : '';
+  return new ConsulError(code, `${request} → ${status}: ${shown}${cap}`, {
     status,
     ...(hint === undefined ? {} : { hint }),
-    ...(retryAfter !== undefined && Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {}),
+    ...(isGiven ? { retryAfterMs } : {}),
   });
 }
 

@@ -1,6 +1,6 @@
 import type { CallOutcome } from '../balancing/target/tracked-target.js';
 import { errorMessage } from '../errors/error-message.js';
-import { capRetryAfter } from '../timing/backoff.js';
+import { cappedDelay, describeCap } from '../timing/backoff.js';
 import type { Random } from '../timing/clock.js';
 import { MISDIRECTED } from './call-headers.js';
 import { failureKind, isDeadline, type AttemptOutcome, type IsFailure } from './failure-rules.js';
@@ -86,6 +86,9 @@ export function isResponse<T>(result: AttemptResult<T>): result is ResponseResul
   return result.type === 'success' || result.type === 'failed-response';
 }
 
+/** Longer than any restart: an instance that asks for more has a fault, or a clock that is wrong. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
 /** @throws whatever a custom `isFailure` throws */
 export function classifyError(
   error: unknown,
@@ -144,14 +147,15 @@ export function classifyResponse<T>(
   const kind = isMisdirected ? 'failure' : kindOf({ value, status: response?.status }, isFailure, isCutShort);
   if (kind !== 'failure') return { type: 'success', value, isServerError: kind === 'server-error' };
   const requestedMs = parseRetryAfter(response?.retryAfter, Date.now());
-  const retryAfterMs = requestedMs === undefined ? undefined : capRetryAfter(requestedMs, random);
+  const retryAfterMs =
+    requestedMs === undefined ? undefined : cappedDelay(requestedMs, MAX_RETRY_AFTER_MS, random);
   return {
     type: 'failed-response',
     value,
     reason: isMisdirected
       ? 'address now serves another service (421)'
       : response
-        ? `status ${response.status}`
+        ? `status ${response.status}${describeCap(requestedMs ?? 0, MAX_RETRY_AFTER_MS)}`
         : 'response counts as a failure',
     retry: isMisdirected ? 'safe' : 'if-idempotent',
     isMisdirected,

@@ -186,7 +186,11 @@ describe('the result of an attempt', () => {
 
   it('reads Retry-After in seconds and as a date, and nothing else', () => {
     expect(answered(429, '5')).toMatchObject({ retryAfterMs: 5_000, backOffMs: undefined });
-    expect(answered(503, '100000')).toMatchObject({ retryAfterMs: 300_000, backOffMs: 300_000 });
+    expect(answered(503, '100000')).toMatchObject({
+      retryAfterMs: 300_000,
+      backOffMs: 300_000,
+      reason: 'status 503; Retry-After asks for 100000 s, and 300 s are obeyed',
+    });
     const soon = failed(503, new Date(Date.now() + 10_000).toUTCString()).retryAfterMs ?? 0;
     expect(soon).toBeGreaterThan(7_000);
     for (const wrong of ['soon', '-1', '', '0']) expect(failed(503, wrong).retryAfterMs).toBeUndefined();

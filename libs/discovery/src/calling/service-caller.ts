@@ -13,6 +13,7 @@ import { assertCallOptions, assertKeyIsUsed } from './options/assert-call-option
 import type { CallOptions, CallReport, FallbackOptions, TransportOptions } from './options/call-options.js';
 import { callSettings, serviceSettings } from './options/call-settings.js';
 import type { ClientsOptions } from './options/client-options.js';
+import { httpSettings, type HttpDefaults, type HttpSettings } from './options/http-options.js';
 import type { Attempt, CallTools } from './running-attempt.js';
 import { ServiceCall } from './service-call.js';
 import { ServiceContext } from './service-context.js';
@@ -105,6 +106,11 @@ export class ServiceCaller {
     });
     if (!target) throw noInstancesError(view.snapshot, service, query);
     return target.instance;
+  }
+
+  /** How an HTTP client calls a service: its settings, with those of the client or the request. */
+  httpSettings(service: string, options: HttpDefaults): HttpSettings {
+    return httpSettings(options, this.#context(service).settings.http);
   }
 
   /** The state of the calls to a service; undefined: there were none. */

@@ -2,6 +2,8 @@ import { Readable } from 'node:stream';
 import axios, { AxiosError, AxiosHeaders, type InternalAxiosRequestConfig } from 'axios';
 import { markSent } from '../calling/not-sent.js';
 import { originOf } from '../registry/service-instance.js';
+import { destroyWhenIdle } from './idle-stream.js';
+import { contentLimit, idleError } from './response-limits.js';
 import type { Transport } from './transport-request.js';
 
 /** Options that only axios's own transport supports; a request with one of them uses it. */
@@ -58,7 +60,14 @@ function isPlainBody(data: unknown): boolean {
   );
 }
 
-export const sendOverAxios: Transport = async ({ config, instance, path, signal, headers: own }) => {
+export const sendOverAxios: Transport = async ({
+  config,
+  instance,
+  path,
+  signal,
+  settings,
+  headers: own,
+}) => {
   const send = axios.getAdapter('http');
   let redirects = 0;
   const { beforeRedirect } = config;
@@ -70,6 +79,8 @@ export const sendOverAxios: Transport = async ({ config, instance, path, signal,
       url: originOf(instance) + path,
       params: undefined,
       signal,
+      // Infinity means no limit to us; -1, to axios.
+      maxContentLength: finite(contentLimit(config, settings)) ?? -1,
       // A proxy from the environment is for external hosts, not for instances of a service.
       proxy: config.proxy ?? false,
       validateStatus: null,
@@ -82,6 +93,8 @@ export const sendOverAxios: Transport = async ({ config, instance, path, signal,
         beforeRedirect?.(...hop);
       },
     });
+    if (response.data instanceof Readable)
+      destroyWhenIdle(response.data, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
     // The caller's request config, not the copy for this instance.
     return { ...response, config };
   } catch (error) {
@@ -89,3 +102,7 @@ export const sendOverAxios: Transport = async ({ config, instance, path, signal,
     throw redirects > 0 ? markSent(error) : error;
   }
 };
+
+function finite(limit: number): number | undefined {
+  return Number.isFinite(limit) ? limit : undefined;
+}

@@ -10,18 +10,19 @@ import axios, {
 import { CallError } from '../calling/call-error.js';
 import { SERVICE_HEADER } from '../calling/call-headers.js';
 import type { FallbackOptions, TransportOptions } from '../calling/options/call-options.js';
+import type { HttpDefaults } from '../calling/options/http-options.js';
 import type { AttemptContext } from '../calling/running-attempt.js';
 import type { ServiceCaller } from '../calling/service-caller.js';
 import type { HttpResponseInfo } from '../calling/response-info.js';
 import { omitUndefined } from '../configuration/omit-undefined.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { isError } from '../errors/error-message.js';
-import type { ServiceInstance } from '../registry/service-instance.js';
+import { CONTEXT_PATH_META, type ServiceInstance } from '../registry/service-instance.js';
 import type { HttpConnections } from './http-connections.js';
 import { makeInspectable } from './inspect-error.js';
 import { sendOverUndici } from './undici-transport.js';
 import { needsAxiosTransport, sendOverAxios } from './axios-transport.js';
-import type { ServiceClientOptions } from './service-client.options.js';
+import type { ServiceClientOptions, ServiceRequestOptions } from './service-client.options.js';
 
 /**
  * An axios adapter that sends a request to an instance that the caller picks, instead of to a host.
@@ -42,11 +43,21 @@ export function createBalancedAdapter(
     const send = needsAxiosTransport(config) ? sendOverAxios : sendOverUndici;
     const cancellation = watchCancellation(config);
     try {
+      const { http, call: callDefaults } = splitOptions(config, defaults);
+      const settings = caller.httpSettings(service, http);
       const { value: response, call } = await caller.call(
         service,
         (instance: ServiceInstance, signal: AbortSignal, { headers }: AttemptContext) =>
-          send({ config, instance, path, signal, headers, connections }),
-        callOptions(config, defaults, cancellation.signal),
+          send({
+            config,
+            instance,
+            path: settings.contextPath ? contextPathOf(instance) + path : path,
+            signal,
+            settings,
+            headers,
+            connections,
+          }),
+        callOptions(config, callDefaults, cancellation.signal),
       );
       return settle(Object.assign(response, { call }));
     } catch (error) {
@@ -58,17 +69,35 @@ export function createBalancedAdapter(
   };
 }
 
-function callOptions(
-  config: InternalAxiosRequestConfig,
+type OwnOptions = Omit<ServiceRequestOptions, keyof HttpDefaults>;
+
+/** The options of the request over those of the client, apart by what uses them. */
+function splitOptions(
+  { call: own, timeout }: InternalAxiosRequestConfig,
   defaults: ServiceClientOptions,
-  signal: AbortSignal,
-): TransportOptions<AxiosResponse> & FallbackOptions<AxiosResponse> {
-  const { fallback, ...call } = omitUndefined(config.call ?? {});
-  return {
-    idempotent: IDEMPOTENT.has((config.method ?? 'get').toUpperCase()),
+): { http: HttpDefaults; call: OwnOptions } {
+  const { maxContentLength, streamIdleTimeout, contextPath, ...call } = {
     ...omitUndefined(defaults),
     // In axios, `timeout` limits the whole request, and 0 means none: then the default applies.
-    ...(config.timeout ? { timeout: config.timeout, attemptTimeout: config.timeout } : {}),
+    ...(timeout ? { timeout, attemptTimeout: timeout } : {}),
+    ...omitUndefined<ServiceRequestOptions>(own ?? {}),
+  };
+  return { http: omitUndefined({ maxContentLength, streamIdleTimeout, contextPath }), call };
+}
+
+/** As Spring publishes it: `/api`, or `api/`; empty where there is none. */
+function contextPathOf({ meta }: ServiceInstance): string {
+  const path = (meta[CONTEXT_PATH_META] ?? '').replace(/^\/+|\/+$/g, '');
+  return path === '' ? '' : `/${path}`;
+}
+
+function callOptions(
+  config: InternalAxiosRequestConfig,
+  { fallback, ...call }: OwnOptions,
+  signal: AbortSignal,
+): TransportOptions<AxiosResponse> & FallbackOptions<AxiosResponse> {
+  return {
+    idempotent: IDEMPOTENT.has((config.method ?? 'get').toUpperCase()),
     ...call,
     signal,
     replayableBody: !isStream(config.data),

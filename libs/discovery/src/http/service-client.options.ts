@@ -2,11 +2,12 @@ import { z } from 'zod';
 import type { AxiosError } from 'axios';
 import type { CallDefaults, CallOptions, CallReport } from '../calling/options/call-options.js';
 import { callDefaultsShape } from '../calling/options/client-options.js';
+import { httpDefaultsShape, type HttpDefaults } from '../calling/options/http-options.js';
 import type { OptionShape } from '../configuration/validate-options.js';
 import { serviceQuerySchema } from '../registry/service-query.js';
 
 /** The defaults of one client; each can be overridden per call, under `call` in the request's config. */
-export type ServiceClientOptions = CallDefaults & Pick<CallOptions, 'query' | 'idempotent'>;
+export type ServiceClientOptions = CallDefaults & HttpDefaults & Pick<CallOptions, 'query' | 'idempotent'>;
 
 /** The options of one request; they override the client's defaults. */
 export type ServiceRequestOptions = ServiceClientOptions &
@@ -17,6 +18,7 @@ export type ServiceRequestOptions = ServiceClientOptions &
 
 export const serviceClientOptionsSchema = z.strictObject({
   ...callDefaultsShape,
+  ...httpDefaultsShape,
   idempotent: z.boolean({ error: 'must be true or false' }).optional(),
   query: serviceQuerySchema.optional(),
 } satisfies OptionShape<ServiceClientOptions>);

@@ -1,4 +1,5 @@
 import type { AxiosResponse, InternalAxiosRequestConfig } from 'axios';
+import type { HttpSettings } from '../calling/options/http-options.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { HttpConnections } from './http-connections.js';
 
@@ -9,6 +10,7 @@ export interface TransportRequest {
   /** Path and query. */
   readonly path: string;
   readonly signal: AbortSignal;
+  readonly settings: HttpSettings;
   /** Our own headers for the instance. */
   readonly headers: Readonly<Record<string, string>>;
   readonly connections: HttpConnections;

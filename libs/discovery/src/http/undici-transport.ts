@@ -2,8 +2,11 @@ import { Readable } from 'node:stream';
 import axios, { AxiosError, AxiosHeaders, CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import { request, type Dispatcher } from 'undici';
 import { markSent } from '../calling/not-sent.js';
+import type { HttpSettings } from '../calling/options/http-options.js';
 import { originOf } from '../registry/service-instance.js';
+import { destroyWhenIdle } from './idle-stream.js';
 import { redirected } from './redirect.js';
+import { contentLimit, endlessError, idleError, tooLargeError } from './response-limits.js';
 import type { Transport } from './transport-request.js';
 
 const MAX_REDIRECTS = 21; // the default of follow-redirects, which axios uses
@@ -13,6 +16,7 @@ export const sendOverUndici: Transport = async ({
   instance,
   path,
   signal,
+  settings,
   headers: callHeaders,
   connections,
 }) => {
@@ -42,7 +46,7 @@ export const sendOverUndici: Transport = async ({
           : redirected(response.statusCode, response.headers.location, url, method);
       if (!next) {
         return {
-          data: await responseData(response.body, config),
+          data: await responseData(response, config, settings),
           status: response.statusCode,
           statusText: response.statusText,
           headers: responseHeaders(response.headers),
@@ -131,21 +135,28 @@ function requestBody(config: InternalAxiosRequestConfig): string | Buffer | Uint
 }
 
 async function responseData(
-  body: Dispatcher.ResponseData['body'],
+  { body, headers, statusCode }: Dispatcher.ResponseData,
   config: InternalAxiosRequestConfig,
+  settings: HttpSettings,
 ): Promise<string | Buffer | Readable> {
   if (config.responseType === 'stream') {
     endWith(body, config);
+    destroyWhenIdle(body, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
     return body;
   }
-  const limit = config.maxContentLength ?? -1;
+  const limit = contentLimit(config, settings);
+  const hasBody = config.method?.toUpperCase() !== 'HEAD' && statusCode !== 304;
+  const declared = hasBody ? Number(headers['content-length']) : NaN;
+  if (declared > limit) {
+    body.on('error', () => undefined).destroy();
+    throw tooLargeError(limit, config);
+  }
+  const isOwnLimit = (config.maxContentLength ?? -1) >= 0;
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (limit >= 0 && size > limit) {
-      throw new AxiosError(`maxContentLength size of ${limit} exceeded`, AxiosError.ERR_BAD_RESPONSE, config);
-    }
+    if (size > limit) throw (isOwnLimit ? tooLargeError : endlessError)(limit, config);
     chunks.push(chunk);
   }
   const whole = Buffer.concat(chunks, size);

@@ -10,6 +10,7 @@ const listening: Listening = {
   checkIsRemote: false,
   healthPath: '/health',
   hasHealthPath: true,
+  contextPath: '',
   zone: undefined,
 };
 

@@ -1,5 +1,5 @@
 import { formatDuration, toMilliseconds, type Duration } from '../configuration/duration.js';
-import { hostAndPort, READINESS_META } from '../registry/service-instance.js';
+import { CONTEXT_PATH_META, hostAndPort, READINESS_META } from '../registry/service-instance.js';
 import type { RegistrationCheck, ServiceRegistration } from '../registry/service-registration.js';
 import { checkIdOf, type CheckOptions } from './options/check-options.js';
 import type { ServiceOptions } from './options/service-options.js';
@@ -21,6 +21,8 @@ export interface Listening {
   readonly healthPath: string;
   /** The server has the health endpoints; a microservice does not. */
   readonly hasHealthPath: boolean;
+  /** What callers put before each path; empty: nothing. */
+  readonly contextPath: string;
   /** The zone from the environment. */
   readonly zone: string | undefined;
 }
@@ -38,6 +40,7 @@ export function describeRegistration(options: ServiceOptions, listening: Listeni
   const meta: NonNullable<ServiceOptions['meta']> = {
     ...(zone === undefined ? {} : { [ZONE_META]: zone }),
     ...(listening.hasHealthPath ? { [READINESS_META]: `${listening.healthPath}/ready` } : {}),
+    ...(listening.contextPath === '' ? {} : { [CONTEXT_PATH_META]: listening.contextPath }),
     ...options.meta,
   };
   const tagged = Object.entries(options.taggedAddresses ?? {}).map(

@@ -47,6 +47,8 @@ export interface RegistrationOptions {
   /** Empty: discover only. */
   readonly services: readonly ServiceOptions[];
   readonly healthPath: string;
+  /** The global prefix of the app's routes; empty: none. */
+  readonly globalPrefix: () => string;
   readonly startup: 'background' | 'fail-fast';
   readonly shutdown: ShutdownBudget & {
     readonly deregisterTimeoutMs: number;
@@ -340,7 +342,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   }
 
   async #createRegistrar({ options: service, maintenance }: OwnService): Promise<Registrar | undefined> {
-    const { clock, healthPath, environment, events, random, reconnectSignal, shutdown } = this.#options;
+    const { clock, healthPath, globalPrefix, environment, events, random, reconnectSignal, shutdown } =
+      this.#options;
     const registry = this.#registry;
     const logger = this.#logger;
     const server = await this.#servers.untilListening(service, this.#closing.signal);
@@ -349,7 +352,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       logger.warn(`"${service.name}" is not registered: ${reason}`);
       return undefined;
     }
-    const location = { registry, healthPath, environment, clock, logger };
+    const location = { registry, healthPath, globalPrefix: globalPrefix(), environment, clock, logger };
     const listening = await locateInstance(service, server, location);
     const health = async (): Promise<HealthReport> => toHealthReport(await this.#health.check());
     const ttlCheck = checksOf(service, listening).find(isTtl);

@@ -52,3 +52,6 @@ export function originOf(instance: Pick<ServiceInstance, 'address' | 'port' | 's
 
 /** The entry of `meta` in which an app of Rookery publishes its readiness path, for clients that verify the registry's list. */
 export const READINESS_META = 'rookery-ready';
+
+/** The entry of `meta` with the path that precedes every route of the instance; the name that Spring apps use. */
+export const CONTEXT_PATH_META = 'contextPath';

@@ -9,6 +9,7 @@ import type { CircuitBreakerRules } from '../limits/circuit-breaker.js';
 import type { RetryBudgetRules } from '../limits/retry-budget.js';
 import type { CallDefaults } from './call-options.js';
 import type { ClientsOptions, ServicePolicy } from './client-options.js';
+import { httpSettings, type HttpSettings } from './http-options.js';
 
 export interface HedgeRules {
   /** Undefined: by the latency of recent calls. */
@@ -29,6 +30,7 @@ export interface CallSettings {
 /** `ServicePolicy`, complete and in milliseconds. */
 export interface ServiceSettings {
   readonly call: CallSettings;
+  readonly http: HttpSettings;
   readonly outlierRules: OutlierRules | undefined;
   readonly slowStart: boolean;
   readonly retryBudget: RetryBudgetRules;
@@ -56,6 +58,7 @@ export function serviceSettings(
   const policy: ServicePolicy = { ...all, ...omitUndefined(services[service] ?? {}) };
   return {
     call: callSettings(DEFAULTS, policy),
+    http: httpSettings(policy),
     outlierRules: outlierRules(policy.outlierDetection ?? true),
     slowStart: policy.slowStart ?? true,
     retryBudget: { ratio: 0.2, perSecond: 10, ...omitUndefined(policy.retryBudget ?? {}) },

@@ -12,6 +12,8 @@ import { explainUnreachable, findAdvertised } from './self-check.js';
 export interface LocationOptions {
   readonly registry: ServiceRegistry;
   readonly healthPath: string;
+  /** Precedes every route of the app, such as `/api`; empty where it has none. */
+  readonly globalPrefix: string;
   /** The address and zone of this process, from the environment. */
   readonly environment: { readonly address: string | undefined; readonly zone: string | undefined };
   readonly clock: Clock;
@@ -24,7 +26,7 @@ const LOOKUP_TIMEOUT_MS = 2_000;
 export async function locateInstance(
   service: ServiceOptions,
   server: ListeningServer,
-  { registry, healthPath, environment, clock, logger }: LocationOptions,
+  { registry, healthPath, globalPrefix, environment, clock, logger }: LocationOptions,
 ): Promise<Listening> {
   const option = service.address ?? environment.address;
   const advertised = chooseAddress({
@@ -36,9 +38,12 @@ export async function locateInstance(
     towardsRegistry: registry.host === undefined ? undefined : await towards(registry.host, clock),
   });
   if (server.host !== undefined && isLoopback(server.host) && option === undefined) {
+    const cure = server.http
+      ? "app.listen(port, '0.0.0.0')"
+      : "options: { host: '0.0.0.0' } of the microservice, whose default is localhost";
     logger.warn(
       `"${service.name}" listens on ${server.host} only, which no other host can reach. ` +
-        "Listen on all interfaces, app.listen(port, '0.0.0.0'), or set service.address",
+        `Listen on all interfaces, ${cure}, or set service.address`,
     );
   }
   return {
@@ -48,6 +53,7 @@ export async function locateInstance(
     hostName: hostname(),
     healthPath,
     hasHealthPath: server.http !== undefined,
+    contextPath: server.http === undefined ? '' : globalPrefix,
     zone: environment.zone,
   };
 }

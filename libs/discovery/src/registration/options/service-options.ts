@@ -38,7 +38,7 @@ export interface ServiceOptions {
   tags?: readonly string[];
   /** Other clients of the registry may change the tags, and the app does not undo it. Default: false. */
   enableTagOverride?: boolean;
-  /** At most 61 entries; numbers and booleans are converted to strings. */
+  /** At most 60 entries; numbers and booleans are converted to strings. */
   meta?: Readonly<Record<string, string | number | boolean>>;
   /** Where it runs, for callers that prefer what is near; in `meta.zone`. Default: `ROOKERY_ZONE`, else that of the agent's node. */
   zone?: string;
@@ -52,7 +52,7 @@ export interface ServiceOptions {
   registrationDelay?: Duration;
 }
 
-const MAX_META = 61; // Consul accepts 64; three are ours: for TLS, the zone and the readiness path
+const MAX_META = 60; // Consul accepts 64; four are ours: for TLS, the zone, the readiness path and the context path
 const MAX_META_KEY = 128;
 const MAX_META_VALUE = 512; // bytes
 const port = integer(1, 65_535, 'leave it out to use the port the app listens on');
