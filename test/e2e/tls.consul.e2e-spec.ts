@@ -64,11 +64,26 @@ describe('TLS to a real Consul that wants a client certificate', () => {
   });
 
   it('refuses an unknown CA, another server name, and a missing client certificate', async () => {
-    const refused = { code: 'RK_REGISTRY_UNREACHABLE', retryable: true };
-    await expect(leader(own())).rejects.toMatchObject(refused);
+    const refused = (hint: RegExp): object => ({
+      code: 'RK_REGISTRY_UNREACHABLE',
+      retryable: true,
+      message: expect.stringMatching(hint) as unknown,
+    });
+    await expect(leader(own())).rejects.toMatchObject(refused(/set agent\.tls\.caFile/));
     await expect(
       leader({ caFile: pem('consul-agent-ca'), serverName: 'elsewhere', ...own() }),
-    ).rejects.toMatchObject(refused);
-    await expect(leader({ caFile: pem('consul-agent-ca') })).rejects.toMatchObject(refused);
+    ).rejects.toMatchObject(refused(/set agent\.tls\.serverName/));
+    await expect(leader({ caFile: pem('consul-agent-ca') })).rejects.toMatchObject(
+      refused(/Set agent\.tls\.certFile/),
+    );
+  });
+
+  it.each([
+    ['https', 'http', /does not speak TLS at this port: use http:/],
+    ['http', 'https', /speaks TLS at this port: use https:/],
+  ] as const)('%s to a port of %s: says which to use', async (scheme, port, hint) => {
+    const client = ConsulClient.create({ url: `${scheme}://127.0.0.1:${consul.ports[port]}` }, {});
+    await expect(client.status.leader()).rejects.toThrow(hint);
+    await client.close();
   });
 });

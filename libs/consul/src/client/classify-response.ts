@@ -33,6 +33,7 @@ export function toConsulError(
 
 function classify(status: number, text: string): Classification {
   if (status === 401 || status === 403 || /ACL not found|Permission denied/i.test(text)) return DENIED;
+  if (status === 400 && text.includes('HTTP request to an HTTPS server')) return WANTS_TLS;
   if (status === 409) return { code: 'RK_TRANSACTION_CONFLICT' };
   if (status === 404 || (status === 500 && UNKNOWN.test(text))) return { code: 'RK_NOT_FOUND' };
   if (status === 429 || status === 503) return LIMITED;
@@ -60,8 +61,12 @@ const NO_LEADER: Classification = {
   hint: 'The agent answers but its servers do not; an election ends by itself within seconds',
 };
 const NO_DATACENTER: Classification = {
-  code: 'RK_REGISTRY_ERROR',
+  code: 'RK_UNKNOWN_DATACENTER',
   hint: "No such datacenter is joined: 'consul members -wan' lists them",
+};
+const WANTS_TLS: Classification = {
+  code: 'RK_REGISTRY_BAD_REQUEST',
+  hint: 'The agent speaks TLS at this port: use https:// in agent.url or CONSUL_HTTP_ADDR, or CONSUL_HTTP_SSL=true',
 };
 const BAD_FILTER: Classification = {
   code: 'RK_REGISTRY_BAD_REQUEST',

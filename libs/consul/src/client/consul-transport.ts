@@ -7,6 +7,7 @@ import { Pool } from 'undici';
 import type { ResolvedAgent } from './agent-options.js';
 import { toConsulError } from './classify-response.js';
 import { shareConnections, type ConnectionBudget, type Lane } from './connection-budget.js';
+import { connectionHint } from './connection-hint.js';
 import { ConsulError } from './consul-error.js';
 import { RequestQueue } from './request-queue.js';
 
@@ -254,7 +255,7 @@ export class ConsulTransport implements Transport {
     if (error instanceof DiscoveryError) return error;
     return new ConsulError('RK_REGISTRY_UNREACHABLE', `${request}: ${errorMessage(error)}`, {
       cause: error,
-      hint: `Is a Consul agent listening at ${this.url}? See agent.url or CONSUL_HTTP_ADDR`,
+      hint: connectionHint(error, this.url, this.#agent),
     });
   }
 }

@@ -17,6 +17,7 @@ import {
 import type { AgentApi } from '../client/api/agent.api.js';
 import type { HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
+import { diagnoseService } from './diagnose-service.js';
 import { InstanceLists } from './instance-lists.js';
 import { RegistrationWatch, type ObservedRegistration } from './registration-watch.js';
 import { toServiceDefinition } from './service-definition.js';
@@ -240,6 +241,14 @@ export class ConsulRegistry extends ServiceRegistry {
     signal: AbortSignal,
   ): Promise<readonly ServiceInstance[]> {
     return this.#lists.readConsistent(service, query, signal);
+  }
+
+  override async diagnose(
+    service: string,
+    query: SourceQuery,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return query.preparedQuery ? undefined : diagnoseService(this.#client, service, query, signal);
   }
 
   override get connections(): ConnectionUsage {

@@ -1,21 +1,44 @@
-import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
+import type { ServiceView } from '../catalog/service-view.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { describeQuery, hasLocalFilter, type ServiceQuery } from '../registry/service-query.js';
+import type { Clock } from '../timing/clock.js';
+import { withTimeout } from '../timing/with-timeout.js';
+
+export interface TimeToExplain {
+  readonly clock: Clock;
+  /** How long the registry may be asked for the reason, in milliseconds. */
+  readonly withinMs: number;
+}
 
 /** Explains why no instance can be used. */
-export function noInstancesError(
-  snapshot: ServiceSnapshot | undefined,
+export async function noInstancesError(
+  view: ServiceView,
   service: string,
   query: ServiceQuery = {},
-): DiscoveryError {
+  time: TimeToExplain,
+): Promise<DiscoveryError> {
+  return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${describeQuery(query)}`, {
+    hint: await explain(view, service, query, time),
+  });
+}
+
+async function explain(
+  view: ServiceView,
+  service: string,
+  query: ServiceQuery,
+  { clock, withinMs }: TimeToExplain,
+): Promise<string> {
+  const listed = countByStatus(view);
+  if (listed === '' && hasLocalFilter(query))
+    return `No instance matches; discovery.explain('${service}', query) shows why`;
+  const timedOut = (): Error => new Error('timed out');
+  const diagnosis = await withTimeout(clock, withinMs, view.diagnose(), timedOut).catch(() => undefined);
+  if (listed === '') return diagnosis ?? 'The registry lists none: is it running and registered?';
+  return `The registry lists ${listed}${diagnosis === undefined ? '' : `. ${diagnosis}`}`;
+}
+
+function countByStatus({ snapshot }: ServiceView): string {
   const counts = new Map<string, number>();
   for (const { status } of snapshot?.instances ?? []) counts.set(status, (counts.get(status) ?? 0) + 1);
-  const listed = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
-  return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${describeQuery(query)}`, {
-    hint: listed
-      ? `The registry lists ${listed}`
-      : hasLocalFilter(query)
-        ? `No instance matches; discovery.explain('${service}', query) shows why`
-        : 'The registry lists none: is it running and registered?',
-  });
+  return [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
 }

@@ -88,7 +88,7 @@ export class ServiceCall<T> {
     const { context, settings, tools } = this.#call;
     let pool = await this.#pool();
     let target = this.#pick(pool);
-    if (!target) throw this.#noInstances();
+    if (!target) throw await this.#noInstances();
     for (let retried = 0; ;) {
       // The signal may have aborted during a wait.
       if (signal?.aborted) throw abortReason(signal);
@@ -241,9 +241,10 @@ export class ServiceCall<T> {
     }
   }
 
-  #noInstances(): Error {
+  #noInstances(): Promise<Error> {
     const { context, options } = this.#call;
     const { view } = context.poolFor(options.query);
-    return noInstancesError(view.snapshot, context.name, options.query);
+    const time = { clock: this.#call.tools.clock, withinMs: Math.max(0, this.#remainingMs()) };
+    return noInstancesError(view, context.name, options.query, time);
   }
 }

@@ -96,7 +96,8 @@ export class ServiceCaller {
     const context = this.#context(service);
     const { view, pool } = context.poolFor(query);
     pool.update(view.touch() ?? (await context.initialList(view)));
-    const { strategy } = callSettings(context.settings.call, options);
+    const settings = callSettings(context.settings.call, options);
+    const { strategy } = settings;
     assertKeyIsUsed(options.hashKey, strategy);
     const target = pool.pick(strategy, {
       hashKey: options.hashKey,
@@ -104,7 +105,10 @@ export class ServiceCaller {
       tried: new Set(),
       mayTry: 'no',
     });
-    if (!target) throw noInstancesError(view.snapshot, service, query);
+    if (!target) {
+      const time = { clock: this.#options.clock, withinMs: settings.attemptTimeoutMs };
+      throw await noInstancesError(view, service, query, time);
+    }
     return target.instance;
   }
 

@@ -10,6 +10,7 @@ import { describeQuery, type SourceQuery } from '../registry/service-query.js';
 import type { ProbeResult } from '../registry/tcp-probe.js';
 import { isAborted, type Clock, type Random } from '../timing/clock.js';
 import { withTimeout } from '../timing/with-timeout.js';
+import { Diagnosis } from './diagnosis.js';
 import type { LastKnownList } from './last-known-list.js';
 import { nextSnapshot } from './next-snapshot.js';
 import type { OutageLog } from './outage/outage-log.js';
@@ -65,6 +66,7 @@ export class ServiceWatcher {
   readonly #unreachable = new Map<string, string>();
   readonly #startedAt: number;
   readonly #cancelFirstResponse: () => void;
+  readonly #diagnosis: Diagnosis;
   #snapshot: ServiceSnapshot | undefined;
   /** What the source listed last; the snapshot contains the suspects too. */
   #listed: readonly ServiceInstance[] = [];
@@ -110,6 +112,7 @@ export class ServiceWatcher {
       onResult: (instance, result) => this.#onProbeResult(instance, result),
       onRound: () => this.#republish(),
     });
+    this.#diagnosis = new Diagnosis(clock, (signal) => source.diagnose(service, query, signal));
     this.#cancelFirstResponse = clock.after(FIRST_RESPONSE_MS, () => {
       if (!this.#snapshot) void this.#loadLastKnown();
     });
@@ -162,6 +165,11 @@ export class ServiceWatcher {
     };
   }
 
+  /** Why there is no usable instance, as far as the source knows. */
+  diagnose(): Promise<string | undefined> {
+    return this.#stopping.signal.aborted ? Promise.resolve(undefined) : this.#diagnosis.get();
+  }
+
   /** Why an instance of the snapshot is a suspect or unreachable; undefined: it is neither. */
   explain(instance: ServiceInstance): { state: 'suspect' | 'unreachable'; reason: string } | undefined {
     const suspicion = this.#protection.explain(instance);
@@ -186,7 +194,8 @@ export class ServiceWatcher {
   noListError(reason?: string): DiscoveryError {
     const error = this.#failure?.error ?? (this.#stopping.signal.aborted ? shutDownError() : undefined);
     const message = `no list of "${this.#service}"${describeQuery(this.#query)} from ${this.#source.description}: ${reason ?? errorMessage(error)}`;
-    if (isRefused(error)) return new DiscoveryError(error.code, message, { cause: error });
+    const isAnswer = error instanceof DiscoveryError && error.code === 'RK_UNKNOWN_DATACENTER';
+    if (isAnswer || isRefused(error)) return new DiscoveryError(error.code, message, { cause: error });
     return new DiscoveryError('RK_REGISTRY_UNREACHABLE', message, {
       hint: 'Calls work as soon as the registry responds once; it is retried in the background',
       cause: error,

@@ -29,6 +29,7 @@ const FAILED: ErrorClass = { retryable: false, reachable: true, refused: false }
  * | `RK_REGISTRY_TIMEOUT` | the registry took the request and did not answer in time | yes |
  * | `RK_REGISTRY_NO_LEADER` | the registry's servers have no leader, or its agent cannot reach them | yes |
  * | `RK_REGISTRY_LIMITED` | the registry limits our rate or our connections | after a delay |
+ * | `RK_UNKNOWN_DATACENTER` | the registry answered, and knows no such datacenter; or has lost its connection to it | yes |
  * | `RK_REGISTRY_ERROR` | any other 5xx of the registry | yes |
  * | `RK_REGISTRY_BAD_REQUEST` | the registry rejected the request as malformed (400, 405, 413) | no |
  * | `RK_REGISTRY_BAD_RESPONSE` | the registry's response is not what its API promises | yes |
@@ -50,6 +51,7 @@ export type DiscoveryErrorCode =
   | 'RK_REGISTRY_TIMEOUT'
   | 'RK_REGISTRY_NO_LEADER'
   | 'RK_REGISTRY_LIMITED'
+  | 'RK_UNKNOWN_DATACENTER'
   | 'RK_REGISTRY_ERROR'
   | 'RK_REGISTRY_BAD_REQUEST'
   | 'RK_REGISTRY_BAD_RESPONSE'
@@ -72,6 +74,7 @@ export const ERROR_CLASSES: Readonly<Record<DiscoveryErrorCode, ErrorClass>> = {
   RK_REGISTRY_TIMEOUT: UNREACHABLE,
   RK_REGISTRY_NO_LEADER: UNREACHABLE,
   RK_REGISTRY_LIMITED: BUSY,
+  RK_UNKNOWN_DATACENTER: BUSY,
   RK_REGISTRY_ERROR: BUSY,
   RK_REGISTRY_BAD_REQUEST: REFUSED,
   RK_REGISTRY_BAD_RESPONSE: BUSY,

@@ -65,6 +65,14 @@ export abstract class InstanceSource {
     signal: AbortSignal,
   ): Promise<readonly ServiceInstance[]>;
 
+  /**
+   * Why a service has no usable instance, in a sentence for the person who has to find out; undefined: nothing more is known.
+   * Called when a call finds none, at most every ten seconds for each service.
+   */
+  async diagnose(_service: string, _query: SourceQuery, _signal: AbortSignal): Promise<string | undefined> {
+    return undefined;
+  }
+
   /** Names of all services and their tags. */
   abstract services(signal: AbortSignal): Promise<Readonly<Record<string, readonly string[]>>>;
 
