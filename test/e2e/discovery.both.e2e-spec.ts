@@ -7,6 +7,7 @@ import {
   type ServiceSnapshot,
 } from '@rookery/consul';
 import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
+import { FaultProxy } from '../faults/fault-proxy.js';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
 describe('DiscoveryService with Consul', () => {
@@ -166,6 +167,48 @@ describe('DiscoveryService with Consul', () => {
     subscription.unsubscribe();
     for (const id of ['good', 'better', ...Object.keys(wrong)])
       await consul.request('PUT', '/v1/catalog/deregister', { Node: 'external', ServiceID: id });
+  });
+
+  it('an app that only discovers learns that the registry is unreachable, and that it is back', async () => {
+    const proxy = await FaultProxy.start(consul.url);
+    const module = ConsulModule.forRoot({ agent: { url: proxy.url } });
+    const { app } = await startApp(rootModule([module]));
+    const seen: string[] = [];
+    app.get(DiscoveryEvents).events$.subscribe(({ type }) => {
+      if (type.startsWith('registry.')) seen.push(type);
+    });
+    const other = app.get(DiscoveryService);
+    for (const name of ['one', 'two', 'three']) await other.getInstances(name);
+    proxy.fault = () => 'reset';
+    proxy.resetAll();
+    await eventually(() => seen.length === 1);
+    proxy.fault = () => undefined;
+    await eventually(() => seen.length === 2, { within: 20_000 });
+    expect(seen).toEqual(['registry.unreachable', 'registry.reachable']);
+    await app.close();
+    await proxy.stop();
+  });
+
+  it('explains why there is no instance: a name that is close, or the output of a failing check', async () => {
+    await register('s1', {
+      Checks: [{ CheckID: 's1:t', Name: 'disk', TTL: '60s', Status: 'passing' }],
+    });
+    await consul.request('PUT', '/v1/agent/check/update/s1:t', {
+      Status: 'critical',
+      Output: 'disk is full',
+    });
+    await eventually(async () => {
+      const { body } = await consul.request('GET', '/v1/health/checks/stock');
+      return JSON.stringify(body).includes('disk is full');
+    });
+    const attempt = async (): Promise<string> => 'called';
+    await expect(discovery.call('stok', attempt)).rejects.toThrow(
+      /no usable instance of "stok". The registry lists none: .*Did you mean "stock"\?/,
+    );
+    await eventually(async () => (await discovery.explain('stock')).instances[0]?.state === 'critical');
+    await expect(discovery.call('stock', attempt)).rejects.toThrow(
+      /The registry lists 1 critical. Checks fail: s1, disk: disk is full/,
+    );
   });
 
   it('calls over any transport', async () => {

@@ -43,6 +43,31 @@ describe('ACL tokens with Consul', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it.each([
+    [
+      'service "narrow" { policy = "write" }',
+      /may not read any service.*service "wanted" \{ policy = "read" \}/,
+    ],
+    ['service_prefix "" { policy = "read" }', /shows the token no instance of it: is node_prefix/],
+    [
+      'service "other" { policy = "read" } node_prefix "" { policy = "read" }',
+      /may the token read it \(service "wanted" \{ policy = "read" \}/,
+    ],
+  ])('a token with only %s: the error names the rule that is missing', async (Rules, message) => {
+    const Name = `narrow-${randomUUID()}`;
+    await consul.request('PUT', '/v1/acl/policy', { Name, Rules });
+    const answer = await consul.request('PUT', '/v1/acl/token', { Policies: [{ Name }] });
+    const { SecretID } = answer.body as { SecretID: string };
+    for (const service of ['wanted', 'other'])
+      await consul.request('PUT', '/v1/agent/service/register', { ID: service, Name: service, Port: 1 });
+    const module = ConsulModule.forRoot({ agent: { url: consul.url, token: SecretID } });
+    const { app } = await startApp(rootModule([module]));
+    await expect(app.get(DiscoveryService).call('wanted', async () => 'called')).rejects.toThrow(message);
+    await app.close();
+    for (const service of ['wanted', 'other'])
+      await consul.request('PUT', `/v1/agent/service/deregister/${service}`);
+  });
+
   it('never appear in a log line, an error, or any object of ours', async () => {
     const module = ConsulModule.forRoot({
       agent: { url: consul.url, token },

@@ -307,11 +307,25 @@ describe('@ServiceClient with Consul', () => {
     const count = { plain: new Set<string>(), other: new Set<string>() };
     for (let n = 0; n < 12; n++) {
       const plain = await caller.http.axiosRef.get('/echo/1');
-      const other = await caller.http.axiosRef.get('/echo/1', { call: { query: { near: '_agent' } } });
+      const other = await caller.http.axiosRef.get('/echo/1', { call: { query: { tags: [] } } });
       count.plain.add(plain.call?.attempts[0]?.instance ?? '');
       count.other.add(other.call?.attempts[0]?.instance ?? '');
     }
     expect([count.plain.size, count.other.size]).toEqual([3, 3]);
+  });
+
+  it('names the module that is not imported', async () => {
+    const lost = Test.createTestingModule({ providers: [Caller] }).compile();
+    await expect(lost).rejects.toThrow(/ServiceClient\(echo\), provided by ConsulModule/);
+  });
+
+  it('refuses an order by distance, which calls would not keep', async () => {
+    const hint = /query\.near: is for getInstances and watch only; for calls set service\.zone/;
+    const call = caller.http.axiosRef.get('/echo/1', { call: { query: { near: '_agent' } } });
+    await expect(call).rejects.toThrow(hint);
+    expect(() => ServiceClient('echo', { query: { near: '_agent' } })).toThrow(
+      /query\.near.*is for getInstances/,
+    );
   });
 
   it('sends Consul no request on the call path', async () => {

@@ -48,6 +48,7 @@ import { AppServers } from './registration/location/app-servers.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { probeInstance } from './registry/instance-probe.js';
 import { ReconnectSignal } from './registry/reconnect-signal.js';
+import { RegistryReachability } from './events/registry-reachability.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { resolveDiscoveryOptions, type ResolvedDiscoveryOptions } from './resolve-options.js';
 import { systemClock } from './timing/clock.js';
@@ -194,6 +195,11 @@ const coreProviders: Provider[] = [
   HealthContributors,
   ReconnectSignal,
   {
+    provide: RegistryReachability,
+    useFactory: (events: DiscoveryEvents) => new RegistryReachability(events, systemClock),
+    inject: [DiscoveryEvents],
+  },
+  {
     provide: RESOLVED_OPTIONS,
     useFactory: (options: DiscoveryModuleOptions) => resolveDiscoveryOptions(options, process.env),
     inject: [DISCOVERY_MODULE_OPTIONS],
@@ -210,6 +216,7 @@ const coreProviders: Provider[] = [
       registry: ServiceRegistry,
       reconnectSignal: ReconnectSignal,
       events: DiscoveryEvents,
+      reachability: RegistryReachability,
     ) => {
       const { snapshotDirectory, ...options } = lookup;
       const logger = new Logger(ServiceCatalog.name);
@@ -219,12 +226,13 @@ const coreProviders: Provider[] = [
         random: Math.random,
         logger,
         reconnectSignal,
+        reachability,
         probe: probeInstance,
         emit: (event) => events.emit(event),
         store: snapshotDirectory === undefined ? undefined : openStore(snapshotDirectory, logger, events),
       });
     },
-    inject: [RESOLVED_OPTIONS, ServiceRegistry, ReconnectSignal, DiscoveryEvents],
+    inject: [RESOLVED_OPTIONS, ServiceRegistry, ReconnectSignal, DiscoveryEvents, RegistryReachability],
   },
   {
     provide: ServiceCaller,
@@ -293,6 +301,7 @@ const coreProviders: Provider[] = [
       reconnectSignal: ReconnectSignal,
       events: DiscoveryEvents,
       config: ApplicationConfig,
+      reachability: RegistryReachability,
     ) =>
       new RegistrationService(registry, servers, healthService, {
         services,
@@ -304,6 +313,7 @@ const coreProviders: Provider[] = [
         clock: systemClock,
         random: Math.random,
         reconnectSignal,
+        reachability,
         events,
       }),
     inject: [
@@ -314,6 +324,7 @@ const coreProviders: Provider[] = [
       ReconnectSignal,
       DiscoveryEvents,
       ApplicationConfig,
+      RegistryReachability,
     ],
   },
   {

@@ -13,7 +13,7 @@ import { StrategyCache } from './strategies/strategy-cache.js';
 import { TrackedTarget, type CallOutcome } from './target/tracked-target.js';
 import { TargetPicker, type PickRequest } from './target-picker.js';
 import { slowStartShare } from './traffic/slow-start.js';
-import { effectiveWeight, splitTraffic } from './traffic/split-traffic.js';
+import { effectiveWeight, splitTraffic, type TargetGroup } from './traffic/split-traffic.js';
 import { Xorshift } from './xorshift.js';
 
 export interface PoolOptions {
@@ -31,6 +31,12 @@ export interface PoolOptions {
   readonly emit: (event: DiscoveryEvent) => void;
   /** The instance is removed or ejected: connections to it need not be kept. */
   readonly onUnused: (instance: ServiceInstance) => void;
+}
+
+/** Why a usable target gets no calls, apart from its own failures. */
+export interface Exclusion {
+  readonly state: 'zero-weight' | 'other-zone' | 'outside-subset';
+  readonly reason: string;
 }
 
 const TICK_MS = 1_000;
@@ -54,6 +60,7 @@ export class TargetPool {
   #snapshot: ServiceSnapshot | undefined;
   #usable: readonly TrackedTarget[] = [];
   #active: readonly TrackedTarget[] = [];
+  #groups: readonly TargetGroup[] = [];
   #ticks = 0;
   #picksSinceRefresh = 0;
 
@@ -97,6 +104,28 @@ export class TargetPool {
   /** The target of an instance. */
   find(instance: Pick<ServiceInstance, 'id' | 'node' | 'datacenter'>): TrackedTarget | undefined {
     return this.#byKey.get(instanceKey(instance));
+  }
+
+  /** Why a target that could take calls gets none; undefined: it gets its share. */
+  exclusionOf(target: TrackedTarget): Exclusion | undefined {
+    if (this.#active.length > 0 && !this.#active.includes(target))
+      return target.ejection.isActive
+        ? { state: 'zero-weight', reason: 'its weight is 0, and others have more' }
+        : undefined;
+    const group = this.#groups.find(({ targets }) => targets.includes(target));
+    if (group) return undefined;
+    const zone = target.instance.zone ?? '';
+    const isInZone = this.#groups.some((each) => each.zone === '' || each.zone === zone);
+    if (!isInZone)
+      return {
+        state: 'other-zone',
+        reason: `calls stay in the zone ${this.#options.zone ?? ''}, which has the capacity for them`,
+      };
+    const called = this.#groups.reduce((sum, { targets }) => sum + targets.length, 0);
+    return {
+      state: 'outside-subset',
+      reason: `this app calls ${called} of ${this.#active.length} instances, and other apps call this one`,
+    };
   }
 
   /** Replaces the list; does nothing when it is the same one. */
@@ -202,6 +231,7 @@ export class TargetPool {
       zone: own,
       callers: own === undefined ? undefined : callers(),
     });
+    this.#groups = groups;
     this.#picker.setTargets({ usable: this.#usable, active: this.#active, groups });
   }
 

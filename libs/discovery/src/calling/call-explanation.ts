@@ -1,30 +1,31 @@
-import type { TrackedTarget } from '../balancing/target/tracked-target.js';
+import type { TargetPool } from '../balancing/target-pool.js';
 import type { ExplainedInstance, ServiceExplanation } from '../catalog/explanation.js';
 import type { ServiceCaller } from './service-caller.js';
 
-/** Adds the statistics of this app's calls to an explanation. */
+/** Adds what this app's calls know to an explanation: statistics, ejections, and what keeps calls from an instance. */
 export function withCalls(explanation: ServiceExplanation, caller: ServiceCaller): ServiceExplanation {
-  const pool = caller.find(explanation.service)?.findPool(explanation.query);
-  if (!pool) return explanation;
+  const { service, query } = explanation;
+  const known = caller.explain(service, query);
+  if (!known) return explanation;
   const now = caller.now();
   return {
     ...explanation,
-    instances: explanation.instances.map((instance) => {
-      const target = pool.find(instance);
-      return target ? withTarget(instance, target, now, pool.isPanic) : instance;
-    }),
+    instances: explanation.instances.map((instance) => withTarget(instance, known.pool, now)),
+    limits: known.limits,
   };
 }
 
-function withTarget(
-  instance: ExplainedInstance,
-  { inFlight, latencyMs, successRate, weight, ejection: { ejection } }: TrackedTarget,
-  now: number,
-  isPanic: boolean,
-): ExplainedInstance {
-  const calls = { inFlight, latencyMs, successRate, weight };
-  if (!ejection || isPanic || instance.state !== 'eligible') return { ...instance, calls };
-  const seconds = Math.max(0, Math.round((ejection.until - now) / 1_000));
-  const end = seconds > 0 ? `for ${seconds} s more` : 'until a trial call succeeds';
-  return { ...instance, state: 'ejected', reason: `${ejection.reason}; no calls ${end}`, calls };
+function withTarget(instance: ExplainedInstance, pool: TargetPool, now: number): ExplainedInstance {
+  const target = pool.find(instance);
+  if (!target) return instance;
+  const { inFlight, latencyMs, successRate, weight, ejection } = target;
+  const explained = { ...instance, calls: { inFlight, latencyMs, successRate, weight } };
+  if (instance.state !== 'eligible') return explained;
+  if (ejection.ejection && !pool.isPanic) {
+    const { reason, until } = ejection.ejection;
+    const seconds = Math.max(0, Math.round((until - now) / 1_000));
+    const end = seconds > 0 ? `for ${seconds} s more` : 'until a trial call succeeds';
+    return { ...explained, state: 'ejected', reason: `${reason}; no calls ${end}` };
+  }
+  return { ...explained, ...pool.exclusionOf(target) };
 }

@@ -25,12 +25,12 @@ describe('ServiceCaller', () => {
   let caller: ServiceCaller;
   const events: DiscoveryEvent[] = [];
   const callers: ServiceCaller[] = [];
-  const createCaller = (clients: ClientsOptions): ServiceCaller => {
+  const createCaller = (clients: ClientsOptions, zone?: string): ServiceCaller => {
     const created = new ServiceCaller(catalog, {
       clock,
       random: () => 0,
       clients,
-      zone: undefined,
+      zone,
       callers: () => undefined,
       probe: undefined,
       emit: (event) => events.push(event),
@@ -657,6 +657,37 @@ describe('ServiceCaller', () => {
     const { instances } = withCalls(await catalog.explain('inventory'), caller);
     expect(instances.map(({ calls }) => calls)).not.toContain(undefined);
     for (const { calls } of instances) expect(calls?.inFlight).toBe(0);
+  });
+
+  it('explains why an instance gets no calls: its weight, its zone, the subset', async () => {
+    const stateOf = async (service: string): Promise<Record<string, string[]>> => {
+      const { instances } = withCalls(await catalog.explain(service), caller);
+      const states: Record<string, string[]> = {};
+      for (const { id, state } of instances) (states[state] ??= []).push(id);
+      return states;
+    };
+    registry.put({ service: 'weighted', port: 1 });
+    registry.put({ service: 'weighted', port: 2, weight: 0 });
+    expect(await stateOf('weighted')).toEqual({ eligible: ['weighted-1'], 'zero-weight': ['weighted-2'] });
+
+    for (let port = 1; port <= 120; port++) registry.put({ service: 'large', port });
+    const large = await stateOf('large');
+    expect([large.eligible?.length, large['outside-subset']?.length]).toEqual([100, 20]);
+
+    caller = createCaller({}, 'eu-1a');
+    for (let port = 1; port <= 8; port++)
+      registry.put({ service: 'zoned', port, zone: port <= 4 ? 'eu-1a' : 'eu-1b' });
+    const zoned = await stateOf('zoned');
+    expect([zoned.eligible?.length, zoned['other-zone']?.length]).toEqual([4, 4]);
+  });
+
+  it('explains an open circuit and a bulkhead', async () => {
+    caller = createCaller({ circuitBreaker: { minimumCalls: 5 }, bulkhead: { concurrency: 3, queue: 2 } });
+    const limits = async (): Promise<unknown> => withCalls(await catalog.explain('inventory'), caller).limits;
+    expect(await limits()).toEqual({ circuit: 'closed', bulkhead: { inFlight: 0, queued: 0, limit: 3 } });
+    for (let n = 0; n < 6; n++)
+      await caller.call('inventory', async () => Promise.reject(reset())).catch(() => undefined);
+    expect(await limits()).toMatchObject({ circuit: 'open' });
   });
 
   it('F42 keeps no state of finished calls, nor of unknown services', async () => {

@@ -1,4 +1,5 @@
-import type { PoolOptions } from '../balancing/target-pool.js';
+import type { PoolOptions, TargetPool } from '../balancing/target-pool.js';
+import type { CallLimits } from '../catalog/explanation.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
@@ -120,6 +121,15 @@ export class ServiceCaller {
   /** The state of the calls to a service; undefined: there were none. */
   find(service: string): ServiceContext | undefined {
     return this.#services.get(service);
+  }
+
+  /** The targets of a query, and the limits of its service; undefined for a query that calls cannot have. */
+  explain(service: string, query: ServiceQuery): { pool: TargetPool; limits: CallLimits } | undefined {
+    if (query.near !== undefined) return undefined;
+    const context = this.#context(service);
+    const { view, pool } = context.poolFor(query);
+    if (view.snapshot) pool.update(view.snapshot);
+    return { pool, limits: context.limits };
   }
 
   /** Milliseconds of the clock in which ejections are expressed. */

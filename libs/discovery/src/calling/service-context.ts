@@ -1,8 +1,10 @@
 import { TargetPool, type PoolOptions } from '../balancing/target-pool.js';
+import type { CallLimits } from '../catalog/explanation.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
 import type { ServiceView } from '../catalog/service-view.js';
-import { keyOfUnchecked, type ServiceQuery } from '../registry/service-query.js';
+import { DiscoveryError } from '../errors/discovery-error.js';
+import { keyOfUnchecked, NEAR_HINT, type ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
 import { evict } from './evict.js';
 import { LatencyQuantile } from './latency-quantile.js';
@@ -64,9 +66,16 @@ export class ServiceContext {
     return known;
   }
 
-  /** The pool of a query; undefined: no call was made with it. */
-  findPool(query: ServiceQuery): TargetPool | undefined {
-    return (isEmpty(query) ? this.#plainPool : this.#pools.get(keyOfUnchecked(this.name, query)))?.pool;
+  get limits(): CallLimits {
+    const { breaker, bulkhead } = this;
+    return {
+      circuit: breaker && (breaker.isOpen ? 'open' : 'closed'),
+      bulkhead: bulkhead && {
+        inFlight: bulkhead.inFlight,
+        queued: bulkhead.queued,
+        limit: bulkhead.limit,
+      },
+    };
   }
 
   /** Waits for the first list of a view. */
@@ -84,7 +93,9 @@ export class ServiceContext {
     for (const { pool } of this.#pools.values()) pool.close();
   }
 
+  /** @throws DiscoveryError `RK_INVALID_ARGUMENT` for a query that calls cannot honour */
   #openPool(query: ServiceQuery | undefined): QueryPool {
+    if (query?.near !== undefined) throw nearError();
     const view = this.#catalog.open(this.name, query);
     const opened = { view, pool: new TargetPool(this.name, query, this.#poolOptions) };
     if (query === undefined || isEmpty(query)) return (this.#plainPool = opened);
@@ -99,4 +110,8 @@ export class ServiceContext {
 function isEmpty(query: ServiceQuery): boolean {
   for (const _ in query) return false;
   return true;
+}
+
+function nearError(): DiscoveryError {
+  return new DiscoveryError('RK_INVALID_ARGUMENT', `query.near: ${NEAR_HINT}`);
 }

@@ -19,6 +19,9 @@ import type { WatchReport } from './watch-report.js';
  * - `unreachable`: it failed a probe while the registry was unreachable
  * - `ejected`: by outlier detection
  * - `not-selected`: of a datacenter or registry that is not in use
+ * - `zero-weight`: its weight is 0, and others have more
+ * - `other-zone`: calls stay in the zone of this app, which has capacity
+ * - `outside-subset`: of a large service this app calls a part only
  */
 export type InstanceState =
   | 'eligible'
@@ -29,7 +32,10 @@ export type InstanceState =
   | 'suspect'
   | 'unreachable'
   | 'ejected'
-  | 'not-selected';
+  | 'not-selected'
+  | 'zero-weight'
+  | 'other-zone'
+  | 'outside-subset';
 
 export interface ExplainedInstance {
   readonly id: string;
@@ -57,6 +63,15 @@ export interface InstanceCalls {
   readonly weight: number;
 }
 
+/** What may reject a call to the service before an instance is picked. */
+export interface CallLimits {
+  /** Undefined: there is no circuit breaker. */
+  readonly circuit: 'closed' | 'open' | undefined;
+  /** Undefined: there is no bulkhead. */
+  readonly bulkhead:
+    { readonly inFlight: number; readonly queued: number; readonly limit: number } | undefined;
+}
+
 /** What is known of a service, and why calls go where they go. */
 export interface ServiceExplanation {
   readonly service: string;
@@ -68,6 +83,7 @@ export interface ServiceExplanation {
   readonly usable: number;
   readonly lists: readonly (WatchReport & { readonly name: string; readonly inUse: boolean })[];
   readonly instances: readonly ExplainedInstance[];
+  readonly limits?: CallLimits;
 }
 
 export function explainView(view: ServiceView): ServiceExplanation {

@@ -8,6 +8,7 @@ import { IsolatedObservable } from '../events/isolated-observable.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import type { InstanceSource } from '../registry/instance-source.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
+import type { RegistryReachability } from '../events/registry-reachability.js';
 import {
   assertQuery,
   failoverOf,
@@ -31,6 +32,8 @@ export interface CatalogOptions {
   readonly random: Random;
   readonly logger: LoggerService;
   readonly reconnectSignal: ReconnectSignal;
+  /** Of the registry itself. */
+  readonly reachability?: RegistryReachability;
   readonly probe: InstanceProbe;
   /** How long the first use of a service may wait for its list. */
   readonly initialListTimeoutMs: number;
@@ -75,7 +78,8 @@ export class ServiceCatalog {
     this.#sources = sources.map((source, index) => {
       const isRegistry = source === 'registry';
       const reconnectSignal = isRegistry ? options.reconnectSignal : new ReconnectSignal();
-      const watchOptions = { clock, random, logger, probe, store, emit, reconnectSignal };
+      const reachability = isRegistry ? options.reachability : undefined;
+      const watchOptions = { clock, random, logger, probe, store, emit, reconnectSignal, reachability };
       return new SharedWatches(isRegistry ? registry : source, String(index), watchOptions);
     });
   }

@@ -1,10 +1,11 @@
 import { ReplaySubject, type Observable } from 'rxjs';
-import { DiscoveryError, isRefused, shutDownError } from '../errors/discovery-error.js';
+import { DiscoveryError, isReachable, isRefused, shutDownError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import type { InstanceList, InstanceSource, InvalidInstance } from '../registry/instance-source.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
+import type { RegistryReachability } from '../events/registry-reachability.js';
 import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import { describeQuery, type SourceQuery } from '../registry/service-query.js';
 import type { ProbeResult } from '../registry/tcp-probe.js';
@@ -27,6 +28,7 @@ export interface WatcherOptions {
   readonly random: Random;
   readonly outages: OutageLog;
   readonly reconnectSignal: ReconnectSignal;
+  readonly reachability?: RegistryReachability | undefined;
   readonly probe: InstanceProbe;
   readonly recoveryPing: RecoveryPing;
   readonly emit: (event: DiscoveryEvent) => void;
@@ -211,9 +213,10 @@ export class ServiceWatcher {
   }
 
   async #run(): Promise<void> {
-    const { outages, recoveryPing } = this.#options;
+    const { outages, reachability, recoveryPing } = this.#options;
     await this.#loop.run(this.#stopping.signal);
     outages.stopped(this);
+    reachability?.forget(this);
     recoveryPing.recovered(this);
     this.#resolveWaiting();
   }
@@ -253,13 +256,14 @@ export class ServiceWatcher {
 
   #recover(): void {
     if (!this.#failure) return;
-    const { outages, reconnectSignal, recoveryPing, emit, clock } = this.#options;
+    const { outages, reconnectSignal, reachability, recoveryPing, emit, clock } = this.#options;
     const afterMs = Math.round(clock.now() - this.#failure.since);
     this.#failure = undefined;
     recoveryPing.recovered(this);
     this.#outageProbe.stop();
     this.#unreachable.clear();
     outages.recovered(this);
+    reachability?.reachable(this);
     reconnectSignal.reconnected();
     emit({ type: 'list.recovered', service: this.#service, list: this.list, afterMs });
   }
@@ -308,7 +312,7 @@ export class ServiceWatcher {
 
   /** @returns the number of consecutive failures */
   async #fail(error: unknown): Promise<number> {
-    const { clock, outages, recoveryPing, emit } = this.#options;
+    const { clock, outages, reachability, recoveryPing, emit } = this.#options;
     const count = (this.#failure?.count ?? 0) + 1;
     this.#failure = { count, since: this.#failure?.since ?? clock.now(), error };
     if (!this.#snapshot) await this.#loadLastKnown();
@@ -317,6 +321,8 @@ export class ServiceWatcher {
     const kept = size === undefined ? 'no list yet' : `keeping the last known list of ${size} instances`;
     const message = `cannot watch "${this.#service}"${describeQuery(this.#query)}, ${kept}, retrying: ${errorMessage(error)}`;
     outages.failed(this, error, message);
+    if (isReachable(error)) reachability?.reachable(this);
+    else reachability?.unreachable(this, errorMessage(error));
     recoveryPing.failed(this);
     if (this.#snapshot) this.#outageProbe.start();
     if (count === 1 && this.#snapshot)

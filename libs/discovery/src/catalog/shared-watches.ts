@@ -3,6 +3,7 @@ import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import type { InstanceSource } from '../registry/instance-source.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
+import type { RegistryReachability } from '../events/registry-reachability.js';
 import { queryKey, type SourceQuery } from '../registry/service-query.js';
 import type { Clock, Random } from '../timing/clock.js';
 import type { LastKnownList } from './last-known-list.js';
@@ -21,6 +22,7 @@ export interface SharedWatchesOptions {
   readonly reconnectSignal: ReconnectSignal;
   readonly emit: (event: DiscoveryEvent) => void;
   readonly store: SnapshotStore | undefined;
+  readonly reachability: RegistryReachability | undefined;
 }
 
 /** A running watch, and the views on it. */
@@ -73,7 +75,7 @@ export class SharedWatches {
     const key = `${this.#id} ${queryKey(service, query)}`;
     const known = this.#entries.get(key);
     if (known) return known;
-    const { clock, random, probe, reconnectSignal, emit, store } = this.#options;
+    const { clock, random, probe, reconnectSignal, reachability, emit, store } = this.#options;
     const views = new Set<ServiceView>();
     const storeKey = `${this.source.cacheKey} ${key}`;
     const watcher = new ServiceWatcher(this.source, service, query, {
@@ -81,6 +83,7 @@ export class SharedWatches {
       random,
       probe,
       reconnectSignal,
+      reachability,
       emit,
       outages: this.#outages,
       recoveryPing: this.#recoveryPing,

@@ -4,7 +4,7 @@ import type { CallDefaults, CallOptions, CallReport } from '../calling/options/c
 import { callDefaultsShape } from '../calling/options/client-options.js';
 import { httpDefaultsShape, type HttpDefaults } from '../calling/options/http-options.js';
 import type { OptionShape } from '../configuration/validate-options.js';
-import { serviceQuerySchema } from '../registry/service-query.js';
+import { NEAR_HINT, serviceQuerySchema } from '../registry/service-query.js';
 
 /** The defaults of one client; each can be overridden per call, under `call` in the request's config. */
 export type ServiceClientOptions = CallDefaults & HttpDefaults & Pick<CallOptions, 'query' | 'idempotent'>;
@@ -20,7 +20,9 @@ export const serviceClientOptionsSchema = z.strictObject({
   ...callDefaultsShape,
   ...httpDefaultsShape,
   idempotent: z.boolean({ error: 'must be true or false' }).optional(),
-  query: serviceQuerySchema.optional(),
+  query: serviceQuerySchema
+    .refine(({ near }) => near === undefined, { error: NEAR_HINT, path: ['near'] })
+    .optional(),
 } satisfies OptionShape<ServiceClientOptions>);
 
 declare module 'axios' {

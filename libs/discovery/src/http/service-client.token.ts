@@ -12,7 +12,8 @@ import type { ServiceClientOptions } from './service-client.options.js';
  */
 export function getServiceClientToken(service: string, options: ServiceClientOptions = {}): string {
   const own = Object.keys(options).length > 0 ? `, ${JSON.stringify(options, nameClasses)}` : '';
-  return `ServiceClient(${service}${own})`;
+  // Nest shows the token when the module that provides it is not imported.
+  return `ServiceClient(${service}${own}), provided by ConsulModule`;
 }
 
 /** Distinguishes two strategy classes with the same name. */

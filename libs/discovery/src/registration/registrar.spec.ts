@@ -5,6 +5,7 @@ import { DiscoveryError } from '../errors/discovery-error.js';
 import { DiscoveryEvents } from '../events/discovery-events.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
+import { RegistryReachability } from '../events/registry-reachability.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
 import { delay } from '../timing/clock.js';
 import type { HealthReport } from './heartbeat/health-report.js';
@@ -63,6 +64,7 @@ describe('Registrar', () => {
       logger,
       events,
       reconnectSignal,
+      reachability: new RegistryReachability(events, clock),
       deregisterTimeoutMs: 3_000,
       health,
       isReachable: async () => isHolderReachable,

@@ -1,8 +1,6 @@
-import type { LoggerService } from '@nestjs/common';
 import type { BehaviorSubject } from 'rxjs';
 import { DiscoveryError, isRefused } from '../errors/discovery-error.js';
 import { isError } from '../errors/error-message.js';
-import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
 import { hostAndPort, type InstanceStatus } from '../registry/service-instance.js';
 import type {
@@ -12,7 +10,7 @@ import type {
 } from '../registry/service-registration.js';
 import type { RegistrationChange, ServiceRegistry } from '../registry/service-registry.js';
 import { backoffDelay, retryAfterDelay } from '../timing/backoff.js';
-import { delay, isAborted, type Clock, type Random } from '../timing/clock.js';
+import { delay, isAborted, type Random } from '../timing/clock.js';
 import { delayUntil } from '../timing/delay-until.js';
 import { withScopedSignal } from '../timing/scoped-signal.js';
 import { withAbort, withTimeout } from '../timing/with-timeout.js';
@@ -23,15 +21,12 @@ import type { Heartbeats } from './heartbeat/heartbeats.js';
 import { leaveRegistry } from './leave-registry.js';
 import { ListedHealth } from './listed-health.js';
 import { Maintenance } from './maintenance.js';
-import { RegistrationAnnouncer } from './registration-announcer.js';
+import { RegistrationAnnouncer, type AnnouncerOptions } from './registration-announcer.js';
 import { RegistrationHistory } from './registration-history.js';
 import type { InstanceRegistrationStatus } from './registration-status.js';
 
-export interface RegistrarOptions {
-  readonly clock: Clock;
+export interface RegistrarOptions extends AnnouncerOptions {
   readonly random: Random;
-  readonly logger: LoggerService;
-  readonly events: DiscoveryEvents;
   /** The app's own health, checked before every registration. */
   readonly health: () => Promise<HealthReport>;
   /** Whether an instance accepts connections. */
@@ -80,7 +75,7 @@ export class Registrar {
     this.#options = options;
     this.id = spec.id;
     const instance = { id: spec.id, service: spec.service, registry: registry.description };
-    this.#announcer = new RegistrationAnnouncer(instance, options.logger, options.events, options.clock);
+    this.#announcer = new RegistrationAnnouncer(instance, options);
     this.#listedHealth = new ListedHealth({
       clock: options.clock,
       patienceMs: patienceWith(spec.checks),

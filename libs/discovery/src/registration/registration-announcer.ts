@@ -3,6 +3,7 @@ import { BehaviorSubject } from 'rxjs';
 import { isReachable, isRetryable } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
+import type { RegistryReachability } from '../events/registry-reachability.js';
 import type { Clock } from '../timing/clock.js';
 import { likelyCause } from './failing-check.js';
 import type { InstanceRegistrationStatus } from './registration-status.js';
@@ -14,6 +15,13 @@ export interface AnnouncedInstance {
   readonly registry: string;
 }
 
+export interface AnnouncerOptions {
+  readonly logger: LoggerService;
+  readonly events: DiscoveryEvents;
+  readonly clock: Clock;
+  readonly reachability: RegistryReachability;
+}
+
 /** Publishes what happens to one registration: log lines for humans, events and a status for programs. */
 export class RegistrationAnnouncer {
   readonly status$: BehaviorSubject<InstanceRegistrationStatus>;
@@ -21,18 +29,19 @@ export class RegistrationAnnouncer {
   readonly #logger: LoggerService;
   readonly #events: DiscoveryEvents;
   readonly #clock: Clock;
+  readonly #reachability: RegistryReachability;
   #lostSince: number | undefined;
-  #unreachableSince: number | undefined;
   #contestedLogged = false;
   #heartbeatFailing = false;
   /** Why the checks of this healthy app fail. */
   #checkFailing: string | undefined;
 
-  constructor(instance: AnnouncedInstance, logger: LoggerService, events: DiscoveryEvents, clock: Clock) {
+  constructor(instance: AnnouncedInstance, { logger, events, clock, reachability }: AnnouncerOptions) {
     this.#instance = instance;
     this.#logger = logger;
     this.#events = events;
     this.#clock = clock;
+    this.#reachability = reachability;
     const { id, service } = instance;
     this.status$ = new BehaviorSubject<InstanceRegistrationStatus>({
       state: 'idle',
@@ -44,7 +53,10 @@ export class RegistrationAnnouncer {
 
   setState(state: InstanceRegistrationStatus['state'], reason?: string): void {
     const last = this.status$.value;
-    if (state === 'deregistered') this.#checkFailing = undefined;
+    if (state === 'deregistered') {
+      this.#checkFailing = undefined;
+      this.#reachability.forget(this);
+    }
     if (state === 'registered') reason ??= this.#checkFailing;
     if (last.state !== state || last.reason !== reason) this.status$.next({ ...last, state, reason });
   }
@@ -108,20 +120,13 @@ export class RegistrationAnnouncer {
 
   failed(error: unknown, isFirst: boolean, isRegistered: boolean): void {
     if (isFirst) this.#logger.warn(this.#explain(error));
-    if (!isReachable(error) && this.#unreachableSince === undefined) {
-      this.#unreachableSince = this.#clock.now();
-      this.#events.emit({ type: 'registry.unreachable', reason: errorMessage(error) });
-    }
+    if (!isReachable(error)) this.#reachability.unreachable(this, errorMessage(error));
     this.setState(isRegistered ? 'unconfirmed' : 'pending', errorMessage(error));
   }
 
   /** @returns whether the registry had been unreachable */
   reachable(): boolean {
-    if (this.#unreachableSince === undefined) return false;
-    const afterMs = this.#clock.now() - this.#unreachableSince;
-    this.#events.emit({ type: 'registry.reachable', afterMs });
-    this.#unreachableSince = undefined;
-    return true;
+    return this.#reachability.reachable(this);
   }
 
   stalled(lagMs: number): void {

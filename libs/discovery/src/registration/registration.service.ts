@@ -22,6 +22,7 @@ import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { HealthService } from '../health/health.service.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
+import type { RegistryReachability } from '../events/registry-reachability.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { probeTcp } from '../registry/tcp-probe.js';
 import { delay, type Clock, type Random } from '../timing/clock.js';
@@ -60,6 +61,7 @@ export interface RegistrationOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly reconnectSignal: ReconnectSignal;
+  readonly reachability: RegistryReachability;
   readonly events: DiscoveryEvents;
 }
 
@@ -362,6 +364,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       random,
       events,
       reconnectSignal,
+      reachability: this.#options.reachability,
       health,
       logger,
       deregisterTimeoutMs: shutdown.deregisterTimeoutMs,

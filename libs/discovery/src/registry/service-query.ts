@@ -88,6 +88,10 @@ export const serviceQuerySchema = z.strictObject(
   { error: 'must be an object' },
 );
 
+/** Why a call refuses `near`: a list is ordered when it is read, and the first of it would get every call. */
+export const NEAR_HINT =
+  'is for getInstances and watch only; for calls set service.zone or clients.zone, which prefer what is near while it has capacity';
+
 const KEYS: ReadonlySet<string> = new Set(Object.keys(serviceQuerySchema.shape));
 
 /** The key of a query that was not validated: this is on the path of calls, and queries are validated when they are new. */
