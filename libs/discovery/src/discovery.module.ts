@@ -48,7 +48,7 @@ import { AppServers } from './registration/location/app-servers.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { probeInstance } from './registry/instance-probe.js';
 import { ReconnectSignal } from './registry/reconnect-signal.js';
-import { RegistryReachability } from './events/registry-reachability.js';
+import { RegistryReachability } from './registry/registry-reachability.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { resolveDiscoveryOptions, type ResolvedDiscoveryOptions } from './resolve-options.js';
 import { systemClock } from './timing/clock.js';
@@ -196,7 +196,11 @@ const coreProviders: Provider[] = [
   ReconnectSignal,
   {
     provide: RegistryReachability,
-    useFactory: (events: DiscoveryEvents) => new RegistryReachability(events, systemClock),
+    useFactory: (events: DiscoveryEvents) =>
+      new RegistryReachability(systemClock, {
+        onUnreachable: (reason) => events.emit({ type: 'registry.unreachable', reason }),
+        onReachable: (afterMs) => events.emit({ type: 'registry.reachable', afterMs }),
+      }),
     inject: [DiscoveryEvents],
   },
   {

@@ -8,7 +8,7 @@ import { IsolatedObservable } from '../events/isolated-observable.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import type { InstanceSource } from '../registry/instance-source.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
-import type { RegistryReachability } from '../events/registry-reachability.js';
+import type { RegistryReachability } from '../registry/registry-reachability.js';
 import {
   assertQuery,
   failoverOf,

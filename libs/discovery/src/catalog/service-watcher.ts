@@ -5,7 +5,7 @@ import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import type { InstanceList, InstanceSource, InvalidInstance } from '../registry/instance-source.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
-import type { RegistryReachability } from '../events/registry-reachability.js';
+import type { RegistryReachability } from '../registry/registry-reachability.js';
 import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import { describeQuery, type SourceQuery } from '../registry/service-query.js';
 import type { ProbeResult } from '../registry/tcp-probe.js';

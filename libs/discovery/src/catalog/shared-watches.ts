@@ -3,7 +3,7 @@ import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import type { InstanceSource } from '../registry/instance-source.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
-import type { RegistryReachability } from '../events/registry-reachability.js';
+import type { RegistryReachability } from '../registry/registry-reachability.js';
 import { queryKey, type SourceQuery } from '../registry/service-query.js';
 import type { Clock, Random } from '../timing/clock.js';
 import type { LastKnownList } from './last-known-list.js';

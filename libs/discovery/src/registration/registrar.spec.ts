@@ -5,7 +5,7 @@ import { DiscoveryError } from '../errors/discovery-error.js';
 import { DiscoveryEvents } from '../events/discovery-events.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
-import { RegistryReachability } from '../events/registry-reachability.js';
+import { RegistryReachability } from '../registry/registry-reachability.js';
 import type { ServiceRegistration } from '../registry/service-registration.js';
 import { delay } from '../timing/clock.js';
 import type { HealthReport } from './heartbeat/health-report.js';
@@ -64,7 +64,10 @@ describe('Registrar', () => {
       logger,
       events,
       reconnectSignal,
-      reachability: new RegistryReachability(events, clock),
+      reachability: new RegistryReachability(clock, {
+        onUnreachable: (reason) => events.emit({ type: 'registry.unreachable', reason }),
+        onReachable: (afterMs) => events.emit({ type: 'registry.reachable', afterMs }),
+      }),
       deregisterTimeoutMs: 3_000,
       health,
       isReachable: async () => isHolderReachable,

@@ -3,7 +3,7 @@ import { BehaviorSubject } from 'rxjs';
 import { isReachable, isRetryable } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
-import type { RegistryReachability } from '../events/registry-reachability.js';
+import type { RegistryReachability } from '../registry/registry-reachability.js';
 import type { Clock } from '../timing/clock.js';
 import { likelyCause } from './failing-check.js';
 import type { InstanceRegistrationStatus } from './registration-status.js';

@@ -22,7 +22,7 @@ import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { HealthService } from '../health/health.service.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
-import type { RegistryReachability } from '../events/registry-reachability.js';
+import type { RegistryReachability } from '../registry/registry-reachability.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { probeTcp } from '../registry/tcp-probe.js';
 import { delay, type Clock, type Random } from '../timing/clock.js';

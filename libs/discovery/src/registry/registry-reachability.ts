@@ -1,19 +1,23 @@
-import type { DiscoveryEvents } from './discovery-events.js';
 import type { Clock } from '../timing/clock.js';
 
+export interface ReachabilityListener {
+  readonly onUnreachable: (reason: string) => void;
+  readonly onReachable: (afterMs: number) => void;
+}
+
 /**
- * Whether the registry answers, as the registrations and the watches of this app find: one event when the first of them gets no
- * answer, and one when all do again.
+ * Whether the registry answers, as the registrations and the watches of this app find: it is told once when the first of them gets no
+ * answer, and once when all do again.
  */
 export class RegistryReachability {
-  readonly #events: DiscoveryEvents;
   readonly #clock: Clock;
+  readonly #listener: ReachabilityListener;
   readonly #failing = new Set<object>();
   #since: number | undefined;
 
-  constructor(events: DiscoveryEvents, clock: Clock) {
-    this.#events = events;
+  constructor(clock: Clock, listener: ReachabilityListener) {
     this.#clock = clock;
+    this.#listener = listener;
   }
 
   /** @param user who asked: a registration, or a watch */
@@ -21,7 +25,7 @@ export class RegistryReachability {
     this.#failing.add(user);
     if (this.#since !== undefined) return;
     this.#since = this.#clock.now();
-    this.#events.emit({ type: 'registry.unreachable', reason });
+    this.#listener.onUnreachable(reason);
   }
 
   /** @returns whether it had been unreachable for this user */
@@ -30,7 +34,7 @@ export class RegistryReachability {
     if (wasFailing && this.#failing.size === 0 && this.#since !== undefined) {
       const afterMs = this.#clock.now() - this.#since;
       this.#since = undefined;
-      this.#events.emit({ type: 'registry.reachable', afterMs });
+      this.#listener.onReachable(afterMs);
     }
     return wasFailing;
   }
