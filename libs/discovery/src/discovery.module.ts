@@ -45,6 +45,7 @@ import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
 import { DeadlineInterceptor } from './receiving/deadline.interceptor.js';
 import { receiveCall } from './receiving/receive-call.js';
 import { AppServers } from './registration/location/app-servers.js';
+import { isRestartedOnChange } from './registration/shutdown/restart-on-change.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { probeInstance } from './registry/instance-probe.js';
 import { ReconnectSignal } from './registry/reconnect-signal.js';
@@ -205,7 +206,8 @@ const coreProviders: Provider[] = [
   },
   {
     provide: RESOLVED_OPTIONS,
-    useFactory: (options: DiscoveryModuleOptions) => resolveDiscoveryOptions(options, process.env),
+    useFactory: (options: DiscoveryModuleOptions) =>
+      resolveDiscoveryOptions(options, process.env, isRestartedOnChange(process.env)),
     inject: [DISCOVERY_MODULE_OPTIONS],
   },
   {

@@ -1,5 +1,6 @@
 import type { ClientsOptions } from './calling/options/client-options.js';
 import { toMilliseconds } from './configuration/duration.js';
+import { omitUndefined } from './configuration/omit-undefined.js';
 import { invalidConfigError } from './configuration/validate-options.js';
 import type { DiscoveryOptions, LoadOptions } from './discovery-options.js';
 import type { Exposure } from './health/exposure.js';
@@ -33,14 +34,20 @@ export interface ResolvedDiscoveryOptions extends Pick<
   readonly callerZone: string | undefined;
 }
 
+const SHUTDOWN = { deregisterTimeout: '3s', drainTimeout: '10s', inFlightTimeout: '30s', timeout: '45s' };
+/** Of a process whose successor needs its port. */
+const QUICK_SHUTDOWN = { deregisterTimeout: '1s', drainTimeout: 0, inFlightTimeout: '1s', timeout: '2s' };
+
 /**
  * Resolves the options once; the only place of the core that reads the environment.
  *
+ * @param isRestarted the process is restarted when a file changes, so that its shutdown has to be quick
  * @throws DiscoveryError `RK_CONFIG_INVALID` when `ROOKERY_ADDRESS` is not an address
  */
 export function resolveDiscoveryOptions(
   { service = [], health = {}, discovery = {}, clients = {}, startup, shutdown = {} }: DiscoveryOptions,
   variables: NodeJS.ProcessEnv,
+  isRestarted = false,
 ): ResolvedDiscoveryOptions {
   const services = Array.isArray(service)
     ? (service as readonly ServiceOptions[])
@@ -52,11 +59,11 @@ export function resolveDiscoveryOptions(
   const { timeout = '4s', cache = '1s', exposure = 'loopback', degradedAbove } = health;
   const { initialListTimeout = '5s', sources = ['registry'], merge = 'first', endpoint = {} } = discovery;
   const {
-    deregisterTimeout = '3s',
-    drainTimeout = '10s',
-    inFlightTimeout = '30s',
-    timeout: totalTimeout = '45s',
-  } = shutdown;
+    deregisterTimeout,
+    drainTimeout,
+    inFlightTimeout,
+    timeout: totalTimeout,
+  } = { ...(isRestarted ? QUICK_SHUTDOWN : SHUTDOWN), ...omitUndefined(shutdown) };
   const zone = clients.zone ?? services[0]?.zone ?? environment.zone;
   return {
     services,
@@ -84,6 +91,7 @@ export function resolveDiscoveryOptions(
       drainMs: toMilliseconds(drainTimeout, 'shutdown.drainTimeout'),
       inFlightMs: toMilliseconds(inFlightTimeout, 'shutdown.inFlightTimeout'),
       totalMs: toMilliseconds(totalTimeout, 'shutdown.timeout'),
+      releasePortFirst: isRestarted,
     },
   };
 }

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { hostname } from 'node:os';
 import type { LoggerService } from '@nestjs/common';
 import type { ServiceRegistry } from '../../registry/service-registry.js';
@@ -81,6 +82,8 @@ export async function checkReachable(
 ): Promise<void> {
   const port = service.port ?? server.port;
   const address = listening.address ?? (await findAdvertised(registry, service.name, id, signal));
-  const problem = address && (await explainUnreachable(address, port, server.connections));
+  // The workers of a cluster share a port: another of them may accept the connection.
+  const connections = cluster.isWorker ? undefined : server.connections;
+  const problem = address && (await explainUnreachable(address, port, connections));
   if (problem && !signal.aborted) logger.warn(`others cannot reach "${id}": ${problem}`);
 }

@@ -3,7 +3,12 @@ import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import type { RequestTracker } from './request-tracker.js';
 import { runShutdown, type ShutdownBudget } from './shutdown-sequence.js';
 
-const BUDGET: ShutdownBudget = { drainMs: 10_000, inFlightMs: 30_000, totalMs: 45_000 };
+const BUDGET: ShutdownBudget = {
+  drainMs: 10_000,
+  inFlightMs: 30_000,
+  totalMs: 45_000,
+  releasePortFirst: false,
+};
 
 describe('runShutdown', () => {
   let clock: FakeClock;

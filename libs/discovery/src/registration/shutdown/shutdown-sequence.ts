@@ -11,6 +11,8 @@ export interface ShutdownBudget {
   readonly inFlightMs: number;
   /** All steps together, the deregistration included. */
   readonly totalMs: number;
+  /** The next process needs the port: it is not kept until callers have stopped. */
+  readonly releasePortFirst: boolean;
 }
 
 export interface ShutdownSteps {
@@ -39,6 +41,10 @@ export async function runShutdown(
 ): Promise<void> {
   const endsAt = clock.now() + budget.totalMs;
   const within = (stepMs: number): number => Math.max(0, Math.min(stepMs, endsAt - clock.now()));
+  if (budget.releasePortFirst) {
+    logger.log('shutting down quickly, since this process is restarted when a file changes');
+    requests?.stopListening();
+  }
   await deregister();
   markNotReady();
   requests?.drain();

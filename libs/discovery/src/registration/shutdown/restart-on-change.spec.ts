@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import { isRestartedOnChange, type ParentProcess } from './restart-on-change.js';
+
+describe('whether a process is restarted when a file changes', () => {
+  const under = (...ancestors: string[]): boolean => {
+    const processes = new Map<number, ParentProcess>();
+    ancestors.forEach((commandLine, index) =>
+      processes.set(100 + index, { commandLine, parentId: 101 + index }),
+    );
+    return isRestartedOnChange({}, 100, (id) => processes.get(id));
+  };
+
+  it.each([
+    ['node /app/node_modules/.bin/nest start --watch'],
+    ['node node_modules/@nestjs/cli/bin/nest.js start inventory --watch --debug'],
+    ['/usr/bin/node /usr/bin/nest start -w'],
+    ['node /app/node_modules/.bin/nodemon dist/main.js'],
+    ['node /app/node_modules/.bin/tsx watch src/main.ts'],
+    ['node --watch dist/main.js'],
+  ])('%s', (commandLine) => {
+    expect(under(commandLine)).toBe(true);
+    expect(under('/bin/sh -c node --enable-source-maps dist/main', commandLine)).toBe(true);
+  });
+
+  it.each([
+    ['node dist/main.js'],
+    ['node /app/node_modules/.bin/nest start'],
+    ['npm run start:prod'],
+    ['/sbin/init'],
+    ['node /srv/nest/watcher.js start'],
+  ])('not by %s', (commandLine) => {
+    expect(under(commandLine)).toBe(false);
+  });
+
+  it('never in production, and also by the script of package.json', () => {
+    const script = { npm_lifecycle_script: 'nest start --watch' };
+    const none = (): undefined => undefined;
+    expect(isRestartedOnChange(script, 1, none)).toBe(true);
+    expect(isRestartedOnChange({ ...script, NODE_ENV: 'production' }, 1, none)).toBe(false);
+    expect(isRestartedOnChange({ WATCH_REPORT_DEPENDENCIES: '1' }, 1, none)).toBe(true);
+    expect(isRestartedOnChange({}, 1, none)).toBe(false);
+  });
+
+  it('this process, by its real ancestors', () => {
+    expect(isRestartedOnChange({})).toBe(false);
+  });
+});
