@@ -5,7 +5,7 @@ describe('whether a process is restarted when a file changes', () => {
   const under = (...ancestors: string[]): boolean => {
     const processes = new Map<number, ParentProcess>();
     ancestors.forEach((commandLine, index) =>
-      processes.set(100 + index, { commandLine, parentId: 101 + index }),
+      processes.set(100 + index, { argv: commandLine.split(' '), parentId: 101 + index }),
     );
     return isRestartedOnChange({}, 100, (id) => processes.get(id));
   };
@@ -28,6 +28,9 @@ describe('whether a process is restarted when a file changes', () => {
     ['npm run start:prod'],
     ['/sbin/init'],
     ['node /srv/nest/watcher.js start'],
+    ['bash -c echo nest start --watch'],
+    ['node node_modules/jest/bin/jest.js --watch'],
+    ['vim nodemon.json'],
   ])('not by %s', (commandLine) => {
     expect(under(commandLine)).toBe(false);
   });
@@ -36,6 +39,10 @@ describe('whether a process is restarted when a file changes', () => {
     const script = { npm_lifecycle_script: 'nest start --watch' };
     const none = (): undefined => undefined;
     expect(isRestartedOnChange(script, 1, none)).toBe(true);
+    expect(isRestartedOnChange({ npm_lifecycle_script: 'cross-env A=1 nest start --watch' }, 1, none)).toBe(
+      true,
+    );
+    expect(isRestartedOnChange({ npm_lifecycle_script: 'nest build --watch' }, 1, none)).toBe(false);
     expect(isRestartedOnChange({ ...script, NODE_ENV: 'production' }, 1, none)).toBe(false);
     expect(isRestartedOnChange({ WATCH_REPORT_DEPENDENCIES: '1' }, 1, none)).toBe(true);
     expect(isRestartedOnChange({}, 1, none)).toBe(false);

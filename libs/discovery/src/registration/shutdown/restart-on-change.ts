@@ -1,22 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** A process that was started, and the one that started it. */
 export interface ParentProcess {
-  readonly commandLine: string;
+  readonly argv: readonly string[];
   readonly parentId: number;
 }
 
 const MAX_ANCESTORS = 4;
 const PS_TIMEOUT_MS = 500;
-
-/** The tools that restart a process when one of its files changes: `nest start --watch`, `nodemon`, `tsx watch`, `node --watch`. */
-const RESTARTERS: readonly RegExp[] = [
-  /\bnest(\.js)?["']? ("?start"?|s) .*(--watch\b|-w\b)/,
-  /\b(nodemon|ts-node-dev|tsnd)\b/,
-  /\btsx\S* (.* )?watch\b/,
-  /\bnode\S* (.* )?--watch\b/,
-];
 
 /**
  * Whether this process is restarted when a file changes: the next one needs its port at once, and waiting for callers helps
@@ -31,20 +24,42 @@ export function isRestartedOnChange(
 ): boolean {
   if (environment.NODE_ENV === 'production') return false;
   // A script of package.json, and what node --watch sets.
-  if (isRestarter(environment.npm_lifecycle_script ?? '')) return true;
+  const script = (environment.npm_lifecycle_script ?? '').split(/\s+/);
+  if (script.some((_, start) => isRestarter(script.slice(start)))) return true;
   if (environment.WATCH_REPORT_DEPENDENCIES !== undefined) return true;
   let id = parentId;
   for (let ancestor = 0; ancestor < MAX_ANCESTORS && id > 1; ancestor++) {
     const found = find(id);
     if (!found) return false;
-    if (isRestarter(found.commandLine)) return true;
+    if (isRestarter(found.argv)) return true;
     id = found.parentId;
   }
   return false;
 }
 
-function isRestarter(commandLine: string): boolean {
-  return RESTARTERS.some((pattern) => pattern.test(`${commandLine} `));
+/** The tools that restart a process when one of its files changes; a shell that only names one of them is none. */
+function isRestarter(argv: readonly string[]): boolean {
+  const isNode = /^node(js)?(\.exe)?$/.test(basename(argv[0] ?? ''));
+  const own = isNode ? argv.slice(1) : argv;
+  const found = own.findIndex((argument) => !argument.startsWith('-'));
+  const at = found < 0 ? own.length : found;
+  const [tool = '', ...more] = own.slice(at).map(unquoted);
+  if (isNode && own.slice(0, at).includes('--watch')) return true;
+  switch (basename(tool).replace(/\.[cm]?js$/, '')) {
+    case 'nest':
+      return ['start', 's'].includes(more[0] ?? '') && more.some((each) => WATCH.has(each));
+    case 'tsx':
+      return more[0] === 'watch';
+    default:
+      return ALWAYS_WATCHING.has(basename(tool).replace(/\.js$/, ''));
+  }
+}
+
+const WATCH: ReadonlySet<string> = new Set(['--watch', '-w']);
+const ALWAYS_WATCHING: ReadonlySet<string> = new Set(['nodemon', 'ts-node-dev', 'tsnd']);
+
+function unquoted(argument: string): string {
+  return argument.replace(/^(["'])(.*)\1$/, '$2');
 }
 
 function findProcess(id: number): ParentProcess | undefined {
@@ -57,10 +72,10 @@ function findProcess(id: number): ParentProcess | undefined {
 }
 
 function fromProc(id: number): ParentProcess {
-  const commandLine = readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0').join(' ');
+  const argv = readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0').slice(0, -1);
   // After the name in parentheses, which may contain anything.
   const [, , parent] = readFileSync(`/proc/${id}/stat`, 'utf8').replace(/^.*\)/s, '').split(' ');
-  return { commandLine, parentId: Number(parent) };
+  return { argv, parentId: Number(parent) };
 }
 
 function fromPs(id: number): ParentProcess | undefined {
@@ -70,5 +85,5 @@ function fromPs(id: number): ParentProcess | undefined {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const [, parent, commandLine = ''] = /^\s*(\d+)\s+(.*)$/s.exec(output) ?? [];
-  return parent === undefined ? undefined : { commandLine, parentId: Number(parent) };
+  return parent === undefined ? undefined : { argv: commandLine.split(' '), parentId: Number(parent) };
 }
