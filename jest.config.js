@@ -9,7 +9,7 @@ else if (process.env.CI) throw new Error('CI needs a real Consul: run .ci/instal
 const rootDir = fileURLToPath(new URL('.', import.meta.url));
 
 // These put a steady load on the machine, which other suites would disturb: CI runs them alone, after the others.
-const ALONE = 'faults/(calls|shutdown)\\.';
+const ALONE = 'faults/(calls|shutdown|chaos)\\.';
 const left = process.env.ROOKERY_WITHOUT_LOADS ? [ALONE] : [];
 
 const common = {

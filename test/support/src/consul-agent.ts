@@ -139,8 +139,10 @@ export class ConsulAgent {
   /** HTTP answers, and it is this agent's: on a port conflict it would be another one's. */
   async up(): Promise<void> {
     await this.#until(async () => {
+      // Without a leader, no token is known yet that may read the agent's own data.
+      if (this.#options.token) return (await this.request('GET', '/v1/status/leader')).status === 200;
       const { body } = await this.request('GET', '/v1/agent/self');
-      return (body as { Config?: { NodeID?: string } }).Config?.NodeID === this.nodeId;
+      return (body as { Config?: { NodeID?: string } } | undefined)?.Config?.NodeID === this.nodeId;
     });
   }
 

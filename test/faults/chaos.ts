@@ -1,0 +1,284 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import {
+  AppProcess,
+  eventually,
+  freePorts,
+  seededRandom,
+  startCluster,
+  type ConsulAgent,
+  type ConsulCluster,
+} from '@rookery/test-support';
+import { startFaultApp } from './fault-app.js';
+import { FaultProxy, type Fault } from './fault-proxy.js';
+import { instancesOf } from './registry-view.js';
+
+const CALLER = fileURLToPath(new URL('./chaos-caller.mjs', import.meta.url));
+const SERVICE = 'chaotic';
+const MANAGEMENT = '00000000-0000-4000-8000-00000000c4a0';
+const RULES = 'service_prefix "" { policy = "write" } node_prefix "" { policy = "read" }';
+const PROVIDERS_PER_AGENT = 3;
+/** A provider reads a new token after 5 s, or when the old one is refused. */
+const TOKEN_OVERLAP_MS = 8_000;
+
+interface Provider {
+  readonly port: number;
+  readonly id: string;
+  readonly agent: number;
+  process: AppProcess;
+}
+
+interface Token {
+  readonly AccessorID: string;
+  readonly SecretID: string;
+}
+
+export interface CallerState {
+  readonly done: { readonly get: number; readonly post: number };
+  readonly failed: readonly { readonly kind: 'get' | 'post'; readonly reason: string }[];
+  readonly heap: number;
+  readonly view: readonly string[];
+}
+
+/** One thing that goes wrong, and how it is healed. */
+interface Disturbance {
+  readonly what: string;
+  readonly begin: () => Promise<void>;
+  readonly heal: () => Promise<void>;
+}
+
+/**
+ * Three servers, two agents with three providers each, and a caller, with a proxy before each agent. Rounds of random faults,
+ * the same for the same seed: at least half of the providers, and one agent, are always left alone.
+ */
+export class Chaos {
+  readonly #random: () => number;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'rookery-chaos-'));
+  readonly #begun = performance.now();
+  readonly #log: string;
+  readonly #tokenFile: string;
+  readonly #orders: string;
+  readonly providers: Provider[] = [];
+  /** How long each SIGTERM took to end a provider, in milliseconds. */
+  readonly exits: number[] = [];
+  #cluster: ConsulCluster | undefined;
+  #proxies: FaultProxy[] = [];
+  #caller: AppProcess | undefined;
+  #token: Token | undefined;
+  #retired: Promise<unknown>[] = [];
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed);
+    this.#log = join(this.#folder, 'chaos.log');
+    this.#tokenFile = join(this.#folder, 'token');
+    this.#orders = join(this.#folder, 'orders');
+    writeFileSync(this.#orders, '');
+  }
+
+  get logFile(): string {
+    return this.#log;
+  }
+
+  async start(): Promise<void> {
+    this.#cluster = await startCluster({ servers: 3, clients: 2, token: MANAGEMENT });
+    const [server] = this.#cluster.servers;
+    await server?.request('PUT', '/v1/acl/policy', { Name: 'app', Rules: RULES });
+    await this.#rotate();
+    for (const agent of this.#cluster.clients) this.#proxies.push(await FaultProxy.start(agent.url));
+    for (const agent of this.#proxies.keys())
+      for (let n = 0; n < PROVIDERS_PER_AGENT; n++) this.providers.push(await this.#startProvider(agent));
+    const [port = 0] = await freePorts(1);
+    const agent = { url: this.#proxies.map(({ url }) => url), tokenFile: this.#tokenFile };
+    const clients = { timeout: '30s', attemptTimeout: '2s', retries: 5, retryBudget: { perSecond: 1_000 } };
+    this.#caller = await AppProcess.start({
+      main: CALLER,
+      port,
+      environment: { CHAOS_CALLER: JSON.stringify({ service: SERVICE, options: { agent, clients } }) },
+    });
+    await this.untilConverged(60_000);
+  }
+
+  /** One round: some faults at the same time, for some seconds, and their end. */
+  async round(): Promise<void> {
+    const disturbances = this.#choose();
+    this.note(`begin: ${disturbances.map(({ what }) => what).join('; ')}`);
+    for (const { begin } of disturbances) await begin();
+    await sleep(1_500 + 3_500 * this.#random());
+    this.note('heal');
+    for (const { heal } of disturbances) await heal();
+  }
+
+  /**
+   * Resolves when the registry lists every provider as passing, and nothing else; and then the caller sees the same.
+   *
+   * @returns how long the registry took, and the caller after that, in milliseconds
+   */
+  async untilConverged(withinMs: number): Promise<{ registryMs: number; viewMs: number }> {
+    const expected = this.providers.map(({ id }) => id).sort();
+    const healed = performance.now();
+    const [server] = this.#cluster?.servers ?? [];
+    if (!server) throw new Error('not started');
+    let seen: unknown;
+    const isListed = async (): Promise<boolean> => {
+      const listed = await instancesOf(server, SERVICE);
+      seen = listed.map(({ id, status }) => `${id} ${status}`);
+      return (
+        listed.every(({ status }) => status === 'passing') &&
+        JSON.stringify(listed.map(({ id }) => id).sort()) === JSON.stringify(expected)
+      );
+    };
+    const onFailure = (what: string) => (error: unknown) => {
+      throw new Error(`${what}: ${JSON.stringify(seen)}`, { cause: error });
+    };
+    await eventually(isListed, { within: withinMs, every: 50 }).catch(onFailure('the registry lists'));
+    const registered = performance.now();
+    const isSeen = async (): Promise<boolean> => {
+      const { view } = await this.callerState();
+      seen = view;
+      return JSON.stringify([...view].sort()) === JSON.stringify(expected);
+    };
+    await eventually(isSeen, { within: 25_000, every: 50 }).catch(onFailure('the caller sees'));
+    return { registryMs: registered - healed, viewMs: performance.now() - registered };
+  }
+
+  async callerState(): Promise<CallerState> {
+    return (await (await fetch(`${this.#caller?.url}/state`)).json()) as CallerState;
+  }
+
+  /** Orders that were executed more than once. */
+  get doubled(): readonly string[] {
+    const orders = readFileSync(this.#orders, 'utf8').split('\n').filter(Boolean);
+    return orders.filter((order, at) => orders.indexOf(order) !== at);
+  }
+
+  note(text: string): void {
+    appendFileSync(this.#log, `${Math.round(performance.now() - this.#begun)} ms: ${text}\n`);
+  }
+
+  /** @param keepLog the log of the rounds, with what every process wrote */
+  async stop({ keepLog }: { keepLog: boolean }): Promise<void> {
+    for (const { id, process } of this.providers)
+      this.note(`output of ${id}:\n${process.output.slice(-20_000)}`);
+    this.note(`output of the caller:\n${this.#caller?.output ?? ''}`);
+    await this.#caller?.kill();
+    await Promise.all(this.providers.map(({ process }) => process.kill()));
+    await Promise.all(this.#proxies.map((proxy) => proxy.stop()));
+    await Promise.allSettled(this.#retired);
+    await this.#cluster?.stop();
+    if (!keepLog) rmSync(this.#folder, { recursive: true });
+  }
+
+  /** A SIGTERM to every provider: how long each took, and what is left in the registry. */
+  async shutDown(): Promise<readonly string[]> {
+    await fetch(`${this.#caller?.url}/stop`);
+    await Promise.all(this.providers.map(async (provider) => this.#terminate(provider)));
+    const [server] = this.#cluster?.servers ?? [];
+    return server ? (await instancesOf(server, SERVICE)).map(({ id }) => id) : [];
+  }
+
+  async #startProvider(agent: number, port?: number): Promise<Provider> {
+    const [free = 0] = port === undefined ? await freePorts(1) : [port];
+    const id = `${SERVICE}-${free}`;
+    const process = await startFaultApp({
+      port: free,
+      options: {
+        agent: { url: this.#proxies[agent]?.url ?? '', tokenFile: this.#tokenFile },
+        service: {
+          ...{ name: SERVICE, id },
+          check: { type: 'http', interval: '1s', timeout: '1s' },
+        },
+      },
+      environment: { FAULT_ORDERS: this.#orders },
+    });
+    return { port: free, id, agent, process };
+  }
+
+  async #restart(provider: Provider): Promise<void> {
+    this.note(`output of ${provider.id}, which ended:\n${provider.process.output.slice(-5_000)}`);
+    provider.process = (await this.#startProvider(provider.agent, provider.port)).process;
+  }
+
+  async #terminate(provider: Provider): Promise<void> {
+    const begun = performance.now();
+    const { signal } = await provider.process.stop(60_000);
+    this.exits.push(signal === 'SIGKILL' ? Infinity : performance.now() - begun);
+  }
+
+  async #rotate(): Promise<void> {
+    const server = this.#cluster?.servers[0];
+    const old = this.#token;
+    const answer = await server?.request('PUT', '/v1/acl/token', { Policies: [{ Name: 'app' }] });
+    this.#token = answer?.body as Token;
+    writeFileSync(this.#tokenFile, this.#token.SecretID);
+    if (!old || !server) return;
+    this.#retired.push(
+      sleep(TOKEN_OVERLAP_MS).then(() => server.request('DELETE', `/v1/acl/token/${old.AccessorID}`)),
+    );
+  }
+
+  /** One to three of them: of the providers of one agent, of that agent, of the servers, and a new token. */
+  #choose(): readonly Disturbance[] {
+    const agent = this.#pick([0, 1]);
+    const own = this.providers.filter((provider) => provider.agent === agent);
+    const candidates: Disturbance[] = [
+      this.#ofProvider(this.#pick(own)),
+      ...(this.#random() < 0.5 ? [this.#ofProvider(this.#pick(own))] : []),
+      ...(this.#random() < 0.7 ? [this.#ofAgent(agent)] : []),
+      ...(this.#random() < 0.3 ? [this.#ofServer()] : []),
+      ...(this.#random() < 0.3 ? [this.#ofToken()] : []),
+    ];
+    const isFirst = ({ what }: Disturbance, at: number): boolean => {
+      const [subject] = what.split(':');
+      return candidates.findIndex((other) => other.what.startsWith(`${subject}:`)) === at;
+    };
+    return candidates.filter(isFirst).slice(0, 4);
+  }
+
+  #ofProvider(provider: Provider): Disturbance {
+    const how = this.#pick(['killed', 'restarted', 'frozen', 'frozen'] as const);
+    const signal = (name: NodeJS.Signals) => async (): Promise<void> => {
+      process.kill(provider.process.pid ?? NaN, name);
+    };
+    const what = `${provider.id}: ${how}`;
+    if (how === 'frozen') return { what, begin: signal('SIGSTOP'), heal: signal('SIGCONT') };
+    const begin = how === 'killed' ? () => provider.process.kill() : () => this.#terminate(provider);
+    return { what, begin, heal: () => this.#restart(provider) };
+  }
+
+  #ofAgent(index: number): Disturbance {
+    const how = this.#pick(['frozen', 'unreachable', 'slow', 'garbage'] as const);
+    const what = `agent ${index}: ${how}`;
+    const agent = this.#cluster?.clients[index];
+    const proxy = this.#proxies[index];
+    if (!agent || !proxy) throw new Error('not started');
+    if (how === 'frozen') return { what, begin: async () => agent.pause(), heal: async () => agent.resume() };
+    const faults = { unreachable: 'reset', slow: { delay: 1_500 }, garbage: 'garbage' } as const;
+    const set = (fault: Fault | undefined) => async (): Promise<void> => {
+      proxy.fault = () => fault;
+      if (fault === 'reset') proxy.resetAll();
+    };
+    return { what, begin: set(faults[how]), heal: set(undefined) };
+  }
+
+  #ofServer(): Disturbance {
+    const server: ConsulAgent | undefined = this.#pick((this.#cluster?.servers ?? []).slice(1));
+    return {
+      what: `server ${server?.node ?? ''}: frozen`,
+      begin: async () => server?.pause(),
+      heal: async () => server?.resume(),
+    };
+  }
+
+  #ofToken(): Disturbance {
+    return { what: 'token: rotated', begin: () => this.#rotate(), heal: async () => undefined };
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    const picked = from[Math.floor(this.#random() * from.length)];
+    if (picked === undefined) throw new Error('nothing to pick from');
+    return picked;
+  }
+}
