@@ -9,7 +9,6 @@ import {
   freePorts,
   seededRandom,
   startCluster,
-  type ConsulAgent,
   type ConsulCluster,
 } from '@rookery/test-support';
 import { startFaultApp } from './fault-app.js';
@@ -264,11 +263,12 @@ export class Chaos {
   }
 
   #ofServer(): Disturbance {
-    const server: ConsulAgent | undefined = this.#pick((this.#cluster?.servers ?? []).slice(1));
+    // The first one is asked for what the registry lists.
+    const server = this.#pick((this.#cluster?.servers ?? []).slice(1));
     return {
-      what: `server ${server?.node ?? ''}: frozen`,
-      begin: async () => server?.pause(),
-      heal: async () => server?.resume(),
+      what: `server ${server.node}: frozen`,
+      begin: async () => server.pause(),
+      heal: async () => server.resume(),
     };
   }
 
