@@ -249,6 +249,28 @@ describe('RegistrationService', () => {
     await expect(draining).resolves.toBeUndefined();
   });
 
+  it("F13 Nest's own 503 while it closes comes only after the drain", async () => {
+    const module = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'polite' } });
+    const root = rootModule([module], { controllers: [WorkController] });
+    const app = await NestFactory.create(root, { logger: false, return503OnClosing: true });
+    await app.listen(0);
+    const url = await app.getUrl();
+    await app.get(RegistrationService).whenRegistered();
+    const statuses: number[] = [];
+    const call = async (): Promise<void> => {
+      const { status } = await fetch(`${url}/work`);
+      statuses.push(status);
+    };
+    await call();
+    const closing = app.close();
+    for (let n = 0; n < 10; n++) {
+      await call();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await closing;
+    expect(statuses).toEqual(Array.from({ length: 11 }, () => 200));
+  });
+
   it('F12 an app that has just deregistered still waits for its callers, and a path that begins like the health path is a call', async () => {
     const app = await start('healthcare', { health: { path: '/wor' } });
     const registration = app.app.get(RegistrationService);
