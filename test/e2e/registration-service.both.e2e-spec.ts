@@ -85,6 +85,13 @@ describe('RegistrationService', () => {
     expect(await isMaintained('blue')).toBe(false);
     await registration.setMaintenance(false);
     await eventually(async () => !(await isMaintained('green')));
+    const calling = app.get(DiscoveryService).call('green', async () => 'called');
+    await expect(calling).resolves.toBe('called');
+    await registration.setMaintenance(true, 'disk is replaced', { service: 'green' });
+    await eventually(async () => (await app.get(DiscoveryService).getInstances('green')).length === 0);
+    await expect(app.get(DiscoveryService).call('green', async () => 'called')).rejects.toThrow(
+      /The registry lists 1 maintenance. In maintenance: disk is replaced/,
+    );
     await expect(registration.setMaintenance(true, 'x', { service: 'red' })).rejects.toThrow(
       /does not register "red". It registers "blue", "green"/,
     );
@@ -106,7 +113,7 @@ describe('RegistrationService', () => {
     const module = (name: string): DynamicModule =>
       ConsulModule.forRoot({ agent: { url: consul.url }, service: { name } });
     const started = startApp(rootModule([module('one'), module('two')]));
-    await expect(started).rejects.toThrow(/imported 2 times.*in the root module/s);
+    await expect(started).rejects.toThrow(/ConsulModule is imported 2 times.*in the root module/s);
   });
 
   it('enableTagOverride: tags that another client changes stay, also after a repair', async () => {

@@ -55,6 +55,11 @@ class EchoController {
     response.end('not now');
   }
 
+  @Get('broken')
+  broken() {
+    throw new Error('broken');
+  }
+
   @Get('slow')
   async slow() {
     return new Promise(() => undefined);
@@ -312,6 +317,27 @@ describe('@ServiceClient with Consul', () => {
       count.other.add(other.call?.attempts[0]?.instance ?? '');
     }
     expect([count.plain.size, count.other.size]).toEqual([3, 3]);
+  });
+
+  it('uses a fallback for a status of 500 and more, and not for an answer to the caller', async () => {
+    const { axiosRef } = caller.http;
+    const fallback = ({ code, response }: AxiosError): unknown => ({ code, status: response?.status });
+    const failed = await axiosRef.get('/broken', { call: { fallback } });
+    expect(failed).toMatchObject({
+      status: 200,
+      statusText: 'fallback',
+      data: { code: 'ERR_BAD_RESPONSE', status: 500 },
+    });
+    const absent = await failure(axiosRef.get('/no-such-path', { call: { fallback } }));
+    expect(absent.response?.status).toBe(404);
+  });
+
+  it('has error.call also without an attempt, and names the options of a request', async () => {
+    const none = await failure(caller.absent.axiosRef.get('/'));
+    expect(none.call).toEqual({ service: 'absent', attempts: [] });
+    const misspelt = { timeot: '3s' } as object;
+    const wrong = await failure(caller.http.axiosRef.get('/echo/1', { call: misspelt }));
+    expect(wrong.message).toMatch(/call.timeot: unknown option. Known here: .*fallback.*maxContentLength/);
   });
 
   it('names the module that is not imported', async () => {

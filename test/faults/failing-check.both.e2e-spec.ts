@@ -48,7 +48,7 @@ describe('F47 a check that never passes', () => {
     });
     const lines = logger.matching(/lists it as critical/);
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(/warn .*is healthy, but .*401.*Likely cause: .*authorization/s);
+    expect(lines[0]).toMatch(/warn .*finds itself healthy, but .*401.*Likely cause: .*authorization/s);
     expect(registration.status).toMatchObject({
       state: 'registered',
       reason: expect.stringContaining('401'),

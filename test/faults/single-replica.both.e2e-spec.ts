@@ -36,6 +36,23 @@ describe('a service with a single instance', () => {
     await consul.stop();
   });
 
+  it('F64 is new, and calls wait for it: it is seen soon, with unrelated changes', async () => {
+    const call = (): Promise<string> => app.discovery.call('scaled-up', async ({ id }) => id);
+    await expect(call()).rejects.toMatchObject({ code: 'RK_NO_INSTANCES' });
+    // By now an absent service is read once in five seconds.
+    await sleep(3_000);
+    const calling = setInterval(() => void call().catch(() => undefined), 100);
+    await sleep(1_500);
+    await putInstance(consul, 'scaled-up', 'first', 4001);
+    const registeredAt = performance.now();
+    await eventually(() => call().catch(() => false as const), { every: 10 });
+    const seenMs = performance.now() - registeredAt;
+    clearInterval(calling);
+    figure('F64', `the first instance of a service that is called: seen after ${Math.round(seenMs)} ms`);
+    expect(seenMs).toBeLessThan(3_500);
+    await removeInstance(consul, 'first');
+  });
+
   it.each([200, 1_000, 3_000, 8_000, 12_000])(
     'F64 leaves, and a new one registers %i ms later: it is seen soon, with unrelated changes',
     async (pauseMs) => {

@@ -100,7 +100,7 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
     useFactory: (
       { resolvedAgent: _, ...options }: ResolvedConsulOptions,
       registry: ConsulRegistry,
-    ): DiscoveryModuleOptions => ({ ...options, registry }),
+    ): DiscoveryModuleOptions => ({ ...options, registry, moduleName: ConsulModule.name }),
   });
   return { module: ConsulModule, imports: [registryModule, discovery], exports: [registryModule, discovery] };
 }

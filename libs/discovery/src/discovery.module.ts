@@ -57,6 +57,8 @@ import { systemClock } from './timing/clock.js';
 /** Validated options, and the registry that the core runs on. */
 export interface DiscoveryModuleOptions extends DiscoveryOptions {
   readonly registry: ServiceRegistry;
+  /** The module that the application imports, for messages. Default: `DiscoveryModule`. */
+  readonly moduleName?: string;
 }
 
 export interface DiscoveryModuleAsyncOptions {
@@ -66,6 +68,9 @@ export interface DiscoveryModuleAsyncOptions {
   useFactory: (...args: never[]) => DiscoveryModuleOptions | Promise<DiscoveryModuleOptions>;
 }
 
+const HEALTH_CURE =
+  'Set health.path to have both; a method with @HealthContributor() adds to the health of this module';
+const ENDPOINT_CURE = 'Set discovery.endpoint.path to have both';
 const DISCOVERY_MODULE_OPTIONS = Symbol('rookery:discovery-module-options');
 const RESOLVED_OPTIONS = Symbol('rookery:resolved-discovery-options');
 
@@ -123,7 +128,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     if (imported.length < 2) return;
     throw new DiscoveryError(
       'RK_CONFIG_INVALID',
-      `the discovery module is imported ${imported.length} times with options: the app would be registered by each of them`,
+      `${this.options.moduleName} is imported ${imported.length} times: the app would be registered by each of them`,
       { hint: 'Call forRoot or forRootAsync once, in the root module; the module is global' },
     );
   }
@@ -147,21 +152,21 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
       }),
     );
     const routes = new AppRoutes(this.modules, this.config);
-    const isTaken = (path: string): boolean => this.#isTaken(path, routes.find(path));
     const { path, exposure } = health;
+    const isTaken = (at: string): boolean => this.#isTaken(at, routes.find(at), HEALTH_CURE);
     mountHealthRoutes(adapter, { path, exposure, groups, isTaken }, this.health);
-    if (endpoint.exposure === 'none' || isTaken(endpoint.path)) return;
+    if (endpoint.exposure === 'none') return;
+    if (this.#isTaken(endpoint.path, routes.find(endpoint.path), ENDPOINT_CURE)) return;
     mountDiscoveryRoutes(adapter, endpoint, (): readonly ServiceExplanation[] =>
       this.catalog.explainAll().map((explanation) => withCalls(explanation, this.caller)),
     );
   }
 
   /** Express would shadow the app's route silently, and Fastify would refuse to start. */
-  #isTaken(path: string, route: string | undefined): boolean {
+  #isTaken(path: string, route: string | undefined, cure: string): boolean {
     if (route === undefined) return false;
     this.#logger.warn(
-      `GET ${path} is a route of the app, ${route}: it is used, and this module mounts none there. ` +
-        'Set health.path or discovery.endpoint.path to have both; a method with @HealthContributor() adds to the health of this module',
+      `GET ${path} is a route of the app, ${route}: it is used, and this module mounts none there. ${cure}`,
     );
     return true;
   }
@@ -308,6 +313,7 @@ const coreProviders: Provider[] = [
       events: DiscoveryEvents,
       config: ApplicationConfig,
       reachability: RegistryReachability,
+      catalog: ServiceCatalog,
     ) =>
       new RegistrationService(registry, servers, healthService, {
         services,
@@ -321,6 +327,7 @@ const coreProviders: Provider[] = [
         reconnectSignal,
         reachability,
         events,
+        onLeaving: () => catalog.leave(),
       }),
     inject: [
       RESOLVED_OPTIONS,
@@ -331,6 +338,7 @@ const coreProviders: Provider[] = [
       DiscoveryEvents,
       ApplicationConfig,
       RegistryReachability,
+      ServiceCatalog,
     ],
   },
   {

@@ -30,6 +30,7 @@ export interface ResolvedDiscoveryOptions extends Pick<
   };
   readonly endpoint: { readonly path: string; readonly exposure: Exposure };
   readonly clients: ClientsOptions;
+  readonly moduleName: string;
   /** The zone that calls stay in; undefined: all zones are alike. */
   readonly callerZone: string | undefined;
 }
@@ -45,7 +46,15 @@ const QUICK_SHUTDOWN = { deregisterTimeout: '1s', drainTimeout: 0, inFlightTimeo
  * @throws DiscoveryError `RK_CONFIG_INVALID` when `ROOKERY_ADDRESS` is not an address
  */
 export function resolveDiscoveryOptions(
-  { service = [], health = {}, discovery = {}, clients = {}, startup, shutdown = {} }: DiscoveryOptions,
+  {
+    service = [],
+    health = {},
+    discovery = {},
+    clients = {},
+    startup,
+    shutdown = {},
+    moduleName = 'DiscoveryModule',
+  }: DiscoveryOptions & { readonly moduleName?: string | undefined },
   variables: NodeJS.ProcessEnv,
   isRestarted = false,
 ): ResolvedDiscoveryOptions {
@@ -84,6 +93,7 @@ export function resolveDiscoveryOptions(
     },
     endpoint: { path: endpoint.path ?? '/discovery', exposure: endpoint.exposure ?? 'loopback' },
     clients,
+    moduleName,
     callerZone: zone === false ? undefined : zone,
     shutdown: {
       deregister: shutdown.deregister ?? true,

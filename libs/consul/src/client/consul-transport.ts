@@ -253,7 +253,9 @@ export class ConsulTransport implements Transport {
   #unreachable(request: string, error: unknown, signal: AbortSignal): Error {
     if (signal.aborted) return abortReason(signal);
     if (error instanceof DiscoveryError) return error;
-    return new ConsulError('RK_REGISTRY_UNREACHABLE', `${request}: ${errorMessage(error)}`, {
+    // OpenSSL writes several lines.
+    const [reason = ''] = errorMessage(error).split('\n');
+    return new ConsulError('RK_REGISTRY_UNREACHABLE', `${request}: ${reason}`, {
       cause: error,
       hint: connectionHint(error, this.url, this.#agent),
     });

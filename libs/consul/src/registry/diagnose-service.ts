@@ -44,6 +44,12 @@ function describeFailing(entries: readonly ServiceEntry[], filter: string | unde
     );
     return critical.slice(0, 1).map(({ Name, Output }) => `${Service.ID}, ${Name}: ${shorten(Output)}`);
   });
+  const maintained = entries.flatMap(({ Checks }) => {
+    const check = Checks?.find(({ CheckID }) => MAINTENANCE_CHECK.test(CheckID));
+    return check?.Notes ? [check.Notes] : [];
+  });
+  if (failing.length === 0 && maintained.length > 0)
+    return `In maintenance: ${[...new Set(maintained)].slice(0, MAX_INSTANCES).join('; ')}`;
   if (failing.length > 0) return `Checks fail: ${failing.slice(0, MAX_INSTANCES).join('; ')}`;
   return filter === undefined ? undefined : `Consul has ${entries.length}, but none that matches the filter`;
 }

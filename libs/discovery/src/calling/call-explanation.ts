@@ -11,7 +11,7 @@ export function withCalls(explanation: ServiceExplanation, caller: ServiceCaller
   return {
     ...explanation,
     instances: explanation.instances.map((instance) => withTarget(instance, known.pool, now)),
-    limits: known.limits,
+    ...(known.limits ? { limits: known.limits } : {}),
   };
 }
 
@@ -19,7 +19,15 @@ function withTarget(instance: ExplainedInstance, pool: TargetPool, now: number):
   const target = pool.find(instance);
   if (!target) return instance;
   const { inFlight, latencyMs, successRate, weight, ejection } = target;
-  const explained = { ...instance, calls: { inFlight, latencyMs, successRate, weight } };
+  const explained = {
+    ...instance,
+    calls: {
+      inFlight,
+      latencyMs: rounded(latencyMs),
+      successRate: rounded(successRate),
+      weight: rounded(weight),
+    },
+  };
   if (instance.state !== 'eligible') return explained;
   if (ejection.ejection && !pool.isPanic) {
     const { reason, until } = ejection.ejection;
@@ -28,4 +36,8 @@ function withTarget(instance: ExplainedInstance, pool: TargetPool, now: number):
     return { ...explained, state: 'ejected', reason: `${reason}; no calls ${end}` };
   }
   return { ...explained, ...pool.exclusionOf(target) };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
 }

@@ -10,13 +10,14 @@ export interface TimeToExplain {
   readonly withinMs: number;
 }
 
-/** Explains why no instance can be used. */
+/** Explains why no instance can be used; what has come since is seen by the next calls. */
 export async function noInstancesError(
   view: ServiceView,
   service: string,
   query: ServiceQuery = {},
   time: TimeToExplain,
 ): Promise<DiscoveryError> {
+  view.readAgain();
   return new DiscoveryError('RK_NO_INSTANCES', `no usable instance of "${service}"${describeQuery(query)}`, {
     hint: await explain(view, service, query, time),
   });

@@ -72,9 +72,10 @@ export class ServiceCaller {
       if (deadline <= now)
         throw new CallError('RK_CALL_TIMEOUT', call.report, new Error("the caller's deadline has passed"));
       const result = await runAdmitted(context, call, { clock, emit, deadline, signal });
-      if (fallback && result.type === 'failed-response') {
+      if (fallback && (result.type === 'failed-response' || result.isServerError)) {
         failedValue = result.value;
-        throw new CallError('RK_CALL_FAILED', call.report, new Error(result.reason));
+        const reason = result.type === 'failed-response' ? result.reason : 'server error';
+        throw new CallError('RK_CALL_FAILED', call.report, new Error(reason));
       }
       return { value: result.value, call: call.report };
     } catch (error) {
@@ -124,7 +125,10 @@ export class ServiceCaller {
   }
 
   /** The targets of a query, and the limits of its service; undefined for a query that calls cannot have. */
-  explain(service: string, query: ServiceQuery): { pool: TargetPool; limits: CallLimits } | undefined {
+  explain(
+    service: string,
+    query: ServiceQuery,
+  ): { pool: TargetPool; limits: CallLimits | undefined } | undefined {
     if (query.near !== undefined) return undefined;
     const context = this.#context(service);
     const { view, pool } = context.poolFor(query);

@@ -66,8 +66,10 @@ export class ServiceContext {
     return known;
   }
 
-  get limits(): CallLimits {
+  /** Undefined: there are none. */
+  get limits(): CallLimits | undefined {
     const { breaker, bulkhead } = this;
+    if (!breaker && !bulkhead) return undefined;
     return {
       circuit: breaker && (breaker.isOpen ? 'open' : 'closed'),
       bulkhead: bulkhead && {

@@ -83,6 +83,7 @@ export interface ServiceExplanation {
   readonly usable: number;
   readonly lists: readonly (WatchReport & { readonly name: string; readonly inUse: boolean })[];
   readonly instances: readonly ExplainedInstance[];
+  /** Undefined: neither a circuit breaker nor a bulkhead. */
   readonly limits?: CallLimits;
 }
 

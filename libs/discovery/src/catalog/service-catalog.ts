@@ -65,13 +65,14 @@ export class ServiceCatalog {
   readonly #emit: (event: DiscoveryEvent) => void;
   readonly #views = new Map<string, OpenView>();
   #cancelSweep: (() => void) | undefined;
+  #isLeaving = false;
   #isClosed = false;
 
   constructor(registry: ServiceRegistry, options: CatalogOptions) {
     this.#options = options;
     const { clock, random, logger, probe, store, sources = ['registry'] } = options;
     this.#emit = (event) => {
-      logEvent(event, logger);
+      if (!this.#isLeaving) logEvent(event, logger);
       options.emit?.(event);
     };
     const emit = this.#emit;
@@ -157,6 +158,11 @@ export class ServiceCatalog {
   /** The number of running watches. */
   get watches(): number {
     return this.#sources.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** The app shuts down: what its own deregistration changes in the lists need not be logged. */
+  leave(): void {
+    this.#isLeaving = true;
   }
 
   /** Stops every watch, for good. */

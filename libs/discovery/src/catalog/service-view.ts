@@ -111,6 +111,11 @@ export class ServiceView {
     throw refusal ?? this.#noListError(timeoutMs);
   }
 
+  /** A call found no instance. */
+  readAgain(): void {
+    for (const { watcher } of this.sources) watcher.readAgain();
+  }
+
   /** Why there is no usable instance, as far as the preferred source knows. */
   async diagnose(): Promise<string | undefined> {
     return this.sources[0]?.watcher.diagnose();

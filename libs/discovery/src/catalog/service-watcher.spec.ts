@@ -160,7 +160,7 @@ describe('ServiceWatcher', () => {
     expect(registry.requests.watch - asked).toBeLessThanOrEqual(6);
     expect(
       logger.matching(
-        /warn cannot watch "inventory", keeping the last known list of 1 instances, retrying: /,
+        /warn cannot watch "inventory", keeping the last known list \(instances: 1\), retrying: /,
       ),
     ).toHaveLength(1);
     registry.recover();

@@ -50,6 +50,7 @@ interface Failure {
 /** A source without a response after this time counts as unreachable for the first use of a service. */
 const FIRST_RESPONSE_MS = 1_000;
 const LOAD_TIMEOUT_MS = 2_000;
+const READ_AGAIN_MS = 1_000;
 
 /** Keeps the snapshot of one source query up to date. After an error the last known list stays in use, and the watch is started again. */
 export class ServiceWatcher {
@@ -75,6 +76,7 @@ export class ServiceWatcher {
   #listInfo: Pick<InstanceList, 'index' | 'mode' | 'invalid'> = {};
   #confirmedAt: number;
   #failure: Failure | undefined;
+  #readAgainAt = -Infinity;
   #hasLoadedLastKnown = false;
   #waiting: (() => void)[] = [];
 
@@ -165,6 +167,15 @@ export class ServiceWatcher {
       connections: this.#source.connections,
       invalid: this.#listInfo.invalid ?? [],
     };
+  }
+
+  /** A call found no instance: an empty list is read again, at most once a second, instead of at the end of a pause. */
+  readAgain(): void {
+    const now = this.#options.clock.now();
+    if (this.#failure || this.#snapshot?.instances.length !== 0 || now - this.#readAgainAt < READ_AGAIN_MS)
+      return;
+    this.#readAgainAt = now;
+    this.#loop.restart();
   }
 
   /** Why there is no usable instance, as far as the source knows. */
@@ -318,7 +329,7 @@ export class ServiceWatcher {
     if (!this.#snapshot) await this.#loadLastKnown();
     if (isAborted(this.#stopping.signal)) return count;
     const size = this.#snapshot?.instances.length;
-    const kept = size === undefined ? 'no list yet' : `keeping the last known list of ${size} instances`;
+    const kept = size === undefined ? 'no list yet' : `keeping the last known list (instances: ${size})`;
     const message = `cannot watch "${this.#service}"${describeQuery(this.#query)}, ${kept}, retrying: ${errorMessage(error)}`;
     outages.failed(this, error, message);
     if (isReachable(error)) reachability?.reachable(this);

@@ -130,13 +130,18 @@ function knownKeys(schema: z.ZodType, path: readonly string[], options: unknown)
     const object = objectIn(at, key, value);
     if (!object) return [];
     if (key === undefined) return Object.keys(object.shape);
-    const isIndex = object !== at && /^\d+$/.test(key);
+    const isIndex = object !== at && (/^\d+$/.test(key) || isRecord(at));
     at = isIndex ? at : (object.shape as Record<string, unknown>)[key];
     while (isIndex && (at instanceof z.ZodOptional || at instanceof z.ZodUnion)) at = arrayIn(at);
     if (isIndex && at instanceof z.ZodArray) at = at.element;
+    else if (isIndex && at instanceof z.ZodRecord) at = at.valueType;
     value = (value as Record<string, unknown> | undefined)?.[key];
   }
   return [];
+}
+
+function isRecord(schema: unknown): boolean {
+  return schema instanceof z.ZodOptional ? isRecord(schema.unwrap()) : schema instanceof z.ZodRecord;
 }
 
 function arrayIn(schema: z.ZodOptional | z.ZodUnion): unknown {
@@ -149,6 +154,7 @@ function objectIn(schema: unknown, key: string | undefined, value: unknown): z.Z
   if (schema instanceof z.ZodObject) return schema;
   if (schema instanceof z.ZodOptional) return objectIn(schema.unwrap(), key, value);
   if (schema instanceof z.ZodArray) return objectIn(schema.element, key, value);
+  if (schema instanceof z.ZodRecord) return objectIn(schema.valueType, key, value);
   if (!(schema instanceof z.ZodUnion)) return undefined;
   const objects = schema.options.flatMap((option) => objectIn(option, key, value) ?? []);
   // In a discriminated union, the option whose type the value has.

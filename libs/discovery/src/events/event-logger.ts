@@ -29,7 +29,7 @@ export function logEvent(event: DiscoveryEvent, logger: LoggerService): void {
       logger.warn(`"${event.service}": no usable instance is left`);
       break;
     case 'service.available':
-      logger.log(`"${event.service}": ${event.instances} usable instances again`);
+      logger.log(`"${event.service}": usable again, instances: ${event.instances}`);
       break;
     case 'instance.ejected':
       logger.warn(

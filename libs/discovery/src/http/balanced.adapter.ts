@@ -62,7 +62,10 @@ export function createBalancedAdapter(
       return settle(Object.assign(response, { call }));
     } catch (error) {
       if (cancellation.signal.aborted) throw new CanceledError(undefined, config);
-      throw makeInspectable(asAxiosError(error, config), service);
+      const failed = asAxiosError(error, config);
+      // Without an attempt: there was no instance, or the registry did not answer.
+      failed.call ??= { service, attempts: [] };
+      throw makeInspectable(failed, service);
     } finally {
       cancellation.release();
     }

@@ -21,8 +21,8 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
   ],
   [/\b429\b/, 'a rate limit applies to the path: exclude it'],
   [
-    /\b50[234]\b/,
-    'a proxy in front of the app cannot reach it, or the app was not healthy when it was asked',
+    /\b50[0-4]\b/,
+    'the path itself answers so: it is a route of your own, or a proxy in front cannot reach the app',
   ],
   [
     /x509|tls:|certificate|HTTP response to HTTPS client|malformed HTTP/i,

@@ -163,7 +163,7 @@ export class RegistrationAnnouncer {
     const reason = output === '' ? 'its check fails, without any output' : `its check fails: ${output}`;
     this.#checkFailing = reason;
     this.#logger.warn(
-      `"${id}" is healthy, but ${registry} lists it as critical, so that it gets no calls: ${reason}. Likely cause: ${cause}`,
+      `"${id}" finds itself healthy, but ${registry} lists it as critical, so that it gets no calls: ${reason}. Likely cause: ${cause}`,
     );
     this.#events.emit({ type: 'check.failed', id, service, reason: output, cause });
     this.setState(this.status$.value.state, reason);

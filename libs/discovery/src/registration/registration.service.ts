@@ -63,6 +63,8 @@ export interface RegistrationOptions {
   readonly reconnectSignal: ReconnectSignal;
   readonly reachability: RegistryReachability;
   readonly events: DiscoveryEvents;
+  /** The app begins to shut down. */
+  readonly onLeaving: () => void;
 }
 
 interface OwnService {
@@ -206,7 +208,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     { service }: { readonly service?: string } = {},
   ): Promise<void> {
     const chosen = this.#services.filter(({ options }) => service === undefined || options.name === service);
-    if (chosen.length === 0 && service !== undefined) throw this.#unknownService(service);
+    if (chosen.length === 0)
+      throw service === undefined ? this.#nothingToRegister() : this.#unknownService(service);
     const { signal } = this.#closing;
     const which = service === undefined ? '' : `"${service}" `;
     this.#logger.log(on ? `${which}in maintenance: ${reason}` : `${which}maintenance ended`);
@@ -255,7 +258,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       ({ options }) => `"${options.name}": ${this.#servers.missingServer(options) ?? 'unknown'}`,
     );
     return new DiscoveryError('RK_CONFIG_INVALID', 'this app has nothing to register', {
-      hint: reasons.length > 0 ? reasons.join('; ') : 'Set service.name, or do not wait for a registration',
+      hint: reasons.length > 0 ? reasons.join('; ') : 'Set service.name: without it the app only discovers',
     });
   }
 
@@ -333,6 +336,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   async #shutDown(): Promise<void> {
     this.#closing.abort(new Error(SHUTTING_DOWN));
+    this.#options.onLeaving();
     const { shutdown, clock } = this.#options;
     const steps = {
       deregister: () => this.deregister(),

@@ -7,6 +7,7 @@ import {
 import { DURATION_HINT, parseDuration } from '../../configuration/duration.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { CallOptions } from './call-options.js';
+import { httpDefaultsShape } from './http-options.js';
 
 type Check = readonly [isValid: (value: unknown) => boolean, hint: string];
 
@@ -62,7 +63,9 @@ export function assertCallOptions(options: CallOptions): void {
     const check = CHECKS[key];
     const value: unknown = options[key as keyof CallOptions];
     if (!check) {
-      const known = Object.keys(CHECKS).filter((name) => !INTERNAL.has(name));
+      const own = Object.keys(CHECKS).filter((name) => !INTERNAL.has(name));
+      // Those of an HTTP client do not come here: the client uses them itself.
+      const known = 'readResponse' in options ? [...own, ...Object.keys(httpDefaultsShape)] : own;
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key}: unknown option`, {
         hint: `Known here: ${known.join(', ')}`,
       });

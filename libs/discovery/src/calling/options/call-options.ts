@@ -61,8 +61,8 @@ export interface TransportOptions<T> extends CallOptions {
 /** A call with a fallback. */
 export interface FallbackOptions<T> extends CallOptions {
   /**
-   * The result when the call failed, was rejected, or could not be made. The error is a `CallError` in most cases; `value`
-   * is the last response, if there was one.
+   * The result when the call failed, was rejected, or could not be made; a response failed if it has a status of 500 or more, or
+   * `isFailure` says so. The error is a `CallError` in most cases; `value` is the last response, if there was one.
    */
   fallback?: (error: Error, value?: T) => T | Promise<T>;
 }

@@ -81,7 +81,7 @@ export class RequestTracker {
     this.#connections.closeHttp();
     const { count } = this.#connections;
     if (count === 0) return;
-    logger.log(`${count} connections are still open: closing them in at most ${withinMs} ms`);
+    logger.log(`connections still open: ${count}; closing them in at most ${withinMs} ms`);
     const cancel = this.#clock.after(withinMs, () => this.#connections.destroyAll());
     this.#server.once('close', cancel);
   }

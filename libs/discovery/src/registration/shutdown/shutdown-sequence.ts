@@ -89,7 +89,7 @@ async function finishRequests(
   clock: Clock,
   logger: LoggerService,
 ): Promise<void> {
-  logger.log(`waiting up to ${inFlightMs} ms for ${requests.inFlight} requests in flight`);
+  logger.log(`waiting up to ${inFlightMs} ms for requests in flight: ${requests.inFlight}`);
   const idle = requests.untilIdle();
   await withTimeout(clock, inFlightMs, idle, () => new Error('timed out')).catch(() => {
     logger.warn(
