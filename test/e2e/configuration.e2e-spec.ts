@@ -75,7 +75,7 @@ describe('wrong options', () => {
     ],
     ['a tag that is no text', service({ tags: [1] }), /service\.tags\.0 = 1: must be a string/],
     ['tags that are no array', service({ tags: 'v1' }), /service\.tags = "v1": must be an array of strings/],
-    ['62 meta entries', service({ meta: many(62) }), /service\.meta = \{ .*: must have at most 61 entries/],
+    ['61 meta entries', service({ meta: many(61) }), /service\.meta = \{ .*: must have at most 60 entries/],
     ['a long meta key', service({ meta: { ['k'.repeat(129)]: '' } }), /a key must be at most 128 characters/],
     [
       'a long meta value',

@@ -10,7 +10,7 @@ import { EmbeddedConsul, type EmbeddedConsulOptions } from '@rookery/embedded-co
 import { eventually } from '@rookery/test-support';
 import NodeConsul from 'consul';
 
-const COMMAND = fileURLToPath(new URL('../../libs/embedded-consul/dist/bin.js', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../../libs/embedded-consul/bin/embedded-consul.js', import.meta.url));
 const MEMORY_SCRIPT = fileURLToPath(new URL('./embedded-memory.mjs', import.meta.url));
 
 describe('EmbeddedConsul', () => {

@@ -120,7 +120,9 @@ describe('microservices', () => {
     expect(
       logger.matching(/"missing" is not registered: this app has no microservice with transport GRPC/),
     ).toHaveLength(1);
-    await app.get(RegistrationService).whenRegistered();
+    await expect(app.get(RegistrationService).whenRegistered()).rejects.toThrow(
+      /nothing to register. "missing": this app has no microservice with transport GRPC/,
+    );
     await app.close();
   });
 });
