@@ -24,7 +24,7 @@ import {
 import { ConsulRegistry } from './registry/consul.registry.js';
 import { workerReporterSource } from './registry/worker-reporter.js';
 
-const CONSUL_OPTIONS = Symbol('rookery:consul-options');
+const CONSUL_OPTIONS = Symbol.for('rookery:consul-options');
 
 /** The adapter: a client, and the registry on it. Global, so that `ConsulClient` can be injected anywhere. */
 @Global()

@@ -51,6 +51,7 @@ import { probeInstance } from './registry/instance-probe.js';
 import { ReconnectSignal } from './registry/reconnect-signal.js';
 import { RegistryReachability } from './registry/registry-reachability.js';
 import { ServiceRegistry } from './registry/service-registry.js';
+import { noteCopy } from './configuration/loaded-copies.js';
 import { resolveDiscoveryOptions, type ResolvedDiscoveryOptions } from './resolve-options.js';
 import { systemClock } from './timing/clock.js';
 
@@ -71,8 +72,8 @@ export interface DiscoveryModuleAsyncOptions {
 const HEALTH_CURE =
   'Set health.path to have both; a method with @HealthContributor() adds to the health of this module';
 const ENDPOINT_CURE = 'Set discovery.endpoint.path to have both';
-const DISCOVERY_MODULE_OPTIONS = Symbol('rookery:discovery-module-options');
-const RESOLVED_OPTIONS = Symbol('rookery:resolved-discovery-options');
+const DISCOVERY_MODULE_OPTIONS = Symbol.for('rookery:discovery-module-options');
+const RESOLVED_OPTIONS = Symbol.for('rookery:resolved-discovery-options');
 
 /** The core on any registry. Applications import the module of their registry, such as `ConsulModule`, instead. */
 @Module({})
@@ -95,6 +96,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
   ) {}
 
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
+    noteCopy();
     // A module instance of our own: Consul runs the check every few seconds, and Terminus would log each failure.
     const terminus = TerminusModule.forRoot({ logger: false });
     return {

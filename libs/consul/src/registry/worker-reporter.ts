@@ -1,4 +1,5 @@
 // Imported by the main thread, and by the worker thread, which shares no objects with it.
+import { fileOf } from '#here';
 import type { CheckStatus, WorkerReporter, WorkerReporterSource } from '@rookery/discovery/adapter';
 import type { ResolvedAgent } from '../client/agent-options.js';
 import { ConsulClient } from '../client/consul-client.js';
@@ -29,7 +30,7 @@ function toPlainAgent({ address, tls, auth, token: _, others: __, ...rest }: Res
 /** The data that a worker thread needs to report to this agent. */
 export function workerReporterSource(agent: ResolvedAgent): WorkerReporterSource {
   return {
-    module: import.meta.url,
+    module: fileOf('registry/worker-reporter.js'),
     data: toPlainAgent(agent),
     token: async () => (await agent.token.current())?.reveal(),
     refused: async () => {

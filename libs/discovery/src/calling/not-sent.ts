@@ -23,7 +23,7 @@ const HANDSHAKE_FAILURE =
 const BEFORE_SECURE = 'before secure TLS connection was established';
 const BAD_CERTIFICATE = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY))/;
 
-const SENT = Symbol('rookery:sent');
+const SENT = Symbol.for('rookery:sent');
 
 /** Marks an error that followed a redirect: the request had been sent before, whatever the code of the error says. */
 export function markSent<T>(error: T): T {

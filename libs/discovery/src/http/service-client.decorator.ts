@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { invalidConfigError, validateOptions } from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
+import { noteCopy } from '../configuration/loaded-copies.js';
 import { serviceClientOptionsSchema, type ServiceClientOptions } from './service-client.options.js';
 import { getServiceClientToken } from './service-client.token.js';
 import { declareServiceClient } from './service-clients.module.js';
@@ -30,6 +31,7 @@ export type ServiceClientDecorator = (
  * @throws DiscoveryError `RK_CONFIG_INVALID` on any other target, for an empty name, or for a wrong option
  */
 export function ServiceClient(service: string, options: ServiceClientOptions = {}): ServiceClientDecorator {
+  noteCopy();
   if (typeof service !== 'string' || service.trim() === '') {
     throw new DiscoveryError(
       'RK_CONFIG_INVALID',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AxiosError } from 'axios';
+import './axios-error-types.js';
 import type { CallDefaults, CallOptions, CallReport } from '../calling/options/call-options.js';
 import { callDefaultsShape } from '../calling/options/client-options.js';
 import { httpDefaultsShape, type HttpDefaults } from '../calling/options/http-options.js';
@@ -33,10 +34,6 @@ declare module 'axios' {
   }
   export interface AxiosResponse {
     /** Each attempt of this call; the last one succeeded. Set by Rookery's service clients. */
-    call?: CallReport;
-  }
-  export interface AxiosError {
-    /** Each attempt of this call, with the reason of its failure. Set by Rookery's service clients. */
     call?: CallReport;
   }
 }

@@ -11,7 +11,7 @@ export interface WorkerReporter {
 
 /** How a worker thread creates a reporter; the reporter itself cannot be transferred to a thread. */
 export interface WorkerReporterSource {
-  /** URL of a module that exports `createWorkerReporter(data)`. */
+  /** A module that exports `createWorkerReporter(data)`, as `import()` takes it: a URL, or in CommonJS a path. */
   readonly module: string;
   /** The argument of `createWorkerReporter`; it is copied into the thread. */
   readonly data: unknown;

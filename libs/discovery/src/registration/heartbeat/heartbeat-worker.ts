@@ -67,4 +67,5 @@ async function run(port: NonNullable<typeof parentPort>, data: HeartbeatWorkerDa
   port.close();
 }
 
-if (parentPort) await run(parentPort, workerData as HeartbeatWorkerData);
+// A rejection ends the thread, which the main thread sees.
+if (parentPort) void run(parentPort, workerData as HeartbeatWorkerData);

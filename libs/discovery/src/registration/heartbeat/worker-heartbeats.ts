@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { fileOf } from '#here';
 import type { LoggerService } from '@nestjs/common';
 import { errorMessage } from '../../errors/error-message.js';
 import type { ServiceRegistration } from '../../registry/service-registration.js';
@@ -72,7 +73,8 @@ export class WorkerHeartbeats implements Heartbeats {
       firstReport: await withAbort(report(), signal),
       token: await source.token(),
     };
-    const worker = new Worker(new URL('./heartbeat-worker.js', import.meta.url), { workerData: data });
+    const file = fileOf('registration/heartbeat/heartbeat-worker.js');
+    const worker = new Worker(file.startsWith('file:') ? new URL(file) : file, { workerData: data });
     this.#worker = worker;
     worker.unref();
     const failed = new Promise<never>((_, reject) => {

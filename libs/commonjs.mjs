@@ -1,0 +1,77 @@
+// Builds `dist/cjs` of each library beside its ESM build, for applications in CommonJS: `npm run build`.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+
+// What cannot be written so that it is right in both formats.
+const OWN_FILES = {
+  'here.js': `"use strict";
+const { join } = require('node:path');
+exports.fileOf = (path) => join(__dirname, path);
+`,
+  'here.d.ts': 'export declare function fileOf(path: string): string;\n',
+};
+/** There axios declares AxiosError as a class that no other package can add to: `callReportOf` reads it. */
+const WITHOUT_AXIOS_ERROR = { 'http/axios-error-types.d.ts': 'export {};\n' };
+
+for (const [library, replaced] of [
+  ['discovery', WITHOUT_AXIOS_ERROR],
+  ['consul', {}],
+  ['embedded-consul', {}],
+]) {
+  const folder = join(root, 'libs', library);
+  const out = join(folder, 'dist/cjs');
+  rmSync(out, { recursive: true, force: true });
+  const write = (files) => {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(out, name)), { recursive: true });
+      writeFileSync(join(out, name), content);
+    }
+  };
+  const scope = { type: 'commonjs', imports: { '#here': './here.js' } };
+  write({
+    'package.json': `${JSON.stringify(scope)}\n`,
+    ...(library === 'embedded-consul' ? {} : OWN_FILES),
+  });
+  const config = join(out, 'tsconfig.json');
+  writeFileSync(config, JSON.stringify(configuration(folder, out)));
+  try {
+    execFileSync(process.execPath, [tsc, '-p', config], { cwd: folder, stdio: 'inherit' });
+  } finally {
+    rmSync(config);
+  }
+  write(replaced);
+}
+
+function configuration(folder, out) {
+  return {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: {
+      module: 'CommonJS',
+      moduleResolution: 'bundler',
+      customConditions: ['require'],
+      verbatimModuleSyntax: false,
+      isolatedModules: true,
+      composite: false,
+      incremental: false,
+      declaration: true,
+      rootDir: join(folder, 'src'),
+      outDir: out,
+      tsBuildInfoFile: null,
+      // The same declarations as in the ESM build: those that axios has for CommonJS lack some of them.
+      paths: {
+        axios: [join(root, 'node_modules/axios/index.d.ts')],
+        '#here': [join(out, 'here.d.ts')],
+      },
+      typeRoots: [join(root, 'node_modules/@types')],
+    },
+    include: [join(folder, 'src')],
+    exclude: [join(folder, 'src/**/*.spec.ts'), join(folder, 'src/here.ts'), join(folder, 'src/bin.ts')],
+    references: [],
+  };
+}
