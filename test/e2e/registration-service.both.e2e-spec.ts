@@ -138,11 +138,13 @@ describe('RegistrationService', () => {
   });
 
   it('an agent behind a path of a gateway, which ends long requests', async () => {
-    let longest = 0;
+    /** Of the watch of a service, and of the app's own registration. */
+    const waits = new Map<string, number>();
     const gateway = createServer((incoming, outgoing) => {
       const { pathname, search, searchParams } = new URL(incoming.url ?? '/', 'http://gateway');
       const wait = /^(\d+)ms$/.exec(searchParams.get('wait') ?? '')?.[1];
-      longest = Math.max(longest, Number(wait ?? 0));
+      const [, kind = ''] = /^\/consul\/v1\/(health|agent)\/service\//.exec(pathname) ?? [];
+      if (wait !== undefined) waits.set(kind, Math.max(waits.get(kind) ?? 0, Number(wait)));
       if (!pathname.startsWith('/consul/v1/')) return outgoing.writeHead(404).end();
       const onward = request(consul.url + pathname.slice('/consul'.length) + search, {
         method: incoming.method ?? 'GET',
@@ -161,8 +163,8 @@ describe('RegistrationService', () => {
     const app = await start('behind-a-path', { agent });
     await app.app.get(RegistrationService).whenRegistered();
     await eventually(async () => (await statusOf(app, 'behind-a-path')) === 'passing');
-    await eventually(() => longest > 0);
-    expect(longest).toBe(2_000);
+    await eventually(() => waits.has('health') && waits.has('agent'));
+    expect([waits.get('health'), waits.get('agent')]).toEqual([2_000, 2_000]);
     await app.app.close();
     expect(await inRegistry('behind-a-path')).toEqual([]);
     gateway.closeAllConnections();
@@ -298,6 +300,21 @@ describe('RegistrationService', () => {
     await closing;
     expect(failed).toBe(0);
     expect(answered).toBeGreaterThan(15);
+  });
+
+  it('keeps maintenance that was set while the app did not listen yet', async () => {
+    const module = ConsulModule.forRoot({ agent: { url: consul.url }, service: { name: 'starting' } });
+    const { app } = await createApp(rootModule([module]));
+    await app.init();
+    const registration = app.get(RegistrationService);
+    const registering = registration.register();
+    await registration.setMaintenance(true, 'not yet');
+    await app.listen(0);
+    await registering;
+    await registration.whenRegistered();
+    const id = registration.status.id ?? '';
+    await eventually(async () => (await inRegistry('starting')).includes(`_service_maintenance:${id}`));
+    await app.close();
   });
 
   it('keeps maintenance that was set before it was registered', async () => {

@@ -33,6 +33,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'rookery-packed-'));
     consul = await ConsulAgent.start();
+    await run('npm', ['run', 'build'], { cwd: ROOT });
     await run('npm', ['pack', '-w', 'libs/discovery', '-w', 'libs/consul', '--pack-destination', home], {
       cwd: ROOT,
     });
@@ -49,7 +50,13 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       const { stdout } = await run('tar', ['-tzf', tarball]);
       const files = stdout.trim().split('\n');
       expect(files).toEqual(
-        expect.arrayContaining(['package/dist/index.js', 'package/dist/index.d.ts', 'package/src/index.ts']),
+        expect.arrayContaining([
+          'package/dist/index.js',
+          'package/dist/index.d.ts',
+          'package/dist/cjs/index.js',
+          'package/dist/cjs/index.d.ts',
+          'package/src/index.ts',
+        ]),
       );
       expect(files.filter((file) => /\.spec\.|tsbuildinfo|node_modules/.test(file))).toEqual([]);
     }

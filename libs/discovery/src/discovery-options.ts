@@ -69,7 +69,8 @@ export interface DiscoveryEndpointOptions {
 
 /**
  * How the app ends. A process that is restarted when a file changes (`nest start --watch`, `nodemon`, `tsx watch`, `node --watch`;
- * never with `NODE_ENV=production`) has shorter defaults, 1 s, 0, 1 s and 2 s, and releases its port at once.
+ * never with `NODE_ENV=production`, nor where `drainTimeout` is set) has shorter defaults, 1 s, 0, 1 s and 2 s, and releases its port at
+ * once.
  */
 export interface ShutdownOptions {
   /** How long deregistration may take. Default: `'3s'`. */

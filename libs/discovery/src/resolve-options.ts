@@ -67,12 +67,14 @@ export function resolveDiscoveryOptions(
   };
   const { timeout = '4s', cache = '1s', exposure = 'loopback', degradedAbove } = health;
   const { initialListTimeout = '5s', sources = ['registry'], merge = 'first', endpoint = {} } = discovery;
+  // Whoever sets the drain wants one.
+  const isQuick = isRestarted && shutdown.drainTimeout === undefined;
   const {
     deregisterTimeout,
     drainTimeout,
     inFlightTimeout,
     timeout: totalTimeout,
-  } = { ...(isRestarted ? QUICK_SHUTDOWN : SHUTDOWN), ...omitUndefined(shutdown) };
+  } = { ...(isQuick ? QUICK_SHUTDOWN : SHUTDOWN), ...omitUndefined(shutdown) };
   const zone = clients.zone ?? services[0]?.zone ?? environment.zone;
   return {
     services,
@@ -101,7 +103,7 @@ export function resolveDiscoveryOptions(
       drainMs: toMilliseconds(drainTimeout, 'shutdown.drainTimeout'),
       inFlightMs: toMilliseconds(inFlightTimeout, 'shutdown.inFlightTimeout'),
       totalMs: toMilliseconds(totalTimeout, 'shutdown.timeout'),
-      releasePortFirst: isRestarted,
+      releasePortFirst: isQuick,
     },
   };
 }

@@ -132,6 +132,18 @@ describe('AgentFailover', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('F55 takes blocking queries along when another request leaves the agent first', async () => {
+    first.isFrozen = true;
+    const blocking = send('/v1/health/service/a', { lane: 'list', deadlineMs: 70_000 });
+    const outcome = blocking.catch((error: unknown) => error);
+    first.failing = 'RK_REGISTRY_UNREACHABLE';
+    first.isFrozen = false;
+    first.leader = '';
+    expect(await send('/v1/catalog/services')).toBe('second');
+    expect(await outcome).toBeInstanceOf(AgentSwitchedError);
+    await agents.close();
+  });
+
   it('F55 stays with an agent that answers late once, and pings only while a blocking query waits', async () => {
     await clock.advance(60_000);
     expect(first.asked).toEqual([]);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { DiscoveryError } from '@rookery/discovery';
 import {
   delay,
@@ -34,7 +35,7 @@ export class AgentFailover implements Transport {
   #failback: AbortController | undefined;
   readonly #freezeDetector: FreezeDetector;
   /** Aborts the blocking queries at the current agent when that is frozen. */
-  #leaving = new AbortController();
+  #leaving = leavingController();
   #isClosed = false;
 
   constructor(first: Transport, others: readonly Transport[], clock: Clock = systemClock) {
@@ -44,6 +45,7 @@ export class AgentFailover implements Transport {
     this.#freezeDetector = new FreezeDetector({
       clock,
       answers: (withinMs, signal) => this.#answers(this.#agents[this.#current] ?? first, withinMs, signal),
+      current: () => this.#current,
       onFrozen: () => this.#leave(),
     });
   }
@@ -72,7 +74,7 @@ export class AgentFailover implements Transport {
         if (call.signal?.aborted || error instanceof AgentSwitchedError) throw error;
         if (!(error instanceof DiscoveryError)) throw error;
         if (!(await this.#isUnreachable(used, error))) throw error;
-        this.#failOver(used);
+        this.#failOver(used, error);
         // A blocking query has to start without its index, and a write may have arrived.
         if (BLOCKING.has(call.lane)) throw new AgentSwitchedError(this.url, error);
         if (call.method !== 'GET' || tries >= this.#agents.length) throw error;
@@ -96,27 +98,28 @@ export class AgentFailover implements Transport {
 
   #leave(): void {
     const { url } = this.#agents[this.#current] ?? this.#first;
-    this.#failOver(this.#current);
     const hint = 'It accepts connections: it is overloaded, or frozen';
-    this.#endBlocking(
+    this.#failOver(
+      this.#current,
       new ConsulError('RK_REGISTRY_UNREACHABLE', `${url} does not answer its pings`, { hint }),
     );
   }
 
-  /** Of the agent that was just left. */
-  #endBlocking(reason: DiscoveryError): void {
-    this.#leaving.abort(reason);
-    this.#leaving = new AbortController();
-  }
-
-  #failOver(agent: number): void {
+  #failOver(agent: number, reason: DiscoveryError): void {
     if (this.#current !== agent || this.#isClosed) return;
     this.#current = (agent + 1) % this.#agents.length;
     this.#switches++;
+    // Those of the agent that was left: nothing pings it any more.
+    this.#endBlocking(new AgentSwitchedError(this.url, reason));
     if (this.#current === 0 || this.#failback) return;
     this.#failback = new AbortController();
     // It ends when the first agent is back, and rejects only when `close` aborts it.
     this.#failBack(this.#failback.signal).catch(() => undefined);
+  }
+
+  #endBlocking(reason: DiscoveryError): void {
+    this.#leaving.abort(reason);
+    this.#leaving = leavingController();
   }
 
   async #failBack(signal: AbortSignal): Promise<void> {
@@ -166,4 +169,11 @@ export class AgentFailover implements Transport {
       accept: [],
     });
   }
+}
+
+/** Every blocking query listens to it. */
+function leavingController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

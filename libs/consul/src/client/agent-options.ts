@@ -53,7 +53,7 @@ export interface AgentOptions {
    */
   maxConnections?: number;
   /**
-   * The longest that a blocking query waits, for a proxy that ends long requests. It costs more requests: without it a watch of a
+   * The longest that a blocking query of this module waits, for a proxy that ends long requests. It costs more requests: without it a watch of a
    * service waits for 60 s, and those of the app's own registration for 75 or 150 s. Default: no limit.
    */
   maxWait?: Duration;

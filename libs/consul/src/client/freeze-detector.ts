@@ -4,6 +4,8 @@ export interface FreezeDetectorOptions {
   readonly clock: Clock;
   /** Whether the agent answers within the given time; true when the signal aborts. */
   readonly answers: (withinMs: number, signal: AbortSignal) => Promise<boolean>;
+  /** Identifies the agent that is pinged. */
+  readonly current: () => number;
   readonly onFrozen: () => void;
 }
 
@@ -47,12 +49,14 @@ export class FreezeDetector {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, answers, onFrozen } = this.#options;
+    const { clock, answers, current, onFrozen } = this.#options;
     for (;;) {
       await delay(clock, INTERVAL_MS, signal);
+      const agent = current();
       if (await answers(TIMEOUT_MS, signal)) continue;
       if (await answers(TIMEOUT_MS, signal)) continue;
-      onFrozen();
+      // Something else may have left it in the meantime.
+      if (current() === agent) onFrozen();
     }
   }
 }

@@ -1,3 +1,4 @@
+import { abortReason } from '@rookery/discovery/adapter';
 import type { Transport, TransportCall, TransportResponse } from './consul-transport.js';
 import { ConsulError } from './consul-error.js';
 
@@ -13,7 +14,9 @@ const MAX_CONNECTIONS = 4;
 export class SharedAddress implements Transport {
   readonly #pooled: Transport;
   readonly #openConnection: () => Transport;
+  readonly #opened = new Set<Transport>();
   #hasSeveralAgents = false;
+  #isClosed = false;
 
   /** @param openConnection opens a transport with a connection of its own */
   constructor(pooled: Transport, openConnection: () => Transport) {
@@ -43,7 +46,10 @@ export class SharedAddress implements Transport {
       return await this.#pooled.send(call);
     } catch (error) {
       if (!isNotFound(error) || !AGENT_LOCAL.test(call.path)) throw error;
-      const response = await this.onEachConnection((agent) => agent.send(call));
+      // Where no further connection can be opened, the answer of this one holds.
+      const search = this.onEachConnection((agent) => agent.send(call));
+      const response = await search.catch(() => undefined);
+      if (call.signal?.aborted) throw abortReason(call.signal);
       if (response === undefined) throw error;
       this.#hasSeveralAgents = true;
       return response;
@@ -52,13 +58,15 @@ export class SharedAddress implements Transport {
 
   /** Tries new connections, one after the other, until one leads to an agent that does not answer *not found*. */
   async onEachConnection<T>(work: (agent: Transport) => Promise<T>): Promise<T | undefined> {
-    for (let connections = 0; connections < MAX_CONNECTIONS; connections++) {
+    for (let connections = 0; connections < MAX_CONNECTIONS && !this.#isClosed; connections++) {
       const agent = this.#openConnection();
+      this.#opened.add(agent);
       try {
         return await work(agent);
       } catch (error) {
         if (!isNotFound(error)) throw error;
       } finally {
+        this.#opened.delete(agent);
         await agent.close();
       }
     }
@@ -66,7 +74,8 @@ export class SharedAddress implements Transport {
   }
 
   async close(): Promise<void> {
-    await this.#pooled.close();
+    this.#isClosed = true;
+    await Promise.all([this.#pooled, ...this.#opened].map((agent) => agent.close()));
   }
 }
 

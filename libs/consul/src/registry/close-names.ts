@@ -27,6 +27,7 @@ function editDistance(from: string, to: string, within: number): number {
       ];
       current.push(Math.min(above + 1, left + 1, diagonal + (isSame ? 0 : 1)));
     }
+    if (Math.min(...current) > within) return Infinity;
     previous = current;
   }
   return previous[to.length] ?? Infinity;

@@ -20,6 +20,7 @@ import type { ConsulClient } from '../client/consul-client.js';
 import { diagnoseService } from './diagnose-service.js';
 import { InstanceLists } from './instance-lists.js';
 import { RegistrationWatch, type ObservedRegistration } from './registration-watch.js';
+import { ServiceNames } from './service-names.js';
 import { toServiceDefinition } from './service-definition.js';
 import { toRegistrationRecord } from './to-registration-record.js';
 import { untilTokenChanged } from './token-change.js';
@@ -39,6 +40,7 @@ export class ConsulRegistry extends ServiceRegistry {
   readonly #client: ConsulClient;
   readonly #clock: Clock;
   readonly #lists: InstanceLists;
+  readonly #names: ServiceNames;
   readonly #forWorker: (() => WorkerReporterSource) | undefined;
   readonly #logger = new Logger(ConsulRegistry.name);
   /** The node of the agent that has a registration, by id. */
@@ -53,6 +55,7 @@ export class ConsulRegistry extends ServiceRegistry {
     this.#clock = clock;
     this.#forWorker = forWorker;
     this.#lists = new InstanceLists(client, { clock, random: Math.random });
+    this.#names = new ServiceNames(client, clock);
   }
 
   override get description(): string {
@@ -248,7 +251,8 @@ export class ConsulRegistry extends ServiceRegistry {
     query: SourceQuery,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    return query.preparedQuery ? undefined : diagnoseService(this.#client, service, query, signal);
+    if (query.preparedQuery) return undefined;
+    return diagnoseService(this.#client, service, query, signal, (dc) => this.#names.read(dc));
   }
 
   override get connections(): ConnectionUsage {

@@ -15,12 +15,12 @@ export async function diagnoseService(
   service: string,
   { datacenter, filter }: SourceQuery,
   signal: AbortSignal,
+  names: (datacenter: string | undefined) => Promise<readonly string[]>,
 ): Promise<string | undefined> {
   const options = { signal, ...(datacenter === undefined ? {} : { datacenter }) };
   const { body: entries } = await client.health.service(service, options);
   if (entries.length > 0) return describeFailing(entries, filter);
-  const { body: services } = await client.catalog.services(options);
-  return explainAbsence(service, Object.keys(services));
+  return explainAbsence(service, await names(datacenter));
 }
 
 /** @param names of all services that the token may see */

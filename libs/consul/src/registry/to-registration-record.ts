@@ -24,10 +24,9 @@ export function toRegistrationRecord(service: AgentService, own: readonly Health
       .filter(({ CheckID }) => !MAINTENANCE_CHECK.test(CheckID))
       .map(({ CheckID: id, Name: name, Notes: notes }) => ({ id, name, notes })),
     status: worstStatus(own),
-    output: own
-      .filter(({ Status }) => Status === 'critical')
-      .map(({ Name, Output }) => `${Name}: ${Output.trim()}`)
-      .join('; '),
+    failing: own
+      .filter(({ CheckID, Status }) => Status === 'critical' && !MAINTENANCE_CHECK.test(CheckID))
+      .map(({ CheckID: id, Name, Output }) => ({ id, output: `${Name}: ${Output.trim()}` })),
     maintenance: own.find(({ CheckID }) => MAINTENANCE_CHECK.test(CheckID))?.Notes,
   };
 }

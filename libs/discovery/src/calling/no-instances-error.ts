@@ -6,8 +6,9 @@ import { withTimeout } from '../timing/with-timeout.js';
 
 export interface TimeToExplain {
   readonly clock: Clock;
-  /** How long the registry may be asked for the reason, in milliseconds. */
+  /** How long the registry may be asked for the reason, in milliseconds; 0: not at all. */
   readonly withinMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Explains why no instance can be used; what has come since is seen by the next calls. */
@@ -27,15 +28,22 @@ async function explain(
   view: ServiceView,
   service: string,
   query: ServiceQuery,
-  { clock, withinMs }: TimeToExplain,
+  { clock, withinMs, signal }: TimeToExplain,
 ): Promise<string> {
   const listed = countByStatus(view);
   if (listed === '' && hasLocalFilter(query))
     return `No instance matches; discovery.explain('${service}', query) shows why`;
-  const timedOut = (): Error => new Error('timed out');
-  const diagnosis = await withTimeout(clock, withinMs, view.diagnose(), timedOut).catch(() => undefined);
+  const diagnosis = withinMs > 0 ? await diagnose(view, { clock, withinMs, signal }) : undefined;
   if (listed === '') return diagnosis ?? 'The registry lists none: is it running and registered?';
   return `The registry lists ${listed}${diagnosis === undefined ? '' : `. ${diagnosis}`}`;
+}
+
+async function diagnose(
+  view: ServiceView,
+  { clock, withinMs, signal }: TimeToExplain,
+): Promise<string | undefined> {
+  const timedOut = (): Error => new Error('timed out');
+  return withTimeout(clock, withinMs, view.diagnose(), timedOut, signal).catch(() => undefined);
 }
 
 function countByStatus({ snapshot }: ServiceView): string {

@@ -244,7 +244,10 @@ export class ServiceCall<T> {
   #noInstances(): Promise<Error> {
     const { context, options } = this.#call;
     const { view } = context.poolFor(options.query);
-    const time = { clock: this.#call.tools.clock, withinMs: Math.max(0, this.#remainingMs()) };
+    const { clock } = this.#call.tools;
+    // A fallback is wanted at once, and its error is seldom read.
+    const withinMs = 'fallback' in options && options.fallback ? 0 : Math.max(0, this.#remainingMs());
+    const time = { clock, withinMs, signal: options.signal };
     return noInstancesError(view, context.name, options.query, time);
   }
 }

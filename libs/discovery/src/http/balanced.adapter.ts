@@ -88,11 +88,14 @@ function splitOptions(
   return { http: omitUndefined({ maxContentLength, streamIdleTimeout, contextPath }), call };
 }
 
-/** As Spring publishes it: `/api`, or `api/`; empty where there is none. */
+/** As Spring publishes it: `/api`, or `api/`; empty where there is none, or none that can precede a path. */
 function contextPathOf({ meta }: ServiceInstance): string {
   const path = (meta[CONTEXT_PATH_META] ?? '').replace(/^\/+|\/+$/g, '');
-  return path === '' ? '' : `/${path}`;
+  return path === '' || !CONTEXT_PATH.test(path) || path.split('/').includes('..') ? '' : `/${path}`;
 }
+
+/** Segments of a path (RFC 3986, 3.3). */
+const CONTEXT_PATH = /^[\w.~%!$&'()*+,;=:@/-]+$/;
 
 function callOptions(
   config: InternalAxiosRequestConfig,

@@ -13,10 +13,13 @@ export function destroyWhenIdle(
 ): void {
   if (!Number.isFinite(idleMs)) return;
   let lastAt = clock.now();
+  let cancel = (): void => undefined;
   // A listener for data would start the flow, before the reader is there.
   const push = stream.push.bind(stream);
   stream.push = (...chunk: Parameters<Readable['push']>): boolean => {
     lastAt = clock.now();
+    // All of it is here: when it is read is up to the reader.
+    if (chunk[0] === null) cancel();
     return push(...chunk);
   };
   const look = (): void => {
@@ -27,11 +30,10 @@ export function destroyWhenIdle(
       cancel = clock.after(leftMs, look);
       return;
     }
-    // An error that nobody listens for would end the process.
-    if (stream.listenerCount('error') > 0) stream.destroy(onIdle());
-    else stream.destroy();
+    // An error that nobody listens for would end the process, as it would where the stream is only piped.
+    if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
+    stream.destroy(onIdle());
   };
-  let cancel = clock.after(idleMs, look);
+  cancel = clock.after(idleMs, look);
   stream.once('close', () => cancel());
-  stream.once('end', () => cancel());
 }

@@ -37,8 +37,8 @@ export function receiveCall({ names, isAdvertised, clock }: ReceiverOptions): Mi
   const own = new Set(names.map(headerText));
   const known = [...own].join(', ');
   return (request, response, next) => {
-    const { [SERVICE_HEADER]: service, [ADDRESS_HEADER]: address, ...headers } = request.headers;
-    const { [TIMEOUT_HEADER]: timeout } = headers;
+    const { headers } = request;
+    const { [SERVICE_HEADER]: service, [ADDRESS_HEADER]: address, [TIMEOUT_HEADER]: timeout } = headers;
     if (typeof service === 'string' && typeof address === 'string' && own.size > 0 && !own.has(service)) {
       if (address === localAddress(request) || isAdvertised(address)) {
         reject(response, service, known);
@@ -46,7 +46,9 @@ export function receiveCall({ names, isAdvertised, clock }: ReceiverOptions): Mi
       }
     }
     // They were for this app: a proxy that forwards all headers must not send them on to another service.
-    if (service !== undefined) request.headers = headers;
+    // In place: the headers of a request of HTTP/2 cannot be replaced.
+    Reflect.deleteProperty(headers, SERVICE_HEADER);
+    Reflect.deleteProperty(headers, ADDRESS_HEADER);
     if (typeof timeout !== 'string' || !/^\d{1,10}$/.test(timeout)) {
       next();
       return;

@@ -29,7 +29,7 @@ const held: RegistrationRecord = {
   checks: [{ id: 'a-host-1:ttl', name: 'TTL', notes: 'n' }],
   status: 'passing',
   maintenance: undefined,
-  output: '',
+  failing: [],
 };
 const known: RegistrationFacts = {
   isOurs: true,

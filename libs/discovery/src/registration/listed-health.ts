@@ -1,14 +1,20 @@
 import type { InstanceStatus } from '../registry/service-instance.js';
 import type { Clock } from '../timing/clock.js';
 
+export interface FailingChecks {
+  readonly output: string;
+  /** How long they may fail before that is reported: a check that failed once may pass at its next interval. */
+  readonly patienceMs: number;
+}
+
 export interface ListedHealthOptions {
   readonly clock: Clock;
-  /** How long the registry may list the instance as critical before its checks count as failing. */
-  readonly patienceMs: number;
+  /** After which time the failing checks are looked at for the first time. */
+  readonly firstLookMs: number;
   /** Whether the app itself is healthy. */
   readonly isHealthy: () => Promise<boolean>;
-  /** What the failing checks say, from the registry. */
-  readonly readOutput: () => Promise<string | undefined>;
+  /** The failing checks, from the registry; undefined: none fails. */
+  readonly readFailing: () => Promise<FailingChecks | undefined>;
   readonly onFailing: (output: string) => void;
   readonly onRecovered: () => void;
 }
@@ -21,6 +27,7 @@ export class ListedHealth {
   readonly #options: ListedHealthOptions;
   #status: InstanceStatus | undefined;
   #cancel: (() => void) | undefined;
+  #criticalSince = 0;
   #isReported = false;
 
   constructor(options: ListedHealthOptions) {
@@ -33,9 +40,12 @@ export class ListedHealth {
   }
 
   listed(status: InstanceStatus): void {
+    // It hides what the checks say.
+    if (status === 'maintenance') return;
+    if (status === 'critical' && this.#status !== 'critical') this.#criticalSince = this.#options.clock.now();
     this.#status = status;
     if (status === 'critical') {
-      if (!this.#isReported) this.#cancel ??= this.#lookLater();
+      if (!this.#isReported) this.#cancel ??= this.#lookAfter(this.#options.firstLookMs);
       return;
     }
     this.#cancel?.();
@@ -52,21 +62,23 @@ export class ListedHealth {
     this.#isReported = false;
   }
 
-  #lookLater(): () => void {
+  #lookAfter(milliseconds: number): () => void {
     let isCancelled = false;
     const look = async (): Promise<void> => {
+      const { clock, isHealthy, readFailing, onFailing, firstLookMs } = this.#options;
       // An app that is not healthy itself has said so elsewhere.
-      const output = (await this.#options.isHealthy()) ? await this.#options.readOutput() : undefined;
+      const failing = (await isHealthy()) ? await readFailing() : undefined;
       if (isCancelled) return;
-      this.#cancel = output === undefined ? this.#lookLater() : undefined;
-      if (output === undefined) return;
+      const leftMs = failing ? this.#criticalSince + failing.patienceMs - clock.now() : firstLookMs;
+      this.#cancel = !failing || leftMs > 0 ? this.#lookAfter(Math.max(leftMs, 1)) : undefined;
+      if (!failing || leftMs > 0) return;
       this.#isReported = true;
-      this.#options.onFailing(output);
+      onFailing(failing.output);
     };
-    const cancelTimer = this.#options.clock.after(this.#options.patienceMs, () => {
+    const cancelTimer = this.#options.clock.after(milliseconds, () => {
       // The registry does not answer now: that is reported elsewhere.
       look().catch(() => {
-        if (!isCancelled) this.#cancel = this.#lookLater();
+        if (!isCancelled) this.#cancel = this.#lookAfter(this.#options.firstLookMs);
       });
     });
     return () => {

@@ -138,7 +138,7 @@ describe('Registrar', () => {
     const checkEvents = (): string[] =>
       seen.map(({ type }) => type).filter((type) => type.startsWith('check.'));
     const output = 'HTTP /health: 401 Unauthorized';
-    registry.edit(ID, { status: 'critical', output });
+    registry.edit(ID, { status: 'critical', failing: [{ id: CHECK, output }] });
     registry.setStatus(ID, 'critical');
     await clock.advance(71_000);
     expect(checkEvents()).toEqual([]);
@@ -158,11 +158,47 @@ describe('Registrar', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('F47 is registered again as critical when it was removed while it was critical, but not after a new start', async () => {
+    registrar.start();
+    await clock.advance(200);
+    registry.setStatus(ID, 'critical');
+    await clock.advance(200);
+    registry.remove(ID);
+    await clock.advance(200);
+    expect(registry.record(ID)?.status).toBe('critical');
+    await registrar.stop();
+    registrar.start();
+    await clock.advance(200);
+    registry.remove(ID);
+    await clock.advance(200);
+    expect(registry.record(ID)?.status).toBe('passing');
+    await registrar.stop();
+  });
+
+  it('F47 maintenance neither reports a failing check nor its end', async () => {
+    registrar.start();
+    await clock.advance(200);
+    const failing = [{ id: CHECK, output: 'x' }];
+    registry.edit(ID, { status: 'critical', failing });
+    registry.setStatus(ID, 'critical');
+    await clock.advance(80_000);
+    registry.setStatus(ID, 'maintenance');
+    await clock.advance(1_000);
+    const checkEvents = (): string[] =>
+      seen.map(({ type }) => type).filter((type) => type.startsWith('check.'));
+    expect(checkEvents()).toEqual(['check.failed']);
+    registry.setStatus(ID, 'passing');
+    await clock.advance(1_000);
+    expect(checkEvents()).toEqual(['check.failed', 'check.recovered']);
+    await registrar.stop();
+    expect(clock.pending).toBe(0);
+  });
+
   it('F47 does not report a check that fails while the app is not healthy, but as soon as it is', async () => {
     registrar.start();
     await clock.advance(200);
     report = { status: 'critical', output: 'database is down' };
-    registry.edit(ID, { status: 'critical', output: 'as it says itself' });
+    registry.edit(ID, { status: 'critical', failing: [{ id: CHECK, output: 'as it says itself' }] });
     registry.setStatus(ID, 'critical');
     await clock.advance(200_000);
     expect(seen.filter(({ type }) => type === 'check.failed')).toHaveLength(0);

@@ -19,7 +19,7 @@ import type { RegistrationSpec } from './describe-registration.js';
 import type { HealthReport } from './heartbeat/health-report.js';
 import type { Heartbeats } from './heartbeat/heartbeats.js';
 import { leaveRegistry } from './leave-registry.js';
-import { ListedHealth } from './listed-health.js';
+import { ListedHealth, type FailingChecks } from './listed-health.js';
 import { Maintenance } from './maintenance.js';
 import { RegistrationAnnouncer, type AnnouncerOptions } from './registration-announcer.js';
 import { RegistrationHistory } from './registration-history.js';
@@ -42,6 +42,8 @@ const BACKOFF = { base: 500, cap: 30_000 };
 const REFUSED_BACKOFF = { base: 250, cap: 750 };
 const READINESS_INTERVAL_MS = 1_000;
 const MIN_INTERVAL_MS = 100;
+/** A failing check is reported after this many of its intervals: with one, the app may not have been asked at all. */
+const INTERVALS = 2;
 /** Of a check without an interval of its own: an alias. */
 const DEFAULT_INTERVAL_MS = 10_000;
 /** The other instance that has our id may leave. */
@@ -78,9 +80,9 @@ export class Registrar {
     this.#announcer = new RegistrationAnnouncer(instance, options);
     this.#listedHealth = new ListedHealth({
       clock: options.clock,
-      patienceMs: patienceWith(spec.checks),
+      firstLookMs: INTERVALS * Math.min(...spec.checks.map(intervalOf)),
       isHealthy: async () => (await options.health()).status !== 'critical',
-      readOutput: () => this.#readOutput(),
+      readFailing: () => this.#readFailing(),
       onFailing: (output) => this.#announcer.checkFailing(output),
       onRecovered: () => this.#announcer.checkRecovered(),
     });
@@ -329,11 +331,17 @@ export class Registrar {
     }
   }
 
-  async #readOutput(): Promise<string | undefined> {
+  async #readFailing(): Promise<FailingChecks | undefined> {
     if (!this.#running) return undefined;
     const planned = { ...this.#spec, status: 'passing', maintenance: this.#maintenance.reason } as const;
     const actual = await this.#registry.read(planned, this.#running.signal);
-    return actual?.status === 'critical' ? actual.output : undefined;
+    if (actual?.status !== 'critical') return undefined;
+    const failing = actual.failing.map(({ id }) => id);
+    const intervals = this.#spec.checks.filter(({ id }) => failing.includes(id)).map(intervalOf);
+    return {
+      output: actual.failing.map(({ output }) => output).join('; '),
+      patienceMs: INTERVALS * Math.max(0, ...intervals),
+    };
   }
 
   /** An app that is not ready is never registered for the first time. */
@@ -347,11 +355,7 @@ export class Registrar {
   }
 }
 
-/** Two intervals of the slowest check: with one, the app may not have been asked at all. */
-function patienceWith(checks: readonly RegistrationCheck[]): number {
-  const intervals = checks.map((check) => {
-    if (check.type === 'ttl') return check.ttlMs;
-    return 'intervalMs' in check ? check.intervalMs : DEFAULT_INTERVAL_MS;
-  });
-  return 2 * Math.max(...intervals);
+function intervalOf(check: RegistrationCheck): number {
+  if (check.type === 'ttl') return check.ttlMs;
+  return 'intervalMs' in check ? check.intervalMs : DEFAULT_INTERVAL_MS;
 }

@@ -174,7 +174,8 @@ export class RegistrationAnnouncer {
     this.#checkFailing = undefined;
     this.#logger.log(`"${id}" is no longer listed as critical by ${registry}`);
     this.#events.emit({ type: 'check.recovered', id, service });
-    this.setState(this.status$.value.state);
+    // In another state the reason is another one.
+    if (this.status$.value.state === 'registered') this.setState('registered');
   }
 
   deregistered(): void {
@@ -184,6 +185,7 @@ export class RegistrationAnnouncer {
   }
 
   deregistrationFailed(error: unknown, wasRegistered: boolean): void {
+    this.#checkFailing = undefined;
     const { id, registry } = this.#instance;
     const outlook = wasRegistered
       ? 'It stays listed until its check fails'

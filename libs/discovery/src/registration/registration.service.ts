@@ -347,7 +347,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     await runShutdown(steps, shutdown, clock, this.#logger);
   }
 
-  async #createRegistrar({ options: service, maintenance }: OwnService): Promise<Registrar | undefined> {
+  async #createRegistrar(own: OwnService): Promise<Registrar | undefined> {
+    const service = own.options;
     const { clock, healthPath, globalPrefix, environment, events, random, reconnectSignal, shutdown } =
       this.#options;
     const registry = this.#registry;
@@ -383,7 +384,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       );
       return undefined;
     }
-    if (maintenance !== undefined) await registrar.setMaintenance(maintenance, this.#closing.signal);
+    // It may have been set while the server was waited for.
+    if (own.maintenance !== undefined) await registrar.setMaintenance(own.maintenance, this.#closing.signal);
     this.#checkOnceRegistered(registrar, { id: registrar.id, service, listening, server });
     return registrar;
   }

@@ -23,6 +23,9 @@ describe('RegistryReachability', () => {
     reachability.unreachable(watch, 'again');
     reachability.forget(watch);
     reachability.unreachable(registration, 'once more');
-    expect(seen).toHaveLength(4);
+    reachability.forget(registration);
+    expect(seen.slice(2)).toEqual(['again']);
+    expect(reachability.reachable(idle)).toBe(false);
+    expect(seen.slice(3)).toEqual([0]);
   });
 });

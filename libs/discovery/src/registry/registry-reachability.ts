@@ -31,7 +31,7 @@ export class RegistryReachability {
   /** @returns whether it had been unreachable for this user */
   reachable(user: object): boolean {
     const wasFailing = this.#failing.delete(user);
-    if (wasFailing && this.#failing.size === 0 && this.#since !== undefined) {
+    if (this.#failing.size === 0 && this.#since !== undefined) {
       const afterMs = this.#clock.now() - this.#since;
       this.#since = undefined;
       this.#listener.onReachable(afterMs);
@@ -39,9 +39,8 @@ export class RegistryReachability {
     return wasFailing;
   }
 
-  /** The user no longer asks, so that its last answer says nothing. */
+  /** The user no longer asks, so that its last answer says nothing; the next answer that another one gets does. */
   forget(user: object): void {
     this.#failing.delete(user);
-    if (this.#failing.size === 0) this.#since = undefined;
   }
 }

@@ -106,6 +106,6 @@ export interface RegistrationRecord extends RegisteredInstance {
   /** Without the check that represents maintenance. Undefined: the registry has no checks. */
   readonly checks: readonly Pick<RegistrationCheck, 'id' | 'name' | 'notes'>[] | undefined;
   readonly status: InstanceStatus;
-  /** What its critical checks say; empty: none is critical. */
-  readonly output: string;
+  /** Its critical checks, and what they say. */
+  readonly failing: readonly { readonly id: string; readonly output: string }[];
 }

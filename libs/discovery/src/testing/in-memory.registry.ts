@@ -152,7 +152,7 @@ export class InMemoryRegistry extends ServiceRegistry {
       checks: registration.checks.map((check) => ({ id: check.id, name: check.name, notes: check.notes })),
       status: maintenance === undefined ? status : 'maintenance',
       maintenance,
-      output: '',
+      failing: [],
     });
     this.put({
       id,

@@ -31,6 +31,9 @@ describe('whether a process is restarted when a file changes', () => {
     ['bash -c echo nest start --watch'],
     ['node node_modules/jest/bin/jest.js --watch'],
     ['vim nodemon.json'],
+    ['node -r nodemon dist/main'],
+    ['node /srv/apps/nest.js start --workers 4 -w'],
+    ['node node_modules/.bin/nest start -- -w 4'],
   ])('not by %s', (commandLine) => {
     expect(under(commandLine)).toBe(false);
   });
@@ -42,7 +45,17 @@ describe('whether a process is restarted when a file changes', () => {
     expect(isRestartedOnChange({ npm_lifecycle_script: 'cross-env A=1 nest start --watch' }, 1, none)).toBe(
       true,
     );
-    expect(isRestartedOnChange({ npm_lifecycle_script: 'nest build --watch' }, 1, none)).toBe(false);
+    const runs = (npm_lifecycle_script: string): boolean =>
+      isRestartedOnChange({ npm_lifecycle_script }, 1, none);
+    expect(runs('rimraf dist && nest start --watch')).toBe(true);
+    for (const other of [
+      'nest build --watch',
+      'test "$NODE_ENV" = dev && nest start --watch || node dist/main',
+      'nest start && curl -w x localhost',
+      'nest start & tailwindcss --watch',
+      'npm i -g nodemon && node dist/main',
+    ])
+      expect(runs(other)).toBe(false);
     expect(isRestartedOnChange({ ...script, NODE_ENV: 'production' }, 1, none)).toBe(false);
     expect(isRestartedOnChange({ WATCH_REPORT_DEPENDENCIES: '1' }, 1, none)).toBe(true);
     expect(isRestartedOnChange({}, 1, none)).toBe(false);

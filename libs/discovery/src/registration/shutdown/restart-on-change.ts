@@ -24,8 +24,7 @@ export function isRestartedOnChange(
 ): boolean {
   if (environment.NODE_ENV === 'production') return false;
   // A script of package.json, and what node --watch sets.
-  const script = (environment.npm_lifecycle_script ?? '').split(/\s+/);
-  if (script.some((_, start) => isRestarter(script.slice(start)))) return true;
+  if (isRestartingScript(environment.npm_lifecycle_script ?? '')) return true;
   if (environment.WATCH_REPORT_DEPENDENCIES !== undefined) return true;
   let id = parentId;
   for (let ancestor = 0; ancestor < MAX_ANCESTORS && id > 1; ancestor++) {
@@ -37,17 +36,31 @@ export function isRestartedOnChange(
   return false;
 }
 
+/** A script that ends with such a tool, as `rimraf dist && nest start --watch`; one with alternatives may have done something else. */
+function isRestartingScript(script: string): boolean {
+  const last = script.split('&&').at(-1) ?? '';
+  if (/[|;&]/.test(last) || script.includes('||')) return false;
+  const words = last.trim().split(/\s+/);
+  return words.some((_, start) => isRestarter(words.slice(start)));
+}
+
 /** The tools that restart a process when one of its files changes; a shell that only names one of them is none. */
 function isRestarter(argv: readonly string[]): boolean {
   const isNode = /^node(js)?(\.exe)?$/.test(basename(argv[0] ?? ''));
   const own = isNode ? argv.slice(1) : argv;
-  const found = own.findIndex((argument) => !argument.startsWith('-'));
+  const found = own.findIndex(
+    (argument, index) => !argument.startsWith('-') && !PRELOADS.has(own[index - 1] ?? ''),
+  );
   const at = found < 0 ? own.length : found;
   const [tool = '', ...more] = own.slice(at).map(unquoted);
   if (isNode && own.slice(0, at).includes('--watch')) return true;
   switch (basename(tool).replace(/\.[cm]?js$/, '')) {
     case 'nest':
-      return ['start', 's'].includes(more[0] ?? '') && more.some((each) => WATCH.has(each));
+      return (
+        isNestCli(tool) &&
+        ['start', 's'].includes(more[0] ?? '') &&
+        beforeDashes(more).some((each) => WATCH.has(each))
+      );
     case 'tsx':
       return more[0] === 'watch';
     default:
@@ -55,6 +68,22 @@ function isRestarter(argv: readonly string[]): boolean {
   }
 }
 
+/** Not an app that has the name. */
+function isNestCli(tool: string): boolean {
+  return (
+    tool === 'nest' ||
+    /[\\/](\.bin|@nestjs[\\/]cli[\\/]bin)[\\/]nest(\.js)?$|^\/usr\/(local\/)?bin\/nest$/.test(tool)
+  );
+}
+
+/** What follows is for the app. */
+function beforeDashes(words: readonly string[]): readonly string[] {
+  const at = words.indexOf('--');
+  return at < 0 ? words : words.slice(0, at);
+}
+
+/** Options of node whose value is a module. */
+const PRELOADS: ReadonlySet<string> = new Set(['-r', '--require', '--import', '--loader']);
 const WATCH: ReadonlySet<string> = new Set(['--watch', '-w']);
 const ALWAYS_WATCHING: ReadonlySet<string> = new Set(['nodemon', 'ts-node-dev', 'tsnd']);
 
