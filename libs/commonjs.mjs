@@ -1,7 +1,7 @@
 // Builds `dist/cjs` of each library beside its ESM build, for applications in CommonJS: `npm run build`.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -46,6 +46,32 @@ for (const [library, replaced] of [
     rmSync(config);
   }
   write(replaced);
+}
+
+// axios has two sets of declarations, and either may be in use in an app of either format: that of @nestjs/axios decides.
+const discovery = join(root, 'libs/discovery/dist');
+const imported = (mode) => `import type { ServiceRequestOptions } from './service-client.options.js'${mode};
+import type { CallReport } from '../calling/options/call-options.js'${mode};
+`;
+const augmented = (names) => `declare module 'axios' {
+  interface AxiosRequestConfig {
+    call?: ServiceRequestOptions;
+  }
+${names.map((name) => `  interface ${name} {\n    call?: CallReport;\n  }\n`).join('')}}
+`;
+addTypes('http/axios-types.d.cts', [
+  imported(" with { 'resolution-mode': 'import' }"),
+  augmented(['AxiosResponse']),
+]);
+addTypes('cjs/http/axios-types.d.mts', [imported(''), augmented(['AxiosResponse', 'AxiosError'])]);
+
+function addTypes(name, parts) {
+  const file = join(discovery, name);
+  writeFileSync(file, parts.join(''));
+  const options = join(dirname(file), 'service-client.options.d.ts');
+  const reference = `/// <reference path="./${basename(name)}" />\n`;
+  const content = readFileSync(options, 'utf8');
+  if (!content.startsWith(reference)) writeFileSync(options, reference + content);
 }
 
 function configuration(folder, out) {

@@ -17,6 +17,7 @@ import {
 import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  callReportOf,
   ConsulClient,
   ConsulModule,
   DiscoveryError,
@@ -335,6 +336,8 @@ describe('@ServiceClient with Consul', () => {
   it('has error.call also without an attempt, and names the options of a request', async () => {
     const none = await failure(caller.absent.axiosRef.get('/'));
     expect(none.call).toEqual({ service: 'absent', attempts: [] });
+    expect(callReportOf(none)).toBe(none.call);
+    expect([new Error('another'), undefined].map(callReportOf)).toEqual([undefined, undefined]);
     const misspelt = { timeot: '3s' } as object;
     const wrong = await failure(caller.http.axiosRef.get('/echo/1', { call: misspelt }));
     expect(wrong.message).toMatch(/call.timeot: unknown option. Known here: .*fallback.*maxContentLength/);

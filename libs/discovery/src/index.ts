@@ -45,6 +45,7 @@ export type {
   FallbackOptions,
   HedgeOptions,
 } from './calling/options/call-options.js';
+export { callReportOf } from './http/call-report-of.js';
 export type { HttpDefaults } from './calling/options/http-options.js';
 export type {
   BulkheadOptions,

@@ -1,0 +1,169 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsulAgent, eventually, figure, freePorts } from '@rookery/test-support';
+import { libraryApp } from './library-app.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const LIBRARIES = ['discovery', 'consul', 'embedded-consul'];
+const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--silent'];
+const WITHIN_MS = 480_000;
+
+/** As `nest new` writes it: 11 in CommonJS with Jest and ts-jest, 12 in ESM with Vitest. */
+const NESTS = {
+  11: { extension: '', packages: ['@nestjs/axios@^4', '@nestjs/terminus@^11', 'axios@^1'] },
+  12: { extension: '.js', packages: ['@nestjs/axios@^12', '@nestjs/terminus@^12', 'axios@^1'] },
+} as const;
+
+/** `module`, `moduleResolution`; the first is for CommonJS only. */
+const RESOLUTIONS = [
+  ['commonjs', 'node10'],
+  ['node16', 'node16'],
+  ['nodenext', 'nodenext'],
+  ['esnext', 'bundler'],
+] as const;
+
+/** Optional packages that Nest looks for at runtime, and a bundler cannot find. */
+const ABSENT = [
+  ...['@nestjs/microservices', '@nestjs/websockets', '@nestjs/platform-socket.io', '@grpc/*'],
+  ...['@nestjs/typeorm', '@nestjs/mongoose', '@nestjs/sequelize', '@mikro-orm/*', '@prisma/*'],
+  ...['class-transformer', 'class-validator', 'typeorm', 'mongoose', 'sequelize'],
+];
+const ESM_BUNDLE = [
+  '--format=esm',
+  '--banner:js=import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+];
+
+describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing of it changed', (version) => {
+  const { extension, packages } = NESTS[version];
+  const isEsm = version === 12;
+  let home: string;
+  let app: string;
+  let consul: ConsulAgent;
+
+  /** As in a terminal: what Jest sets for this process is not for that of the app. */
+  const environment = (): NodeJS.ProcessEnv => {
+    const { NODE_ENV: _, JEST_WORKER_ID: __, NODE_OPTIONS: ___, ...rest } = process.env;
+    return { ...rest, NO_COLOR: '1', CI: '1' };
+  };
+  const run = async (file: string, args: readonly string[], cwd = app): Promise<string> => {
+    const options = { cwd, env: environment(), timeout: 240_000, maxBuffer: 2 ** 24 };
+    const running = promisify(execFile)(file, args, options);
+    const { stdout, stderr } = await running.catch((error: unknown) => {
+      const { stdout: out = '', stderr: err = '' } = error as { stdout?: string; stderr?: string };
+      throw new Error(`${file} ${args.join(' ')}:\n${`${out}\n${err}`.slice(-4_000)}`);
+    });
+    return stdout + stderr;
+  };
+
+  beforeAll(async () => {
+    home = mkdtempSync(join(tmpdir(), `rookery-nest-${version}-`));
+    consul = await ConsulAgent.start();
+    await run('npm', ['run', 'build'], ROOT);
+    const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
+    await run('npm', ['pack', ...workspaces, '--pack-destination', home], ROOT);
+    const tarballs = readdirSync(home).map((name) => join(home, name));
+    const sizes = tarballs.map((file) => `${basename(file)} ${Math.round(statSync(file).size / 1024)} kB`);
+    figure('F59', `packed: ${sizes.join(', ')}`);
+    const cli = join(home, 'cli');
+    mkdirSync(cli);
+    writeFileSync(join(cli, 'package.json'), '{"private":true}');
+    await run('npm', [...INSTALL, `@nestjs/cli@${version}`], cli);
+    const nest = join(cli, 'node_modules/@nestjs/cli/bin/nest.js');
+    await run(process.execPath, [nest, 'new', 'app', '--skip-install', '--skip-git', '-p', 'npm'], home);
+    app = join(home, 'app');
+    await run('npm', [...INSTALL, ...tarballs, ...packages]);
+    for (const [name, content] of Object.entries(libraryApp(extension)))
+      writeFileSync(join(app, name), content);
+  }, WITHIN_MS);
+  afterAll(async () => {
+    await consul.stop();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  /** Starts a build of it, calls it, and stops it. */
+  const smoke = async (main: string): Promise<string> => {
+    const [port = 0] = await freePorts(1);
+    const env = { ...environment(), CONSUL_HTTP_ADDR: consul.url, PORT: String(port) };
+    const started = spawn(process.execPath, [main], { cwd: app, env });
+    let output = '';
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const ended = once(started, 'exit');
+    try {
+      await eventually(() => output.includes('is registered with'), { within: 30_000 }).catch(() => {
+        throw new Error(output.slice(-3_000));
+      });
+      const get = async (path: string): Promise<unknown> =>
+        (await fetch(`http://127.0.0.1:${port}${path}`)).json();
+      expect(await get('/catalog')).toEqual({ books: ['Dune'], attempts: 1 });
+      expect(await get('/missing')).toEqual({ upstream: 404 });
+      started.kill('SIGTERM');
+      await ended;
+      const { body } = await consul.request('GET', '/v1/health/service/library');
+      expect(body).toEqual([]);
+    } finally {
+      started.kill('SIGKILL');
+    }
+    return output;
+  };
+
+  it(
+    'builds, passes its tests with the runner that it has, and runs',
+    async () => {
+      await run('npm', ['run', 'build']);
+      expect(await run('npm', ['test'])).toMatch(/2 passed/);
+      expect(await run('npm', ['run', 'test:e2e'])).toMatch(/2 passed/);
+      expect(await smoke('dist/main.js')).not.toMatch(/two copies|worker thread .* failed/);
+    },
+    WITHIN_MS,
+  );
+
+  it.each(isEsm ? RESOLUTIONS.slice(1) : RESOLUTIONS)(
+    'type-checks with module %s and moduleResolution %s, the declarations of its packages too',
+    async (module, moduleResolution) => {
+      const tsc = ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.build.json'];
+      const older = moduleResolution === 'node10' ? ['--resolvePackageJsonExports', 'false'] : [];
+      const how = ['--module', module, '--moduleResolution', moduleResolution, '--skipLibCheck', 'false'];
+      expect(await run(process.execPath, [...tsc, ...how, ...older])).toBe('');
+    },
+    WITHIN_MS,
+  );
+
+  it(
+    'runs as a bundle of esbuild',
+    async () => {
+      await run('npm', [...INSTALL, '--no-save', 'esbuild']);
+      const main = `bundle/main.${isEsm ? 'mjs' : 'cjs'}`;
+      const options = ['--bundle', '--platform=node', `--outfile=${main}`, ...(isEsm ? ESM_BUNDLE : [])];
+      await run('npx', [
+        ...['esbuild', 'dist/main.js', ...options],
+        ...ABSENT.map((name) => `--external:${name}`),
+      ]);
+      // It has no file for the worker thread: the main thread does its work.
+      expect(await smoke(main)).not.toContain('two copies');
+    },
+    WITHIN_MS,
+  );
+
+  it('warns once, and names the importers, when both builds are loaded', async () => {
+    writeFileSync(
+      join(app, 'required.cjs'),
+      "require('reflect-metadata'); require('@rookery/consul').ConsulModule.forRoot();\n",
+    );
+    writeFileSync(
+      join(app, 'both.mjs'),
+      "import 'reflect-metadata';\nimport { ConsulModule } from '@rookery/consul';\nimport './required.cjs';\n" +
+        'for (let n = 0; n < 3; n++) ConsulModule.forRoot();\n',
+    );
+    const output = await run(process.execPath, ['both.mjs']);
+    expect(output.match(/two copies of @rookery\/discovery are loaded/g)).toHaveLength(1);
+    expect(output).toMatch(/used by [^ ]*required\.cjs/);
+    expect(output).toMatch(/used by [^ ]*both\.mjs/);
+  });
+});
