@@ -64,7 +64,7 @@ describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing 
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), `rookery-nest-${version}-`));
     consul = await ConsulAgent.start();
-    await run('npm', ['run', 'build'], ROOT);
+    // As `npm test` has built them.
     const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
     await run('npm', ['pack', ...workspaces, '--pack-destination', home], ROOT);
     const tarballs = readdirSync(home).map((name) => join(home, name));

@@ -33,7 +33,6 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'rookery-packed-'));
     consul = await ConsulAgent.start();
-    await run('npm', ['run', 'build'], { cwd: ROOT });
     await run('npm', ['pack', '-w', 'libs/discovery', '-w', 'libs/consul', '--pack-destination', home], {
       cwd: ROOT,
     });
