@@ -1,7 +1,7 @@
 // Builds `dist/cjs` of each library beside its ESM build, for applications in CommonJS: `npm run build`.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -33,11 +33,7 @@ for (const [library, replaced] of [
       writeFileSync(join(out, name), content);
     }
   };
-  const scope = { type: 'commonjs', imports: { '#here': './here.js' } };
-  write({
-    'package.json': `${JSON.stringify(scope)}\n`,
-    ...(library === 'embedded-consul' ? {} : OWN_FILES),
-  });
+  write({ 'package.json': '{"type":"commonjs"}\n', ...(library === 'embedded-consul' ? {} : OWN_FILES) });
   const config = join(out, 'tsconfig.json');
   writeFileSync(config, JSON.stringify(configuration(folder, out)));
   try {
@@ -46,6 +42,16 @@ for (const [library, replaced] of [
     rmSync(config);
   }
   write(replaced);
+  for (const file of readdirSync(out, { recursive: true }).filter((name) => name.endsWith('.js')))
+    nameHere(out, file);
+}
+
+/** A nested package.json has no subpath imports of its own. */
+function nameHere(out, file) {
+  const content = readFileSync(join(out, file), 'utf8');
+  const here = `./${relative(dirname(file), 'here.js').replaceAll('\\', '/')}`;
+  const named = content.replace('require("#here")', `require("${here}")`);
+  if (named !== content) writeFileSync(join(out, file), named);
 }
 
 // axios has two sets of declarations, and either may be in use in an app of either format: that of @nestjs/axios decides.

@@ -77,6 +77,14 @@ class BooksController {
   attempts() {
     return this.service.attemptsOfMissing();
   }
+  @Get('pid')
+  pid() {
+    return String(process.pid);
+  }
+  @Get('slow')
+  slow() {
+    return new Promise((resolve) => setTimeout(resolve, 60_000));
+  }
   @Get('books')
   books() {
     return ['Dune'];

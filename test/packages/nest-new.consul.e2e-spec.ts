@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulAgent, eventually, figure, freePorts } from '@rookery/test-support';
+import { RestartedApp } from '../faults/restarted-app.js';
 import { libraryApp } from './library-app.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -136,6 +137,21 @@ describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing 
   );
 
   it(
+    'runs as built by the other builders of the Nest CLI',
+    async () => {
+      await run('npm', [...INSTALL, '--no-save', '@swc/cli', '@swc/core']);
+      // The project of version 12 has no loader for webpack.
+      for (const builder of version === 11 ? ['swc', 'webpack'] : ['swc']) {
+        rmSync(join(app, 'dist'), { recursive: true });
+        await run('npx', ['nest', 'build', '--builder', builder]);
+        expect(await smoke('dist/main.js')).not.toMatch(/two copies|worker thread .* failed/);
+      }
+      await run('npm', ['run', 'build']);
+    },
+    WITHIN_MS,
+  );
+
+  it(
     'runs as a bundle of esbuild',
     async () => {
       await run('npm', [...INSTALL, '--no-save', 'esbuild']);
@@ -147,6 +163,31 @@ describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing 
       ]);
       // It has no file for the worker thread: the main thread does its work.
       expect(await smoke(main)).not.toContain('two copies');
+    },
+    WITHIN_MS,
+  );
+
+  it(
+    'F56 nest start --watch: the next process listens at the old port within seconds while callers go on',
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const cli = join(app, 'node_modules/@nestjs/cli/bin/nest.js');
+      const more = { CONSUL_HTTP_ADDR: consul.url, PORT: String(port) };
+      const started = new RestartedApp({
+        cli,
+        folder: app,
+        port,
+        environment: { ...environment(), ...more },
+      });
+      try {
+        figure(
+          'F56',
+          `Nest ${version}: answers ${Math.round(await started.saveUnderLoad())} ms after the signal`,
+        );
+        expect(started.output).not.toContain('EADDRINUSE');
+      } finally {
+        await started.stop();
+      }
     },
     WITHIN_MS,
   );

@@ -15,6 +15,7 @@ const run = promisify(execFile);
 const NESTS = {
   'Nest 12, ESM': { nest: '^12.0.0', axios: '^12.0.0', type: 'module' },
   'Nest 12, CommonJS': { nest: '^12.0.0', axios: '^12.0.0', type: 'commonjs' },
+  'Nest 11, ESM': { nest: '^11.0.0', axios: '^4.0.0', type: 'module' },
   'Nest 11, CommonJS': { nest: '^11.0.0', axios: '^4.0.0', type: 'commonjs' },
 } as const;
 
