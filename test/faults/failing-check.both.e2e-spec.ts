@@ -12,7 +12,7 @@ class GuardedController {
 
   @Get()
   check(): string {
-    if (!GuardedController.isOpen) throw new HttpException('who are you?', 401);
+    if (!GuardedController.isOpen) throw new HttpException('no credentials', 401);
     return 'fine';
   }
 }

@@ -170,7 +170,7 @@ describe('F52 bodies without an end, too large or stalled', () => {
       expect((await read(data)).subarray(-3).toString()).toBe('end');
     });
 
-    it('that nobody reads does not end the process', async () => {
+    it('that is not read does not end the process', async () => {
       let isClosed = false;
       const address = await serve((request: IncomingMessage, response) => {
         response.write('begin');

@@ -67,7 +67,7 @@ export function resolveDiscoveryOptions(
   };
   const { timeout = '4s', cache = '1s', exposure = 'loopback', degradedAbove } = health;
   const { initialListTimeout = '5s', sources = ['registry'], merge = 'first', endpoint = {} } = discovery;
-  // Whoever sets the drain wants one.
+  // An explicit drain is kept.
   const isQuick = isRestarted && shutdown.drainTimeout === undefined;
   const {
     deregisterTimeout,

@@ -1,7 +1,7 @@
 import { fileOf } from '#here';
 import { Logger } from '@nestjs/common';
 
-/** Copies of this package that are in use in this process, and who used each first; shared by all of them. */
+/** Copies of this package that are in use in this process, each with the file that used it first; shared by all of them. */
 const COPIES = Symbol.for('rookery:copies');
 
 type Copies = Map<string, string>;

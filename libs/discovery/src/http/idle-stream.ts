@@ -30,7 +30,7 @@ export function destroyWhenIdle(
       cancel = clock.after(leftMs, look);
       return;
     }
-    // An error that nobody listens for would end the process, as it would where the stream is only piped.
+    // An error without a listener would end the process, as it would where the stream is only piped.
     if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
     stream.destroy(onIdle());
   };

@@ -20,7 +20,7 @@ export class RegistryReachability {
     this.#listener = listener;
   }
 
-  /** @param user who asked: a registration, or a watch */
+  /** @param user what asked: a registration, or a watch */
   unreachable(user: object, reason: string): void {
     this.#failing.add(user);
     if (this.#since !== undefined) return;

@@ -12,8 +12,8 @@ const MAX_ANCESTORS = 4;
 const PS_TIMEOUT_MS = 500;
 
 /**
- * Whether this process is restarted when a file changes: the next one needs its port at once, and waiting for callers helps
- * nobody. Never with `NODE_ENV=production`.
+ * Whether this process is restarted when a file changes: the next one needs its port at once, and there is no use in waiting for callers.
+ * Never with `NODE_ENV=production`.
  *
  * @param find the process with an id; undefined: there is none, or it may not be read
  */
