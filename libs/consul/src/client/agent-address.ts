@@ -64,3 +64,8 @@ function decoded(text: string): string {
 function portOfScheme(scheme: string): string {
   return scheme === 'https' ? '443' : '80';
 }
+
+/** Whether the agent runs on this host, as far as its address tells. */
+export function isOnThisHost(host: string | undefined): boolean {
+  return host !== undefined && /^(localhost|127\.|::1$)/.test(host);
+}

@@ -34,7 +34,7 @@ export class AgentFailover implements Transport {
   #switches = 0;
   #failback: AbortController | undefined;
   readonly #freezeDetector: FreezeDetector;
-  /** Aborts the blocking queries at the current agent when that is frozen. */
+  /** Aborts the blocking queries at the current agent when that is left. */
   #leaving = leavingController();
   #isClosed = false;
 

@@ -27,7 +27,7 @@ import {
 /** How to reach the Consul agent. What is left out comes from the environment of the `consul` CLI, then the default. */
 export interface AgentOptions {
   /**
-   * `http://host:port`, `host:port` or `unix:///path`, for a gateway with a path; or several, best first. The app is registered
+   * `http://host:port`, `host:port`, `unix:///path`, or `https://gateway/path`; or several, best first. The app is registered
    * with the first one in any case; lookups go to the next while the first is unreachable.
    * Environment: `CONSUL_HTTP_ADDR`, `CONSUL_HTTP_SSL`. Default: `http://127.0.0.1:8500`.
    */

@@ -1,4 +1,5 @@
 import { aggregatedErrors, causeChain } from '@rookery/discovery/adapter';
+import { isOnThisHost } from './agent-address.js';
 import type { ResolvedAgent } from './agent-options.js';
 
 /** What to change when no connection to an agent can be established, by the error of Node or OpenSSL. */
@@ -13,9 +14,8 @@ export function connectionHint(
   const isClosed = texts.some((text) => /^(UND_ERR_SOCKET|ECONNRESET)/.test(text));
   if (isClosed && url.startsWith('https:') && tls.cert === undefined) return WANTS_CERTIFICATE;
   const question = `Is a Consul agent listening at ${url}? See agent.url or CONSUL_HTTP_ADDR`;
-  const isOwnHost = host !== undefined && /^(localhost|127\.|::1$)/.test(host);
   const isRefused = texts.some((text) => text.startsWith('ECONNREFUSED'));
-  if (!isOwnHost || !isRefused || process.env.NODE_ENV === 'production') return question;
+  if (!isOnThisHost(host) || !isRefused || process.env.NODE_ENV === 'production') return question;
   return `${question}. To start one for development: npx -p @rookery/embedded-consul embedded-consul`;
 }
 

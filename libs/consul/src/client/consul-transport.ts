@@ -4,6 +4,7 @@ import { gunzip } from 'node:zlib';
 import { DiscoveryError } from '@rookery/discovery';
 import { abortReason, type Clock, errorMessage, systemClock, withAbort } from '@rookery/discovery/adapter';
 import { Pool } from 'undici';
+import { isOnThisHost } from './agent-address.js';
 import type { ResolvedAgent } from './agent-options.js';
 import { toConsulError } from './classify-response.js';
 import { shareConnections, type ConnectionBudget, type Lane } from './connection-budget.js';
@@ -76,7 +77,7 @@ export class ConsulTransport implements Transport {
     this.budget = budget;
     // On the same host compression costs as much time as it saves; over a network it reduces a list to a twentieth.
     const { host } = agent.address;
-    this.#compress = host !== undefined && !/^(localhost|127\.|::1$)/.test(host);
+    this.#compress = host !== undefined && !isOnThisHost(host);
   }
 
   get url(): string {

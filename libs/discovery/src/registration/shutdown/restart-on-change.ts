@@ -82,7 +82,7 @@ function beforeDashes(words: readonly string[]): readonly string[] {
   return at < 0 ? words : words.slice(0, at);
 }
 
-/** Options of node whose value is a module. */
+/** Options of node that take a module as their value. */
 const PRELOADS: ReadonlySet<string> = new Set(['-r', '--require', '--import', '--loader']);
 const WATCH: ReadonlySet<string> = new Set(['--watch', '-w']);
 const ALWAYS_WATCHING: ReadonlySet<string> = new Set(['nodemon', 'ts-node-dev', 'tsnd']);
