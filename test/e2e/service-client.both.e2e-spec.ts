@@ -343,11 +343,6 @@ describe('@ServiceClient with Consul', () => {
     expect(wrong.message).toMatch(/call.timeot: unknown option. Known here: .*fallback.*maxContentLength/);
   });
 
-  it('names the module that is not imported', async () => {
-    const lost = Test.createTestingModule({ providers: [Caller] }).compile();
-    await expect(lost).rejects.toThrow(/ServiceClient\(echo\), provided by ConsulModule/);
-  });
-
   it('refuses an order by distance, which calls would not keep', async () => {
     const hint = /query\.near: is for getInstances and watch only; for calls set service\.zone/;
     const call = caller.http.axiosRef.get('/echo/1', { call: { query: { near: '_agent' } } });

@@ -30,6 +30,7 @@ export type {
 export type { WorkerReporter, WorkerReporterSource } from './registry/worker-reporter.js';
 
 export { isReachable, isRefused, isRetryable } from './errors/discovery-error.js';
+export { NamesItsModule } from './errors/provided-by.js';
 export { aggregatedErrors, causeChain, errorMessage } from './errors/error-message.js';
 
 export { formatDuration, toMilliseconds } from './configuration/duration.js';

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import { NamesItsModule } from './errors/provided-by.js';
 import type { CallOptions, FallbackOptions } from './calling/options/call-options.js';
 import { withCalls } from './calling/call-explanation.js';
 import type { Attempt } from './calling/running-attempt.js';
@@ -25,6 +26,7 @@ const SERVICES_TIMEOUT_MS = 5_000;
  * ```
  */
 @Injectable()
+@NamesItsModule()
 export class DiscoveryService {
   readonly #catalog: ServiceCatalog;
   readonly #caller: ServiceCaller;

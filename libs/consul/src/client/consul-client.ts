@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { invalidConfigError } from '@rookery/discovery/adapter';
+import { invalidConfigError, NamesItsModule } from '@rookery/discovery/adapter';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './agent-options.js';
 import { AgentApi } from './api/agent.api.js';
 import { CatalogApi } from './api/catalog.api.js';
@@ -29,6 +29,7 @@ import { SharedAddress } from './shared-address.js';
  * ```
  */
 @Injectable()
+@NamesItsModule()
 export class ConsulClient {
   readonly agent: AgentApi;
   readonly catalog: CatalogApi;

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
+import { NamesItsModule } from '../errors/provided-by.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvent } from './discovery-event.js';
 import { IsolatedObservable } from './isolated-observable.js';
@@ -19,8 +20,9 @@ export type TimedDiscoveryEvent = DiscoveryEvent & { readonly timestamp: number 
  * ```
  */
 @Injectable()
+@NamesItsModule()
 export class DiscoveryEvents {
-  readonly #logger = new Logger(DiscoveryEvents.name);
+  readonly #logger = new Logger('DiscoveryEvents');
   readonly #events = new Subject<TimedDiscoveryEvent>();
 
   readonly events$: Observable<TimedDiscoveryEvent> = new IsolatedObservable(this.#events, (error) =>

@@ -1,5 +1,6 @@
 import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
+import { NamesItsModule } from '../errors/provided-by.js';
 import { errorMessage } from '../errors/error-message.js';
 import { withTimeout } from '../timing/with-timeout.js';
 import { type Clock } from '../timing/clock.js';
@@ -24,6 +25,7 @@ const EVERY_GROUP = '';
 
 /** Runs the app's health contributors through Terminus, once for all concurrent requests. */
 @Injectable()
+@NamesItsModule()
 export class HealthService {
   readonly #terminus: HealthCheckService;
   readonly #contributors: HealthContributors;

@@ -1,6 +1,7 @@
 import { HttpService } from '@nestjs/axios';
 import { Injectable } from '@nestjs/common';
 import axios from 'axios';
+import { NamesItsModule } from '../errors/provided-by.js';
 import { ServiceCaller } from '../calling/service-caller.js';
 import { createBalancedAdapter } from './balanced.adapter.js';
 import { HttpConnections } from './http-connections.js';
@@ -8,6 +9,7 @@ import type { ServiceClientOptions } from './service-client.options.js';
 
 /** Creates an `HttpService` whose relative URLs go to the instances of one service. */
 @Injectable()
+@NamesItsModule()
 export class ServiceClientFactory {
   readonly #caller: ServiceCaller;
   readonly #connections: HttpConnections;

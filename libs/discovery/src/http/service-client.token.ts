@@ -1,3 +1,4 @@
+import { withProvider } from '../errors/provided-by.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 
 /**
@@ -12,8 +13,7 @@ import type { ServiceClientOptions } from './service-client.options.js';
  */
 export function getServiceClientToken(service: string, options: ServiceClientOptions = {}): string {
   const own = Object.keys(options).length > 0 ? `, ${JSON.stringify(options, nameClasses)}` : '';
-  // Nest shows the token when the module that provides it is not imported.
-  return `ServiceClient(${service}${own}), provided by ConsulModule`;
+  return withProvider(`ServiceClient(${service}${own})`);
 }
 
 /** Distinguishes two strategy classes with the same name. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
+import { NamesItsModule } from '../errors/provided-by.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { RegistrationService } from '../registration/registration.service.js';
@@ -20,6 +21,7 @@ const PING_TIMEOUT_MS = 2_000;
  * ```
  */
 @Injectable()
+@NamesItsModule()
 export class RegistryHealthIndicator {
   readonly #registry: ServiceRegistry;
   readonly #registration: RegistrationService;

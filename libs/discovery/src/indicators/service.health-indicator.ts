@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
+import { NamesItsModule } from '../errors/provided-by.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { usableInstances } from '../catalog/service-snapshot.js';
 import { errorMessage } from '../errors/error-message.js';
@@ -28,6 +29,7 @@ export interface ServiceAvailabilityOptions {
  * ```
  */
 @Injectable()
+@NamesItsModule()
 export class ServiceHealthIndicator {
   readonly #catalog: ServiceCatalog;
 

@@ -16,6 +16,7 @@ import {
   type Observable,
   type Subscription,
 } from 'rxjs';
+import { NamesItsModule } from '../errors/provided-by.js';
 import { toMilliseconds } from '../configuration/duration.js';
 import { DiscoveryError, shutDownError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
@@ -96,8 +97,9 @@ const FAIL_FAST_TIMEOUT_MS = 15_000;
  * ```
  */
 @Injectable()
+@NamesItsModule()
 export class RegistrationService implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
-  readonly #logger = new Logger(RegistrationService.name);
+  readonly #logger = new Logger('RegistrationService');
   readonly #registry: ServiceRegistry;
   readonly #servers: AppServers;
   readonly #health: HealthService;
