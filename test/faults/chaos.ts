@@ -9,6 +9,7 @@ import {
   freePorts,
   seededRandom,
   startCluster,
+  type BareAnswer,
   type ConsulCluster,
 } from '@rookery/test-support';
 import { startFaultApp } from './fault-app.js';
@@ -165,7 +166,7 @@ export class Chaos {
     await this.#caller?.kill();
     await Promise.all(this.providers.map(({ process }) => process.kill()));
     await Promise.all(this.#proxies.map((proxy) => proxy.stop()));
-    await Promise.allSettled(this.#retired);
+    await Promise.all(this.#retired);
     await this.#cluster?.stop();
     if (!keepLog) rmSync(this.#folder, { recursive: true });
   }
@@ -207,15 +208,27 @@ export class Chaos {
   }
 
   async #rotate(): Promise<void> {
-    const server = this.#cluster?.servers[0];
     const old = this.#token;
-    const answer = await server?.request('PUT', '/v1/acl/token', { Policies: [{ Name: 'app' }] });
-    this.#token = answer?.body as Token;
+    const { body } = await this.#write('PUT', '/v1/acl/token', { Policies: [{ Name: 'app' }] });
+    this.#token = body as Token;
     writeFileSync(this.#tokenFile, this.#token.SecretID);
-    if (!old || !server) return;
-    this.#retired.push(
-      sleep(TOKEN_OVERLAP_MS).then(() => server.request('DELETE', `/v1/acl/token/${old.AccessorID}`)),
-    );
+    if (!old) return;
+    const retire = async (): Promise<void> => {
+      await sleep(TOKEN_OVERLAP_MS);
+      await this.#write('DELETE', `/v1/acl/token/${old.AccessorID}`);
+    };
+    this.#retired.push(retire().catch((error: unknown) => this.note(`not revoked: ${String(error)}`)));
+  }
+
+  /** Again until it is done: while the leader is frozen, the others accept no write. */
+  async #write(method: string, path: string, content?: unknown): Promise<BareAnswer> {
+    const server = this.#cluster?.servers[0];
+    if (!server) throw new Error('not started');
+    const write = async (): Promise<BareAnswer | undefined> => {
+      const answer = await server.request(method, path, content);
+      return answer.status === 200 ? answer : undefined;
+    };
+    return eventually(write, { within: 30_000, every: 200 });
   }
 
   /** One to three of them: of the providers of one agent, of that agent, of the servers, and a new token. */
