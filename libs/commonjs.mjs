@@ -12,7 +12,9 @@ const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const OWN_FILES = {
   'here.js': `"use strict";
 const { join } = require('node:path');
-exports.fileOf = (path) => join(__dirname, path);
+// A bundle in the format of ESM has no __dirname, and no such file beside it.
+const folder = typeof __dirname === 'string' ? __dirname : process.cwd();
+exports.fileOf = (path) => join(folder, path);
 `,
   'here.d.ts': 'export declare function fileOf(path: string): string;\n',
 };

@@ -286,7 +286,16 @@ export class Chaos {
   }
 
   #ofToken(): Disturbance {
-    return { what: 'token: rotated', begin: () => this.#rotate(), heal: async () => undefined };
+    let rotation: Promise<void> | undefined;
+    return {
+      what: 'token: rotated',
+      // Not awaited: it may have to wait until the servers that are frozen in the same round are well again.
+      begin: async () => {
+        rotation = this.#rotate();
+        rotation.catch(() => undefined);
+      },
+      heal: async () => rotation,
+    };
   }
 
   #pick<T>(from: readonly T[]): T {

@@ -2,11 +2,12 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulAgent, eventually, figure, freePorts } from '@rookery/test-support';
+import semver from 'semver';
 import { RestartedApp } from '../faults/restarted-app.js';
 import { libraryApp } from './library-app.js';
 
@@ -15,19 +16,38 @@ const LIBRARIES = ['discovery', 'consul', 'embedded-consul'];
 const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--silent'];
 const WITHIN_MS = 480_000;
 
-/** As `nest new` writes it: 11 in CommonJS with Jest and ts-jest, 12 in ESM with Vitest. */
-const NESTS = {
-  11: { extension: '', packages: ['@nestjs/axios@^4', '@nestjs/terminus@^11', 'axios@^1'] },
-  12: { extension: '.js', packages: ['@nestjs/axios@^12', '@nestjs/terminus@^12', 'axios@^1'] },
+/** `module`, `moduleResolution`. */
+const NODE10 = ['commonjs', 'node10'] as const;
+const NODE16 = ['node16', 'node16'] as const;
+const NODENEXT = ['nodenext', 'nodenext'] as const;
+const BUNDLER = ['esnext', 'bundler'] as const;
+
+/** As `nest new` writes it, from the schematics of that version. */
+const APPS = {
+  'Nest 11, CommonJS, Jest': {
+    version: 11,
+    type: 'cjs',
+    resolutions: [NODE10, NODE16, NODENEXT, BUNDLER],
+  },
+  'Nest 12, ESM, Vitest': { version: 12, type: 'esm', resolutions: [NODE16, NODENEXT, BUNDLER] },
+  // With `node16` TypeScript lets no CommonJS import what is ESM only, as Nest 12 is.
+  'Nest 12, CommonJS, Jest': { version: 12, type: 'cjs', resolutions: [NODENEXT, BUNDLER] },
 } as const;
 
-/** `module`, `moduleResolution`; the first is for CommonJS only. */
-const RESOLUTIONS = [
-  ['commonjs', 'node10'],
-  ['node16', 'node16'],
-  ['nodenext', 'nodenext'],
-  ['esnext', 'bundler'],
-] as const;
+const PACKAGES = {
+  11: ['@nestjs/axios@^4', '@nestjs/terminus@^11', 'axios@^1'],
+  12: ['@nestjs/axios@^12', '@nestjs/terminus@^12', 'axios@^1'],
+} as const;
+
+/** The first with which Jest can `require` what is ESM only, as Nest 12 is. */
+const NODE_FOR_JEST = '>=24.9';
+
+const WEBPACK = [
+  'webpack',
+  'webpack-node-externals',
+  'tsconfig-paths-webpack-plugin',
+  'fork-ts-checker-webpack-plugin',
+];
 
 /** Optional packages that Nest looks for at runtime, and a bundler cannot find. */
 const ABSENT = [
@@ -40,11 +60,13 @@ const ESM_BUNDLE = [
   '--banner:js=import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
 ];
 
-describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing of it changed', (version) => {
-  const { extension, packages } = NESTS[version];
-  const isEsm = version === 12;
+describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it changed', (_name, of) => {
+  const { version, type, resolutions } = of;
+  const isEsm = type === 'esm';
   let home: string;
   let app: string;
+  /** Of the Node that its tests run on. */
+  let testEnvironment: NodeJS.ProcessEnv;
   let consul: ConsulAgent;
 
   /** As in a terminal: what Jest sets for this process is not for that of the app. */
@@ -52,8 +74,12 @@ describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing 
     const { NODE_ENV: _, JEST_WORKER_ID: __, NODE_OPTIONS: ___, ...rest } = process.env;
     return { ...rest, NO_COLOR: '1', CI: '1' };
   };
-  const run = async (file: string, args: readonly string[], cwd = app): Promise<string> => {
-    const options = { cwd, env: environment(), timeout: 240_000, maxBuffer: 2 ** 24 };
+  const run = async (
+    file: string,
+    args: readonly string[],
+    { cwd = app, env = environment() }: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<string> => {
+    const options = { cwd, env, timeout: 240_000, maxBuffer: 2 ** 24 };
     const running = promisify(execFile)(file, args, options);
     const { stdout, stderr } = await running.catch((error: unknown) => {
       const { stdout: out = '', stderr: err = '' } = error as { stdout?: string; stderr?: string };
@@ -67,19 +93,28 @@ describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing 
     consul = await ConsulAgent.start();
     // As `npm test` has built them.
     const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
-    await run('npm', ['pack', ...workspaces, '--pack-destination', home], ROOT);
+    await run('npm', ['pack', ...workspaces, '--pack-destination', home], { cwd: ROOT });
     const tarballs = readdirSync(home).map((name) => join(home, name));
     const sizes = tarballs.map((file) => `${basename(file)} ${Math.round(statSync(file).size / 1024)} kB`);
     figure('F59', `packed: ${sizes.join(', ')}`);
     const cli = join(home, 'cli');
     mkdirSync(cli);
     writeFileSync(join(cli, 'package.json'), '{"private":true}');
-    await run('npm', [...INSTALL, `@nestjs/cli@${version}`], cli);
-    const nest = join(cli, 'node_modules/@nestjs/cli/bin/nest.js');
-    await run(process.execPath, [nest, 'new', 'app', '--skip-install', '--skip-git', '-p', 'npm'], home);
-    app = join(home, 'app');
-    await run('npm', [...INSTALL, ...tarballs, ...packages]);
-    for (const [name, content] of Object.entries(libraryApp(extension)))
+    const needsOtherNode =
+      version === 12 && !isEsm && !semver.satisfies(process.versions.node, NODE_FOR_JEST);
+    const node = needsOtherNode ? [`node-${process.platform}-${process.arch}@24`] : [];
+    await run('npm', [...INSTALL, `@nestjs/cli@${version}`, ...node], { cwd: cli });
+    // What `nest new` runs; for the choice between CommonJS and ESM it has no option but a question.
+    const schematic = ['@nestjs/schematics:application', '--name=app', '--directory=app', '--language=ts'];
+    const choice = version === 12 ? [`--type=${type}`] : [];
+    const schematics = join(cli, 'node_modules/.bin/schematics');
+    await run(schematics, [...schematic, '--package-manager=npm', ...choice], { cwd: cli });
+    app = join(cli, 'app');
+    const bin = join(cli, `node_modules/node-${process.platform}-${process.arch}/bin`);
+    const { PATH, ...rest } = environment();
+    testEnvironment = { ...rest, PATH: needsOtherNode ? `${bin}${delimiter}${PATH}` : PATH };
+    await run('npm', [...INSTALL, ...tarballs, ...PACKAGES[version]]);
+    for (const [name, content] of Object.entries(libraryApp(isEsm ? '.js' : '')))
       writeFileSync(join(app, name), content);
   }, WITHIN_MS);
   afterAll(async () => {
@@ -118,17 +153,24 @@ describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing 
     'builds, passes its tests with the runner that it has, and runs',
     async () => {
       await run('npm', ['run', 'build']);
-      expect(await run('npm', ['test'])).toMatch(/2 passed/);
-      expect(await run('npm', ['run', 'test:e2e'])).toMatch(/2 passed/);
+      expect(await run('npm', ['test'], { env: testEnvironment })).toMatch(/2 passed/);
+      expect(await run('npm', ['run', 'test:e2e'], { env: testEnvironment })).toMatch(/2 passed/);
       expect(await smoke('dist/main.js')).not.toMatch(/two copies|worker thread .* failed/);
     },
     WITHIN_MS,
   );
 
-  it.each(isEsm ? RESOLUTIONS.slice(1) : RESOLUTIONS)(
+  it.each(resolutions)(
     'type-checks with module %s and moduleResolution %s, the declarations of its packages too',
     async (module, moduleResolution) => {
-      const tsc = ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.build.json'];
+      const tsc = [
+        'node_modules/typescript/bin/tsc',
+        '--noEmit',
+        '-p',
+        'tsconfig.build.json',
+        '--incremental',
+        'false',
+      ];
       const older = moduleResolution === 'node10' ? ['--resolvePackageJsonExports', 'false'] : [];
       const how = ['--module', module, '--moduleResolution', moduleResolution, '--skipLibCheck', 'false'];
       expect(await run(process.execPath, [...tsc, ...how, ...older])).toBe('');
@@ -139,9 +181,11 @@ describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing 
   it(
     'runs as built by the other builders of the Nest CLI',
     async () => {
-      await run('npm', [...INSTALL, '--no-save', '@swc/cli', '@swc/core']);
-      // The project of version 12 has no loader for webpack.
-      for (const builder of version === 11 ? ['swc', 'webpack'] : ['swc']) {
+      // The project of an ESM app has no loader for webpack; that of version 12 has the CLI ask for these packages.
+      const builders = isEsm ? ['swc'] : ['swc', 'webpack'];
+      const missing = version === 12 && !isEsm ? WEBPACK : [];
+      await run('npm', [...INSTALL, '--no-save', '@swc/cli', '@swc/core', ...missing]);
+      for (const builder of builders) {
         rmSync(join(app, 'dist'), { recursive: true });
         await run('npx', ['nest', 'build', '--builder', builder]);
         expect(await smoke('dist/main.js')).not.toMatch(/two copies|worker thread .* failed/);
@@ -155,8 +199,9 @@ describe.each([11, 12] as const)('F59 an app of nest new of version %i, nothing 
     'runs as a bundle of esbuild',
     async () => {
       await run('npm', [...INSTALL, '--no-save', 'esbuild']);
-      const main = `bundle/main.${isEsm ? 'mjs' : 'cjs'}`;
-      const options = ['--bundle', '--platform=node', `--outfile=${main}`, ...(isEsm ? ESM_BUNDLE : [])];
+      // Terminus 12 has an import.meta, which a bundle in CommonJS cannot have.
+      const [main, format] = version === 12 ? ['bundle/main.mjs', ESM_BUNDLE] : ['bundle/main.cjs', []];
+      const options = ['--bundle', '--platform=node', `--outfile=${main}`, ...format];
       await run('npx', [
         ...['esbuild', 'dist/main.js', ...options],
         ...ABSENT.map((name) => `--external:${name}`),
