@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,6 +101,22 @@ describe('a token that is rotated, and whose predecessor is deleted', () => {
     expect(app.output).not.toMatch(/the token has changed/);
     expect(app.output).toMatch(/is deregistered from Consul/);
     expect(await listed('late')).toBe(0);
+  });
+
+  it('F46 SIGTERM while the agent does not know the new token yet: nothing is left either', async () => {
+    const tokenFile = join(folder, 'early');
+    writeFileSync(tokenFile, (await create()).SecretID);
+    app = await startFaultApp({
+      options: { agent: { url: agent.url, tokenFile }, service: { name: 'early' } },
+    });
+    await eventually(async () => (await listed('early', '?passing')) === 1);
+    // As an agent that asked a server too early sees it, for 30 s.
+    writeFileSync(tokenFile, randomUUID());
+    // It tries to register again with that token, which the agent would keep.
+    await eventually(() => /cannot keep .* ACL not found/.test(app?.output ?? ''), { within: 20_000 });
+    await app.stop();
+    expect(app.output).toMatch(/is deregistered from Consul/);
+    expect(await listed('early')).toBe(0);
   });
 
   it('F46 an empty file changes nothing: no list is lost', async () => {

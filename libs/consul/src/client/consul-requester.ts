@@ -17,6 +17,8 @@ export interface RequestParts {
   accept?: readonly number[];
   /** The type of the JSON in the response; any other is not Consul's. */
   shape?: 'array' | 'object';
+  /** Default: false. */
+  bindsToken?: boolean;
   /** For hash-based blocking: the `contentHash` of the last response. */
   hash?: string;
 }
@@ -75,6 +77,7 @@ export class ConsulRequester {
       deadlineMs: this.#deadlineMs(options, waitMs),
       signal: options.signal,
       token: options.token,
+      bindsToken: parts.bindsToken,
       accept: parts.accept ?? [],
     });
   }

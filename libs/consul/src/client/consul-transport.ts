@@ -27,6 +27,8 @@ export interface TransportCall {
   readonly signal: AbortSignal | undefined;
   /** Overrides the client's own token. */
   readonly token: string | undefined;
+  /** Only the latest token will do: the agent keeps it. */
+  readonly bindsToken?: boolean | undefined;
   /** Statuses besides 2xx that are not errors. */
   readonly accept: readonly number[];
 }
@@ -142,9 +144,27 @@ export class ConsulTransport implements Transport {
     const isOwn = call.token === undefined;
     const used = isOwn ? await this.#agent.token.current() : undefined;
     const response = await this.#exchange(call, request, used?.reveal() ?? call.token, signal);
-    if (response.status !== 403 || !isOwn || !(await this.#agent.token.refused(used))) return response;
-    const next = await this.#agent.token.current();
-    return this.#exchange(call, request, next?.reveal(), signal);
+    if (response.status !== 403 || !isOwn) return response;
+    const { token } = this.#agent;
+    if (await token.refused(used)) {
+      const next = await token.current();
+      const retried = await this.#exchange(call, request, next?.reveal(), signal);
+      return isUnknownToken(retried) ? this.#withPrevious(call, request, retried, signal) : retried;
+    }
+    return isUnknownToken(response) ? this.#withPrevious(call, request, response, signal) : response;
+  }
+
+  /** The agent does not know the new token yet. It is not asked to do more than the last one was allowed to. */
+  async #withPrevious(
+    call: TransportCall,
+    request: string,
+    refused: TransportResponse,
+    signal: AbortSignal,
+  ): Promise<TransportResponse> {
+    const { previous } = this.#agent.token;
+    if (!previous || call.bindsToken) return refused;
+    const response = await this.#exchange(call, request, previous.reveal(), signal);
+    return response.status === 403 ? refused : response;
   }
 
   async #exchange(
@@ -267,4 +287,9 @@ export class ConsulTransport implements Transport {
 function isStaleSocket(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+/** Not one that lacks a permission. */
+function isUnknownToken({ status, body }: TransportResponse): boolean {
+  return status === 403 && body.includes('ACL not found');
 }

@@ -91,6 +91,19 @@ describe('a token', () => {
     expect(asked).toBe(2);
   });
 
+  it('that is new has its predecessor for a minute', async () => {
+    const tokens = ['first', 'second'];
+    const source = providedToken(async () => tokens.shift() ?? 'third', clock, warn);
+    expect(await value(source)).toBe('first');
+    expect(source.previous).toBeUndefined();
+    await source.refused(await source.current());
+    expect(await value(source)).toBe('second');
+    await clock.advance(59_000);
+    expect(source.previous?.reveal()).toBe('first');
+    await clock.advance(1_000);
+    expect(source.previous).toBeUndefined();
+  });
+
   it('from a failing provider is an error that says so', async () => {
     const source = providedToken(() => Promise.reject(new Error('vault is sealed')), clock, warn);
     await expect(source.current()).rejects.toMatchObject({

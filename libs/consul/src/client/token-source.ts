@@ -9,6 +9,8 @@ export interface TokenSource {
   current(): Promise<Secret | undefined>;
   /** To be called when Consul refused a token; resolves to true when there is now a different one. */
   refused(used: Secret | undefined): Promise<boolean>;
+  /** The token before, for a minute: the new one may not be known to the agent yet. */
+  readonly previous?: Secret | undefined;
   /** Another number whenever the token has changed. Undefined: it never does. */
   readonly version: number | undefined;
 }
@@ -51,6 +53,12 @@ export function providedToken(
   });
 }
 
+/**
+ * An agent that asks a server for a new token before that server has it goes on denying the token for 30 s (its `acl_token_ttl`):
+ * on a cluster of three, one of ten tokens that were used within milliseconds.
+ */
+const PREVIOUS_MAX_AGE_MS = 60_000;
+
 interface CachedTokenOptions {
   readonly load: () => Promise<string>;
   readonly name: string;
@@ -66,6 +74,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function cachedToken({ load, name, failure, clock, maxAgeMs, warn }: CachedTokenOptions): TokenSource {
   let secret: Secret | undefined;
+  let previous: Secret | undefined;
+  let changedAt = -Infinity;
   let version = 0;
   let hasWarned = false;
   let loadedAt = -Infinity;
@@ -74,6 +84,8 @@ function cachedToken({ load, name, failure, clock, maxAgeMs, warn }: CachedToken
   const adopt = (next: string): void => {
     hasWarned = false;
     if (secret?.reveal() === next) return;
+    previous = secret;
+    changedAt = clock.now();
     secret = new Secret(next);
     version++;
   };
@@ -110,6 +122,9 @@ function cachedToken({ load, name, failure, clock, maxAgeMs, warn }: CachedToken
   return {
     get version() {
       return version;
+    },
+    get previous() {
+      return clock.now() - changedAt < PREVIOUS_MAX_AGE_MS ? previous : undefined;
     },
     current: async () => {
       if (!secret || clock.now() - loadedAt > maxAgeMs) await reload();

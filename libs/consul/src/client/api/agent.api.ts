@@ -49,7 +49,9 @@ export class AgentApi {
     options: ConsulRequestOptions & { replaceExistingChecks?: boolean } = {},
   ): Promise<void> {
     const query = options.replaceExistingChecks ? { 'replace-existing-checks': true } : {};
-    await this.#requester.nothing('PUT', '/v1/agent/service/register', options, { body: definition, query });
+    // The agent syncs the service with the token of this request, long after it.
+    const parts = { body: definition, query, bindsToken: true };
+    await this.#requester.nothing('PUT', '/v1/agent/service/register', options, parts);
   }
 
   /** An id that the agent does not know is not an error, with any version of Consul. */
