@@ -1,0 +1,40 @@
+// A server that answers every request with the same JSON, with as little work as possible: it must not be the bottleneck.
+import { Buffer } from 'node:buffer';
+import { createServer } from 'node:net';
+
+const BODY = JSON.stringify({
+  id: 42,
+  title: 'Dune',
+  author: 'Frank Herbert',
+  price: 9.99,
+  inStock: true,
+  tags: ['sf', 'classic'],
+});
+const RESPONSE = Buffer.from(
+  'HTTP/1.1 200 OK\r\nX-Powered-By: Express\r\nContent-Type: application/json; charset=utf-8\r\n' +
+    `Content-Length: ${BODY.length}\r\nETag: W/"5e-abc"\r\nDate: ${new Date().toUTCString()}\r\n` +
+    `Connection: keep-alive\r\nKeep-Alive: timeout=60\r\n\r\n${BODY}`,
+);
+const END_OF_HEAD = Buffer.from('\r\n\r\n');
+const LENGTH = /content-length: *(\d+)/i;
+
+const server = createServer((socket) => {
+  socket.setNoDelay(true);
+  socket.on('error', () => socket.destroy());
+  let rest = Buffer.alloc(0);
+  socket.on('data', (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    for (;;) {
+      const head = rest.indexOf(END_OF_HEAD);
+      if (head < 0) return;
+      const bodyAt = head + END_OF_HEAD.length;
+      // 0x47 is G: a GET has no body.
+      const length = rest[0] === 0x47 ? 0 : Number(LENGTH.exec(rest.latin1Slice(0, head))?.[1] ?? 0);
+      if (rest.length < bodyAt + length) return;
+      rest = rest.subarray(bodyAt + length);
+      socket.write(RESPONSE);
+    }
+  });
+});
+server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
+process.on('disconnect', () => process.exit());
