@@ -28,7 +28,7 @@ interface Caller {
 }
 
 /** Both transports: what axios's own one carries is decided by the request. */
-const TRANSPORTS = { undici: {}, axios: { 'accept-encoding': 'gzip' } } as const;
+const TRANSPORTS = { undici: {}, axios: { te: 'trailers' } } as const;
 
 describe('one bad instance of three', () => {
   let consul: TestConsul;

@@ -1,5 +1,6 @@
 import { seededRandom } from '@rookery/test-support';
 import { ServiceCatalog } from '../../libs/discovery/dist/catalog/service-catalog.js';
+import { attemptTransport } from '../../libs/discovery/dist/calling/running-attempt.js';
 import { ServiceCaller } from '../../libs/discovery/dist/calling/service-caller.js';
 import type { ClientsOptions } from '../../libs/discovery/dist/calling/options/client-options.js';
 import { InMemoryRegistry } from '../../libs/discovery/dist/testing/in-memory.registry.js';
@@ -109,12 +110,12 @@ export async function simulate(
     const attempts: number[] = [];
     let failed: boolean;
     try {
-      const result = await caller?.call(
+      const result = await caller?.send(
         SERVICE,
-        async ({ id }) => {
+        attemptTransport(async ({ id }) => {
           attempts.push(Number(id));
           return (instances[Number(id)] ?? new SimulatedInstance(clock, random, scenario.model)).handle();
-        },
+        }),
         {
           idempotent: true,
           readResponse: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: false }),

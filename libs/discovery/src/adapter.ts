@@ -46,6 +46,6 @@ export type { OptionIssue, OptionShape } from './configuration/validate-options.
 export { backoffDelay, describeRegistryCap } from './timing/backoff.js';
 export type { BackoffOptions } from './timing/backoff.js';
 export { abortReason, delay, systemClock } from './timing/clock.js';
-export type { Clock, Random } from './timing/clock.js';
+export type { CancelSignal, Clock, Random } from './timing/clock.js';
 export { withScopedSignal } from './timing/scoped-signal.js';
 export { withAbort } from './timing/with-timeout.js';

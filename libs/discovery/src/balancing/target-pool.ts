@@ -165,6 +165,16 @@ export class TargetPool {
     this.#detector.begin(target);
   }
 
+  /** A response is still being read: it is load for the target until the returned function is called. */
+  hold(target: TrackedTarget): () => void {
+    target.inFlight++;
+    let isHeld = true;
+    return () => {
+      if (isHeld) target.inFlight--;
+      isHeld = false;
+    };
+  }
+
   /** An attempt has ended. */
   report(
     target: TrackedTarget,

@@ -1,3 +1,5 @@
+import { hostAndPort, READINESS_META, type ServiceInstance } from '../registry/service-instance.js';
+
 /** How many more milliseconds the caller waits for the response. A duration, so that no two clocks have to agree. */
 export const TIMEOUT_HEADER = 'rookery-timeout';
 
@@ -19,4 +21,42 @@ export function headerText(text: string): string {
     // A lone surrogate has no encoding.
     encodeURIComponent(/\p{Surrogate}/u.test(character) ? '\ufffd' : character),
   );
+}
+
+/** The headers of an attempt: how long the caller waits, and, to an app that Rookery registered, which service is meant. */
+export function callHeaders(instance: ServiceInstance, timeoutMs: number): Readonly<Record<string, string>> {
+  const recipient = recipientHeaders(instance);
+  const timeout = String(Math.ceil(timeoutMs));
+  return recipient ? { [TIMEOUT_HEADER]: timeout, ...recipient } : { [TIMEOUT_HEADER]: timeout };
+}
+
+/** The same as a list of names and values, to which `base` is the beginning. */
+export function callHeaderList(
+  base: readonly string[],
+  instance: ServiceInstance,
+  timeoutMs: number,
+): string[] {
+  const recipient = recipientHeaders(instance);
+  const list = [...base, TIMEOUT_HEADER, String(Math.ceil(timeoutMs))];
+  if (recipient) for (const name in recipient) list.push(name, recipient[name] ?? '');
+  return list;
+}
+
+export function isCallHeader(name: string): boolean {
+  return name === TIMEOUT_HEADER || name === SERVICE_HEADER || name === ADDRESS_HEADER;
+}
+
+/** Instances are immutable, and many calls go to each. */
+const recipients = new WeakMap<ServiceInstance, Readonly<Record<string, string>> | undefined>();
+
+/** Only apps that Rookery registered check it: in a static list the same service may have another name. */
+function recipientHeaders(instance: ServiceInstance): Readonly<Record<string, string>> | undefined {
+  const known = recipients.get(instance);
+  if (known || recipients.has(instance)) return known;
+  const headers =
+    instance.meta[READINESS_META] === undefined
+      ? undefined
+      : { [SERVICE_HEADER]: headerText(instance.service), [ADDRESS_HEADER]: hostAndPort(instance) };
+  recipients.set(instance, headers);
+  return headers;
 }

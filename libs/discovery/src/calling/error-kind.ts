@@ -1,6 +1,6 @@
 import { aggregatedErrors, causeChain } from '../errors/error-message.js';
 import { grpcStatusOf, GRPC_FAILURES, GRPC_SERVER_ERRORS } from './grpc-status.js';
-import { isCallError, isNotSent } from './not-sent.js';
+import { ConnectionsInUse, isCallError, isNotSent } from './not-sent.js';
 
 /**
  * What a status or an error says about its instance. `failure`: it failed, or is overloaded. `server-error`: it answered with
@@ -77,6 +77,7 @@ export function errorKind(error: unknown): FailureKind {
 /** Undefined: the error itself says nothing, but its cause may. */
 function knownKind(error: Error): FailureKind | undefined {
   if (error instanceof AttemptTimeout) return error.wasCutShort ? 'none' : 'failure';
+  if (error instanceof ConnectionsInUse) return 'none';
   // The attempt itself called another service.
   if (isCallError(error)) return 'none';
   const { code, name } = error as { code?: unknown; name?: unknown };

@@ -9,6 +9,8 @@ export interface HedgeTools<T> {
   readonly delayMs: number;
   /** Starts an attempt on another instance; undefined: there is none, or no budget for it. */
   readonly startSecond: () => RunningAttempt<T> | undefined;
+  /** Whether the second attempt needs the async context of the call. */
+  readonly usesAsyncContext: boolean;
   readonly discard: (result: AttemptResult<T>) => void;
 }
 
@@ -20,25 +22,29 @@ const LOST = 'another attempt was answered first';
  */
 export function hedge<T>(
   first: RunningAttempt<T>,
-  { wheel, delayMs, startSecond, discard }: HedgeTools<T>,
-): Promise<AttemptResult<T>> {
-  return new Promise((resolve) => {
-    let second: RunningAttempt<T> | undefined;
-    let ended = 0;
-    const onEnd = (result: AttemptResult<T>, other: RunningAttempt<T> | undefined): void => {
-      timer.cancel();
-      // An attempt that failed leaves the call to the other one, if that is still running.
-      if (result.type !== 'success' && other && ++ended < 2) return discard(result);
-      resolve(result);
-      other?.lose(new Error(LOST));
-    };
-    const start = (): void => {
-      const started = startSecond();
-      second = started;
-      if (started) void started.ended.then((result) => onEnd(result, first));
-    };
-    // The wheel's timer belongs to another call: the attempt needs the async context of this one.
-    const timer = wheel.after(delayMs, AsyncResource.bind(start));
-    void first.ended.then((result) => onEnd(result, second));
-  });
+  { wheel, delayMs, startSecond, usesAsyncContext, discard }: HedgeTools<T>,
+  onResult: (result: AttemptResult<T>) => void,
+): void {
+  let second: RunningAttempt<T> | undefined;
+  let ended = 0;
+  const onEnd = (result: AttemptResult<T>, other: RunningAttempt<T> | undefined): void => {
+    timer.cancel();
+    // An attempt that failed leaves the call to the other one, if that is still running.
+    if (result.type !== 'success' && other && ++ended < 2) {
+      discard(result);
+      return;
+    }
+    // What is left of an attempt that lost is of no interest.
+    if (ended > 2) return;
+    ended = 3;
+    onResult(result);
+    other?.lose(new Error(LOST));
+  };
+  const start = (): void => {
+    second = startSecond();
+    second?.whenEnded((result) => onEnd(result, first));
+  };
+  // The wheel's timer belongs to another call. To keep the context of this one costs as much as the rest of the call.
+  const timer = wheel.after(delayMs, usesAsyncContext ? AsyncResource.bind(start) : start);
+  first.whenEnded((result) => onEnd(result, second));
 }

@@ -1,14 +1,14 @@
 import type { ServiceView } from '../catalog/service-view.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { describeQuery, hasLocalFilter, type ServiceQuery } from '../registry/service-query.js';
-import type { Clock } from '../timing/clock.js';
+import type { CancelSignal, Clock } from '../timing/clock.js';
 import { withTimeout } from '../timing/with-timeout.js';
 
 export interface TimeToExplain {
   readonly clock: Clock;
   /** How long the registry may be asked for the reason, in milliseconds; 0: not at all. */
   readonly withinMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: CancelSignal | undefined;
 }
 
 /** Explains why no instance can be used; what has come since is seen by the next calls. */

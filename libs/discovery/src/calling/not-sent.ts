@@ -23,6 +23,13 @@ const HANDSHAKE_FAILURE =
 const BEFORE_SECURE = 'before secure TLS connection was established';
 const BAD_CERTIFICATE = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY))/;
 
+/** The attempt waited for a connection, and others of this app had all of them. */
+export class ConnectionsInUse extends Error {
+  constructor() {
+    super('all connections to it are in use, such as by response streams that are still being read');
+  }
+}
+
 const SENT = Symbol.for('rookery:sent');
 
 /** Marks an error that followed a redirect: the request had been sent before, whatever the code of the error says. */
@@ -54,7 +61,7 @@ export function isNotSent(error: unknown): boolean {
     };
     // An error of a call that the attempt itself made: what the attempt sent before is unknown.
     if (wasSent || isCallError(link)) return false;
-    if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
+    if (link instanceof ConnectionsInUse || syscall === 'connect' || syscall === 'getaddrinfo') return true;
     if (typeof code === 'string') {
       if (NOT_CONNECTED.has(code) || BAD_CERTIFICATE.test(code)) return true;
       const text = code === 'EPROTO' ? link.message : code.replaceAll('_', ' ');

@@ -1,8 +1,8 @@
 import type { TargetPool } from '../balancing/target-pool.js';
 import type { TrackedTarget } from '../balancing/target/tracked-target.js';
-import { hostAndPort, READINESS_META, type ServiceInstance } from '../registry/service-instance.js';
+import { hostAndPort, type ServiceInstance } from '../registry/service-instance.js';
 import type { Clock, Random } from '../timing/clock.js';
-import type { TimerWheel } from '../timing/timer-wheel.js';
+import type { Deadline, TimerWheel } from '../timing/timer-wheel.js';
 import {
   abandoned,
   classifyError,
@@ -11,7 +11,7 @@ import {
   outcomeOf,
   type AttemptResult,
 } from './attempt-result.js';
-import { ADDRESS_HEADER, headerText, SERVICE_HEADER, TIMEOUT_HEADER } from './call-headers.js';
+import { callHeaders } from './call-headers.js';
 import { AttemptTimeout } from './error-kind.js';
 import type { IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
@@ -37,51 +37,124 @@ export type Attempt<T> = (
   context: AttemptContext,
 ) => Promise<T>;
 
+/** An attempt as its transport sees it: the transport ends it, once, by `succeed` or `fail`. */
+export interface OpenAttempt<T> extends AttemptContext {
+  readonly instance: ServiceInstance;
+  /** Aborts when the attempt is cancelled or has timed out. */
+  readonly signal: AbortSignal;
+  /** Called then as well: a signal for each attempt would cost more than a pick. */
+  onCancel: ((reason: Error) => void) | undefined;
+  /** Asked when the time is up: another reason than that the instance did not respond. */
+  explainTimeout: (() => Error | undefined) | undefined;
+  succeed(value: T): void;
+  fail(error: unknown): void;
+  /** The response is still being read, which is load for the instance until the returned function is called. */
+  hold(): () => void;
+}
+
+/** Makes attempts; for a transport of this library, which needs no promise and no signal for each of them. */
+export type Transport<T> = (attempt: OpenAttempt<T>) => void;
+
+/** The transport that is a function of the caller's. */
+export function attemptTransport<T>(attempt: Attempt<T>): Transport<T> {
+  return (open) => {
+    const { instance, signal, attempt: number, timeoutMs } = open;
+    // The async function turns an attempt that throws synchronously into one that rejects.
+    (async () => attempt(instance, signal, new Context(number, timeoutMs, instance)))().then(
+      (value) => open.succeed(value),
+      (error: unknown) => open.fail(error),
+    );
+  };
+}
+
 export interface CallTools {
   readonly clock: Clock;
   readonly random: Random;
   readonly wheel: TimerWheel;
 }
 
-export interface AttemptOptions<T> {
-  readonly attempt: Attempt<T>;
-  readonly target: TrackedTarget;
-  readonly pool: TargetPool;
+/** What the attempts of a call have in common. */
+export interface AttemptParent<T> {
+  readonly transport: Transport<T>;
+  readonly options: TransportOptions<T>;
+  readonly isFailure: IsFailure | undefined;
+  readonly tools: CallTools;
+  onAttemptEnd(running: RunningAttempt<T>, record: AttemptRecord): void;
+}
+
+export interface AttemptLimits {
   /** 0 for the first attempt of a call. */
   readonly number: number;
+  /** By the clock. */
+  readonly startedAt: number;
   readonly limitMs: number;
   /** The limit is shorter than usual, since the deadline of the call is near. */
   readonly isCutShort: boolean;
-  readonly call: TransportOptions<T>;
-  readonly isFailure: IsFailure | undefined;
-  readonly tools: CallTools;
-  readonly onEnd: (running: RunningAttempt<T>, record: AttemptRecord) => void;
 }
 
 /** An attempt in flight: it is bounded by its time limit, and counted once, by how it ended. */
-export class RunningAttempt<T> {
-  /** Never rejects. */
-  readonly ended: Promise<AttemptResult<T>>;
-  readonly #options: AttemptOptions<T>;
-  readonly #startedAt: number;
-  readonly #aborting = new AbortController();
-  readonly #deadline;
-  #resolve: (result: AttemptResult<T>) => void = () => undefined;
-  #isOver = false;
+export class RunningAttempt<T> implements OpenAttempt<T> {
+  onCancel: ((reason: Error) => void) | undefined;
+  explainTimeout: (() => Error | undefined) | undefined;
+  readonly #parent: AttemptParent<T>;
+  readonly #target: TrackedTarget;
+  readonly #pool: TargetPool;
+  readonly #limits: AttemptLimits;
+  readonly #deadline: Deadline;
+  #aborting: AbortController | undefined;
+  #cancelled: Error | undefined;
+  #result: AttemptResult<T> | undefined;
+  #onResult: ((result: AttemptResult<T>) => void) | undefined;
 
-  constructor(options: AttemptOptions<T>) {
-    this.#options = options;
-    const { attempt, target, pool, number, limitMs, isCutShort, tools } = options;
-    const { instance } = target;
-    this.#startedAt = tools.clock.now();
-    this.ended = new Promise((resolve) => (this.#resolve = resolve));
-    this.#deadline = tools.wheel.after(limitMs, () => this.#timeOut(new AttemptTimeout(limitMs, isCutShort)));
+  constructor(parent: AttemptParent<T>, target: TrackedTarget, pool: TargetPool, limits: AttemptLimits) {
+    this.#parent = parent;
+    this.#target = target;
+    this.#pool = pool;
+    this.#limits = limits;
+    const { startedAt, limitMs } = limits;
+    this.#deadline = parent.tools.wheel.at(startedAt + limitMs, () => this.#timeOut());
     pool.begin(target);
-    // The async function turns an attempt that throws synchronously into one that rejects.
-    (async () => attempt(instance, this.#aborting.signal, new Context(number, limitMs, instance)))().then(
-      (value) => this.#onValue(value),
-      (error: unknown) => this.#onError(error),
-    );
+    try {
+      parent.transport(this);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Calls back when it has ended, at once if it has already. To be called once. */
+  whenEnded(onResult: (result: AttemptResult<T>) => void): void {
+    if (this.#result) onResult(this.#result);
+    else this.#onResult = onResult;
+  }
+
+  get isOver(): boolean {
+    return this.#result !== undefined;
+  }
+
+  get instance(): ServiceInstance {
+    return this.#target.instance;
+  }
+
+  get attempt(): number {
+    return this.#limits.number;
+  }
+
+  get timeoutMs(): number {
+    return this.#limits.limitMs;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return callHeaders(this.instance, this.timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    this.#aborting ??= new AbortController();
+    if (this.#cancelled) this.#aborting.abort(this.#cancelled);
+    return this.#aborting.signal;
+  }
+
+  hold(): () => void {
+    return this.#pool.hold(this.#target);
   }
 
   /** Another attempt was answered first: cancels this one, and ignores its later outcome. */
@@ -96,20 +169,29 @@ export class RunningAttempt<T> {
 
   #cancel(error: Error, result: AttemptResult<never>): void {
     // An attempt that has ended may still be streaming its response.
-    if (this.#isOver) return;
+    if (this.#result) return;
     this.#settle(result);
-    this.#aborting.abort(error);
+    this.#abort(error);
   }
 
   /** Does not wait for the attempt: one that ignores its signal must not block the call. */
-  #timeOut(error: Error): void {
-    this.#onError(error);
-    this.#aborting.abort(error);
+  #timeOut(): void {
+    const { limitMs, isCutShort } = this.#limits;
+    const error = this.explainTimeout?.() ?? new AttemptTimeout(limitMs, isCutShort);
+    this.fail(error);
+    this.#abort(error);
   }
 
-  #onValue(value: T): void {
-    const { isFailure, isCutShort, call, tools } = this.#options;
-    if (this.#isOver) {
+  #abort(error: Error): void {
+    this.#cancelled = error;
+    this.#aborting?.abort(error);
+    this.onCancel?.(error);
+  }
+
+  succeed(value: T): void {
+    const { isFailure, options: call, tools } = this.#parent;
+    const { isCutShort } = this.#limits;
+    if (this.#result) {
       // A late response has to be released.
       call.discardResponse?.(value);
       return;
@@ -124,9 +206,10 @@ export class RunningAttempt<T> {
     }
   }
 
-  #onError(error: unknown): void {
-    if (this.#isOver) return;
-    const { isFailure, isCutShort } = this.#options;
+  fail(error: unknown): void {
+    if (this.#result) return;
+    const { isFailure } = this.#parent;
+    const { isCutShort } = this.#limits;
     try {
       this.#settle(classifyError(error, isFailure, isCutShort));
     } catch (thrown) {
@@ -135,20 +218,21 @@ export class RunningAttempt<T> {
   }
 
   #settle(result: AttemptResult<T>): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#result) return;
+    this.#result = result;
     this.#deadline.cancel();
     try {
       this.#count(result);
     } finally {
       // An error in the statistics must not block the call.
-      this.#resolve(result);
+      this.#onResult?.(result);
     }
   }
 
   #count(result: AttemptResult<T>): void {
-    const { target, pool, tools, onEnd } = this.#options;
-    const durationMs = tools.clock.now() - this.#startedAt;
+    const target = this.#target;
+    const pool = this.#pool;
+    const durationMs = this.#parent.tools.clock.now() - this.#limits.startedAt;
     const reason = result.type === 'success' ? undefined : result.reason;
     pool.report(target, durationMs, outcomeOf(result), {
       reason: reason ?? '',
@@ -159,7 +243,7 @@ export class RunningAttempt<T> {
       else if (result.backOffMs !== undefined)
         pool.backOff(target, `${result.reason} with Retry-After`, result.backOffMs);
     }
-    onEnd(this, {
+    this.#parent.onAttemptEnd(this, {
       instance: target.instance.id,
       address: hostAndPort(target.instance),
       durationMs,
@@ -181,14 +265,6 @@ class Context implements AttemptContext {
   }
 
   get headers(): Readonly<Record<string, string>> {
-    const { meta, service } = this.#instance;
-    const timeout = { [TIMEOUT_HEADER]: String(Math.ceil(this.timeoutMs)) };
-    // Only apps that Rookery registered check it: in a static list the same service may have another name.
-    if (meta[READINESS_META] === undefined) return timeout;
-    return {
-      ...timeout,
-      [SERVICE_HEADER]: headerText(service),
-      [ADDRESS_HEADER]: hostAndPort(this.#instance),
-    };
+    return callHeaders(this.#instance, this.timeoutMs);
   }
 }

@@ -1,6 +1,8 @@
 import type { PickRequest } from '../balancing/target-picker.js';
 import type { TargetPool } from '../balancing/target-pool.js';
 import type { TrackedTarget } from '../balancing/target/tracked-target.js';
+import type { AdmittedCall } from './admitted-call.js';
+import { isError } from '../errors/error-message.js';
 import { abortReason } from '../timing/clock.js';
 import type { Deadline } from '../timing/timer-wheel.js';
 import { withAbort, withTimeout } from '../timing/with-timeout.js';
@@ -9,7 +11,6 @@ import {
   outcomeOf,
   retrySafetyOf,
   type AttemptResult,
-  type ResponseResult,
   type RetrySafety,
 } from './attempt-result.js';
 import { CallError } from './call-error.js';
@@ -19,12 +20,13 @@ import { noInstancesError } from './no-instances-error.js';
 import type { AttemptRecord, CallReport, TransportOptions } from './options/call-options.js';
 import type { CallSettings } from './options/call-settings.js';
 import { mayRetry, retryDelay } from './retry-decision.js';
-import { RunningAttempt, type Attempt, type CallTools } from './running-attempt.js';
+import { RunningAttempt, type AttemptParent, type CallTools, type Transport } from './running-attempt.js';
+import type { IsFailure } from './failure-rules.js';
 import type { QueryPool, ServiceContext } from './service-context.js';
 
 export interface ServiceCallOptions<T> {
   readonly context: ServiceContext;
-  readonly attempt: Attempt<T>;
+  readonly transport: Transport<T>;
   readonly options: TransportOptions<T>;
   readonly settings: CallSettings;
   /** When the call has to end, by the clock. */
@@ -35,13 +37,25 @@ export interface ServiceCallOptions<T> {
 /** Attempts of a call that reached an instance. Those that did not are bounded by the number of instances and by the deadline. */
 const MAX_ATTEMPTS = 10;
 
+/** How a call ended, with a response. */
+export interface CallResult<T> {
+  readonly value: T;
+  readonly call: CallReport;
+  /** Why the response counts as a failure, or that it is an error of the server; undefined: neither. */
+  readonly failure: string | undefined;
+}
+
+const NONE: ReadonlySet<TrackedTarget> = new Set();
+
 /** One call: its attempts, and the decision on each next one. */
-export class ServiceCall<T> {
+export class ServiceCall<T> implements AttemptParent<T> {
   readonly report: CallReport;
+  /** Told when the call is over. */
+  admitted: AdmittedCall | undefined;
   readonly #call: ServiceCallOptions<T>;
   readonly #attempts: AttemptRecord[] = [];
-  readonly #tried = new Set<TrackedTarget>();
-  readonly #running = new Set<RunningAttempt<T>>();
+  readonly #running: RunningAttempt<T>[] = [];
+  readonly #tried: TrackedTarget[] = [];
   #started = 0;
   #sent = 0;
   #result: AttemptResult<T> | undefined;
@@ -49,6 +63,22 @@ export class ServiceCall<T> {
   constructor(call: ServiceCallOptions<T>) {
     this.#call = call;
     this.report = { service: call.context.name, attempts: this.#attempts };
+  }
+
+  get transport(): Transport<T> {
+    return this.#call.transport;
+  }
+
+  get options(): TransportOptions<T> {
+    return this.#call.options;
+  }
+
+  get isFailure(): IsFailure | undefined {
+    return this.#call.settings.isFailure;
+  }
+
+  get tools(): CallTools {
+    return this.#call.tools;
   }
 
   /** Whether the call counts against the service; undefined: it says nothing about it. */
@@ -65,41 +95,70 @@ export class ServiceCall<T> {
   }
 
   /**
+   * The first attempt starts at once where the list is known, and most calls end with it: promises are for the others.
+   *
    * @throws CallError `RK_CALL_FAILED`, `RK_CALL_TIMEOUT`
    * @throws DiscoveryError `RK_NO_INSTANCES`
    */
-  async run(): Promise<ResponseResult<T>> {
-    const { signal } = this.#call.options;
-    if (!signal) return this.#run();
-    signal.throwIfAborted();
-    const onAbort = (): void => {
-      for (const running of this.#running) running.abandon(abortReason(signal));
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await this.#run();
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+  run(): Promise<CallResult<T>> {
+    return new Promise((resolve, reject) => {
+      const { signal } = this.#call.options;
+      const onAbort = (): void => {
+        if (signal) for (const running of [...this.#running]) running.abandon(abortReason(signal));
+      };
+      const over = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+        this.admitted?.end(this.hasFailed);
+      };
+      const end = (result: CallResult<T>): void => {
+        over();
+        resolve(result);
+      };
+      const fail = (error: unknown): void => {
+        over();
+        reject(isError(error) ? error : new Error(String(error)));
+      };
+      try {
+        if (signal?.aborted) throw abortReason(signal);
+        signal?.addEventListener('abort', onAbort, { once: true });
+        const pool = this.#knownPool();
+        const target = pool && this.#pick(pool);
+        if (!pool || !target) {
+          this.#runFrom(pool).then(end, fail);
+          return;
+        }
+        this.#attempt(target, pool, (result) => {
+          if (result.type === 'success' && !signal?.aborted) end(this.#end(result));
+          else this.#runAfter(result).then(end, fail);
+        });
+      } catch (error) {
+        fail(error);
+      }
+    });
   }
 
-  async #run(): Promise<ResponseResult<T>> {
-    const { signal, replayableBody = true, idempotent = false } = this.#call.options;
-    const { context, settings, tools } = this.#call;
-    let pool = await this.#pool();
-    let target = this.#pick(pool);
+  async #runFrom(known: TargetPool | undefined): Promise<CallResult<T>> {
+    const pool = known ?? (await this.#listedPool());
+    const target = this.#pick(pool);
     if (!target) throw await this.#noInstances();
+    this.#throwIfAborted();
+    return this.#runAfter(await this.#attemptOn(target, pool));
+  }
+
+  /** The decision on each next attempt. */
+  async #runAfter(first: AttemptResult<T>): Promise<CallResult<T>> {
+    const { idempotent = false } = this.#call.options;
+    const { context, settings, tools } = this.#call;
+    let result = first;
     for (let retried = 0; ;) {
-      // The signal may have aborted during a wait.
-      if (signal?.aborted) throw abortReason(signal);
-      const result = await this.#attemptOn(target, pool);
-      if (signal?.aborted) throw abortReason(signal);
+      this.#throwIfAborted();
       const retry = retrySafetyOf(result);
       // A local error, such as no file descriptor left, would repeat itself on every instance.
       if (retry !== 'safe' || result.type === 'ignored') this.#sent++;
       const { retries } = settings;
-      if (!mayRetry({ retry, idempotent, replayableBody, retried, retries })) return this.#end(result);
-      pool = await this.#pool();
+      if (!mayRetry({ retry, idempotent, replayableBody: this.#isReplayable, retried, retries }))
+        return this.#end(result);
+      const pool = this.#knownPool() ?? (await this.#listedPool());
       const next = this.#next(pool, retry);
       if (!next || this.#sent >= MAX_ATTEMPTS) return this.#end(result);
       const delayMs = Math.max(this.#requestedDelay(next, result), retryDelay(retry, retried, tools.random));
@@ -110,9 +169,22 @@ export class ServiceCall<T> {
       if (this.#remainingMs() <= 0) return this.#end(result);
       this.#discard(result);
       if (retry === 'if-idempotent') retried++;
+      // The signal may have aborted during a wait.
+      this.#throwIfAborted();
       // The target may have been removed or ejected during the delay.
-      target = next.isListed && next.ejection.isActive ? next : (this.#next(pool, retry) ?? next);
+      const target = next.isListed && next.ejection.isActive ? next : (this.#next(pool, retry) ?? next);
+      result = await this.#attemptOn(target, pool);
     }
+  }
+
+  #throwIfAborted(): void {
+    const { signal } = this.#call.options;
+    if (signal?.aborted) throw abortReason(signal);
+  }
+
+  get #isReplayable(): boolean {
+    const { replayableBody = true, isBodyUnread } = this.#call.options;
+    return replayableBody || (isBodyUnread?.() ?? false);
   }
 
   /** Only backed-off or saturated instances are left: wait as long as they asked. */
@@ -123,9 +195,15 @@ export class ServiceCall<T> {
   }
 
   /** A failed response is returned like any other: its meaning is up to the caller. */
-  #end(result: AttemptResult<T>): ResponseResult<T> {
+  #end(result: AttemptResult<T>): CallResult<T> {
     this.#result = result;
-    if (isResponse(result)) return result;
+    if (result.type === 'success')
+      return {
+        value: result.value,
+        call: this.report,
+        failure: result.isServerError ? 'server error' : undefined,
+      };
+    if (isResponse(result)) return { value: result.value, call: this.report, failure: result.reason };
     const code = result.error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED';
     throw new CallError(code, this.report, result.error);
   }
@@ -134,27 +212,35 @@ export class ServiceCall<T> {
   #next(pool: TargetPool, retry: RetrySafety): TrackedTarget | undefined {
     const next = this.#pick(pool);
     if (next || retry !== 'if-idempotent') return next;
-    this.#tried.clear();
+    this.#tried.length = 0;
     return this.#pick(pool);
   }
 
   #attemptOn(target: TrackedTarget, pool: TargetPool): Promise<AttemptResult<T>> {
+    return new Promise((resolve) => this.#attempt(target, pool, resolve));
+  }
+
+  #attempt(target: TrackedTarget, pool: TargetPool, onResult: (result: AttemptResult<T>) => void): void {
     const { settings, options, context, tools } = this.#call;
-    const rules = settings.hedge;
     const first = this.#start(target, pool);
-    if (!rules || !options.idempotent || options.replayableBody === false) return first.ended;
+    const rules = settings.hedge;
+    if (!rules || first.isOver || !options.idempotent || options.replayableBody === false) {
+      first.whenEnded(onResult);
+      return;
+    }
     context.hedgeBudget.deposit(rules.budget);
     const delayMs = rules.delayMs ?? context.latencies.at(0.95);
-    if (delayMs === undefined || delayMs >= this.#remainingMs()) return first.ended;
-    return hedge(first, {
-      wheel: tools.wheel,
-      delayMs,
-      startSecond: () => {
-        const other = context.hedgeBudget.take(rules.budget) ? this.#pick(pool) : undefined;
-        return other && this.#start(other, pool);
-      },
-      discard: (result) => this.#discard(result),
-    });
+    if (delayMs === undefined || delayMs >= this.#remainingMs()) {
+      first.whenEnded(onResult);
+      return;
+    }
+    const startSecond = (): RunningAttempt<T> | undefined => {
+      const other = context.hedgeBudget.take(rules.budget) ? this.#pick(pool) : undefined;
+      return other && this.#start(other, pool);
+    };
+    const discard = (result: AttemptResult<T>): void => this.#discard(result);
+    const usesAsyncContext = options.usesAsyncContext?.() ?? true;
+    hedge(first, { wheel: tools.wheel, delayMs, startSecond, usesAsyncContext, discard }, onResult);
   }
 
   #discard(result: AttemptResult<T>): void {
@@ -162,33 +248,29 @@ export class ServiceCall<T> {
   }
 
   #start(target: TrackedTarget, pool: TargetPool): RunningAttempt<T> {
-    this.#tried.add(target);
-    const { attempt, options, settings, tools } = this.#call;
+    this.#tried.push(target);
+    const { settings, tools, deadline } = this.#call;
     const { attemptTimeoutMs, timeoutMs } = settings;
-    const limitMs = Math.max(1, Math.min(attemptTimeoutMs, this.#remainingMs()));
-    const running = new RunningAttempt<T>({
-      attempt,
-      target,
-      pool,
+    const startedAt = tools.clock.now();
+    const limitMs = Math.max(1, Math.min(attemptTimeoutMs, deadline - startedAt));
+    const running = new RunningAttempt<T>(this, target, pool, {
       number: this.#started++,
+      startedAt,
       limitMs,
       // The rest that is left to a retry, or by the deadline of an incoming call, is no measure of an instance.
       isCutShort: limitMs < Math.min(attemptTimeoutMs, timeoutMs) / 2,
-      call: options,
-      isFailure: settings.isFailure,
-      tools,
-      onEnd: this.#onEnd,
     });
-    this.#running.add(running);
+    if (!running.isOver) this.#running.push(running);
     return running;
   }
 
-  readonly #onEnd = (running: RunningAttempt<T>, record: AttemptRecord): void => {
+  onAttemptEnd(running: RunningAttempt<T>, record: AttemptRecord): void {
     const { settings, context } = this.#call;
-    this.#running.delete(running);
+    const at = this.#running.indexOf(running);
+    if (at >= 0) this.#running.splice(at, 1);
     this.#attempts.push(record);
     if (settings.hedge && record.reason === undefined) context.latencies.add(record.durationMs);
-  };
+  }
 
   #pick(pool: TargetPool): TrackedTarget | undefined {
     const { hashKey, replayableBody = true, idempotent = false } = this.#call.options;
@@ -197,19 +279,27 @@ export class ServiceCall<T> {
     const request: PickRequest = {
       hashKey,
       attempt: this.#started,
-      tried: this.#tried,
+      tried: this.#tried.length === 0 ? NONE : new Set(this.#tried),
       mayTry: this.#started > 0 ? 'no' : canRetry ? 'yes' : 'if-overdue',
     };
     return pool.pick(strategy, request);
   }
 
-  /** From memory, except for the first call; waiting for the first list is part of the call. */
-  async #pool(): Promise<TargetPool> {
+  /** From memory; undefined: the first list has not come yet. */
+  #knownPool(): TargetPool | undefined {
+    const { context, options } = this.#call;
+    const { view, pool } = context.poolFor(options.query);
+    const snapshot = view.touch();
+    if (!snapshot) return undefined;
+    pool.update(snapshot);
+    return pool;
+  }
+
+  /** Waiting for the first list is part of the call. */
+  async #listedPool(): Promise<TargetPool> {
     const { context, options } = this.#call;
     const opened = context.poolFor(options.query);
-    const snapshot = opened.view.touch();
-    if (!snapshot) await this.#initialList(opened);
-    else opened.pool.update(snapshot);
+    await this.#initialList(opened);
     return opened.pool;
   }
 

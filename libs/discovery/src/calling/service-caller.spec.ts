@@ -12,6 +12,7 @@ import type { ClientsOptions } from './options/client-options.js';
 import { runInCall } from './incoming-call.js';
 import type { Attempt } from './running-attempt.js';
 import type { CallOptions } from './options/call-options.js';
+import { attemptTransport } from './running-attempt.js';
 import { ServiceCaller } from './service-caller.js';
 import { countsAsFailure } from './failure-rules.js';
 
@@ -268,7 +269,8 @@ describe('ServiceCaller', () => {
     it('returns the response of the last attempt, whatever its status, and discards the one before', async () => {
       const dropped: object[] = [];
       const given = [{ status: 503 }, { status: 502 }];
-      const call = caller.call('inventory', async ({ port }) => given[port - 2] ?? { status: 200 }, {
+      const answer = attemptTransport(async ({ port }) => given[port - 2] ?? { status: 200 });
+      const call = caller.send('inventory', answer, {
         idempotent: true,
         readResponse,
         discardResponse: (value) => dropped.push(value),
@@ -315,7 +317,8 @@ describe('ServiceCaller', () => {
 
     it('F37 is retried elsewhere when it was misdirected, a POST too, and the instance is ejected', async () => {
       const wrong = { status: 421 };
-      const call = caller.call('inventory', async ({ port }) => (port === 2 ? wrong : { status: 200 }), {
+      const answer = attemptTransport(async ({ port }) => (port === 2 ? wrong : { status: 200 }));
+      const call = caller.send('inventory', answer, {
         readResponse: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: status === 421 }),
       });
       const { value, call: report } = await call;
@@ -337,8 +340,8 @@ describe('ServiceCaller', () => {
           isMisdirected: false,
         }),
       });
-      const attempt = async ({ port }: ServiceInstance) => ({ status: limited.has(port) ? 429 : 200 });
-      const call = caller.call('inventory', attempt, options(2));
+      const answer = attemptTransport(async ({ port }) => ({ status: limited.has(port) ? 429 : 200 }));
+      const call = caller.send('inventory', answer, options(2));
       await clock.advance(500);
       limited.clear();
       await clock.advance(2_000);
@@ -347,7 +350,7 @@ describe('ServiceCaller', () => {
       expect(events).toEqual([]);
       // A call without enough time left gets the response.
       limited.add(3).add(4);
-      const hasty = caller.call('inventory', attempt, { ...options(2), timeout: '1s' });
+      const hasty = caller.send('inventory', answer, { ...options(2), timeout: '1s' });
       await clock.advance(500);
       expect((await hasty).value.status).toBe(429);
     });
@@ -365,7 +368,8 @@ describe('ServiceCaller', () => {
       const dropped: object[] = [];
       const options = { readResponse: readResponse, discardResponse: (value: object) => dropped.push(value) };
       const bad = { status: 503 };
-      await caller.call('inventory', async () => bad, {
+      const answer = attemptTransport(async () => bad);
+      await caller.send('inventory', answer, {
         ...options,
         fallback: (_, last) => ({ ...last, status: 200 }),
       });
@@ -373,9 +377,7 @@ describe('ServiceCaller', () => {
       const thrower = (): never => {
         throw new TypeError('not that');
       };
-      await caller
-        .call('inventory', async () => bad, { ...options, isFailure: thrower })
-        .catch(() => undefined);
+      await caller.send('inventory', answer, { ...options, isFailure: thrower }).catch(() => undefined);
       expect(dropped).toEqual([bad, bad]);
     });
 

@@ -11,18 +11,20 @@ import { evict } from './evict.js';
 import { incomingCall } from './incoming-call.js';
 import { noInstancesError } from './no-instances-error.js';
 import { assertCallOptions, assertKeyIsUsed } from './options/assert-call-options.js';
-import type { CallOptions, CallReport, FallbackOptions, TransportOptions } from './options/call-options.js';
+import type {
+  CallDefaults,
+  CallOptions,
+  CallReport,
+  Fallback,
+  FallbackOptions,
+  TransportOptions,
+} from './options/call-options.js';
 import { callSettings, serviceSettings } from './options/call-settings.js';
 import type { ClientsOptions } from './options/client-options.js';
 import { httpSettings, type HttpDefaults, type HttpSettings } from './options/http-options.js';
-import type { Attempt, CallTools } from './running-attempt.js';
-import { ServiceCall } from './service-call.js';
+import { attemptTransport, type Attempt, type CallTools, type Transport } from './running-attempt.js';
+import { ServiceCall, type CallResult } from './service-call.js';
 import { ServiceContext } from './service-context.js';
-
-export interface CallResult<T> {
-  readonly value: T;
-  readonly call: CallReport;
-}
 
 export interface CallerOptions extends Omit<PoolOptions, 'outlierRules' | 'slowStart'> {
   readonly clients?: ClientsOptions;
@@ -53,39 +55,39 @@ export class ServiceCaller {
   async call<T>(
     service: string,
     attempt: Attempt<T>,
-    options: TransportOptions<T> & FallbackOptions<T> = {},
+    options: FallbackOptions<T> = {},
   ): Promise<CallResult<T>> {
     assertCallOptions(options);
     if (typeof (attempt as unknown) !== 'function')
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `attempt = ${typeof attempt}: must be a function`);
-    const { clock, emit } = this.#options;
+    return this.send(service, attemptTransport(attempt), options);
+  }
+
+  /**
+   * As `call`, over a transport of this library. Options are not validated. It may also throw.
+   *
+   * @param defaults of the client; the same object for each of its calls
+   */
+  send<T>(
+    service: string,
+    transport: Transport<T>,
+    options: TransportOptions<T> & Fallback<T>,
+    defaults?: CallDefaults,
+  ): Promise<CallResult<T>> {
     const context = this.#context(service);
-    const settings = callSettings(context.settings.call, options);
+    const settings = callSettings(context.settingsWith(defaults), options);
     assertKeyIsUsed(options.hashKey, settings.strategy);
+    const { clock, emit } = this.#options;
     const now = clock.now();
     // The caller of the request that this call is a part of does not wait any longer because of it.
     const deadline = Math.min(now + settings.timeoutMs, incomingCall()?.deadline ?? Infinity);
-    const call = new ServiceCall({ context, attempt, options, settings, deadline, tools: this.#tools });
-    const { signal, fallback } = options;
-    let failedValue: T | undefined;
-    try {
+    const call = new ServiceCall({ context, transport, options, settings, deadline, tools: this.#tools });
+    const run = (): Promise<CallResult<T>> => {
       if (deadline <= now)
         throw new CallError('RK_CALL_TIMEOUT', call.report, new Error("the caller's deadline has passed"));
-      const result = await runAdmitted(context, call, { clock, emit, deadline, signal });
-      if (fallback && (result.type === 'failed-response' || result.isServerError)) {
-        failedValue = result.value;
-        const reason = result.type === 'failed-response' ? result.reason : 'server error';
-        throw new CallError('RK_CALL_FAILED', call.report, new Error(reason));
-      }
-      return { value: result.value, call: call.report };
-    } catch (error) {
-      if (!fallback || signal?.aborted) throw error;
-      try {
-        return { value: await fallback(error as Error, failedValue), call: call.report };
-      } finally {
-        if (failedValue !== undefined) options.discardResponse?.(failedValue);
-      }
-    }
+      return runAdmitted(context, call, { clock, emit, deadline, signal: options.signal });
+    };
+    return options.fallback ? withFallback(options, options.fallback, call.report, run) : run();
   }
 
   /** Picks an instance as a call does, and takes its turn. */
@@ -143,6 +145,7 @@ export class ServiceCaller {
 
   close(): void {
     for (const service of this.#services.values()) service.close();
+    this.#tools.wheel.close();
   }
 
   #context(name: string): ServiceContext {
@@ -154,5 +157,27 @@ export class ServiceCaller {
     this.#services.set(name, context);
     if (this.#services.size > MAX_SERVICES) evict(this.#services, ({ isUnused }) => isUnused)?.close();
     return context;
+  }
+}
+
+async function withFallback<T>(
+  { signal, discardResponse }: TransportOptions<T>,
+  fallback: NonNullable<Fallback<T>['fallback']>,
+  report: CallReport,
+  run: () => Promise<CallResult<T>>,
+): Promise<CallResult<T>> {
+  let failedValue: T | undefined;
+  try {
+    const result = await run();
+    if (result.failure === undefined) return result;
+    failedValue = result.value;
+    throw new CallError('RK_CALL_FAILED', report, new Error(result.failure));
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    try {
+      return { value: await fallback(error as Error, failedValue), call: report, failure: undefined };
+    } finally {
+      if (failedValue !== undefined) discardResponse?.(failedValue);
+    }
   }
 }

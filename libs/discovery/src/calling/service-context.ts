@@ -12,7 +12,8 @@ import { Bulkhead } from './limits/bulkhead.js';
 import { CircuitBreaker } from './limits/circuit-breaker.js';
 import { HedgeBudget } from './limits/hedge-budget.js';
 import { RetryBudget } from './limits/retry-budget.js';
-import type { ServiceSettings } from './options/call-settings.js';
+import type { CallDefaults } from './options/call-options.js';
+import { callSettings, type CallSettings, type ServiceSettings } from './options/call-settings.js';
 
 /** The targets of one query of a service, and the view that they follow. */
 export interface QueryPool {
@@ -35,6 +36,7 @@ export class ServiceContext {
   readonly #catalog: ServiceCatalog;
   readonly #poolOptions: PoolOptions;
   readonly #pools = new Map<string, QueryPool>();
+  readonly #settingsOfClients = new WeakMap<CallDefaults, CallSettings>();
   /** Of calls without a query. */
   #plainPool: QueryPool | undefined;
 
@@ -64,6 +66,15 @@ export class ServiceContext {
     if (!known) return this.#openPool(query);
     if (known.view.isClosed) known.view = this.#catalog.open(this.name, query);
     return known;
+  }
+
+  /** The settings of the calls of a client. */
+  settingsWith(defaults: CallDefaults | undefined): CallSettings {
+    if (!defaults) return this.settings.call;
+    let settings = this.#settingsOfClients.get(defaults);
+    if (!settings)
+      this.#settingsOfClients.set(defaults, (settings = callSettings(this.settings.call, defaults)));
+    return settings;
   }
 
   /** Undefined: there are none. */

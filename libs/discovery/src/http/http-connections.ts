@@ -1,21 +1,59 @@
-import { Agent, Pool, type Dispatcher } from 'undici';
+import { Agent, buildConnector, Pool, type Dispatcher } from 'undici';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
+import { skipContinue } from './skip-continue.js';
 
 const CONNECT_TIMEOUT_MS = 1_000;
-const CONNECTIONS_PER_INSTANCE = 64; // further ones only queue at the peer, and undici searches its connections one by one
-const OPTIONS = { connections: CONNECTIONS_PER_INSTANCE, connect: { timeout: CONNECT_TIMEOUT_MS } };
+/** More only queue at the peer, and undici searches its connections one by one. */
+const CONNECTIONS_PER_INSTANCE = 64;
+
+const connector = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
+const OPTIONS = {
+  connections: CONNECTIONS_PER_INSTANCE,
+  connect: (options: buildConnector.Options, done: buildConnector.Callback): void =>
+    connector(options, (...result) => {
+      const [, socket] = result;
+      if (socket) skipContinue(socket);
+      done(...result);
+    }),
+};
+
+/** The connections to one instance. */
+export class InstanceConnections {
+  readonly origin: string;
+  readonly pool: Pool;
+
+  constructor(origin: string) {
+    this.origin = origin;
+    this.pool = new Pool(origin, OPTIONS);
+  }
+
+  /** Requests wait for a connection because others, such as open response streams, have all of them. */
+  get areInUse(): boolean {
+    const { connected, queued } = this.pool.stats;
+    return queued > 0 && connected >= CONNECTIONS_PER_INSTANCE;
+  }
+}
+
+/** Instances are immutable, and many calls go to each. */
+const origins = new WeakMap<ServiceInstance, string>();
+
+function knownOrigin(instance: ServiceInstance): string {
+  let origin = origins.get(instance);
+  if (origin === undefined) origins.set(instance, (origin = originOf(instance)));
+  return origin;
+}
 
 /** The connection pools of all service clients of an app. */
 export class HttpConnections {
-  readonly #pools = new Map<string, Pool>();
+  readonly #instances = new Map<string, InstanceConnections>();
   readonly #closing = new Set<Pool>();
   readonly #external = new Agent(OPTIONS);
 
-  /** The pool for the origin of an instance. */
-  to(origin: string): Dispatcher {
-    let pool = this.#pools.get(origin);
-    if (!pool) this.#pools.set(origin, (pool = new Pool(origin, OPTIONS)));
-    return pool;
+  to(instance: ServiceInstance): InstanceConnections {
+    const origin = knownOrigin(instance);
+    let connections = this.#instances.get(origin);
+    if (!connections) this.#instances.set(origin, (connections = new InstanceConnections(origin)));
+    return connections;
   }
 
   /** For the targets of redirects. */
@@ -26,9 +64,9 @@ export class HttpConnections {
   /** The instance takes no calls for a while: its connections are closed when their requests are answered. */
   release(instance: ServiceInstance): void {
     const origin = originOf(instance);
-    const pool = this.#pools.get(origin);
+    const pool = this.#instances.get(origin)?.pool;
     if (!pool) return;
-    this.#pools.delete(origin);
+    this.#instances.delete(origin);
     this.#closing.add(pool);
     // It rejects when the pool was destroyed in the meantime.
     pool
@@ -38,8 +76,8 @@ export class HttpConnections {
   }
 
   async close(): Promise<void> {
-    const pools = [...this.#pools.values(), ...this.#closing];
-    this.#pools.clear();
+    const pools = [...[...this.#instances.values()].map(({ pool }) => pool), ...this.#closing];
+    this.#instances.clear();
     await Promise.all([this.#external.destroy(), ...pools.map((pool) => pool.destroy())]);
   }
 }

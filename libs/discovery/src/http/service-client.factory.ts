@@ -1,9 +1,10 @@
-import { HttpService } from '@nestjs/axios';
+import type { HttpService } from '@nestjs/axios';
 import { Injectable } from '@nestjs/common';
-import axios from 'axios';
 import { NamesItsModule } from '../errors/provided-by.js';
 import { ServiceCaller } from '../calling/service-caller.js';
-import { createBalancedAdapter } from './balanced.adapter.js';
+import { createServiceAxios } from './service-axios.js';
+import { ServiceHttpService } from './service-http.service.js';
+import { ServiceSender } from './service-sender.js';
 import { HttpConnections } from './http-connections.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 
@@ -20,7 +21,7 @@ export class ServiceClientFactory {
   }
 
   create(service: string, options: ServiceClientOptions = {}): HttpService {
-    const adapter = createBalancedAdapter(service, options, this.#caller, this.#connections);
-    return new HttpService(axios.create({ adapter }));
+    const sender = new ServiceSender(service, options, this.#caller, this.#connections);
+    return new ServiceHttpService(createServiceAxios(sender));
   }
 }

@@ -37,13 +37,21 @@ export function delay(clock: Clock, milliseconds: number, signal: AbortSignal): 
   });
 }
 
+/** What is used of an `AbortSignal`, which costs more to make than a pick: calls of this library bring their own. */
+export interface CancelSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** The reason of an aborted signal, always as an Error. */
-export function abortReason(signal: AbortSignal): Error {
+export function abortReason(signal: Pick<CancelSignal, 'reason'>): Error {
   return isError(signal.reason) ? signal.reason : new Error('aborted', { cause: signal.reason });
 }
 
 /** A function, so that the compiler does not carry an earlier reading of `aborted` over an await. */
-export function isAborted(signal: AbortSignal): boolean {
+export function isAborted(signal: CancelSignal): boolean {
   return signal.aborted;
 }
 

@@ -28,6 +28,7 @@ class Entry implements Deadline {
 }
 
 const TICK_MS = 10;
+const MAX_DELAY_MS = 100;
 
 /**
  * The deadlines of many calls at the cost of one timer. Nearly all of them are cancelled, so setting and cancelling must
@@ -51,7 +52,11 @@ export class TimerWheel {
   }
 
   after(milliseconds: number, callback: () => void): Deadline {
-    const at = this.#clock.now() + milliseconds;
+    return this.at(this.#clock.now() + milliseconds, callback);
+  }
+
+  /** @param at by the clock */
+  at(at: number, callback: () => void): Deadline {
     const tick = Math.ceil(at / TICK_MS);
     let slot = this.#slots.get(tick);
     if (!slot) this.#slots.set(tick, (slot = new Set()));
@@ -61,19 +66,25 @@ export class TimerWheel {
     return entry;
   }
 
-  readonly #onCancel = (): void => {
-    // The timer stays armed while any deadline is left: re-arming it for each call is the cost that the wheel avoids.
-    if (--this.#size > 0) return;
+  /** No more deadlines will be set: the timer is not left for one. Those that are set stay. */
+  close(): void {
+    if (this.#size > 0) return;
     this.#disarm?.();
     this.#disarm = undefined;
     this.#armedFor = Infinity;
-    this.#slots.clear();
+  }
+
+  readonly #onCancel = (): void => {
+    // The timer stays armed: re-arming it for each call is the cost that the wheel avoids.
+    if (--this.#size === 0) this.#slots.clear();
   };
 
+  /** Never for long, so that a timer that nothing waits for any more does not keep the process alive. */
   #arm(tick: number): void {
     this.#disarm?.();
     this.#armedFor = tick;
-    this.#disarm = this.#clock.after(Math.max(0, tick * TICK_MS - this.#clock.now()), () => this.#fire());
+    const delayMs = Math.min(MAX_DELAY_MS, tick * TICK_MS - this.#clock.now());
+    this.#disarm = this.#clock.after(Math.max(0, delayMs), () => this.#fire());
   }
 
   #fire(): void {

@@ -1,4 +1,4 @@
-import { abortReason, type Clock } from './clock.js';
+import { abortReason, type CancelSignal, type Clock } from './clock.js';
 
 /**
  * Settles as `work` does, or rejects with `onTimeout()` after the given milliseconds, or with the signal's reason when it
@@ -9,7 +9,7 @@ export function withTimeout<T>(
   milliseconds: number,
   work: Promise<T>,
   onTimeout: () => Error,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
@@ -28,7 +28,7 @@ export function withTimeout<T>(
 }
 
 /** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. The work itself is not stopped. */
-export function withAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function withAbort<T>(work: Promise<T>, signal: CancelSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(abortReason(signal));
     if (signal.aborted) onAbort();

@@ -7,7 +7,6 @@ import {
 import { DURATION_HINT, parseDuration } from '../../configuration/duration.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { CallOptions } from './call-options.js';
-import { httpDefaultsShape } from './http-options.js';
 
 type Check = readonly [isValid: (value: unknown) => boolean, hint: string];
 
@@ -43,29 +42,22 @@ const CHECKS: Readonly<Record<string, Check>> = {
   replayableBody: isBoolean,
   isFailure: isFunction,
   fallback: isFunction,
-  readResponse: isFunction,
-  discardResponse: isFunction,
 };
-const INTERNAL: ReadonlySet<string> = new Set([
-  'signal',
-  'replayableBody',
-  'readResponse',
-  'discardResponse',
-]);
+const INTERNAL: ReadonlySet<string> = new Set(['signal', 'replayableBody']);
 
 /**
  * Rejects misspelt options: `{ qeury: … }` must not select every instance.
  *
+ * @param others options that are known besides these, and that their user checks itself
  * @throws DiscoveryError `RK_INVALID_ARGUMENT`
  */
-export function assertCallOptions(options: CallOptions): void {
+export function assertCallOptions(options: CallOptions, others: readonly string[] = []): void {
   for (const key in options) {
     const check = CHECKS[key];
     const value: unknown = options[key as keyof CallOptions];
     if (!check) {
-      const own = Object.keys(CHECKS).filter((name) => !INTERNAL.has(name));
-      // Those of an HTTP client do not come here: the client uses them itself.
-      const known = 'readResponse' in options ? [...own, ...Object.keys(httpDefaultsShape)] : own;
+      if (others.includes(key)) continue;
+      const known = [...Object.keys(CHECKS).filter((name) => !INTERNAL.has(name)), ...others];
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `call.${key}: unknown option`, {
         hint: `Known here: ${known.join(', ')}`,
       });

@@ -3,6 +3,7 @@ import type { Duration } from '../../configuration/duration.js';
 import type { ServiceQuery } from '../../registry/service-query.js';
 import type { IsFailure } from '../failure-rules.js';
 import type { HttpResponseInfo } from '../response-info.js';
+import type { CancelSignal } from '../../timing/clock.js';
 
 /** How the calls of a client are made. Each option can be set for all services, for one, for a client and for a call. */
 export interface CallDefaults {
@@ -51,7 +52,13 @@ export interface CallOptions extends CallDefaults {
 }
 
 /** Hooks for a transport of this library. */
-export interface TransportOptions<T> extends CallOptions {
+export interface TransportOptions<T> extends Omit<CallOptions, 'signal'> {
+  /** Cancels the call when it aborts. */
+  signal?: CancelSignal;
+  /** Whether an attempt looks at the async context of its call. Default: it does. */
+  usesAsyncContext?: () => boolean;
+  /** Whether nothing of a body that can be read only once has been read yet, so that it may still go to another instance. */
+  isBodyUnread?: () => boolean;
   /** Reads a response of the transport. Default: for a `Response` of fetch. */
   readResponse?: (value: T) => HttpResponseInfo;
   /** Releases a response that is not returned, because there is another attempt. */
@@ -66,6 +73,9 @@ export interface FallbackOptions<T> extends CallOptions {
    */
   fallback?: (error: Error, value?: T) => T | Promise<T>;
 }
+
+/** The fallback alone. */
+export type Fallback<T> = Pick<FallbackOptions<T>, 'fallback'>;
 
 /** One attempt of a call. */
 export interface AttemptRecord {

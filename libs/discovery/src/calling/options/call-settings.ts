@@ -74,6 +74,15 @@ export function serviceSettings(
  */
 export function callSettings(defaults: CallSettings, options: CallDefaults): CallSettings {
   const { timeout, attemptTimeout, retries, strategy, hedge, isFailure } = options;
+  const hasOwn =
+    timeout !== undefined ||
+    attemptTimeout !== undefined ||
+    retries !== undefined ||
+    strategy !== undefined ||
+    hedge !== undefined ||
+    isFailure !== undefined;
+  // Most calls have none.
+  if (!hasOwn) return defaults;
   return {
     timeoutMs: timeout === undefined ? defaults.timeoutMs : positiveMs(timeout, 'call.timeout'),
     attemptTimeoutMs:

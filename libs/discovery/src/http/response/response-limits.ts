@@ -1,5 +1,5 @@
 import { AxiosError, type InternalAxiosRequestConfig } from 'axios';
-import type { HttpSettings } from '../calling/options/http-options.js';
+import type { HttpSettings } from '../../calling/options/http-options.js';
 
 /** The most bytes of a buffered response: that of the request, if it has any, else the client's. */
 export function contentLimit(

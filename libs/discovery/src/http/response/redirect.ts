@@ -7,11 +7,10 @@ export interface Redirected {
   readonly keepsCredentials: boolean;
 }
 
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-
 /**
  * The request that a response redirects to, or undefined. As in browsers, and allowed by RFC 9110 section 15.4: 303 becomes
- * a GET, and so does a POST that is moved by 301 or 302; 307 and 308 keep method and body.
+ * a GET, and so does a POST that is moved by 301 or 302; 307 and 308 keep method and body. As with axios, any other status between
+ * them redirects as well if it has a location.
  */
 export function redirected(
   status: number,
@@ -20,9 +19,10 @@ export function redirected(
   method: string,
 ): Redirected | undefined {
   const target = Array.isArray(location) ? location[0] : location;
-  if (!REDIRECTS.has(status) || target === undefined || !URL.canParse(target, url)) return undefined;
+  if (status < 300 || status >= 400 || target === undefined || !URL.canParse(target, url)) return undefined;
   const next = new URL(target, url);
-  const becomesGet = (status === 303 && method !== 'HEAD') || (status < 303 && method === 'POST');
+  const isMoved = status === 301 || status === 302;
+  const becomesGet = (status === 303 && method !== 'HEAD') || (isMoved && method === 'POST');
   return {
     url: next.href,
     method: becomesGet ? 'GET' : method,

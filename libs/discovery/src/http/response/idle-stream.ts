@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { systemClock, type Clock } from '../timing/clock.js';
+import { systemClock, type Clock } from '../../timing/clock.js';
 
 /**
  * Destroys a stream that gets no data for a while although it could take some: its peer has stalled. A reader that is slow is not

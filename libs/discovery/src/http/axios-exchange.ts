@@ -1,0 +1,80 @@
+import { Readable } from 'node:stream';
+import axios, { AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
+import { markSent } from '../calling/not-sent.js';
+import type { HttpSettings } from '../calling/options/http-options.js';
+import type { OpenAttempt } from '../calling/running-attempt.js';
+import { originOf } from '../registry/service-instance.js';
+import { destroyWhenIdle } from './response/idle-stream.js';
+import { contentLimit, idleError } from './response/response-limits.js';
+
+export interface AxiosRequest {
+  readonly config: InternalAxiosRequestConfig;
+  readonly path: string;
+  readonly settings: HttpSettings;
+}
+
+/** One attempt of a request over axios's own transport, for what undici cannot send, and options that only axios knows. */
+export function sendOverAxios(request: AxiosRequest, attempt: OpenAttempt<AxiosResponse>): void {
+  send(request, attempt).then(
+    (response) => attempt.succeed(response),
+    (error: unknown) => attempt.fail(error),
+  );
+}
+
+async function send(
+  { config, path, settings }: AxiosRequest,
+  attempt: OpenAttempt<AxiosResponse>,
+): Promise<AxiosResponse> {
+  const { instance, signal, headers: own } = attempt;
+  let redirects = 0;
+  const { beforeRedirect } = config;
+  const headers = AxiosHeaders.concat(config.headers, own);
+  try {
+    const response = await axios.getAdapter('http')({
+      ...config,
+      headers,
+      baseURL: '',
+      url: originOf(instance) + path,
+      signal,
+      cancelToken: undefined,
+      // Infinity means no limit to us; -1, to axios.
+      maxContentLength: finite(contentLimit(config, settings)) ?? -1,
+      // A proxy from the environment is for external hosts, not for instances of a service.
+      proxy: config.proxy ?? false,
+      validateStatus: null,
+      beforeRedirect: (...hop: Parameters<NonNullable<typeof beforeRedirect>>) => {
+        redirects++;
+        // Our headers are for the instance only, not for the target of a redirect.
+        const [options] = hop;
+        const sent = Object.entries(options.headers as Record<string, string>);
+        options.headers = Object.fromEntries(sent.filter(([name]) => !(name.toLowerCase() in own)));
+        beforeRedirect?.(...hop);
+      },
+    });
+    if (response.data instanceof Readable) {
+      destroyWhenIdle(response.data, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
+      response.data.once('close', attempt.hold());
+    }
+    // The caller's request config, not the copy for this instance.
+    return { ...response, config };
+  } catch (error) {
+    if (error instanceof AxiosError) {
+      error.config = config;
+      if (error.response) error.response.config = config;
+    }
+    throw redirects > 0 ? markSent(error) : error;
+  } finally {
+    takeOver(config, headers, own);
+  }
+}
+
+/** The transport completes the headers that it is given, which are a copy with those of the attempt. */
+function takeOver(config: InternalAxiosRequestConfig, sent: AxiosHeaders, own: object): void {
+  for (const [name, value] of Object.entries(sent.toJSON()))
+    if (!(name.toLowerCase() in own)) config.headers.set(name, value);
+  if (!sent.has('authorization')) config.headers.delete('authorization');
+}
+
+function finite(limit: number): number | undefined {
+  return Number.isFinite(limit) ? limit : undefined;
+}
