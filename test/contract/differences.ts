@@ -1,0 +1,11 @@
+/** How a service client differs from plain axios, by name. The table of the README says the same to users. */
+export const DIFFERENCES = [
+  'accept-encoding',
+  'absolute-url',
+  'circular',
+  'error-name',
+  'read-stream',
+  'max-content-length',
+] as const;
+
+export type Difference = (typeof DIFFERENCES)[number];

@@ -1,0 +1,81 @@
+import { NestFactory } from '@nestjs/core';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ServiceClientFactory } from '@rookery/discovery';
+import { DiscoveryModule } from '@rookery/discovery/adapter';
+import { InMemoryRegistry } from '@rookery/discovery/testing';
+import axios, { type AxiosInstance } from 'axios';
+import { rootModule } from '../e2e/test-app.js';
+import type { ContractCase, Way } from './case.js';
+import { CASES } from './cases.js';
+import { DIFFERENCES } from './differences.js';
+import { ContractServer } from './outcome.js';
+
+describe('F57 an HttpService is one', () => {
+  let server: ContractServer;
+  let plain: AxiosInstance;
+  let ways: Record<Way, AxiosInstance>;
+  let close: () => Promise<unknown>;
+
+  beforeAll(async () => {
+    server = await ContractServer.start(CASES);
+    plain = axios.create({ baseURL: server.origin, proxy: false });
+    const registry = new InMemoryRegistry();
+    registry.put({ service: 'peer', address: '127.0.0.1', port: server.port });
+    // A second attempt would be a second request, and an ejection would end them all.
+    const clients = { retries: 0, outlierDetection: false } as const;
+    const app = await NestFactory.createApplicationContext(
+      rootModule([DiscoveryModule.forRootAsync({ useFactory: () => ({ registry, clients }) })]),
+      { logger: false, abortOnError: false },
+    );
+    close = () => app.close();
+    const { axiosRef } = app.get(ServiceClientFactory).create('peer');
+    ways = {
+      lean: axiosRef,
+      // An instance that axios makes of it has the core of axios, and the adapter of the client.
+      core: axiosRef.create(),
+      // With an option that is left to axios's own transport.
+      transport: axiosRef.create({ insecureHTTPParser: false }),
+    };
+  });
+  afterAll(async () => {
+    await close();
+    await server.stop();
+  });
+
+  it('has 300 cases and more', () => {
+    expect(CASES.length).toBeGreaterThanOrEqual(300);
+    expect(new Set(CASES.map(({ name }) => name)).size).toBe(CASES.length);
+  });
+
+  it('differs only as it says', async () => {
+    const asked = async (http: AxiosInstance): Promise<unknown> =>
+      (await http.get<unknown>('/encoding')).config.headers.get('accept-encoding');
+    expect([await asked(ways.lean), await asked(plain)]).toEqual(['identity', 'gzip, compress, deflate, br']);
+    const shown = new Set<string>(CASES.flatMap(({ differs }) => differs ?? []));
+    // The limit of what is buffered has tests of its own (F52).
+    expect([...shown, 'accept-encoding', 'max-content-length'].sort()).toEqual([...DIFFERENCES].sort());
+  });
+
+  describe.each(['lean', 'core', 'transport'] as const)('by the way %s', (way) => {
+    const differs = ({ differs: difference, differsBy = [way] }: ContractCase): boolean =>
+      difference !== undefined && differsBy.includes(way);
+    const numbered = CASES.map((each, at) => ({ each, at }));
+
+    it.each(numbered.filter(({ each }) => !differs(each)).map(({ each, at }) => [each.name, at] as const))(
+      '%s',
+      async (_, at) => {
+        const expected = await server.outcome(at, plain);
+        expect(await server.outcome(at, ways[way])).toEqual(expected);
+      },
+    );
+
+    it.each(
+      numbered
+        .filter(({ each }) => differs(each))
+        .map(({ each, at }) => [each.differs, each.name, at] as const),
+    )('differs (%s): %s', async (_difference, _name, at) => {
+      const plainOutcome = await server.outcome(at, plain);
+      expect(await server.outcome(at, ways[way])).not.toEqual(plainOutcome);
+    });
+  });
+});
