@@ -1,0 +1,94 @@
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
+import { NestFactory } from '@nestjs/core';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { type ClientsOptions, DiscoveryEvents, ServiceClientFactory } from '@rookery/discovery';
+import { DiscoveryModule } from '@rookery/discovery/adapter';
+import { InMemoryRegistry } from '@rookery/discovery/testing';
+import { figure } from '@rookery/test-support';
+import type { AxiosError, AxiosInstance } from 'axios';
+import { rootModule } from '../e2e/test-app.js';
+
+/** As many as there are connections to an instance. */
+const STREAMS = 64;
+
+describe('F58 response streams that are not read', () => {
+  const cleanUps: (() => Promise<unknown>)[] = [];
+  const open: ServerResponse[] = [];
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+    open.length = 0;
+  });
+
+  const streaming: RequestListener = ({ url }, response) => {
+    if (url !== '/stream') return void response.end('{"ok":true}');
+    response.write('begin');
+    open.push(response);
+  };
+
+  const startClient = async (
+    instances: number,
+    clients: ClientsOptions,
+  ): Promise<{ http: AxiosInstance; ejections: unknown[] }> => {
+    const registry = new InMemoryRegistry();
+    for (let n = 0; n < instances; n++) {
+      const server = createServer(streaming);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      cleanUps.push(async () => {
+        server.closeAllConnections();
+        server.close();
+      });
+      registry.put({ service: 'peer', address: '127.0.0.1', port: (server.address() as AddressInfo).port });
+    }
+    const app = await NestFactory.createApplicationContext(
+      rootModule([DiscoveryModule.forRootAsync({ useFactory: () => ({ registry, clients }) })]),
+      { logger: false, abortOnError: false },
+    );
+    cleanUps.push(() => app.close());
+    const ejections: unknown[] = [];
+    app.get(DiscoveryEvents).events$.subscribe((event) => {
+      if (event.type === 'instance.ejected') ejections.push(event);
+    });
+    return { http: app.get(ServiceClientFactory).create('peer').axiosRef, ejections };
+  };
+  /** One after the other, so that each one is load for the pick of the next. */
+  const openStreams = async (
+    http: AxiosInstance,
+  ): Promise<{ data: Readable; instance: string | undefined }[]> => {
+    const streams: { data: Readable; instance: string | undefined }[] = [];
+    for (let n = 0; n < STREAMS; n++) {
+      const { data, call } = await http.get<Readable>('/stream', { responseType: 'stream' });
+      streams.push({ data: data.on('error', () => undefined), instance: call?.attempts.at(-1)?.instance });
+    }
+    return streams;
+  };
+
+  it('are load of their instance, and other calls are not affected', async () => {
+    const { http, ejections } = await startClient(2, { strategy: 'least-requests' });
+    const streams = await openStreams(http);
+    const [{ instance: first } = { instance: '' }] = streams;
+    const onFirst = streams.filter(({ instance }) => instance === first).length;
+    expect(Math.abs(onFirst - STREAMS / 2)).toBeLessThanOrEqual(1);
+    for (let n = 0; n < 40; n++) expect((await http.get('/')).status).toBe(200);
+    figure('F58', `${STREAMS} open streams on two instances, ${onFirst} on one: 0 of 40 other calls failed`);
+    expect(ejections).toEqual([]);
+    for (const { data } of streams) data.destroy();
+  });
+
+  it('that have all connections to the only instance fail a call with the reason, and the instance is not blamed', async () => {
+    const { http, ejections } = await startClient(1, { timeout: '400ms', attemptTimeout: '200ms' });
+    const streams = await openStreams(http);
+    for (let n = 0; n < 6; n++) {
+      const error = await http.get('/').then(
+        () => undefined,
+        (failure: unknown) => failure as AxiosError,
+      );
+      expect(error?.message).toContain('all connections to it are in use');
+    }
+    expect(ejections).toEqual([]);
+    for (const response of open) response.end();
+    for (const { data } of streams) data.resume();
+    expect((await http.get('/', { call: { timeout: '10s', attemptTimeout: '10s' } })).status).toBe(200);
+  });
+});
