@@ -219,6 +219,16 @@ const LIMITS: readonly ContractCase[] = [
     { maxContentLength: 50 },
     answer(200, { 'content-encoding': 'gzip' }, gzipSync(TEXT)),
   ),
+  requested(
+    'maxContentLength of a stream, kept',
+    { maxContentLength: 10, responseType: 'stream' },
+    answer(200, {}, 'x'.repeat(10)),
+  ),
+  requested(
+    'maxContentLength of a stream, exceeded',
+    { maxContentLength: 10, responseType: 'stream' },
+    answer(200, {}, 'x'.repeat(11)),
+  ),
   requested('maxContentLength of -1', { maxContentLength: -1 }, answer(200, {}, 'x'.repeat(1_000))),
   requested(
     'maxContentLength of an array buffer',

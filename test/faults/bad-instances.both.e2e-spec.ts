@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { HttpService } from '@nestjs/axios';
@@ -13,7 +14,7 @@ import {
   ServiceClientFactory,
   type TimedDiscoveryEvent,
 } from '@rookery/consul';
-import { eventually, figure, startTestConsul, type TestConsul } from '@rookery/test-support';
+import { eventually, freePorts, figure, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { catchError, firstValueFrom, of, timeout } from 'rxjs';
 import { rootModule } from '../e2e/test-app.js';
 import { BROKEN, RawServer, TLS_ALERTS } from './raw-server.js';
@@ -111,6 +112,20 @@ describe('one bad instance of three', () => {
     attempts.filter(({ instance }) => instance === id).length / attempts.length;
   const ejections = ({ events, badId }: Caller): number =>
     events.filter((event) => event.type === 'instance.ejected' && event.id === badId).length;
+
+  it('F57 a stream whose first instance refuses goes to the next one, since nothing of it was read', async () => {
+    const [dead = 0] = await freePorts(1);
+    const { http, badId } = await startCaller(dead, {
+      clients: { strategy: 'round-robin', outlierDetection: false },
+    });
+    let refused = 0;
+    for (let n = 0; n < 6; n++) {
+      const { status, call } = await http.axiosRef.post('/work', Readable.from([Buffer.from('abc')]));
+      expect(status).toBe(200);
+      if (call?.attempts[0]?.instance === badId) refused++;
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
 
   describe.each(Object.entries(TRANSPORTS))('over %s', (transport, headers) => {
     it.each(Object.entries(BROKEN))(

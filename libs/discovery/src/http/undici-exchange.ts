@@ -1,4 +1,4 @@
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { AxiosError, CanceledError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
 import type { Dispatcher } from 'undici';
 import { ConnectionsInUse, markSent } from '../calling/not-sent.js';
@@ -295,10 +295,25 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
     if (attempt) body.once('close', attempt.hold());
     endWith(body, config);
     destroyWhenIdle(body, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
-    response.data = this.#encoding ? pipeline(body, decoder(this.#encoding), () => undefined) : body;
+    const decoded = this.#encoding ? pipeline(body, decoder(this.#encoding), () => undefined) : body;
+    response.data = limited(decoded, contentLimit(config, settings), config);
     attempt?.succeed(response);
     return true;
   }
+}
+
+/** As axios does for a stream with a limit of its own. */
+function limited(stream: Readable, limit: number, config: InternalAxiosRequestConfig): Readable {
+  if (limit === Infinity) return stream;
+  const read = async function* (): AsyncGenerator<Buffer> {
+    let size = 0;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > limit) throw tooLargeError(limit, config);
+      yield chunk;
+    }
+  };
+  return Readable.from(read(), { objectMode: false });
 }
 
 /** A response stream outlives the call: the signal of the request still aborts it. */

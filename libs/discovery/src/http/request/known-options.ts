@@ -136,6 +136,8 @@ function isSet(defaults: object, name: string): boolean {
 export function defaultBeyondMerge(defaults: object, adapter: unknown): string | undefined {
   for (const name in defaults) {
     const value = (defaults as Record<string, unknown>)[name];
+    // Set on the prototype of all objects: axios knows how to keep it out.
+    if (!Object.hasOwn(defaults, name)) return name;
     if (value === undefined || value === null) continue;
     if (name === 'adapter' ? value !== adapter : !UNDICI[name]?.(value)) return name;
   }
