@@ -38,7 +38,7 @@ import { HealthService } from './health/health.service.js';
 import { LoadHealth } from './health/load.health.js';
 import { HttpConnections } from './http/http-connections.js';
 import { ServiceClientFactory } from './http/service-client.factory.js';
-import { ServiceClientsModule } from './http/service-clients.module.js';
+import { DeclaredClientsModule } from './http/declared-clients.module.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
 import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
@@ -102,7 +102,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     return {
       module: DiscoveryModule,
       global: true,
-      imports: [...(options.imports ?? []), ProviderScannerModule, ServiceClientsModule, terminus],
+      imports: [...(options.imports ?? []), ProviderScannerModule, DeclaredClientsModule, terminus],
       providers: [
         {
           provide: DISCOVERY_MODULE_OPTIONS,

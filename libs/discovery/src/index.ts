@@ -64,6 +64,8 @@ export type { ServiceClientDecorator } from './http/service-client.decorator.js'
 export { ServiceClientFactory } from './http/service-client.factory.js';
 export type { ServiceClientOptions, ServiceRequestOptions } from './http/service-client.options.js';
 export { getServiceClientToken } from './http/service-client.token.js';
+export { ServiceClientsModule } from './http/service-clients.module.js';
+export type { ServiceClientFeature } from './http/service-clients.module.js';
 
 export { HealthContributor } from './health/health-contributor.decorator.js';
 export type { HealthContributorOptions, HealthGroup } from './health/health-contributor.decorator.js';

@@ -1,10 +1,10 @@
 import { Inject } from '@nestjs/common';
-import { invalidConfigError, validateOptions } from '../configuration/validate-options.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { noteCopy } from '../configuration/loaded-copies.js';
-import { serviceClientOptionsSchema, type ServiceClientOptions } from './service-client.options.js';
+import { assertServiceClient } from './client-provider.js';
+import type { ServiceClientOptions } from './service-client.options.js';
 import { getServiceClientToken } from './service-client.token.js';
-import { declareServiceClient } from './service-clients.module.js';
+import { declareServiceClient } from './declared-clients.module.js';
 
 /** Decorates a constructor parameter or a property. */
 export type ServiceClientDecorator = (
@@ -32,17 +32,7 @@ export type ServiceClientDecorator = (
  */
 export function ServiceClient(service: string, options: ServiceClientOptions = {}): ServiceClientDecorator {
   noteCopy();
-  if (typeof service !== 'string' || service.trim() === '') {
-    throw new DiscoveryError(
-      'RK_CONFIG_INVALID',
-      `@ServiceClient: ${JSON.stringify(service)} is not a service name`,
-      {
-        hint: "Name the service as it is registered, such as @ServiceClient('inventory')",
-      },
-    );
-  }
-  const issues = validateOptions(serviceClientOptionsSchema, options);
-  if (issues.length > 0) throw invalidConfigError(`@ServiceClient('${service}')`, issues);
+  assertServiceClient('@ServiceClient', service, options);
   const token = getServiceClientToken(service, options);
   return (target, propertyKey, parameterIndex) => {
     const isMethodParameter = propertyKey !== undefined && parameterIndex !== undefined;
@@ -53,7 +43,7 @@ export function ServiceClient(service: string, options: ServiceClientOptions = {
         hint: 'Use it on a constructor parameter or on a property',
       });
     }
-    declareServiceClient(token, service, options);
+    declareServiceClient(service, options);
     // Nest's Inject handles both targets, but its type allows one at a time.
     (Inject(token) as ServiceClientDecorator)(target, propertyKey, parameterIndex);
   };

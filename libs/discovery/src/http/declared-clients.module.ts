@@ -1,0 +1,19 @@
+import { Global, Module, type FactoryProvider } from '@nestjs/common';
+import { clientProviders } from './client-provider.js';
+import type { ServiceClientOptions } from './service-client.options.js';
+
+/**
+ * Filled by the decorators when their classes are loaded, and read by Nest when it scans the modules. That is after all
+ * imports have run, so a client that is declared after `forRoot()` was evaluated is found as well.
+ */
+const providers: FactoryProvider[] = [];
+
+export function declareServiceClient(service: string, options: ServiceClientOptions): void {
+  for (const provider of clientProviders(service, options))
+    if (!providers.some(({ provide }) => provide === provider.provide)) providers.push(provider);
+}
+
+/** Provides every client that a `@ServiceClient` decorator declared. */
+@Global()
+@Module({ providers, exports: providers })
+export class DeclaredClientsModule {}
