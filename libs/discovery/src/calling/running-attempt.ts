@@ -37,15 +37,20 @@ export type Attempt<T> = (
   context: AttemptContext,
 ) => Promise<T>;
 
+/** What a transport has under way for an attempt. */
+export interface Transmission {
+  cancel(reason: Error): void;
+  /** Asked when the time is up: another reason than that the instance did not respond. */
+  explainTimeout(): Error | undefined;
+}
+
 /** An attempt as its transport sees it: the transport ends it, once, by `succeed` or `fail`. */
 export interface OpenAttempt<T> extends AttemptContext {
   readonly instance: ServiceInstance;
   /** Aborts when the attempt is cancelled or has timed out. */
   readonly signal: AbortSignal;
-  /** Called then as well: a signal for each attempt would cost more than a pick. */
-  onCancel: ((reason: Error) => void) | undefined;
-  /** Asked when the time is up: another reason than that the instance did not respond. */
-  explainTimeout: (() => Error | undefined) | undefined;
+  /** Told then as well: a signal for each attempt would cost more than a pick. */
+  transmission: Transmission | undefined;
   succeed(value: T): void;
   fail(error: unknown): void;
   /** The response is still being read, which is load for the instance until the returned function is called. */
@@ -94,8 +99,7 @@ export interface AttemptLimits {
 
 /** An attempt in flight: it is bounded by its time limit, and counted once, by how it ended. */
 export class RunningAttempt<T> implements OpenAttempt<T> {
-  onCancel: ((reason: Error) => void) | undefined;
-  explainTimeout: (() => Error | undefined) | undefined;
+  transmission: Transmission | undefined;
   readonly #parent: AttemptParent<T>;
   readonly #target: TrackedTarget;
   readonly #pool: TargetPool;
@@ -177,7 +181,7 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
   /** Does not wait for the attempt: one that ignores its signal must not block the call. */
   #timeOut(): void {
     const { limitMs, isCutShort } = this.#limits;
-    const error = this.explainTimeout?.() ?? new AttemptTimeout(limitMs, isCutShort);
+    const error = this.transmission?.explainTimeout() ?? new AttemptTimeout(limitMs, isCutShort);
     this.fail(error);
     this.#abort(error);
   }
@@ -185,7 +189,7 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
   #abort(error: Error): void {
     this.#cancelled = error;
     this.#aborting?.abort(error);
-    this.onCancel?.(error);
+    this.transmission?.cancel(error);
   }
 
   succeed(value: T): void {

@@ -71,13 +71,14 @@ export class ServiceRequest {
     return (attempt) => this.#exchange({ method, path, headers, body, settings, connections }, attempt);
   }
 
-  settle(calling: Promise<CallResult<AxiosResponse>>): Promise<AxiosResponse> {
-    return calling.then(
-      (result) => this.#onResponse(result),
-      (error: unknown) => {
-        throw this.failure(error);
-      },
-    );
+  async settle(calling: Promise<CallResult<AxiosResponse>>): Promise<AxiosResponse> {
+    let result: CallResult<AxiosResponse>;
+    try {
+      result = await calling;
+    } catch (error) {
+      throw this.failure(error);
+    }
+    return this.#onResponse(result);
   }
 
   failure(error: unknown): AxiosError {

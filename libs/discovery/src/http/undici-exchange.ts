@@ -3,7 +3,7 @@ import { AxiosError, CanceledError, type AxiosResponse, type InternalAxiosReques
 import type { Dispatcher } from 'undici';
 import { ConnectionsInUse, markSent } from '../calling/not-sent.js';
 import type { HttpSettings } from '../calling/options/http-options.js';
-import type { OpenAttempt } from '../calling/running-attempt.js';
+import type { OpenAttempt, Transmission } from '../calling/running-attempt.js';
 import type { HttpConnections, InstanceConnections } from './http-connections.js';
 import type { PlainBody } from './request/request-body.js';
 import { withoutHeaders, type HeaderList } from './request/request-headers.js';
@@ -34,7 +34,7 @@ const CREDENTIALS = ['host', 'authorization', 'cookie', 'proxy-authorization'];
  * One attempt of a request: a handler of undici's dispatch, which costs half of what its promises and streams do. It is one of the
  * older form, in which headers are not parsed before they are wanted.
  */
-export class UndiciExchange implements Dispatcher.DispatchHandler {
+export class UndiciExchange implements Dispatcher.DispatchHandler, Transmission {
   readonly #request: UndiciRequest;
   /** Undefined once it has ended: undici keeps the handler until the connection is used again, and all that it refers to. */
   #attempt: OpenAttempt<AxiosResponse> | undefined;
@@ -73,10 +73,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
   }
 
   start(): void {
-    if (this.#attempt) {
-      this.#attempt.onCancel = (reason) => this.#cancel(reason);
-      this.#attempt.explainTimeout = () => this.#explainTimeout();
-    }
+    if (this.#attempt) this.#attempt.transmission = this;
     this.#send();
   }
 
@@ -179,13 +176,13 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
     );
   }
 
-  #cancel(reason: Error): void {
+  cancel(reason: Error): void {
     this.#cancelled = reason;
     this.#abort?.(reason);
   }
 
   /** The instance cannot be blamed for a request that never got a connection. */
-  #explainTimeout(): Error | undefined {
+  explainTimeout(): Error | undefined {
     return this.#abort === undefined && this.#instance.areInUse ? new ConnectionsInUse() : undefined;
   }
 
