@@ -293,7 +293,7 @@ const ENDINGS: readonly ContractCase[] = [
 ];
 
 const OPTIONS: readonly ContractCase[] = [
-  requested('an option that nobody knows', { unknown: 1 } as object),
+  requested('an option that no version of axios has', { unknown: 1 } as object),
   requested('onDownloadProgress', { onDownloadProgress: () => undefined }),
   requested('onUploadProgress', { method: 'post', data: 'abc', onUploadProgress: () => undefined }),
   requested('maxRate', { maxRate: [1_000_000, 1_000_000] }),

@@ -42,7 +42,7 @@ function shuffled(list) {
     .map(({ item }) => item);
 }
 
-/** A line that the next one replaces; only for a person who waits. */
+/** A line that the next one replaces; only on a terminal. */
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
