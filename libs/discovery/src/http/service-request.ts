@@ -11,11 +11,11 @@ import { cancellationOf, type RequestCancellation } from './cancellation.js';
 import type { HttpConnections } from './http-connections.js';
 import { makeInspectable } from './inspect-error.js';
 import { asAxiosError, statusError } from './request-errors.js';
-import { assertUnread, requestBody, type PlainBody } from './request/request-body.js';
-import { headerList, type HeaderList } from './request/request-headers.js';
+import { assertUnread, requestBody } from './request/request-body.js';
+import { headerList } from './request/request-headers.js';
 import { requestPath } from './request/request-path.js';
 import type { SentRequest } from './sent-request.js';
-import { UndiciExchange } from './undici-exchange.js';
+import { UndiciExchange, type UndiciRequest } from './undici-exchange.js';
 
 export type ResponseTransform = (config: InternalAxiosRequestConfig, response: AxiosResponse) => void;
 
@@ -125,14 +125,7 @@ export class ServiceRequest {
   }
 }
 
-interface PlainRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: HeaderList;
-  readonly body: PlainBody;
-  readonly settings: HttpSettings;
-  readonly connections: HttpConnections;
-}
+type PlainRequest = Omit<UndiciRequest, 'config'>;
 
 /** undici sends no length for others that have no body, which servers may insist on. */
 const METHODS: ReadonlySet<string> = new Set([
