@@ -35,6 +35,20 @@ const noting =
   };
 
 const INTERCEPTORS: readonly ContractCase[] = [
+  intercepted(
+    'of responses, for a request that could not be transformed',
+    ({ interceptors, defaults }, note) => {
+      const { transformRequest } = defaults;
+      defaults.transformRequest = () => {
+        if (transformRequest) defaults.transformRequest = transformRequest;
+        throw new TypeError('not that');
+      };
+      interceptors.response.use(undefined, (error: Error) => {
+        note(error.message);
+        throw error;
+      });
+    },
+  ),
   intercepted('requests from the last to the first', ({ interceptors }, note) => {
     for (const text of ['a', 'b', 'c']) interceptors.request.use(noting(note, text));
   }),

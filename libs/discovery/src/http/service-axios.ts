@@ -38,8 +38,13 @@ export function createServiceAxios(sender: ServiceSender): AxiosInstance {
   withoutInterceptors.defaults.headers = { common: {} } as unknown as AxiosInstance['defaults']['headers'];
 
   const dispatch = (config: InternalAxiosRequestConfig): Promise<AxiosResponse> => {
-    throwIfCancelled(config);
-    transformRequest(config);
+    try {
+      throwIfCancelled(config);
+      transformRequest(config);
+    } catch (error) {
+      // Not thrown, since the interceptors of responses see it too.
+      return rejected(error);
+    }
     return sender.send(config, true, transformResponse);
   };
 
