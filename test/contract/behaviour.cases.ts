@@ -1,5 +1,5 @@
 import type { AxiosInstance, InternalAxiosRequestConfig } from 'axios';
-import { json, requested, type ContractCase, type Handler } from './case.js';
+import { answer, json, requested, type ContractCase, type Handler } from './case.js';
 
 /** Interceptors are removed again, since all cases share an instance. */
 function intercepted(
@@ -306,7 +306,24 @@ const ENDINGS: readonly ContractCase[] = [
   requested('a timeout of 0', { timeout: 0 }),
 ];
 
+/** How far an upload or a download has come, at the end. */
+function progress(name: 'onUploadProgress' | 'onDownloadProgress'): ContractCase {
+  return {
+    name: `${name} tells how much of how much`,
+    handle: answer(200, { 'content-length': '100000' }, Buffer.alloc(100_000)),
+    send: async (http, path) => {
+      const seen: (number | undefined)[][] = [];
+      const note = ({ loaded, total }: { loaded: number; total?: number }): unknown =>
+        seen.push([loaded, total]);
+      const { status } = await http.post<unknown>(path, 'a'.repeat(50_000), { [name]: note });
+      return { status, data: seen.at(-1) };
+    },
+  };
+}
+
 const OPTIONS: readonly ContractCase[] = [
+  progress('onUploadProgress'),
+  progress('onDownloadProgress'),
   requested('an option that no version of axios has', { unknown: 1 } as object),
   requested('onDownloadProgress', { onDownloadProgress: () => undefined }),
   requested('onUploadProgress', { method: 'post', data: 'abc', onUploadProgress: () => undefined }),

@@ -6,6 +6,7 @@ export const DIFFERENCES = [
   'error-name',
   'read-stream',
   'max-content-length',
+  'host-over-tls',
 ] as const;
 
 export type Difference = (typeof DIFFERENCES)[number];

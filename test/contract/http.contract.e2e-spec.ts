@@ -1,12 +1,8 @@
-import { NestFactory } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ServiceClientFactory } from '@rookery/discovery';
-import { DiscoveryModule } from '@rookery/discovery/adapter';
-import { InMemoryRegistry } from '@rookery/discovery/testing';
 import axios, { type AxiosInstance } from 'axios';
-import { rootModule } from '../e2e/test-app.js';
 import type { ContractCase, Way } from './case.js';
 import { CASES } from './cases.js';
+import { contractClient } from './contract-clients.js';
 import { DIFFERENCES } from './differences.js';
 import { ContractServer } from './outcome.js';
 
@@ -19,16 +15,11 @@ describe('F57 an HttpService is one', () => {
   beforeAll(async () => {
     server = await ContractServer.start(CASES);
     plain = axios.create({ baseURL: server.origin, proxy: false });
-    const registry = new InMemoryRegistry();
-    registry.put({ service: 'peer', address: '127.0.0.1', port: server.port });
-    // A second attempt would be a second request, and an ejection would end them all.
-    const clients = { retries: 0, outlierDetection: false } as const;
-    const app = await NestFactory.createApplicationContext(
-      rootModule([DiscoveryModule.forRootAsync({ useFactory: () => ({ registry, clients }) })]),
-      { logger: false, abortOnError: false },
-    );
-    close = () => app.close();
-    const { axiosRef } = app.get(ServiceClientFactory).create('peer');
+    const { axiosRef, close: closeClient } = await contractClient({
+      address: '127.0.0.1',
+      port: server.port,
+    });
+    close = closeClient;
     ways = {
       lean: axiosRef,
       // An instance that axios makes of it has the core of axios, and the adapter of the client.
@@ -52,8 +43,10 @@ describe('F57 an HttpService is one', () => {
       (await http.get<unknown>('/encoding')).config.headers.get('accept-encoding');
     expect([await asked(ways.lean), await asked(plain)]).toEqual(['identity', 'gzip, compress, deflate, br']);
     const shown = new Set<string>(CASES.flatMap(({ differs }) => differs ?? []));
-    // The limit of what is buffered has tests of its own (F52).
-    expect([...shown, 'accept-encoding', 'max-content-length'].sort()).toEqual([...DIFFERENCES].sort());
+    // The limit of what is buffered has tests of its own (F52), and so has TLS.
+    expect([...shown, 'accept-encoding', 'max-content-length', 'host-over-tls'].sort()).toEqual(
+      [...DIFFERENCES].sort(),
+    );
   });
 
   describe.each(['lean', 'core', 'transport'] as const)('by the way %s', (way) => {

@@ -1,5 +1,11 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  type Server as HttpServer,
+} from 'node:http';
+import { createServer as createTlsServer, type Server as HttpsServer, type ServerOptions } from 'node:https';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import { Readable } from 'node:stream';
 import type { AxiosInstance } from 'axios';
 import type { ContractCase } from './case.js';
@@ -19,13 +25,13 @@ interface SeenRequest {
 
 /** Answers the requests of cases, each below a path of its own. */
 export class ContractServer {
-  readonly #server: Server;
+  readonly #server: HttpServer | HttpsServer;
   readonly #cases: readonly ContractCase[];
   #seen: SeenRequest[] = [];
 
-  private constructor(cases: readonly ContractCase[]) {
+  private constructor(cases: readonly ContractCase[], tls: ServerOptions | undefined) {
     this.#cases = cases;
-    this.#server = createServer((request, response) => {
+    const listener: RequestListener = (request, response) => {
       const chunks: Buffer[] = [];
       request.on('error', () => undefined);
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -40,12 +46,16 @@ export class ContractServer {
           response.end('{"ok":true}');
         }
       });
-    });
+    };
+    this.#server = tls ? createTlsServer(tls, listener) : createServer(listener);
   }
 
-  static async start(cases: readonly ContractCase[]): Promise<ContractServer> {
-    const started = new ContractServer(cases);
-    await new Promise<void>((resolve) => started.#server.listen(0, '127.0.0.1', resolve));
+  static async start(
+    cases: readonly ContractCase[],
+    { tls, ...at }: ListenOptions & { tls?: ServerOptions } = { host: '127.0.0.1', port: 0 },
+  ): Promise<ContractServer> {
+    const started = new ContractServer(cases, tls);
+    await new Promise<void>((resolve) => started.#server.listen(at, resolve));
     return started;
   }
 

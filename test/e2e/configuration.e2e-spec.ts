@@ -57,6 +57,21 @@ describe('wrong options', () => {
       { agent: { tokenFile: '/no/such' } },
       /agent\.tokenFile.*does not exist/,
     ],
+    [
+      'a PEM file that is not there',
+      { clients: { tls: { caFile: '/no/such' } } },
+      /clients\.tls\.caFile = "\/no\/such": must be a readable PEM file, but it does not exist/,
+    ],
+    [
+      'a file that is no PEM file',
+      { clients: { services: { search: { tls: { caFile: import.meta.filename } } } } },
+      /clients\.services\.search\.tls\.caFile = .*: must be a readable PEM file, but it is no PEM file/,
+    ],
+    [
+      'half of a client certificate',
+      { clients: { tls: { certFile: '/no/such' } } },
+      /clients\.tls\.certFile = "\/no\/such": must be a readable PEM file/,
+    ],
     ['a name that is no text', { service: { name: 7 } }, /service\.name = 7: must be the service's name/],
     ['a blank name', { service: { name: ' ' } }, /service\.name = " "/],
     ['port 0', service({ port: 0 }), /service\.port = 0: must be an integer from 1 to 65535/],

@@ -97,4 +97,18 @@ describe('F58 response streams that are not read', () => {
     for (const { data } of streams) data.resume();
     expect((await http.get('/', { call: { timeout: '10s', attemptTimeout: '10s' } })).status).toBe(200);
   });
+
+  it('leave connections to other calls where maxConnections allows more of them', async () => {
+    const { http } = await startClient(1, { maxConnections: STREAMS + 1, timeout: '5s' });
+    const streams = await openStreams(http);
+    expect((await http.get('/')).status).toBe(200);
+    for (const { data } of streams) data.destroy();
+  });
+
+  it('are as many as maxConnections says, and no more', async () => {
+    const { http } = await startClient(1, { maxConnections: 1, timeout: '400ms', attemptTimeout: '200ms' });
+    const { data } = await http.get<Readable>('/stream', { responseType: 'stream' });
+    await expect(http.get('/')).rejects.toThrow('all connections to it are in use');
+    data.on('error', () => undefined).destroy();
+  });
 });

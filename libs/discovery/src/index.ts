@@ -46,6 +46,7 @@ export type {
   HedgeOptions,
 } from './calling/options/call-options.js';
 export { callReportOf } from './http/call-report-of.js';
+export type { ConnectionOptions, ServiceTlsOptions } from './calling/options/connection-options.js';
 export type { HttpDefaults } from './calling/options/http-options.js';
 export type {
   BulkheadOptions,

@@ -13,5 +13,6 @@ export { freePorts } from './free-ports.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { RecordingLogger } from './recording-logger.js';
 export { seededRandom } from './seeded-random.js';
+export { TestCertificates } from './test-certificates.js';
 export { startTestConsul, TEST_CONSUL_VARIABLE } from './test-consul.js';
 export type { TestConsul, TestConsulOptions } from './test-consul.js';

@@ -4,6 +4,7 @@ import { markSent } from '../calling/not-sent.js';
 import type { HttpSettings } from '../calling/options/http-options.js';
 import type { OpenAttempt } from '../calling/running-attempt.js';
 import { originOf } from '../registry/service-instance.js';
+import type { HttpConnections } from './http-connections.js';
 import { destroyWhenIdle } from './response/idle-stream.js';
 import { contentLimit, idleError } from './response/response-limits.js';
 
@@ -11,6 +12,7 @@ export interface AxiosRequest {
   readonly config: InternalAxiosRequestConfig;
   readonly path: string;
   readonly settings: HttpSettings;
+  readonly connections: HttpConnections;
 }
 
 /** One attempt of a request over axios's own transport, for what undici cannot send, and options that only axios knows. */
@@ -22,7 +24,7 @@ export function sendOverAxios(request: AxiosRequest, attempt: OpenAttempt<AxiosR
 }
 
 async function send(
-  { config, path, settings }: AxiosRequest,
+  { config, path, settings, connections }: AxiosRequest,
   attempt: OpenAttempt<AxiosResponse>,
 ): Promise<AxiosResponse> {
   const { instance, signal, headers: own } = attempt;
@@ -37,6 +39,7 @@ async function send(
       url: originOf(instance) + path,
       signal,
       cancelToken: undefined,
+      httpsAgent: (config.httpsAgent as unknown) ?? connections.agentFor(settings.connection),
       // Infinity means no limit to us; -1, to axios.
       maxContentLength: finite(contentLimit(config, settings)) ?? -1,
       // A proxy from the environment is for external hosts, not for instances of a service.

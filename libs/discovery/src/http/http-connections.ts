@@ -1,59 +1,88 @@
+import { Agent as HttpsAgent } from 'node:https';
 import { Agent, buildConnector, Pool, type Dispatcher } from 'undici';
+import type { ConnectionSettings, TlsSettings } from '../calling/options/connection-options.js';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
 import { skipContinue } from './skip-continue.js';
 
 const CONNECT_TIMEOUT_MS = 1_000;
-/** More only queue at the peer, and undici searches its connections one by one. */
-const CONNECTIONS_PER_INSTANCE = 64;
+/** To one host outside of the service. */
+const EXTERNAL_CONNECTIONS = 64;
 
-const connector = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
-const OPTIONS = {
-  connections: CONNECTIONS_PER_INSTANCE,
-  connect: (options: buildConnector.Options, done: buildConnector.Callback): void =>
-    connector(options, (...result) => {
+function connectorWith(tls: TlsSettings | undefined): buildConnector.connector {
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, ...tls });
+  return (options, done) =>
+    connect(options, (...result) => {
       const [, socket] = result;
       if (socket) skipContinue(socket);
       done(...result);
-    }),
-};
+    });
+}
 
 /** The connections to one instance. */
 export class InstanceConnections {
   readonly origin: string;
   readonly pool: Pool;
+  readonly settings: ConnectionSettings;
+  isReleased = false;
 
-  constructor(origin: string) {
+  constructor(origin: string, settings: ConnectionSettings, connect: buildConnector.connector) {
     this.origin = origin;
-    this.pool = new Pool(origin, OPTIONS);
+    this.settings = settings;
+    this.pool = new Pool(origin, { connections: settings.maxConnections, connect });
   }
 
   /** Requests wait for a connection because others, such as open response streams, have all of them. */
   get areInUse(): boolean {
     const { connected, queued } = this.pool.stats;
-    return queued > 0 && connected >= CONNECTIONS_PER_INSTANCE;
+    return queued > 0 && connected >= this.settings.maxConnections;
   }
 }
 
-/** Instances are immutable, and many calls go to each. */
-const origins = new WeakMap<ServiceInstance, string>();
+/** How connections with the same TLS settings are made, by undici and by axios's own transport. */
+class Connecting {
+  readonly connect: buildConnector.connector;
+  readonly #tls: TlsSettings | undefined;
+  #agent: HttpsAgent | undefined;
 
-function knownOrigin(instance: ServiceInstance): string {
-  let origin = origins.get(instance);
-  if (origin === undefined) origins.set(instance, (origin = originOf(instance)));
-  return origin;
+  constructor(tls: TlsSettings | undefined) {
+    this.connect = connectorWith(tls);
+    this.#tls = tls;
+  }
+
+  /** For axios's own transport; undefined: Node's own agent will do. */
+  get agent(): HttpsAgent | undefined {
+    return this.#tls && (this.#agent ??= new HttpsAgent({ keepAlive: true, ...this.#tls }));
+  }
+
+  close(): void {
+    this.#agent?.destroy();
+  }
 }
 
 /** The connection pools of all service clients of an app. */
 export class HttpConnections {
-  readonly #instances = new Map<string, InstanceConnections>();
+  readonly #byOrigin = new Map<string, InstanceConnections[]>();
+  /** Instances are immutable, and many calls go to each. */
+  readonly #byInstance = new WeakMap<ServiceInstance, InstanceConnections>();
+  readonly #connecting = new Map<TlsSettings | undefined, Connecting>();
   readonly #closing = new Set<Pool>();
-  readonly #external = new Agent(OPTIONS);
+  readonly #external = new Agent({
+    connections: EXTERNAL_CONNECTIONS,
+    connect: connectorWith(undefined),
+  });
 
-  to(instance: ServiceInstance): InstanceConnections {
-    const origin = knownOrigin(instance);
-    let connections = this.#instances.get(origin);
-    if (!connections) this.#instances.set(origin, (connections = new InstanceConnections(origin)));
+  /** @param settings of its service */
+  to(instance: ServiceInstance, settings: ConnectionSettings): InstanceConnections {
+    const known = this.#byInstance.get(instance);
+    if (known && !known.isReleased && isSame(known.settings, settings)) return known;
+    const connections = this.#toOrigin(originOf(instance), settings);
+    this.#byInstance.set(instance, connections);
     return connections;
+  }
+
+  /** For axios's own transport, over TLS; undefined: Node's own agent will do. */
+  agentFor({ tls }: ConnectionSettings): HttpsAgent | undefined {
+    return this.#connectingWith(tls).agent;
   }
 
   /** For the targets of redirects. */
@@ -64,20 +93,46 @@ export class HttpConnections {
   /** The instance takes no calls for a while: its connections are closed when their requests are answered. */
   release(instance: ServiceInstance): void {
     const origin = originOf(instance);
-    const pool = this.#instances.get(origin)?.pool;
-    if (!pool) return;
-    this.#instances.delete(origin);
-    this.#closing.add(pool);
-    // It rejects when the pool was destroyed in the meantime.
-    pool
-      .close()
-      .catch(() => undefined)
-      .finally(() => this.#closing.delete(pool));
+    for (const connections of this.#byOrigin.get(origin) ?? []) {
+      const { pool } = connections;
+      connections.isReleased = true;
+      this.#closing.add(pool);
+      // It rejects when the pool was destroyed in the meantime.
+      pool
+        .close()
+        .catch(() => undefined)
+        .finally(() => this.#closing.delete(pool));
+    }
+    this.#byOrigin.delete(origin);
   }
 
   async close(): Promise<void> {
-    const pools = [...[...this.#instances.values()].map(({ pool }) => pool), ...this.#closing];
-    this.#instances.clear();
+    const pools = [...[...this.#byOrigin.values()].flat().map(({ pool }) => pool), ...this.#closing];
+    this.#byOrigin.clear();
+    for (const connecting of this.#connecting.values()) connecting.close();
     await Promise.all([this.#external.destroy(), ...pools.map((pool) => pool.destroy())]);
   }
+
+  /** Services at one origin share its connections, unless their settings are different. */
+  #toOrigin(origin: string, settings: ConnectionSettings): InstanceConnections {
+    let all = this.#byOrigin.get(origin);
+    if (!all) this.#byOrigin.set(origin, (all = []));
+    let connections = all.find((each) => isSame(each.settings, settings));
+    if (!connections) {
+      const { connect } = this.#connectingWith(settings.tls);
+      all.push((connections = new InstanceConnections(origin, settings, connect)));
+    }
+    return connections;
+  }
+
+  #connectingWith(tls: TlsSettings | undefined): Connecting {
+    let connecting = this.#connecting.get(tls);
+    if (!connecting) this.#connecting.set(tls, (connecting = new Connecting(tls)));
+    return connecting;
+  }
+}
+
+/** A service that was forgotten and is called again has other objects. */
+function isSame(a: ConnectionSettings, b: ConnectionSettings): boolean {
+  return a === b || (a.maxConnections === b.maxConnections && a.tls === b.tls);
 }

@@ -65,7 +65,7 @@ export class ServiceRequest {
       const withoutParams = requestPath(this.#service, { ...config, params: undefined });
       return (attempt) => {
         const own = contextPath(attempt.instance, settings) + withoutParams;
-        sendOverAxios({ config, path: own, settings }, attempt);
+        sendOverAxios({ config, path: own, settings, connections }, attempt);
       };
     }
     return (attempt) => this.#exchange({ method, path, headers, body, settings, connections }, attempt);
@@ -138,8 +138,7 @@ function describeWay(
   path: string,
   { beyond, body, headers }: { beyond: string | undefined; body: unknown; headers: unknown },
 ): string {
-  const reason =
-    beyond ?? (body === undefined ? 'its body' : headers === undefined ? 'one of its headers' : undefined);
+  const reason = beyond ?? (body === undefined ? 'its body' : headers ? undefined : 'its method or a header');
   const way = reason === undefined ? 'undici' : `axios's transport, because of ${reason}`;
   return `${method.toUpperCase()} ${path} of "${service}" over ${way}`;
 }

@@ -60,7 +60,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Transmission 
   constructor(request: UndiciRequest, attempt: OpenAttempt<AxiosResponse>) {
     this.#request = request;
     this.#attempt = attempt;
-    this.#instance = request.connections.to(attempt.instance);
+    this.#instance = request.connections.to(attempt.instance, request.settings.connection);
     this.#method = request.method;
     this.#headers = request.headers;
     this.#body = request.body;

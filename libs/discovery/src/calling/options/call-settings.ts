@@ -9,7 +9,7 @@ import type { CircuitBreakerRules } from '../limits/circuit-breaker.js';
 import type { RetryBudgetRules } from '../limits/retry-budget.js';
 import type { CallDefaults } from './call-options.js';
 import type { ClientsOptions, ServicePolicy } from './client-options.js';
-import { httpSettings, type HttpSettings } from './http-options.js';
+import { serviceHttpSettings, type HttpSettings } from './http-options.js';
 
 export interface HedgeRules {
   /** Undefined: by the latency of recent calls. */
@@ -58,7 +58,7 @@ export function serviceSettings(
   const policy: ServicePolicy = { ...all, ...omitUndefined(services[service] ?? {}) };
   return {
     call: callSettings(DEFAULTS, policy),
-    http: httpSettings(policy),
+    http: serviceHttpSettings(policy),
     outlierRules: outlierRules(policy.outlierDetection ?? true),
     slowStart: policy.slowStart ?? true,
     retryBudget: { ratio: 0.2, perSecond: 10, ...omitUndefined(policy.retryBudget ?? {}) },

@@ -9,10 +9,11 @@ import {
 } from '../../configuration/validate-options.js';
 import type { CallDefaults, HedgeOptions } from './call-options.js';
 import type { IsFailure } from '../failure-rules.js';
+import { connectionShape, type ConnectionOptions } from './connection-options.js';
 import { httpDefaultsShape, type HttpDefaults } from './http-options.js';
 
 /** How a service is called, by all clients of this app. */
-export interface ServicePolicy extends CallDefaults, HttpDefaults {
+export interface ServicePolicy extends CallDefaults, HttpDefaults, ConnectionOptions {
   /** Ejects instances whose calls fail; `false`: never. Default: true. */
   outlierDetection?: boolean | OutlierDetectionOptions;
   /** Less traffic for a new instance, for 30 s. Default: true. */
@@ -107,6 +108,7 @@ export const callDefaultsShape = {
 const policyShape = {
   ...callDefaultsShape,
   ...httpDefaultsShape,
+  ...connectionShape,
   outlierDetection: z
     .union(
       [

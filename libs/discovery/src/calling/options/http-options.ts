@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../../configuration/duration.js';
+import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './connection-options.js';
 import { durationSchema, integer, type OptionShape } from '../../configuration/validate-options.js';
 
 /** How an HTTP client makes its requests and reads responses. Each option can be set where those of `CallDefaults` can be. */
@@ -24,9 +25,10 @@ export interface HttpSettings {
   /** Infinity: no limit. */
   readonly streamIdleMs: number;
   readonly contextPath: boolean;
+  readonly connection: ConnectionSettings;
 }
 
-const DEFAULTS: HttpSettings = {
+const DEFAULTS: Omit<HttpSettings, 'connection'> = {
   maxContentLength: 64 * 1024 * 1024,
   streamIdleMs: 60_000,
   contextPath: false,
@@ -43,9 +45,15 @@ export const httpDefaultsShape = {
   contextPath: z.boolean({ error: 'must be true or false' }).optional(),
 } satisfies OptionShape<HttpDefaults>;
 
+/** Those of a service. */
+export function serviceHttpSettings(options: HttpDefaults & ConnectionOptions): HttpSettings {
+  return httpSettings(options, { ...DEFAULTS, connection: connectionSettings(options) });
+}
+
+/** Those of a client or a request, over those of the service. */
 export function httpSettings(
   { maxContentLength, streamIdleTimeout, contextPath }: HttpDefaults,
-  defaults: HttpSettings = DEFAULTS,
+  defaults: HttpSettings,
 ): HttpSettings {
   if (maxContentLength === undefined && streamIdleTimeout === undefined && contextPath === undefined)
     return defaults;
@@ -56,6 +64,7 @@ export function httpSettings(
         ? defaults.streamIdleMs
         : (unlimited(toMilliseconds(streamIdleTimeout, 'call.streamIdleTimeout'), 0) ?? Infinity),
     contextPath: contextPath ?? defaults.contextPath,
+    connection: defaults.connection,
   };
 }
 
