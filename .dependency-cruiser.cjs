@@ -16,9 +16,11 @@ const foundation = ['errors', 'registry', 'configuration', 'timing'];
 /** The files that other packages may import; everything else of a library is private to it. */
 const entries = [
   'libs/discovery/src/index.ts', // @rookery/discovery: what an application uses
+  'libs/discovery/src/client.ts', // @rookery/discovery/client: declarative clients
   'libs/discovery/src/adapter.ts', // @rookery/discovery/adapter: what the author of a registry adapter uses
   'libs/discovery/src/testing/index.ts', // @rookery/discovery/testing: test doubles
   'libs/consul/src/index.ts',
+  'libs/consul/src/client.ts',
   'libs/embedded-consul/src/index.ts',
 ];
 const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));
@@ -57,7 +59,7 @@ module.exports = {
       name: 'entries-are-for-other-packages',
       severity: 'error',
       from: { path: '^libs/discovery/src/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^libs/discovery/src/(index|adapter|testing/index)\\.ts$' },
+      to: { path: '^libs/discovery/src/(index|client|adapter|testing/index)\\.ts$' },
     },
     {
       name: 'embedded-consul-imports-none-of-the-others',

@@ -19,6 +19,7 @@ const common = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^@rookery/test-support$': '<rootDir>/test/support/src/index.ts',
+    '^@rookery/(discovery|consul)/client$': '<rootDir>/libs/$1/src/client.ts',
     '^@rookery/discovery/adapter$': '<rootDir>/libs/discovery/src/adapter.ts',
     '^@rookery/discovery/testing$': '<rootDir>/libs/discovery/src/testing/index.ts',
     '^@rookery/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',

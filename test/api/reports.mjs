@@ -7,9 +7,11 @@ import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 /** [library, entry, the entry's declarations] */
 const ENTRIES = [
   ['discovery', 'index', 'dist/index.d.ts'],
+  ['discovery', 'client', 'dist/client.d.ts'],
   ['discovery', 'adapter', 'dist/adapter.d.ts'],
   ['discovery', 'testing', 'dist/testing/index.d.ts'],
   ['consul', 'index', 'dist/index.d.ts'],
+  ['consul', 'client', 'dist/client.d.ts'],
   ['embedded-consul', 'index', 'dist/index.d.ts'],
 ];
 

@@ -23,6 +23,7 @@ const FAILED: ErrorClass = { retryable: false, reachable: true, refused: false }
  * | `RK_NO_INSTANCES` | the service has no instance that may be used | later |
  * | `RK_CALL_FAILED` | every attempt of a call failed | by its cause |
  * | `RK_CALL_TIMEOUT` | the whole call ran past its deadline | by its meaning |
+ * | `RK_INVALID_RESPONSE` | the response is not as a declarative client declares it | no |
  * | `RK_CIRCUIT_OPEN` | no attempt was made: most recent calls to the service failed | later |
  * | `RK_OVERLOADED` | no attempt was made: the bulkhead of the service is full | later |
  * | `RK_REGISTRY_UNREACHABLE` | the connection to the registry was refused, reset or never established | yes |
@@ -45,6 +46,7 @@ export type DiscoveryErrorCode =
   | 'RK_NO_INSTANCES'
   | 'RK_CALL_FAILED'
   | 'RK_CALL_TIMEOUT'
+  | 'RK_INVALID_RESPONSE'
   | 'RK_CIRCUIT_OPEN'
   | 'RK_OVERLOADED'
   | 'RK_REGISTRY_UNREACHABLE'
@@ -68,6 +70,7 @@ export const ERROR_CLASSES: Readonly<Record<DiscoveryErrorCode, ErrorClass>> = {
   RK_NO_INSTANCES: { retryable: true, reachable: true, refused: false },
   RK_CALL_FAILED: FAILED,
   RK_CALL_TIMEOUT: FAILED,
+  RK_INVALID_RESPONSE: FAILED,
   RK_CIRCUIT_OPEN: BUSY,
   RK_OVERLOADED: BUSY,
   RK_REGISTRY_UNREACHABLE: UNREACHABLE,

@@ -1,4 +1,4 @@
-import { Global, Module, type FactoryProvider } from '@nestjs/common';
+import { Global, Module, type FactoryProvider, type Type } from '@nestjs/common';
 import { clientProviders } from './client-provider.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 
@@ -6,11 +6,17 @@ import type { ServiceClientOptions } from './service-client.options.js';
  * Filled by the decorators when their classes are loaded, and read by Nest when it scans the modules. That is after all
  * imports have run, so a client that is declared after `forRoot()` was evaluated is found as well.
  */
-const providers: FactoryProvider[] = [];
+const providers: (FactoryProvider | Type)[] = [];
 
 export function declareServiceClient(service: string, options: ServiceClientOptions): void {
   for (const provider of clientProviders(service, options))
-    if (!providers.some(({ provide }) => provide === provider.provide)) providers.push(provider);
+    if (!providers.some((known) => 'provide' in known && known.provide === provider.provide))
+      providers.push(provider);
+}
+
+/** A class whose constructor has parameters needs a module that has what they are. */
+export function declareClientClass(type: Type): void {
+  if (type.length === 0) providers.push(type);
 }
 
 /** Provides every client that a `@ServiceClient` decorator declared. */

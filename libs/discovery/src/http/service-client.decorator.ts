@@ -1,12 +1,13 @@
-import { Inject } from '@nestjs/common';
+import { Inject, type Type } from '@nestjs/common';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { noteCopy } from '../configuration/loaded-copies.js';
 import { assertServiceClient } from './client-provider.js';
 import type { ServiceClientOptions } from './service-client.options.js';
 import { getServiceClientToken } from './service-client.token.js';
-import { declareServiceClient } from './declared-clients.module.js';
+import { declareClientClass, declareServiceClient } from './declared-clients.module.js';
+import { makeClientClass } from './declarative/declare-client-class.js';
 
-/** Decorates a constructor parameter or a property. */
+/** Decorates a constructor parameter, a property, or a class. */
 export type ServiceClientDecorator = (
   target: object,
   propertyKey?: string | symbol,
@@ -16,6 +17,9 @@ export type ServiceClientDecorator = (
 /**
  * Injects an `HttpService` whose relative URLs go to a healthy instance of the service. Nothing needs to be declared
  * in `providers`.
+ *
+ * On a class it makes a declarative client, whose methods have the decorators of the entry `/client`. Such a class is provided everywhere,
+ * unless its constructor has parameters: then it belongs into the `providers` of a module that has what they need.
  *
  * @example
  * ```ts
@@ -35,15 +39,18 @@ export function ServiceClient(service: string, options: ServiceClientOptions = {
   assertServiceClient('@ServiceClient', service, options);
   const token = getServiceClientToken(service, options);
   return (target, propertyKey, parameterIndex) => {
-    const isMethodParameter = propertyKey !== undefined && parameterIndex !== undefined;
-    const isClass = propertyKey === undefined && parameterIndex === undefined;
-    if (isMethodParameter || isClass) {
-      const where = isClass ? 'a class' : `a parameter of the method ${String(propertyKey)}`;
+    if (propertyKey !== undefined && parameterIndex !== undefined) {
+      const where = `a parameter of the method ${String(propertyKey)}`;
       throw new DiscoveryError('RK_CONFIG_INVALID', `@ServiceClient('${service}') decorates ${where}`, {
-        hint: 'Use it on a constructor parameter or on a property',
+        hint: 'Use it on a constructor parameter, on a property, or on a class',
       });
     }
     declareServiceClient(service, options);
+    if (propertyKey === undefined && parameterIndex === undefined) {
+      makeClientClass(target as Type, `@ServiceClient('${service}')`, token);
+      declareClientClass(target as Type);
+      return;
+    }
     // Nest's Inject handles both targets, but its type allows one at a time.
     (Inject(token) as ServiceClientDecorator)(target, propertyKey, parameterIndex);
   };

@@ -1,0 +1,2 @@
+// As the main entry does.
+export * from '@rookery/discovery/client';
