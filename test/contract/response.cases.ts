@@ -296,11 +296,30 @@ const REDIRECTS: readonly ContractCase[] = [
   requested('307 with a buffer', { method: 'put', data: Buffer.from('text') }, redirect(307, toEnd)),
 ];
 
+const SLOWLY: readonly ContractCase[] = [
+  {
+    // Backpressure reaches the socket: what it holds meanwhile must not be lost.
+    name: 'a large response stream that is read slowly',
+    handle: answer(200, {}, Buffer.alloc(4 * 1024 * 1024, 'a')),
+    send: async (http, path) => {
+      const { data } = await http.get<AsyncIterable<Buffer>>(path, { responseType: 'stream' });
+      let size = 0;
+      let chunks = 0;
+      for await (const chunk of data) {
+        size += chunk.length;
+        if (chunks++ % 8 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      return { status: size, data: 'read' };
+    },
+  },
+];
+
 export const RESPONSE_CASES: readonly ContractCase[] = [
   ...STATUS_CASES,
   ...HEADER_CASES,
   ...BODY_CASES,
   ...CODING_CASES,
   ...LIMITS,
+  ...SLOWLY,
   ...REDIRECTS,
 ];

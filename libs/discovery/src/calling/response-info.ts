@@ -9,6 +9,19 @@ export interface HttpResponseInfo {
   readonly isMisdirected: boolean;
 }
 
+/** Of headers whose names are in lower case. */
+export function parsedResponseInfo(
+  status: number,
+  headers: Readonly<Record<string, unknown>>,
+): HttpResponseInfo {
+  const retryAfter = status < 400 ? undefined : headers['retry-after'];
+  return {
+    status,
+    retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+    isMisdirected: status >= 400 && headers[SERVICE_HEADER] !== undefined,
+  };
+}
+
 /** Reads a `Response` of fetch; undefined: the value is not one. */
 export function fetchResponseInfo(value: unknown): HttpResponseInfo | undefined {
   const { status, headers } = (value ?? {}) as { status?: unknown; headers?: { get?: unknown } };

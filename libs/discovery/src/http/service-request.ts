@@ -5,12 +5,12 @@ import type { HttpSettings } from '../calling/options/http-options.js';
 import type { OpenAttempt, Transport } from '../calling/running-attempt.js';
 import type { CallResult } from '../calling/service-call.js';
 import type { CancelSignal } from '../timing/clock.js';
-import { CONTEXT_PATH_META, type ServiceInstance } from '../registry/service-instance.js';
 import { sendOverAxios } from './axios-exchange.js';
 import { cancellationOf, type RequestCancellation } from './cancellation.js';
 import type { HttpConnections } from './http-connections.js';
 import { makeInspectable } from './inspect-error.js';
 import { asAxiosError, statusError } from './request-errors.js';
+import { contextPath } from './request/context-path.js';
 import { assertUnread, requestBody } from './request/request-body.js';
 import { headerList } from './request/request-headers.js';
 import { requestPath } from './request/request-path.js';
@@ -142,16 +142,3 @@ function describeWay(
   const way = reason === undefined ? 'undici' : `axios's transport, because of ${reason}`;
   return `${method.toUpperCase()} ${path} of "${service}" over ${way}`;
 }
-
-function contextPath(instance: ServiceInstance, settings: HttpSettings): string {
-  return settings.contextPath ? contextPathOf(instance) : '';
-}
-
-/** As Spring publishes it: `/api`, or `api/`; empty where there is none, or none that can precede a path. */
-function contextPathOf({ meta }: ServiceInstance): string {
-  const path = (meta[CONTEXT_PATH_META] ?? '').replace(/^\/+|\/+$/g, '');
-  return path === '' || !CONTEXT_PATH.test(path) || path.split('/').includes('..') ? '' : `/${path}`;
-}
-
-/** Segments of a path (RFC 3986, 3.3). */
-const CONTEXT_PATH = /^[\w.~%!$&'()*+,;=:@/-]+$/;

@@ -2,21 +2,19 @@ import { hasSubscribers } from 'node:diagnostics_channel';
 import { Readable } from 'node:stream';
 import { AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
 import { CallError } from '../calling/call-error.js';
-import { SERVICE_HEADER } from '../calling/call-headers.js';
 import { assertCallOptions } from '../calling/options/assert-call-options.js';
 import type { Fallback, TransportOptions } from '../calling/options/call-options.js';
 import { httpDefaultsShape, type HttpDefaults } from '../calling/options/http-options.js';
-import type { HttpResponseInfo } from '../calling/response-info.js';
+import { isIdempotent } from '../calling/idempotent-methods.js';
+import { parsedResponseInfo, type HttpResponseInfo } from '../calling/response-info.js';
 import type { ServiceCaller } from '../calling/service-caller.js';
-import { omitUndefined } from '../configuration/omit-undefined.js';
 import type { HttpConnections } from './http-connections.js';
 import { asAxiosError, statusError } from './request-errors.js';
 import { optionBeyondUndici } from './request/known-options.js';
 import { isStream, isUnread } from './request/request-body.js';
-import type { ServiceClientOptions, ServiceRequestOptions } from './service-client.options.js';
+import { splitOptions, type OwnOptions } from './request/split-options.js';
+import type { ServiceClientOptions } from './service-client.options.js';
 import { ServiceRequest, type ResponseTransform } from './service-request.js';
-
-type OwnOptions = Omit<ServiceRequestOptions, keyof HttpDefaults>;
 
 const HTTP_OPTIONS = Object.keys(httpDefaultsShape);
 
@@ -45,7 +43,7 @@ export class ServiceSender {
     this.#service = service;
     this.#caller = caller;
     this.#connections = connections;
-    ({ http: this.#http, call: this.#call } = split(options));
+    ({ http: this.#http, call: this.#call } = splitOptions(options));
   }
 
   /**
@@ -83,7 +81,7 @@ export class ServiceSender {
     if (!own && !timeout) return { http: this.#http, call: NO_OPTIONS };
     const limitMs = timeout === undefined ? 0 : timeoutMs(timeout, config);
     if (own) assertCallOptions(own, HTTP_OPTIONS);
-    const { http, call } = split(own ?? {});
+    const { http, call } = splitOptions(own ?? {});
     return {
       http: own ? { ...this.#http, ...http } : this.#http,
       // In axios, `timeout` limits the whole request, and 0 means none: then the default applies.
@@ -120,14 +118,6 @@ export class ServiceSender {
 
 const NO_OPTIONS: OwnOptions = {};
 
-function split(options: ServiceRequestOptions): { http: HttpDefaults; call: OwnOptions } {
-  const { maxContentLength, streamIdleTimeout, contextPath, ...call } = options;
-  return {
-    http: omitUndefined({ maxContentLength, streamIdleTimeout, contextPath }),
-    call: omitUndefined<OwnOptions>(call),
-  };
-}
-
 /** As axios reads it: as an integer, whatever its type. */
 function timeoutMs(timeout: number, config: InternalAxiosRequestConfig): number {
   const milliseconds = Number.parseInt(String(timeout), 10);
@@ -141,29 +131,8 @@ function isTraced(): boolean {
   return hasSubscribers('undici:request:create') || hasSubscribers('http.client.request.start');
 }
 
-/** RFC 9110, 9.2.2; QUERY is safe as well. */
-const IDEMPOTENT: ReadonlySet<string> = new Set([
-  'get',
-  'head',
-  'put',
-  'delete',
-  'options',
-  'trace',
-  'query',
-]);
-
-function isIdempotent(method = 'get'): boolean {
-  return IDEMPOTENT.has(method) || IDEMPOTENT.has(method.toLowerCase());
-}
-
 function readResponse({ status, headers }: AxiosResponse): HttpResponseInfo {
-  const own = headers as Record<string, unknown>;
-  const retryAfter = status < 400 ? undefined : own['retry-after'];
-  return {
-    status,
-    retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
-    isMisdirected: status >= 400 && own[SERVICE_HEADER] !== undefined,
-  };
+  return parsedResponseInfo(status, headers);
 }
 
 /** A stream that is not read would keep its connection. */

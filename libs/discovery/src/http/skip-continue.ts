@@ -8,7 +8,7 @@ const END = '\r\n\r\n';
  * takes it for a broken response (undici#2490). Only what comes between a request and its response is looked at.
  */
 export function skipContinue(socket: Socket): void {
-  const read = socket.read.bind(socket) as () => Buffer | null;
+  const read = socket.read.bind(socket) as (size?: number) => Buffer | null;
   const write = socket.write.bind(socket) as (...chunk: unknown[]) => boolean;
   let isAwaited = false;
   let held: Buffer | undefined;
@@ -16,9 +16,11 @@ export function skipContinue(socket: Socket): void {
     isAwaited = true;
     return write(...chunk);
   };
-  socket.read = () => {
+  socket.read = (size?: number) => {
+    // That is how Node's streams ask for more: it returns nothing, and what else were read would be lost.
+    if (size === 0) return read(0);
     for (;;) {
-      const chunk = read();
+      const chunk = read(size);
       if (chunk === null || !isAwaited) return chunk;
       let rest = held ? Buffer.concat([held, chunk]) : chunk;
       held = undefined;

@@ -2,28 +2,13 @@ import { validateOptions } from '../../configuration/validate-options.js';
 import { serviceClientOptionsSchema, type ServiceRequestOptions } from '../service-client.options.js';
 import type {
   ArgumentRole,
+  CompiledRoute,
   DeclaredArgument,
   DeclaredRoute,
-  RouteMethod,
   RouteOptions,
 } from './declared-route.js';
 import { parsePath, type PathTemplate } from './path-template.js';
 import { isStandardSchema } from './standard-schema.js';
-
-/** A route, ready to make requests. */
-export interface CompiledRoute {
-  readonly method: RouteMethod;
-  readonly path: string;
-  readonly template: PathTemplate;
-  readonly options: RouteOptions;
-  readonly call: ServiceRequestOptions | undefined;
-  /** The arguments that fill the path, in its order. */
-  readonly params: readonly number[];
-  readonly query: readonly DeclaredArgument[];
-  readonly body: readonly DeclaredArgument[];
-  readonly headers: readonly DeclaredArgument[];
-  readonly callOptions: number | undefined;
-}
 
 const DECORATORS: Readonly<Record<ArgumentRole, string>> = {
   param: '@Param',

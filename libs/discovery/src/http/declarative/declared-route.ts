@@ -1,6 +1,6 @@
 import type { AxiosError, AxiosRequestConfig } from 'axios';
 import type { ServiceRequestOptions } from '../service-client.options.js';
-import type { CompiledRoute } from './compile-route.js';
+import type { PathTemplate } from './path-template.js';
 import type { StandardSchema } from './standard-schema.js';
 
 export type RouteMethod = 'get' | 'post' | 'put' | 'patch' | 'delete';
@@ -28,6 +28,21 @@ export interface DeclaredArgument {
   /** Undefined: the argument is all of them. */
   readonly name: string | undefined;
   readonly index: number;
+}
+
+/** A route, ready to make requests. */
+export interface CompiledRoute {
+  readonly method: RouteMethod;
+  readonly path: string;
+  readonly template: PathTemplate;
+  readonly options: RouteOptions;
+  readonly call: ServiceRequestOptions | undefined;
+  /** The arguments that fill the path, in its order. */
+  readonly params: readonly number[];
+  readonly query: readonly DeclaredArgument[];
+  readonly body: readonly DeclaredArgument[];
+  readonly headers: readonly DeclaredArgument[];
+  readonly callOptions: number | undefined;
 }
 
 /** What the decorators of one method say. */

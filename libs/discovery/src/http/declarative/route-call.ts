@@ -3,7 +3,7 @@ import type { AxiosResponse } from 'axios';
 import { firstValueFrom, from, Observable, type ObservableInput } from 'rxjs';
 import { Cancellation } from '../cancellation.js';
 import { ServiceHttpService } from '../service-http.service.js';
-import type { CompiledRoute } from './compile-route.js';
+import type { CompiledRoute } from './declared-route.js';
 import { routeRequest, type RouteRequest } from './route-request.js';
 import { routeError, routeResult } from './route-response.js';
 

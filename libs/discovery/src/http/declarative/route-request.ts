@@ -1,8 +1,7 @@
 import type { AxiosRequestConfig } from 'axios';
 import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { ServiceRequestOptions } from '../service-client.options.js';
-import type { CompiledRoute } from './compile-route.js';
-import type { DeclaredArgument } from './declared-route.js';
+import type { CompiledRoute, DeclaredArgument } from './declared-route.js';
 import { fillPath } from './path-template.js';
 
 /** The options of one call of a declarative client. */

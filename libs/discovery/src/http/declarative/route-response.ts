@@ -1,6 +1,6 @@
 import { AxiosError, type AxiosResponse } from 'axios';
 import { DiscoveryError } from '../../errors/discovery-error.js';
-import type { CompiledRoute } from './compile-route.js';
+import type { CompiledRoute } from './declared-route.js';
 import { issuePath, type StandardIssue, type StandardResult } from './standard-schema.js';
 
 /** As many as a reader takes in. */

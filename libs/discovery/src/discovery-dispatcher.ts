@@ -1,0 +1,69 @@
+import { type Dispatcher } from 'undici';
+import { z } from 'zod';
+import type { ServiceCaller } from './calling/service-caller.js';
+import { invalidConfigError, nonEmptyString, validateOptions } from './configuration/validate-options.js';
+import { DiscoveryError } from './errors/discovery-error.js';
+import type { DiscoveryService } from './discovery.service.js';
+import { ServiceDispatcher } from './http/dispatcher/service-dispatcher.js';
+import { SERVICE_DOMAINS } from './http/dispatcher/service-host.js';
+import type { HttpConnections } from './http/http-connections.js';
+import { serviceClientOptionsSchema, type ServiceClientOptions } from './http/service-client.options.js';
+
+export interface DiscoveryDispatcherOptions extends ServiceClientOptions {
+  /** A host below one of these is a service: `inventory.service`. Default: `service` and `service.consul`. */
+  domains?: readonly string[];
+  /** Gets the requests for all other hosts. Default: an `Agent` of undici. */
+  otherwise?: Dispatcher;
+}
+
+const optionsSchema = serviceClientOptionsSchema.extend({
+  domains: z
+    .array(nonEmptyString("must be a domain, such as 'service'"), { error: 'must be an array of domains' })
+    .optional(),
+  otherwise: z
+    .custom<Dispatcher>((value) => typeof (value as Partial<Dispatcher> | null)?.dispatch === 'function', {
+      error: 'must be a Dispatcher of undici',
+    })
+    .optional(),
+});
+
+/** What a `DiscoveryService` of Nest's calls with, for what is built on it. */
+const known = new WeakMap<DiscoveryService, { caller: ServiceCaller; connections: HttpConnections }>();
+
+export function connectDiscovery(
+  discovery: DiscoveryService,
+  caller: ServiceCaller,
+  connections: HttpConnections,
+): void {
+  known.set(discovery, { caller, connections });
+}
+
+/**
+ * A dispatcher of undici for the fetch of Node, and for every client on undici: requests to `http://<service>.service` go to the
+ * instances of the service, with the balancing, the retries and the deadlines of a service client; all others where they did before.
+ *
+ * @example
+ * ```ts
+ * const dispatcher = discoveryDispatcher(discovery, { timeout: '2s' });
+ * const response = await fetch('http://inventory.service/books', { dispatcher });
+ * ```
+ * @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option, `RK_INVALID_ARGUMENT` for what is no `DiscoveryService` of an app
+ */
+export function discoveryDispatcher(
+  discovery: DiscoveryService,
+  options: DiscoveryDispatcherOptions = {},
+): Dispatcher {
+  const tools = known.get(discovery);
+  if (!tools)
+    throw new DiscoveryError(
+      'RK_INVALID_ARGUMENT',
+      'discoveryDispatcher: this is no DiscoveryService of an app',
+      {
+        hint: 'Inject the one of ConsulModule: @nestjs/core has a class of the same name',
+      },
+    );
+  const issues = validateOptions(optionsSchema, options);
+  if (issues.length > 0) throw invalidConfigError('discoveryDispatcher', issues);
+  const { domains = SERVICE_DOMAINS, otherwise, ...client } = options;
+  return new ServiceDispatcher(tools.caller, tools.connections, { client, domains, otherwise });
+}
