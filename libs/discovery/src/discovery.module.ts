@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { HttpService } from '@nestjs/axios';
 import {
   Inject,
   Logger,
@@ -40,6 +41,7 @@ import { LoadHealth } from './health/load.health.js';
 import { HttpConnections } from './http/http-connections.js';
 import { ServiceClientFactory } from './http/service-client.factory.js';
 import { DeclaredClientsModule } from './http/declared-clients.module.js';
+import { teachServiceUrls } from './http/service-urls.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
 import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
@@ -127,6 +129,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
   }
 
   onModuleInit(): void {
+    for (const http of this.#plainHttpServices()) teachServiceUrls(http, this.caller, this.connections);
     const imported = [...this.modules.values()].filter(({ metatype }) => metatype === DiscoveryModule);
     if (imported.length < 2) return;
     throw new DiscoveryError(
@@ -134,6 +137,18 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
       `${this.options.moduleName} is imported ${imported.length} times: the app would be registered by each of them`,
       { hint: 'Call forRoot or forRootAsync once, in the root module; the module is global' },
     );
+  }
+
+  /** Those of `HttpModule`, in all modules that import it. */
+  #plainHttpServices(): HttpService[] {
+    const providers = [...this.modules.values()].flatMap(({ providers: own }) => [...own.values()]);
+    return providers.flatMap((wrapper) => {
+      const instance: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
+      // One that was never created has no axios.
+      return instance instanceof HttpService && typeof (instance.axiosRef as unknown) === 'function'
+        ? [instance]
+        : [];
+    });
   }
 
   /** Runs before the app's controllers are routed, so that a catch-all route cannot shadow the health path. */
