@@ -492,7 +492,7 @@ describe('mistakes in a declarative client stop the app when the class is loaded
         }
         return Wrong;
       },
-      /no method has @Get, .* of the entry \/client: those of Nest are for controllers/,
+      /no method has @Get, .* of "@rookery\/consul\/client": those of Nest are for controllers/,
     ],
   ])('%s', (_, load, message) => {
     expect(load).toThrow(message);

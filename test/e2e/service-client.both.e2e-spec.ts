@@ -384,9 +384,7 @@ describe('@ServiceClient with Consul', () => {
 
   it('says where it can be used', () => {
     const decorate = ServiceClient('x');
-    expect(() => decorate(class {})).toThrow(
-      /decorates a class\. Use it on a constructor parameter or on a property/,
-    );
+    expect(() => decorate(class {})).toThrow(/no method has @Get, .* of "@rookery\/consul\/client"/);
     expect(() => decorate({}, 'method', 0)).toThrow(/a parameter of the method method/);
     expect(() => ServiceClient(' ')).toThrow(/is not a service name\. Name the service as it is registered/);
   });

@@ -3,6 +3,7 @@ import { clientsOptionsSchema, type ClientsOptions } from './calling/options/cli
 import { type Duration } from './configuration/duration.js';
 import { durationSchema, nonEmptyString, type OptionShape } from './configuration/validate-options.js';
 import type { Exposure } from './health/exposure.js';
+import { contextOptionsSchema, type ContextOptions } from './receiving/context-options.js';
 import { InstanceSource } from './registry/instance-source.js';
 import { serviceOptionsSchema, type ServiceOptions } from './registration/options/service-options.js';
 
@@ -20,6 +21,8 @@ export interface DiscoveryOptions {
   /** How this app calls others. */
   clients?: ClientsOptions;
   shutdown?: ShutdownOptions;
+  /** What calls take from the incoming request that they are made for; `true`: the defaults. Default: false, nothing. */
+  context?: boolean | ContextOptions;
 }
 
 export interface HealthOptions {
@@ -147,6 +150,7 @@ export const discoveryOptionsShape: OptionShape<DiscoveryOptions> = {
     } satisfies OptionShape<LookupOptions>)
     .optional(),
   clients: clientsOptionsSchema.optional(),
+  context: contextOptionsSchema.optional(),
   startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),
   shutdown: z
     .strictObject({

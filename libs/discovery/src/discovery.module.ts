@@ -153,7 +153,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
 
   /** Runs before the app's controllers are routed, so that a catch-all route cannot shadow the health path. */
   configure(): void {
-    const { health, endpoint, services } = this.options;
+    const { health, endpoint, services, context } = this.options;
     if (health.degradedAbove) {
       this.#load = new LoadHealth(health.degradedAbove);
       this.contributors.add(this.#load);
@@ -167,6 +167,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
         names: services.map(({ name }) => name),
         isAdvertised: (address) => this.registration.isAdvertised(address),
         clock: systemClock,
+        context,
       }),
     );
     const routes = new AppRoutes(this.modules, this.config);

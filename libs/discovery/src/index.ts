@@ -10,6 +10,7 @@ export type {
   LookupOptions,
   ShutdownOptions,
 } from './discovery-options.js';
+export type { ContextOptions } from './receiving/context-options.js';
 export type { Duration } from './configuration/duration.js';
 
 export { DiscoveryError } from './errors/discovery-error.js';

@@ -5,6 +5,7 @@ import { invalidConfigError } from './configuration/validate-options.js';
 import type { DiscoveryOptions, LoadOptions } from './discovery-options.js';
 import type { Exposure } from './health/exposure.js';
 import type { LoadLimits } from './health/load.health.js';
+import { contextSettings, type ContextSettings } from './receiving/context-options.js';
 import type { RegistrationOptions } from './registration/registration.service.js';
 import { addressSchema, type ServiceOptions } from './registration/options/service-options.js';
 import type { InstanceSource } from './registry/instance-source.js';
@@ -30,6 +31,7 @@ export interface ResolvedDiscoveryOptions extends Pick<
   };
   readonly endpoint: { readonly path: string; readonly exposure: Exposure };
   readonly clients: ClientsOptions;
+  readonly context: ContextSettings | undefined;
   readonly moduleName: string;
   /** The zone that calls stay in; undefined: all zones are alike. */
   readonly callerZone: string | undefined;
@@ -53,6 +55,7 @@ export function resolveDiscoveryOptions(
     clients = {},
     startup,
     shutdown = {},
+    context,
     moduleName = 'DiscoveryModule',
   }: DiscoveryOptions & { readonly moduleName?: string | undefined },
   variables: NodeJS.ProcessEnv,
@@ -95,6 +98,7 @@ export function resolveDiscoveryOptions(
     },
     endpoint: { path: endpoint.path ?? '/discovery', exposure: endpoint.exposure ?? 'loopback' },
     clients,
+    context: contextSettings(context),
     moduleName,
     callerZone: zone === false ? undefined : zone,
     shutdown: {

@@ -23,23 +23,46 @@ export function headerText(text: string): string {
   );
 }
 
-/** The headers of an attempt: how long the caller waits, and, to an app that Rookery registered, which service is meant. */
-export function callHeaders(instance: ServiceInstance, timeoutMs: number): Readonly<Record<string, string>> {
-  const recipient = recipientHeaders(instance);
-  const timeout = String(Math.ceil(timeoutMs));
-  return recipient ? { [TIMEOUT_HEADER]: timeout, ...recipient } : { [TIMEOUT_HEADER]: timeout };
+const NO_HEADERS: readonly string[] = [];
+
+/**
+ * The headers of an attempt: how long the caller waits, and, to an app that Rookery registered, which service is meant.
+ *
+ * @param context names and values that travel on from the request that this app is processing
+ */
+export function callHeaders(
+  instance: ServiceInstance,
+  timeoutMs: number,
+  context: readonly string[] = NO_HEADERS,
+): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = {
+    [TIMEOUT_HEADER]: String(Math.ceil(timeoutMs)),
+    ...recipientHeaders(instance),
+  };
+  for (let n = 0; n + 1 < context.length; n += 2) headers[context[n] ?? ''] = context[n + 1] ?? '';
+  return headers;
 }
 
-/** The same as a list of names and values, to which `base` is the beginning. */
+/** The same as a list of names and values, to which `base` is the beginning. What the caller of this app sent gives way to it. */
 export function callHeaderList(
   base: readonly string[],
   instance: ServiceInstance,
   timeoutMs: number,
+  context: readonly string[] = NO_HEADERS,
 ): string[] {
   const recipient = recipientHeaders(instance);
   const list = [...base, TIMEOUT_HEADER, String(Math.ceil(timeoutMs))];
   if (recipient) for (const name in recipient) list.push(name, recipient[name] ?? '');
+  for (let n = 0; n + 1 < context.length; n += 2) {
+    const name = context[n] ?? '';
+    if (!hasName(base, name)) list.push(name, context[n + 1] ?? '');
+  }
   return list;
+}
+
+function hasName(list: readonly string[], name: string): boolean {
+  for (let n = 0; n < list.length; n += 2) if (list[n]?.toLowerCase() === name) return true;
+  return false;
 }
 
 export function isCallHeader(name: string): boolean {

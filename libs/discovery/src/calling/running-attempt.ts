@@ -24,8 +24,8 @@ export interface AttemptContext {
   /** The time limit of the attempt, in milliseconds. */
   readonly timeoutMs: number;
   /**
-   * To be sent with the request, over any transport with headers: how long the caller waits and, to an app that
-   * Rookery registered, the name of the service.
+   * To be sent with the request, over any transport with headers: how long the caller waits; to an app that Rookery registered, the
+   * name of the service; and, with the option `context`, what travels on from the request that this app is processing.
    */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -49,6 +49,8 @@ export interface OpenAttempt<T> extends AttemptContext {
   readonly instance: ServiceInstance;
   /** Aborts when the attempt is cancelled or has timed out. */
   readonly signal: AbortSignal;
+  /** What travels on from the request that this app is processing: names and values in turn. It is in `headers` too. */
+  readonly contextHeaders: readonly string[] | undefined;
   /** Told then as well: a signal for each attempt would cost more than a pick. */
   transmission: Transmission | undefined;
   succeed(value: T): void;
@@ -63,9 +65,9 @@ export type Transport<T> = (attempt: OpenAttempt<T>) => void;
 /** The transport that is a function of the caller's. */
 export function attemptTransport<T>(attempt: Attempt<T>): Transport<T> {
   return (open) => {
-    const { instance, signal, attempt: number, timeoutMs } = open;
+    const { instance, signal } = open;
     // The async function turns an attempt that throws synchronously into one that rejects.
-    (async () => attempt(instance, signal, new Context(number, timeoutMs, instance)))().then(
+    (async () => attempt(instance, signal, new Context(open)))().then(
       (value) => open.succeed(value),
       (error: unknown) => open.fail(error),
     );
@@ -83,6 +85,8 @@ export interface AttemptParent<T> {
   readonly transport: Transport<T>;
   readonly options: TransportOptions<T>;
   readonly isFailure: IsFailure | undefined;
+  /** What travels on from the request that this app is processing: names and values in turn. */
+  readonly contextHeaders: readonly string[] | undefined;
   readonly tools: CallTools;
   onAttemptEnd(running: RunningAttempt<T>, record: AttemptRecord): void;
 }
@@ -148,7 +152,11 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
   }
 
   get headers(): Readonly<Record<string, string>> {
-    return callHeaders(this.instance, this.timeoutMs);
+    return callHeaders(this.instance, this.timeoutMs, this.contextHeaders);
+  }
+
+  get contextHeaders(): readonly string[] | undefined {
+    return this.#parent.contextHeaders;
   }
 
   get signal(): AbortSignal {
@@ -260,15 +268,15 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
 class Context implements AttemptContext {
   readonly attempt: number;
   readonly timeoutMs: number;
-  readonly #instance: ServiceInstance;
+  readonly #open: Pick<AttemptContext, 'headers'>;
 
-  constructor(attempt: number, timeoutMs: number, instance: ServiceInstance) {
-    this.attempt = attempt;
-    this.timeoutMs = timeoutMs;
-    this.#instance = instance;
+  constructor(open: AttemptContext) {
+    this.attempt = open.attempt;
+    this.timeoutMs = open.timeoutMs;
+    this.#open = open;
   }
 
   get headers(): Readonly<Record<string, string>> {
-    return callHeaders(this.#instance, this.timeoutMs);
+    return this.#open.headers;
   }
 }

@@ -22,6 +22,7 @@ import type { CallSettings } from './options/call-settings.js';
 import { mayRetry, retryDelay } from './retry-decision.js';
 import { RunningAttempt, type AttemptParent, type CallTools, type Transport } from './running-attempt.js';
 import type { IsFailure } from './failure-rules.js';
+import type { IncomingCall } from './incoming-call.js';
 import type { QueryPool, ServiceContext } from './service-context.js';
 
 export interface ServiceCallOptions<T> {
@@ -31,6 +32,8 @@ export interface ServiceCallOptions<T> {
   readonly settings: CallSettings;
   /** When the call has to end, by the clock. */
   readonly deadline: number;
+  /** The request of which it is a part. */
+  readonly incoming?: IncomingCall | undefined;
   readonly tools: CallTools;
 }
 
@@ -75,6 +78,10 @@ export class ServiceCall<T> implements AttemptParent<T> {
 
   get isFailure(): IsFailure | undefined {
     return this.#call.settings.isFailure;
+  }
+
+  get contextHeaders(): readonly string[] | undefined {
+    return this.#call.incoming?.context?.headers;
   }
 
   get tools(): CallTools {

@@ -8,7 +8,7 @@ import { TimerWheel } from '../timing/timer-wheel.js';
 import { runAdmitted } from './admission.js';
 import { CallError } from './call-error.js';
 import { evict } from './evict.js';
-import { incomingCall } from './incoming-call.js';
+import { deadlineOf, eitherSignal, incomingCall } from './incoming-call.js';
 import { noInstancesError } from './no-instances-error.js';
 import { assertCallOptions, assertKeyIsUsed } from './options/assert-call-options.js';
 import type {
@@ -60,7 +60,9 @@ export class ServiceCaller {
     assertCallOptions(options);
     if (typeof (attempt as unknown) !== 'function')
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `attempt = ${typeof attempt}: must be a function`);
-    return this.send(service, attemptTransport(attempt), options);
+    const departure = incomingCall()?.departure;
+    const cancellable = departure ? { ...options, signal: eitherSignal(options.signal, departure) } : options;
+    return this.send(service, attemptTransport(attempt), cancellable);
   }
 
   /**
@@ -79,9 +81,18 @@ export class ServiceCaller {
     assertKeyIsUsed(options.hashKey, settings.strategy);
     const { clock, emit } = this.#options;
     const now = clock.now();
+    const incoming = incomingCall();
     // The caller of the request that this call is a part of does not wait any longer because of it.
-    const deadline = Math.min(now + settings.timeoutMs, incomingCall()?.deadline ?? Infinity);
-    const call = new ServiceCall({ context, transport, options, settings, deadline, tools: this.#tools });
+    const deadline = Math.min(now + settings.timeoutMs, deadlineOf(incoming));
+    const call = new ServiceCall({
+      context,
+      transport,
+      options,
+      settings,
+      deadline,
+      incoming,
+      tools: this.#tools,
+    });
     const run = (): Promise<CallResult<T>> => {
       if (deadline <= now)
         throw new CallError('RK_CALL_TIMEOUT', call.report, new Error("the caller's deadline has passed"));

@@ -5,6 +5,8 @@ import type { HttpSettings } from '../calling/options/http-options.js';
 import type { OpenAttempt } from '../calling/running-attempt.js';
 import { originOf } from '../registry/service-instance.js';
 import type { HttpConnections } from './http-connections.js';
+import type { CancelSignal } from '../timing/clock.js';
+import { endWith } from './response/end-with.js';
 import { destroyWhenIdle } from './response/idle-stream.js';
 import { contentLimit, idleError } from './response/response-limits.js';
 
@@ -13,6 +15,7 @@ export interface AxiosRequest {
   readonly path: string;
   readonly settings: HttpSettings;
   readonly connections: HttpConnections;
+  readonly departure: CancelSignal | undefined;
 }
 
 /** One attempt of a request over axios's own transport, for what undici cannot send, and options that only axios knows. */
@@ -24,10 +27,11 @@ export function sendOverAxios(request: AxiosRequest, attempt: OpenAttempt<AxiosR
 }
 
 async function send(
-  { config, path, settings, connections }: AxiosRequest,
+  { config, path, settings, connections, departure }: AxiosRequest,
   attempt: OpenAttempt<AxiosResponse>,
 ): Promise<AxiosResponse> {
-  const { instance, signal, headers: own } = attempt;
+  const { instance, signal } = attempt;
+  const own = ownHeaders(attempt, config.headers);
   let redirects = 0;
   const { beforeRedirect } = config;
   const headers = AxiosHeaders.concat(config.headers, own);
@@ -57,6 +61,7 @@ async function send(
     if (response.data instanceof Readable) {
       destroyWhenIdle(response.data, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
       response.data.once('close', attempt.hold());
+      endWith(response.data, departure, config);
     }
     // The caller's request config, not the copy for this instance.
     return { ...response, config };
@@ -69,6 +74,16 @@ async function send(
   } finally {
     takeOver(config, headers, own);
   }
+}
+
+/** What travels on from the incoming request gives way to what this one has. */
+function ownHeaders(
+  { headers, contextHeaders }: OpenAttempt<AxiosResponse>,
+  given: AxiosHeaders,
+): Readonly<Record<string, string>> {
+  if (!contextHeaders) return headers;
+  const isGiven = (name: string): boolean => contextHeaders.includes(name) && given.has(name);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !isGiven(name)));
 }
 
 /** The transport completes the headers that it is given, which are a copy with those of the attempt. */

@@ -1,6 +1,7 @@
 import { debuglog } from 'node:util';
 import { CanceledError, type AxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
 import { callHeaderList } from '../calling/call-headers.js';
+import { eitherSignal, incomingCall } from '../calling/incoming-call.js';
 import type { HttpSettings } from '../calling/options/http-options.js';
 import type { OpenAttempt, Transport } from '../calling/running-attempt.js';
 import type { CallResult } from '../calling/service-call.js';
@@ -31,6 +32,10 @@ export class ServiceRequest {
   readonly #config: InternalAxiosRequestConfig;
   readonly #transform: ResponseTransform;
   readonly #cancellation: RequestCancellation;
+  /** Aborts when the client of the incoming request goes away. */
+  readonly #departure: CancelSignal | undefined;
+  /** Cancels the call. */
+  readonly signal: CancelSignal | undefined;
   #sent: SentRequest | undefined;
 
   constructor(service: string, config: InternalAxiosRequestConfig, transform: ResponseTransform) {
@@ -38,10 +43,8 @@ export class ServiceRequest {
     this.#config = config;
     this.#transform = transform;
     this.#cancellation = cancellationOf(config);
-  }
-
-  get signal(): CancelSignal | undefined {
-    return this.#cancellation.signal;
+    this.#departure = incomingCall()?.departure;
+    this.signal = eitherSignal(this.#cancellation.signal, this.#departure);
   }
 
   /**
@@ -65,7 +68,7 @@ export class ServiceRequest {
       const withoutParams = requestPath(this.#service, { ...config, params: undefined });
       return (attempt) => {
         const own = contextPath(attempt.instance, settings) + withoutParams;
-        sendOverAxios({ config, path: own, settings, connections }, attempt);
+        sendOverAxios({ config, path: own, settings, connections, departure: this.#departure }, attempt);
       };
     }
     return (attempt) => this.#exchange({ method, path, headers, body, settings, connections }, attempt);
@@ -103,10 +106,11 @@ export class ServiceRequest {
         config: this.#config,
         method,
         path: contextPath(instance, settings) + path,
-        headers: callHeaderList(headers, instance, timeoutMs),
+        headers: callHeaderList(headers, instance, timeoutMs, attempt.contextHeaders),
         body,
         settings,
         connections,
+        departure: this.#departure,
       },
       attempt,
     );
@@ -125,7 +129,7 @@ export class ServiceRequest {
   }
 }
 
-type PlainRequest = Omit<UndiciRequest, 'config'>;
+type PlainRequest = Omit<UndiciRequest, 'config' | 'departure'>;
 
 /** undici sends no length for others that have no body, which servers may insist on. */
 const METHODS: ReadonlySet<string> = new Set([

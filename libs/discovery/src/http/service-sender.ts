@@ -1,6 +1,6 @@
-import { hasSubscribers } from 'node:diagnostics_channel';
 import { Readable } from 'node:stream';
 import { AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
+import { isInstrumented } from '../calling/instrumentation.js';
 import { CallError } from '../calling/call-error.js';
 import { assertCallOptions } from '../calling/options/assert-call-options.js';
 import type { Fallback, TransportOptions } from '../calling/options/call-options.js';
@@ -100,7 +100,7 @@ export class ServiceSender {
       replayableBody: !isReadOnce,
       readResponse,
       discardResponse,
-      usesAsyncContext: isTraced,
+      usesAsyncContext: isInstrumented,
     };
     if (own !== NO_OPTIONS) Object.assign(options, own);
     if (query && options.query === undefined) options.query = query;
@@ -124,11 +124,6 @@ function timeoutMs(timeout: number, config: InternalAxiosRequestConfig): number 
   if (!Number.isNaN(milliseconds)) return milliseconds;
   const message = 'error trying to parse `config.timeout` to int';
   throw new AxiosError(message, AxiosError.ERR_BAD_OPTION_VALUE, config);
-}
-
-/** Instrumentation, such as that of OpenTelemetry, finds the parent of a request in its async context. */
-function isTraced(): boolean {
-  return hasSubscribers('undici:request:create') || hasSubscribers('http.client.request.start');
 }
 
 function readResponse({ status, headers }: AxiosResponse): HttpResponseInfo {

@@ -1,13 +1,15 @@
 import { pipeline, Readable } from 'node:stream';
-import { AxiosError, CanceledError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
+import { AxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
 import type { Dispatcher } from 'undici';
 import { ConnectionsInUse, markSent } from '../calling/not-sent.js';
 import type { HttpSettings } from '../calling/options/http-options.js';
 import type { OpenAttempt, Transmission } from '../calling/running-attempt.js';
+import type { CancelSignal } from '../timing/clock.js';
 import type { HttpConnections, InstanceConnections } from './http-connections.js';
 import type { PlainBody } from './request/request-body.js';
 import { withoutHeaders, type HeaderList } from './request/request-headers.js';
 import { BodyStream } from './response/body-stream.js';
+import { endWith } from './response/end-with.js';
 import { decode, decoder, takeEncoding, type Encoding } from './response/decode-content.js';
 import { destroyWhenIdle } from './response/idle-stream.js';
 import { redirected, type Redirected } from './response/redirect.js';
@@ -24,6 +26,8 @@ export interface UndiciRequest {
   readonly body: PlainBody;
   readonly settings: HttpSettings;
   readonly connections: HttpConnections;
+  /** Aborts when the client of the incoming request goes away. */
+  readonly departure: CancelSignal | undefined;
 }
 
 const MAX_REDIRECTS = 21; // the default of follow-redirects, which axios uses
@@ -290,7 +294,8 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Transmission 
     this.#stream = body;
     const attempt = this.#release();
     if (attempt) body.once('close', attempt.hold());
-    endWith(body, config);
+    endWith(body, config.signal, config);
+    endWith(body, this.#request.departure, config);
     destroyWhenIdle(body, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
     const decoded = this.#encoding ? pipeline(body, decoder(this.#encoding), () => undefined) : body;
     response.data = limited(decoded, contentLimit(config, settings), config);
@@ -311,19 +316,6 @@ function limited(stream: Readable, limit: number, config: InternalAxiosRequestCo
     }
   };
   return Readable.from(read(), { objectMode: false });
-}
-
-/** A response stream outlives the call: the signal of the request still aborts it. */
-function endWith(body: Readable, config: InternalAxiosRequestConfig): void {
-  const { signal } = config;
-  if (!signal?.addEventListener) return;
-  const onAbort = (): void => {
-    body.destroy(new CanceledError(undefined, config));
-  };
-  signal.addEventListener('abort', onAbort);
-  body.once('close', () => {
-    signal.removeEventListener?.('abort', onAbort);
-  });
 }
 
 function text(body: Buffer, encoding: string | undefined): string {

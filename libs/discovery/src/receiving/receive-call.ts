@@ -7,6 +7,9 @@ import {
   TIMEOUT_HEADER,
 } from '../calling/call-headers.js';
 import { runInCall, type IncomingCall } from '../calling/incoming-call.js';
+import type { ContextSettings } from './context-options.js';
+import { Departure } from './departure.js';
+import { ReceivedContext } from './received-context.js';
 import { hostAndPort } from '../registry/service-instance.js';
 import type { Clock } from '../timing/clock.js';
 
@@ -26,6 +29,8 @@ export interface ReceiverOptions {
   /** Whether this app is registered at an address, `host:port`. */
   readonly isAdvertised: (address: string) => boolean;
   readonly clock: Clock;
+  /** What travels on to the calls that are made for a request; undefined: nothing. */
+  readonly context?: ContextSettings | undefined;
 }
 
 /**
@@ -33,7 +38,7 @@ export interface ReceiverOptions {
  * was sent to this app's own address is rejected before it is processed: the address was that service's before, and the caller's
  * list is not yet up to date (istio#20676). One that was sent to another address came through a proxy.
  */
-export function receiveCall({ names, isAdvertised, clock }: ReceiverOptions): Middleware {
+export function receiveCall({ names, isAdvertised, clock, context }: ReceiverOptions): Middleware {
   const own = new Set(names.map(headerText));
   const known = [...own].join(', ');
   return (request, response, next) => {
@@ -49,13 +54,23 @@ export function receiveCall({ names, isAdvertised, clock }: ReceiverOptions): Mi
     // In place: the headers of a request of HTTP/2 cannot be replaced.
     Reflect.deleteProperty(headers, SERVICE_HEADER);
     Reflect.deleteProperty(headers, ADDRESS_HEADER);
-    if (typeof timeout !== 'string' || !/^\d{1,10}$/.test(timeout)) {
+    const hasTimeout = typeof timeout === 'string' && /^\d{1,10}$/.test(timeout);
+    if (!hasTimeout && !context) {
       next();
       return;
     }
-    const call: IncomingCall = { deadline: clock.now() + Number(timeout), isOver: false };
+    const departure = context?.cancelWithClient ? new Departure() : undefined;
+    const call: IncomingCall = {
+      deadline: hasTimeout ? clock.now() + Number(timeout) : Infinity,
+      isOver: false,
+      context: context && new ReceivedContext(headers, context),
+      departure,
+    };
     calls.set(request, call);
-    response.once('close', () => (call.isOver = true));
+    response.once('close', () => {
+      call.isOver = true;
+      if (!response.writableEnded) departure?.leave();
+    });
     runInCall(call, next);
   };
 }

@@ -21,7 +21,7 @@ export function makeClientClass(target: Type, decorator: string, token: string):
   }
   if (routes.length === 0)
     mistakes.push(
-      `  - no method has @Get, @Post, @Put, @Patch or @Delete of the entry /client: those of Nest are for controllers`,
+      `  - no method has @Get, @Post, @Put, @Patch or @Delete of "@rookery/consul/client": those of Nest are for controllers`,
     );
   if (mistakes.length > 0)
     throw new DiscoveryError(

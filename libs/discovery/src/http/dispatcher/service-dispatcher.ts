@@ -1,11 +1,13 @@
 import { Agent, Dispatcher } from 'undici';
 import { callHeaderList } from '../../calling/call-headers.js';
+import { incomingCall } from '../../calling/incoming-call.js';
 import { isIdempotent } from '../../calling/idempotent-methods.js';
 import type { HttpSettings } from '../../calling/options/http-options.js';
 import type { TransportOptions } from '../../calling/options/call-options.js';
 import type { Transport } from '../../calling/running-attempt.js';
 import type { ServiceCaller } from '../../calling/service-caller.js';
 import type { HttpConnections } from '../http-connections.js';
+import { abortReason } from '../../timing/clock.js';
 import { contextPath } from '../request/context-path.js';
 import { splitOptions } from '../request/split-options.js';
 import type { ServiceClientOptions } from '../service-client.options.js';
@@ -69,9 +71,12 @@ export class ServiceDispatcher extends Dispatcher {
   #call(service: string, options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
     const receiver = receiverOf(handler);
     const controller = new DispatchController();
+    const departure = incomingCall()?.departure;
     const fail = (error: Error): void => receiver.error(controller, controller.reason ?? error);
     try {
       receiver.start(controller);
+      // Before the response and while it is read; once that has ended, it changes nothing.
+      departure?.addEventListener('abort', () => controller.abort(abortReason(departure)));
       const { http, call } = this.#split;
       const given = dispatchBody(options.body);
       const settings = this.#caller.httpSettings(service, http);
@@ -103,7 +108,7 @@ export class ServiceDispatcher extends Dispatcher {
           ...options,
           origin: connections.origin,
           path: contextPath(instance, settings) + options.path,
-          headers: callHeaderList(headers, instance, timeoutMs),
+          headers: callHeaderList(headers, instance, timeoutMs, attempt.contextHeaders),
           // The deadline of the attempt bounds it.
           headersTimeout: 0,
           bodyTimeout:
