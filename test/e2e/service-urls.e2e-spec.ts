@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
+import { ServiceClient } from '@rookery/discovery';
 import { freePorts } from '@rookery/test-support';
 import type { AxiosError, AxiosInstance } from 'axios';
 import { firstValueFrom } from 'rxjs';
@@ -13,7 +14,10 @@ import { rootModule } from './test-app.js';
 
 @Injectable()
 class Shop {
-  constructor(readonly http: HttpService) {}
+  constructor(
+    readonly http: HttpService,
+    @ServiceClient('Books_2') readonly client: HttpService,
+  ) {}
 }
 
 describe('service:// URLs on a plain HttpService', () => {
@@ -43,7 +47,8 @@ describe('service:// URLs on a plain HttpService', () => {
       { logger: false, abortOnError: false },
     );
     cleanUps.push(() => app.close());
-    return { http: app.get(Shop).http, origin: `http://127.0.0.1:${port}` };
+    const { http, client } = app.get(Shop);
+    return { http, client, origin: `http://127.0.0.1:${port}` };
   };
   const dataOf = async (http: AxiosInstance, url: string): Promise<unknown> =>
     (await http.get<unknown>(url)).data;
@@ -85,6 +90,13 @@ describe('service:// URLs on a plain HttpService', () => {
         code: 'ERR_INVALID_URL',
         message: expect.stringContaining('is not the URL of a service') as unknown,
       });
+  });
+
+  it('leave service clients as they are: another adapter would cost them their short way', async () => {
+    const { client } = await start();
+    expect(client.axiosRef.defaults.adapter).toBeInstanceOf(Function);
+    expect(Symbol.for('rookery:service-urls') in (client.axiosRef.defaults.adapter as object)).toBe(false);
+    expect((await client.axiosRef.get<unknown>('/books')).data).toMatchObject({ url: '/books' });
   });
 
   it('leave an adapter of the user alone', async () => {

@@ -41,6 +41,7 @@ import { LoadHealth } from './health/load.health.js';
 import { HttpConnections } from './http/http-connections.js';
 import { ServiceClientFactory } from './http/service-client.factory.js';
 import { DeclaredClientsModule } from './http/declared-clients.module.js';
+import { ServiceHttpService } from './http/service-http.service.js';
 import { teachServiceUrls } from './http/service-urls.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
@@ -144,10 +145,9 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     const providers = [...this.modules.values()].flatMap(({ providers: own }) => [...own.values()]);
     return providers.flatMap((wrapper) => {
       const instance: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
+      if (!(instance instanceof HttpService) || instance instanceof ServiceHttpService) return [];
       // One that was never created has no axios.
-      return instance instanceof HttpService && typeof (instance.axiosRef as unknown) === 'function'
-        ? [instance]
-        : [];
+      return typeof (instance.axiosRef as unknown) === 'function' ? [instance] : [];
     });
   }
 

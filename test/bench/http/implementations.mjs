@@ -107,23 +107,94 @@ async function nestcloud({ origins }) {
   return ofAxios(http.useLb({ choose: () => balancer.chooseService() }));
 }
 
-/** Rookery with every feature of a client on. */
-async function rookery({ consul }) {
+/** Not HTTP: a protocol of its own between its own nodes. */
+async function moleculer({ moleculer: urls }) {
+  const { createBroker } = await import('./moleculer.mjs');
+  const broker = createBroker('client', urls);
+  await broker.start();
+  await broker.waitForServices('books');
+  return { get: () => broker.call('books.get', { id: 42 }), post: (body) => broker.call('books.post', body) };
+}
+
+/** Every feature of a client on. */
+const CLIENTS = { circuitBreaker: true, bulkhead: { concurrency: 1_000, queue: 100 }, hedge: true };
+
+async function rookeryModule({ consul }, options = {}) {
   await import('reflect-metadata');
+  const { ConsulModule } = await import('@rookery/consul');
+  return ConsulModule.forRoot({ agent: { url: consul }, clients: CLIENTS, ...options });
+}
+
+async function rookery(target) {
   const { Module } = await import('@nestjs/common');
   const { NestFactory } = await import('@nestjs/core');
-  const { ConsulModule, ServiceClientFactory, DiscoveryService } = await import('@rookery/consul');
+  const { ServiceClientFactory, DiscoveryService } = await import('@rookery/consul');
   class App {}
-  const clients = {
-    circuitBreaker: true,
-    bulkhead: { concurrency: 1_000, queue: 100 },
-    hedge: true,
-  };
-  Module({ imports: [ConsulModule.forRoot({ agent: { url: consul }, clients })] })(App);
+  Module({ imports: [await rookeryModule(target)] })(App);
   const app = await NestFactory.createApplicationContext(App, { logger: ['warn', 'error'] });
   const discovery = app.get(DiscoveryService);
   await discovery.getInstances('inventory');
   return { http: app.get(ServiceClientFactory).create('inventory'), discovery };
+}
+
+async function declarative(target) {
+  const { Module } = await import('@nestjs/common');
+  const { NestFactory } = await import('@nestjs/core');
+  const { ServiceClient } = await import('@rookery/consul');
+  const { Body, call, Get, Param, Post } = await import('@rookery/consul/client');
+  class Books {
+    find(id) {
+      return call(id);
+    }
+    add(book) {
+      return call(book);
+    }
+  }
+  const decorate = (name, route, argument) => {
+    const descriptor = Object.getOwnPropertyDescriptor(Books.prototype, name);
+    argument(Books.prototype, name, 0);
+    route(Books.prototype, name, descriptor);
+    Object.defineProperty(Books.prototype, name, descriptor);
+  };
+  decorate('find', Get('/books/:id'), Param('id'));
+  decorate('add', Post('/books'), Body());
+  ServiceClient('inventory')(Books);
+  class App {}
+  Module({ imports: [await rookeryModule(target)] })(App);
+  const app = await NestFactory.createApplicationContext(App, { logger: ['warn', 'error'] });
+  const books = app.get(Books, { strict: false });
+  return { get: () => books.find('42'), post: (body) => books.add(body) };
+}
+
+/** Calls that are made while an incoming request is processed, which stays open. */
+async function inRequest(target, context) {
+  const { AsyncLocalStorage } = await import('node:async_hooks');
+  const { Controller, Get, Module } = await import('@nestjs/common');
+  const { NestFactory } = await import('@nestjs/core');
+  const { ServiceClientFactory } = await import('@rookery/consul');
+  const entered = {};
+  const inside = new Promise((resolve) => (entered.resolve = resolve));
+  class Gateway {
+    enter() {
+      entered.resolve(AsyncLocalStorage.snapshot());
+      return new Promise(() => undefined);
+    }
+  }
+  Get('enter')(Gateway.prototype, 'enter', Object.getOwnPropertyDescriptor(Gateway.prototype, 'enter'));
+  Controller()(Gateway);
+  class App {}
+  Module({ imports: [await rookeryModule(target, { context })], controllers: [Gateway] })(App);
+  const app = await NestFactory.create(App, { logger: ['warn', 'error'] });
+  await app.listen(0, '127.0.0.1');
+  const headers = {
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    'rookery-timeout': '9999999999',
+  };
+  fetch(`${await app.getUrl()}/enter`, { headers }).catch(() => undefined);
+  const run = await inside;
+  const { axiosRef } = app.get(ServiceClientFactory).create('inventory');
+  const calls = ofAxios(axiosRef);
+  return { get: () => run(calls.get), post: (body) => run(calls.post, body) };
 }
 
 export const IMPLEMENTATIONS = {
@@ -137,6 +208,7 @@ export const IMPLEMENTATIONS = {
   'axios with cockatiel': ({ origins }) => cockatiel(origins),
   'axios, asking Consul each time': askConsul,
   '@nestcloud/http': nestcloud,
+  moleculer,
   fetch: async ({ origins: [origin] }) => ({
     get: async () => (await fetch(`${origin}/books/42`)).json(),
     post: async (body) =>
@@ -180,6 +252,15 @@ export const IMPLEMENTATIONS = {
   'rookery, Observable': async (target) => ofHttpService((await rookery(target)).http),
   'rookery, axiosRef': async (target) => ofAxios((await rookery(target)).http.axiosRef),
   'rookery, two interceptors': async (target) => ofAxios(intercept((await rookery(target)).http.axiosRef)),
+  'rookery, declarative': declarative,
+  'rookery, dispatcher': async (target) => {
+    const { discoveryDispatcher } = await import('@rookery/consul');
+    const { request } = await import('undici');
+    const dispatcher = discoveryDispatcher((await rookery(target)).discovery);
+    return undici((path, options) => request(`http://inventory.service${path}`, { dispatcher, ...options }));
+  },
+  'rookery, in a request': (target) => inRequest(target, false),
+  'rookery, in a request, with context': (target) => inRequest(target, { cancelWithClient: true }),
   "rookery, through axios's core": async (target) => {
     // An instance that was made from a client is one of axios itself, with the adapter.
     return ofAxios((await rookery(target)).http.axiosRef.create());

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
+import { freePorts } from '@rookery/test-support';
 import { IMPLEMENTATIONS } from './implementations.mjs';
 import { chart } from './chart.mjs';
 import { interval, median } from './statistics.mjs';
@@ -93,9 +94,13 @@ export async function benchHttp(args) {
         body: JSON.stringify({ Name: 'inventory', ID: `inventory-${n}`, Address: '127.0.0.1', Port: port }),
       });
     }
+    const ports = await freePorts(INSTANCES + 1);
+    const moleculer = ports.map((port, n) => `127.0.0.1:${port}/${n < INSTANCES ? `books-${n}` : 'client'}`);
+    const env = { BENCH_TARGET: JSON.stringify({ origins, consul: consul.url, moleculer }) };
+    if (names.includes('moleculer'))
+      for (let n = 0; n < INSTANCES; n++) await start('moleculer.mjs', [`books-${n}`], 1, env);
     const clients = new Map();
     for (const name of names) {
-      const env = { BENCH_TARGET: JSON.stringify({ origins, consul: consul.url }) };
       clients.set(name, (await start('client.mjs', [name], 0, env)).child);
       progress(`warming up: ${name}`);
       for (const method of ['GET', 'POST'])

@@ -14,7 +14,10 @@ interface Receiving {
   readonly controller: DispatchController;
 }
 
-/** One attempt of a dispatched request. Its response waits, paused, until it is clear that there is no further attempt. */
+/** Of a response that waits for the decision whether there is a further attempt. */
+const MOST_EARLY_BYTES = 65_536;
+
+/** One attempt of a dispatched request. Its response waits until it is clear that there is no further attempt. */
 export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission {
   /** Undefined once it has succeeded or failed. */
   #attempt: OpenAttempt<DispatchAttempt> | undefined;
@@ -26,6 +29,14 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
   #statusText: string | undefined;
   #socket: Duplex | undefined;
   #receiving: Receiving | undefined;
+  #isHeadDelivered = false;
+  #isDelivering = false;
+  /** What comes now goes on at once. */
+  #isFlowing = false;
+  readonly #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #trailers: Headers | undefined;
+  #error: Error | undefined;
   #release: (() => void) | undefined;
 
   constructor(attempt: OpenAttempt<DispatchAttempt>, instance: InstanceConnections) {
@@ -40,14 +51,33 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
 
   /** Hands the response on. */
   receive(receiving: Receiving): void {
-    const { receiver, controller } = receiving;
     this.#receiving = receiving;
-    const socket = this.#socket;
-    const deliver = (): void => {
-      if (socket) receiver.upgrade(controller, this.#status, this.#headers, socket);
-      else receiver.head(controller, this.#status, this.#headers, this.#statusText);
-    };
-    if (this.#controller) controller.receive(this.#controller, deliver);
+    if (this.#controller) receiving.controller.receive(this.#controller, () => this.#deliver(receiving));
+  }
+
+  /** What came before it was clear that there is no further attempt, or while it was paused; then the rest, as it comes. */
+  #deliver({ receiver, controller }: Receiving): void {
+    // A receiver may resume while something is delivered to it.
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    try {
+      if (!this.#isHeadDelivered) {
+        this.#isHeadDelivered = true;
+        if (this.#socket) receiver.upgrade(controller, this.#status, this.#headers, this.#socket);
+        else receiver.head(controller, this.#status, this.#headers, this.#statusText);
+      }
+      while (this.#early.length > 0 && !controller.paused) {
+        const chunk = this.#early.shift();
+        if (chunk) receiver.data(controller, chunk);
+      }
+      if (this.#early.length > 0 || controller.paused) return;
+      this.#isFlowing = true;
+      if (this.#error) receiver.error(controller, this.#error);
+      else if (this.#trailers) receiver.end(controller, this.#trailers);
+    } finally {
+      this.#isDelivering = false;
+    }
+    if (!this.#error && !this.#trailers) this.#controller?.resume();
   }
 
   /** Another attempt is made: nothing of the response is read. */
@@ -91,23 +121,34 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
     // Informational responses precede the one that counts.
     if (status < 200) return;
     this.#statusText = statusText;
-    controller.pause();
     this.#succeed(controller, status, headers);
   }
 
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#receiving?.receiver.data(this.#receiving.controller, chunk);
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#receiving && this.#isFlowing) {
+      this.#receiving.receiver.data(this.#receiving.controller, chunk);
+      return;
+    }
+    // Nearly always it is the only one, and paused for nothing it would cost more than all the rest.
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= MOST_EARLY_BYTES) controller.pause();
   }
 
   onResponseEnd(_: Dispatcher.DispatchController, trailers: Headers): void {
     this.#end();
-    this.#receiving?.receiver.end(this.#receiving.controller, trailers);
+    if (this.#receiving && this.#isFlowing)
+      this.#receiving.receiver.end(this.#receiving.controller, trailers);
+    else this.#trailers = trailers;
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     this.#end();
-    if (this.#receiving) this.#receiving.receiver.error(this.#receiving.controller, error);
-    else this.#take()?.fail(error);
+    const attempt = this.#take();
+    if (attempt) attempt.fail(error);
+    else if (this.#receiving && this.#isFlowing)
+      this.#receiving.receiver.error(this.#receiving.controller, error);
+    else this.#error = error;
   }
 
   #succeed(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {

@@ -6,24 +6,18 @@ export class DispatchController implements Dispatcher.DispatchController {
   readonly signal = new Cancellation();
   #received: Dispatcher.DispatchController | undefined;
   #reason: Error | null = null;
-  /** While the head is delivered. */
-  #isHeld = false;
+  #deliver: (() => void) | undefined;
   #isPaused = false;
 
   /**
-   * From now on there is only this attempt, whose response is paused.
+   * From now on there is only this attempt.
    *
-   * @param deliver the head of the response. Its data follows, unless the receiver of the head pauses it
+   * @param deliver hands on what has come of the response so far, until it is paused; called again when the receiver resumes
    */
   receive(controller: Dispatcher.DispatchController, deliver: () => void): void {
     this.#received = controller;
-    this.#isHeld = true;
-    try {
-      deliver();
-    } finally {
-      this.#isHeld = false;
-      if (!this.#isPaused) controller.resume();
-    }
+    this.#deliver = deliver;
+    deliver();
   }
 
   get aborted(): boolean {
@@ -55,11 +49,12 @@ export class DispatchController implements Dispatcher.DispatchController {
 
   pause(): void {
     this.#isPaused = true;
-    if (!this.#isHeld) this.#received?.pause();
+    this.#received?.pause();
   }
 
   resume(): void {
+    if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (!this.#isHeld) this.#received?.resume();
+    this.#deliver?.();
   }
 }

@@ -1,6 +1,7 @@
 import { Agent, Dispatcher } from 'undici';
 import { callHeaderList } from '../../calling/call-headers.js';
 import { incomingCall } from '../../calling/incoming-call.js';
+import { isInstrumented } from '../../calling/instrumentation.js';
 import { isIdempotent } from '../../calling/idempotent-methods.js';
 import type { HttpSettings } from '../../calling/options/http-options.js';
 import type { TransportOptions } from '../../calling/options/call-options.js';
@@ -86,6 +87,7 @@ export class ServiceDispatcher extends Dispatcher {
         replayableBody: given.isReplayable,
         isBodyUnread: () => given.isUnread(),
         signal: controller.signal,
+        usesAsyncContext: isInstrumented,
         readResponse: ({ responseInfo }) => responseInfo,
         discardResponse: (response) => response.discard(),
         ...(call.query ? { query: call.query } : {}),
