@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulAgent, eventually } from '@rookery/test-support';
+import { ConsulAgent, eventually, figure } from '@rookery/test-support';
+import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const INSTALL_WITHIN_MS = 300_000;
@@ -24,6 +25,24 @@ function exampleOfReadme(): string {
   const example = /```ts\n(\/\/ app\.ts\n.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1];
   if (example === undefined) throw new Error('the README has no block that begins with // app.ts');
   return example;
+}
+
+/** The contract suite as CommonJS, in which Jest does not run it. */
+function writeContract(folder: string): string {
+  const from = join(ROOT, 'test/contract');
+  const into = join(folder, 'contract');
+  mkdirSync(into);
+  const compilerOptions = {
+    module: ts.ModuleKind.CommonJS,
+    target: ts.ScriptTarget.ES2023,
+    experimentalDecorators: true,
+    esModuleInterop: true,
+  };
+  for (const file of readdirSync(from).filter((name) => name.endsWith('.ts') && !name.includes('spec'))) {
+    const { outputText } = ts.transpileModule(readFileSync(join(from, file), 'utf8'), { compilerOptions });
+    writeFileSync(join(into, file.replace(/\.ts$/, '.js')), outputText);
+  }
+  return join(into, 'report.js');
 }
 
 describe("the packed packages, in the README's app, outside of the monorepo", () => {
@@ -66,7 +85,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
   });
 
   it.each(Object.entries(NESTS))(
-    'work with %s',
+    'F59 work with %s, where a client is as plain axios is',
     async (name, { nest, axios, type }) => {
       const folder = join(home, name.replaceAll(/\W+/g, '-'));
       mkdirSync(folder);
@@ -142,6 +161,12 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       } finally {
         app.kill('SIGKILL');
       }
+      if (type !== 'commonjs') return;
+      const { stdout } = await run(process.execPath, [writeContract(folder)], { cwd: folder });
+      const { compared, differing } = JSON.parse(stdout) as { compared: number; differing: object[] };
+      expect(differing).toEqual([]);
+      expect(compared).toBeGreaterThan(900);
+      figure('F59', `${compared} requests compared with plain axios in ${name}: none differs`);
     },
     INSTALL_WITHIN_MS,
   );
