@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import {
   discoveryDispatcher,
+  discoveryFetch,
   DiscoveryEvents,
   DiscoveryService,
   type ClientsOptions,
@@ -202,6 +203,13 @@ describe('discoveryDispatcher', () => {
       expect(await response.text()).toBe('mocked');
       await mocked.close();
     });
+  });
+
+  it('makes a fetch of its own', async () => {
+    const { discovery } = await start([await listen(echo)]);
+    const own = discoveryFetch(discovery, { timeout: '2s' });
+    const response = await own('http://books.service/books', { method: 'POST', body: 'abc' });
+    expect(await response.json()).toMatchObject({ method: 'POST', body: 'abc', url: '/books' });
   });
 
   it('serves request(), streams, forms, and what is composed of it', async () => {

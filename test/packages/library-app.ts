@@ -32,15 +32,33 @@ export class BooksService {
   }
 }
 `,
+    'src/library.client.ts': `
+import { discoveryFetch, DiscoveryService, ServiceClient } from '@rookery/consul';
+import { call, Get, Query } from '@rookery/consul/client';
+
+@ServiceClient('library')
+export class LibraryClient {
+  @Get('/books')
+  books(@Query('q') q?: string): Promise<string[]> {
+    return call(q);
+  }
+}
+
+export async function fetchBooks(discovery: DiscoveryService): Promise<unknown> {
+  const response = await discoveryFetch(discovery)('http://library.service/books');
+  return response.json();
+}
+`,
     'src/app.module.ts': `
 import { ArgumentsHost, Catch, Controller, ExceptionFilter, Get, Injectable, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { HealthIndicatorService } from '@nestjs/terminus';
-import { ConsulModule, HealthContributor } from '@rookery/consul';
+import { ConsulModule, DiscoveryService, HealthContributor } from '@rookery/consul';
 import { AxiosError } from 'axios';
 import { AppController } from './app.controller${extension}';
 import { AppService } from './app.service${extension}';
 import { BooksService } from './books.service${extension}';
+import { fetchBooks, LibraryClient } from './library.client${extension}';
 
 interface Answer {
   status(code: number): { json(body: unknown): void };
@@ -64,7 +82,15 @@ class Disk {
 
 @Controller()
 class BooksController {
-  constructor(private readonly service: BooksService) {}
+  constructor(
+    private readonly service: BooksService,
+    private readonly client: LibraryClient,
+    private readonly discovery: DiscoveryService,
+  ) {}
+  @Get('declared')
+  async declared() {
+    return [await this.client.books('all'), await fetchBooks(this.discovery)];
+  }
   @Get('catalog')
   list() {
     return this.service.list();
@@ -145,6 +171,7 @@ describe('books (e2e)', () => {
 
   it('calls through Consul, and an error of the client is an AxiosError', async () => {
     await request(app.getHttpServer()).get('/catalog').expect(200).expect({ books: ['Dune'], attempts: 1 });
+    await request(app.getHttpServer()).get('/declared').expect(200).expect([['Dune'], ['Dune']]);
     await request(app.getHttpServer()).get('/missing').expect(502).expect({ upstream: 404 });
     await request(app.getHttpServer()).get('/attempts').expect('1');
     await request(app.getHttpServer()).get('/health').expect(200);

@@ -27,6 +27,12 @@ const optionsSchema = serviceClientOptionsSchema.extend({
     .optional(),
 });
 
+/**
+ * A dispatcher of undici, which the fetch of Node takes as well: to the compiler the undici in Node is another version of it.
+ */
+export type DiscoveryDispatcher = Dispatcher &
+  NonNullable<(RequestInit & { dispatcher?: unknown })['dispatcher']>;
+
 /** What a `DiscoveryService` of Nest's calls with, for what is built on it. */
 const known = new WeakMap<DiscoveryService, { caller: ServiceCaller; connections: HttpConnections }>();
 
@@ -52,7 +58,7 @@ export function connectDiscovery(
 export function discoveryDispatcher(
   discovery: DiscoveryService,
   options: DiscoveryDispatcherOptions = {},
-): Dispatcher {
+): DiscoveryDispatcher {
   const tools = known.get(discovery);
   if (!tools)
     throw new DiscoveryError(
@@ -65,5 +71,24 @@ export function discoveryDispatcher(
   const issues = validateOptions(optionsSchema, options);
   if (issues.length > 0) throw invalidConfigError('discoveryDispatcher', issues);
   const { domains = SERVICE_DOMAINS, otherwise, ...client } = options;
-  return new ServiceDispatcher(tools.caller, tools.connections, { client, domains, otherwise });
+  const settings = { client, domains, otherwise };
+  return new ServiceDispatcher(tools.caller, tools.connections, settings) as unknown as DiscoveryDispatcher;
+}
+
+/**
+ * The fetch of Node with a `discoveryDispatcher`, where the compiler knows no option `dispatcher`: the types of browsers have none.
+ *
+ * @example
+ * ```ts
+ * const fetch = discoveryFetch(discovery);
+ * const response = await fetch('http://inventory.service/books');
+ * ```
+ * @throws DiscoveryError as `discoveryDispatcher`
+ */
+export function discoveryFetch(
+  discovery: DiscoveryService,
+  options: DiscoveryDispatcherOptions = {},
+): typeof globalThis.fetch {
+  const dispatcher = discoveryDispatcher(discovery, options);
+  return (input, init) => globalThis.fetch(input, { ...init, dispatcher });
 }

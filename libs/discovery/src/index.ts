@@ -1,7 +1,7 @@
 // What an application uses. Authors of a registry use `adapter.ts`, tests use `testing/index.ts`.
 export { DiscoveryService } from './discovery.service.js';
-export { discoveryDispatcher } from './discovery-dispatcher.js';
-export type { DiscoveryDispatcherOptions } from './discovery-dispatcher.js';
+export { discoveryDispatcher, discoveryFetch } from './discovery-dispatcher.js';
+export type { DiscoveryDispatcher, DiscoveryDispatcherOptions } from './discovery-dispatcher.js';
 export type {
   DiscoveryEndpointOptions,
   DiscoveryOptions,

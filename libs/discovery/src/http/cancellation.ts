@@ -5,14 +5,14 @@ type Listener = (reason: unknown) => void;
 
 /** Cancels one request: a `CancelToken` of axios, which each call of `HttpService` has, without the cost of its promises. */
 export class Cancellation implements CancelSignal {
-  #reason: CanceledError<unknown> | undefined;
+  #reason: Error | undefined;
   #listeners: Listener[] | undefined;
 
   get aborted(): boolean {
     return this.#reason !== undefined;
   }
 
-  get reason(): CanceledError<unknown> | undefined {
+  get reason(): Error | undefined {
     return this.#reason;
   }
 
