@@ -76,7 +76,7 @@ describe('with a service client', () => {
   it('axios-mock-adapter answers in place of the instances, until it is restored', async () => {
     const { books, seen } = await start();
     // It is CommonJS: its default export is the class, and its types are those of axios there.
-    const mock = new (MockAdapter)(books.axiosRef as never);
+    const mock = new MockAdapter(books.axiosRef as never);
     mock.onGet('/books').reply(200, ['Emma']);
     expect((await firstValueFrom(books.get<string[]>('/books'))).data).toEqual(['Emma']);
     await expect(books.axiosRef.get('/others')).rejects.toMatchObject({ response: { status: 404 } });

@@ -1,12 +1,10 @@
 import { type Dispatcher } from 'undici';
 import { z } from 'zod';
-import type { ServiceCaller } from './calling/service-caller.js';
-import { invalidConfigError, nonEmptyString, validateOptions } from './configuration/validate-options.js';
-import { DiscoveryError } from './errors/discovery-error.js';
+import { invalidConfigError, validateOptions } from './configuration/validate-options.js';
+import { discoveryTools } from './discovery-tools.js';
 import type { DiscoveryService } from './discovery.service.js';
 import { ServiceDispatcher } from './http/dispatcher/service-dispatcher.js';
-import { SERVICE_DOMAINS } from './http/dispatcher/service-host.js';
-import type { HttpConnections } from './http/http-connections.js';
+import { domainsSchema, SERVICE_DOMAINS } from './http/dispatcher/service-host.js';
 import { serviceClientOptionsSchema, type ServiceClientOptions } from './http/service-client.options.js';
 
 export interface DiscoveryDispatcherOptions extends ServiceClientOptions {
@@ -17,9 +15,7 @@ export interface DiscoveryDispatcherOptions extends ServiceClientOptions {
 }
 
 const optionsSchema = serviceClientOptionsSchema.extend({
-  domains: z
-    .array(nonEmptyString("must be a domain, such as 'service'"), { error: 'must be an array of domains' })
-    .optional(),
+  domains: domainsSchema.optional(),
   otherwise: z
     .custom<Dispatcher>((value) => typeof (value as Partial<Dispatcher> | null)?.dispatch === 'function', {
       error: 'must be a Dispatcher of undici',
@@ -32,17 +28,6 @@ const optionsSchema = serviceClientOptionsSchema.extend({
  */
 export type DiscoveryDispatcher = Dispatcher &
   NonNullable<(RequestInit & { dispatcher?: unknown })['dispatcher']>;
-
-/** What a `DiscoveryService` of Nest's calls with, for what is built on it. */
-const known = new WeakMap<DiscoveryService, { caller: ServiceCaller; connections: HttpConnections }>();
-
-export function connectDiscovery(
-  discovery: DiscoveryService,
-  caller: ServiceCaller,
-  connections: HttpConnections,
-): void {
-  known.set(discovery, { caller, connections });
-}
 
 /**
  * A dispatcher of undici for the fetch of Node, and for every client on undici: requests to `http://<service>.service` go to the
@@ -59,15 +44,7 @@ export function discoveryDispatcher(
   discovery: DiscoveryService,
   options: DiscoveryDispatcherOptions = {},
 ): DiscoveryDispatcher {
-  const tools = known.get(discovery);
-  if (!tools)
-    throw new DiscoveryError(
-      'RK_INVALID_ARGUMENT',
-      'discoveryDispatcher: this is no DiscoveryService of an app',
-      {
-        hint: 'Inject the one of ConsulModule: @nestjs/core has a class of the same name',
-      },
-    );
+  const tools = discoveryTools(discovery, 'discoveryDispatcher');
   const issues = validateOptions(optionsSchema, options);
   if (issues.length > 0) throw invalidConfigError('discoveryDispatcher', issues);
   const { domains = SERVICE_DOMAINS, otherwise, ...client } = options;

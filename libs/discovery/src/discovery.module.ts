@@ -28,7 +28,7 @@ import type { ServiceExplanation } from './catalog/explanation.js';
 import { ServiceCatalog } from './catalog/service-catalog.js';
 import { SnapshotStore } from './catalog/snapshot-store.js';
 import type { DiscoveryOptions } from './discovery-options.js';
-import { connectDiscovery } from './discovery-dispatcher.js';
+import { connectDiscovery } from './discovery-tools.js';
 import { DiscoveryService } from './discovery.service.js';
 import { DiscoveryError } from './errors/discovery-error.js';
 import { DiscoveryEvents } from './events/discovery-events.js';
@@ -292,7 +292,7 @@ const coreProviders: Provider[] = [
     provide: DiscoveryService,
     useFactory: (catalog: ServiceCatalog, caller: ServiceCaller, connections: HttpConnections) => {
       const discovery = new DiscoveryService(catalog, caller);
-      connectDiscovery(discovery, caller, connections);
+      connectDiscovery(discovery, { caller, connections });
       return discovery;
     },
     inject: [ServiceCatalog, ServiceCaller, HttpConnections],

@@ -1,5 +1,7 @@
 // What an application uses. Authors of a registry use `adapter.ts`, tests use `testing/index.ts`.
 export { DiscoveryService } from './discovery.service.js';
+export { discoveryAgent } from './discovery-agent.js';
+export type { DiscoveryAgentOptions } from './discovery-agent.js';
 export { discoveryDispatcher, discoveryFetch } from './discovery-dispatcher.js';
 export type { DiscoveryDispatcher, DiscoveryDispatcherOptions } from './discovery-dispatcher.js';
 export type {

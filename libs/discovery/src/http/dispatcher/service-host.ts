@@ -1,5 +1,12 @@
+import { z } from 'zod';
+import { nonEmptyString } from '../../configuration/validate-options.js';
+
 /** The domains of services: `inventory.service`, and the names of Consul's DNS interface in its default domain. */
 export const SERVICE_DOMAINS = ['service', 'service.consul'] as const;
+
+export const domainsSchema = z.array(nonEmptyString("must be a domain, such as 'service'"), {
+  error: 'must be an array of domains',
+});
 
 /** The name of a service as a label of a host name, or several of them. */
 const SERVICE_NAME = /^[\w-]+(?:\.[\w-]+)*$/;

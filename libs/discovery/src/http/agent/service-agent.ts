@@ -1,0 +1,146 @@
+import { Agent, type ClientRequestArgs } from 'node:http';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { markSent } from '../../calling/not-sent.js';
+import type { HttpSettings } from '../../calling/options/http-options.js';
+import type { TransportOptions } from '../../calling/options/call-options.js';
+import type { HttpResponseInfo } from '../../calling/response-info.js';
+import type { OpenAttempt, Transmission, Transport } from '../../calling/running-attempt.js';
+import type { ServiceCaller } from '../../calling/service-caller.js';
+import { Cancellation } from '../cancellation.js';
+import { splitOptions } from '../request/split-options.js';
+import type { ServiceClientOptions } from '../service-client.options.js';
+import { serviceOfHost } from '../dispatcher/service-host.js';
+
+type Callback = (error: Error | null, stream: Duplex) => void;
+
+/**
+ * An agent of `node:http` that connects to an instance of the service. It sees connections, not requests: one is made for each request, to the
+ * next instance where it is refused; once it is handed over, the request is that of its user, and is not repeated. The status of the
+ * response counts for or against the instance as that of any call does.
+ */
+export class ServiceAgent extends Agent {
+  readonly #caller: ServiceCaller;
+  readonly #domains: readonly string[];
+  readonly #split: ReturnType<typeof splitOptions>;
+
+  constructor(caller: ServiceCaller, client: ServiceClientOptions, domains: readonly string[]) {
+    // A connection that is kept would go on with its instance, whatever becomes of it.
+    super({ keepAlive: false });
+    this.#caller = caller;
+    this.#domains = domains;
+    this.#split = splitOptions(client);
+  }
+
+  override createConnection(options: ClientRequestArgs, callback: Callback): Duplex | null | undefined {
+    const service = serviceOfHost(options.host ?? '', this.#domains);
+    if (service === undefined) return super.createConnection(options, callback);
+    this.#connect(service, callback);
+    return undefined;
+  }
+
+  #connect(service: string, callback: Callback): void {
+    const { http, call } = this.#split;
+    const handOver: HandOver = { isDone: false, cancellation: new Cancellation(), callback };
+    const options: TransportOptions<HttpResponseInfo> = {
+      idempotent: false,
+      signal: handOver.cancellation,
+      readResponse: (info) => info,
+      ...(call.query ? { query: call.query } : {}),
+    };
+    try {
+      const settings = this.#caller.httpSettings(service, http);
+      const transport: Transport<HttpResponseInfo> = (attempt) =>
+        new AgentAttempt(attempt, settings, handOver).start();
+      this.#caller.send(service, transport, options, call).catch((error: unknown) => {
+        // Afterwards the request has the error, from its socket.
+        if (!handOver.isDone) callback(error as Error, undefined as never);
+      });
+    } catch (error) {
+      callback(error as Error, undefined as never);
+    }
+  }
+}
+
+/** What becomes of the connection for a request. */
+interface HandOver {
+  isDone: boolean;
+  readonly cancellation: Cancellation;
+  readonly callback: Callback;
+}
+
+const CONNECT_TIMEOUT_MS = 1_000;
+/** `HTTP/1.1 503`. */
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
+
+/** The connection for one request to one instance. */
+class AgentAttempt implements Transmission {
+  readonly #attempt: OpenAttempt<HttpResponseInfo>;
+  readonly #handOver: HandOver;
+  readonly #socket: Socket;
+
+  constructor(
+    attempt: OpenAttempt<HttpResponseInfo>,
+    { connection: { tls } }: HttpSettings,
+    handOver: HandOver,
+  ) {
+    this.#attempt = attempt;
+    this.#handOver = handOver;
+    attempt.transmission = this;
+    const { address: host, port, secure } = attempt.instance;
+    this.#socket = secure
+      ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...tls })
+      : connectTcp({ host, port });
+  }
+
+  start(): void {
+    const socket = this.#socket;
+    const onError = (error: Error): void => this.#attempt.fail(error);
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
+      const error = new Error(`no connection in ${CONNECT_TIMEOUT_MS} ms`);
+      socket.destroy(Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect' }));
+    });
+    socket.once('error', onError);
+    socket.once(this.#attempt.instance.secure ? 'secureConnect' : 'connect', () => {
+      socket.setTimeout(0);
+      socket.removeAllListeners('timeout');
+      socket.off('error', onError);
+      this.#handOn();
+    });
+  }
+
+  cancel(reason: Error): void {
+    this.#socket.destroy(reason);
+  }
+
+  explainTimeout(): undefined {
+    return undefined;
+  }
+
+  #handOn(): void {
+    const socket = this.#socket;
+    const attempt = this.#attempt;
+    const release = attempt.hold();
+    let isPeers = false;
+    let hasResponse = false;
+    socket.once('error', () => (isPeers = true)).once('end', () => (isPeers = true));
+    socket.once('close', () => {
+      release();
+      if (hasResponse) return;
+      if (isPeers) attempt.fail(markSent(new Error('the connection ended before there was a response')));
+      // Its user has given up.
+      else this.#handOver.cancellation.cancel();
+    });
+    this.#handOver.isDone = true;
+    this.#handOver.callback(null, socket);
+    // After the request has its own listener: with the first one, a socket begins to flow.
+    setImmediate(() =>
+      socket.prependOnceListener('data', (chunk: Buffer) => {
+        hasResponse = true;
+        const status = Number(STATUS_LINE.exec(chunk.toString('latin1', 0, 12))?.[1] ?? 0);
+        attempt.succeed({ status, retryAfter: undefined, isMisdirected: false });
+      }),
+    );
+  }
+}
