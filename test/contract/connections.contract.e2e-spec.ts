@@ -111,6 +111,17 @@ describe('F57 over TLS', () => {
     httpsAgent.destroy();
   });
 
+  it('expects the certificate of the service, whatever the Host header says', async () => {
+    const tls = { ...mutual(), serverName: 'peer.service.consul' };
+    await using(
+      contractClient(peer(), { tls: { caFile: tls.caFile }, services: { peer: { tls } } }),
+      async (http) => {
+        for (const headers of [{}, { host: 'www.shop.example' }, {}])
+          expect((await http.get('/0', { headers })).status).toBe(200);
+      },
+    );
+  });
+
   it('both transports show the certificate of the client, and expect the name of the service', async () => {
     const tls = { ...mutual(), serverName: 'peer.service.consul' };
     await using(contractClient(peer(), { tls }), async (http) => {

@@ -28,6 +28,9 @@ const INCOMING = {
   'x-secret': 'stays',
 };
 
+let entered = 0;
+let finished = 0;
+
 @Controller()
 class Gateway {
   constructor(
@@ -106,6 +109,24 @@ class Gateway {
     return (await fetch('http://peer.service/silent', { dispatcher })).json();
   }
 
+  @Get('late')
+  async late() {
+    entered++;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const dispatcher = discoveryDispatcher(this.discovery);
+    const failures = await Promise.allSettled([
+      this.peer.axiosRef.get('/echo'),
+      fetch('http://peer.service/echo', { dispatcher }),
+    ]);
+    if (failures.every(({ status }) => status === 'rejected')) finished++;
+  }
+
+  @Get('overloaded')
+  async overloaded() {
+    await this.peer.axiosRef.get('/overloaded', { responseType: 'stream' }).catch(() => undefined);
+    finished++;
+  }
+
   @Get('streams')
   async streams(@Query('by') by: string) {
     if (by === 'fetch') {
@@ -132,6 +153,8 @@ describe.each(PLATFORMS)('the context of an incoming request, on %s', (platform)
   beforeEach(async () => {
     seen = [];
     gone = [];
+    entered = 0;
+    finished = 0;
     peer = createServer((request, response) => {
       const { url, headers } = request;
       seen.push({ url, headers });
@@ -139,6 +162,7 @@ describe.each(PLATFORMS)('the context of an incoming request, on %s', (platform)
         if (!response.writableFinished) gone.push(url);
       });
       if (url === '/silent') return;
+      if (url === '/overloaded') return void response.writeHead(503, { 'retry-after': '1' }).end('later');
       if (url === '/endless') return void response.write('begin');
       if (url === '/slow-once' && seen.length === 1) return;
       response.setHeader('content-type', 'application/json');
@@ -200,12 +224,18 @@ describe.each(PLATFORMS)('the context of an incoming request, on %s', (platform)
     const [first, second] = (await ask('/twice', {})) as { 'x-request-id': string }[];
     expect(first?.['x-request-id']).toMatch(/^[\da-f-]{36}$/);
     expect(second?.['x-request-id']).toBe(first?.['x-request-id']);
+    const [empty] = (await ask('/twice', { 'x-request-id': '' })) as { 'x-request-id': string }[];
+    expect(empty?.['x-request-id']).toMatch(/^[\da-f-]{36}$/);
     const [other] = (await ask('/twice', {})) as { 'x-request-id': string }[];
     expect(other?.['x-request-id']).not.toBe(first?.['x-request-id']);
   });
 
   it('is what the options say', async () => {
-    const ask = await start({ headers: ['X-Tenant'], requestId: 'X-Correlation-Id', traceContext: false });
+    const ask = await start({
+      headers: ['X-Tenant', 'x-tenant', 'x-correlation-id'],
+      requestId: 'X-Correlation-Id',
+      traceContext: false,
+    });
     const sent = (await ask('/lean', { ...INCOMING, 'x-correlation-id': 'c-1' })) as IncomingHttpHeaders;
     expect(sent).toMatchObject({ 'x-tenant': 'acme', 'x-correlation-id': 'c-1' });
     for (const name of ['traceparent', 'tracestate', 'baggage', 'x-request-id', 'x-secret'])
@@ -261,6 +291,19 @@ describe.each(PLATFORMS)('the context of an incoming request, on %s', (platform)
       request.destroy();
       await eventually(() => gone.includes('/endless'));
     });
+  });
+
+  it('makes no call for a client that has gone before, and survives one that goes between two attempts of a stream', async () => {
+    const url = await startUrl({ cancelWithClient: true });
+    const late = nodeGet(`${url}/late`).on('error', () => undefined);
+    await eventually(() => entered > 0);
+    late.destroy();
+    await eventually(() => finished > 0);
+    expect(seen).toEqual([]);
+    const streaming = nodeGet(`${url}/overloaded`).on('error', () => undefined);
+    await eventually(() => seen.some(({ url: path }) => path === '/overloaded'));
+    streaming.destroy();
+    await eventually(() => finished > 1);
   });
 
   it('goes on when the client goes away, without the option', async () => {

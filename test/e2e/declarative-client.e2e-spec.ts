@@ -5,6 +5,7 @@ import {
   Get as NestGet,
   Injectable,
   NotFoundException,
+  Scope,
   Param as NestParam,
 } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -111,6 +112,21 @@ class Books implements BooksApi {
     return call(id);
   }
 
+  @Get('/books/:id?full=1')
+  full(@Param('id') id: string): Promise<unknown> {
+    return call(id);
+  }
+
+  @Get('/broken/:id', { fallback: 'refuse', config: { validateStatus: (status) => status === 201 } })
+  refused(@Param('id') id: string): Promise<unknown> {
+    return call(id);
+  }
+
+  refuse(_: Error, id: string): string {
+    if (id === 'text') return '42';
+    throw new NotFoundException('of the fallback');
+  }
+
   async unknown(error: Error, id: string): Promise<unknown> {
     return { id, reason: (error as AxiosError).response?.status ?? error.message };
   }
@@ -140,9 +156,23 @@ class Books implements BooksApi {
 
 @ServiceClient('books')
 class Slow extends Books {
+  @Get('/sub/:id', { response: book })
+  override find(@Param('id') id: string): Promise<Book> {
+    return id === 'super' ? super.find(id) : call(id);
+  }
+
   @Get('/slow/:id/:page')
   override page(@Param('page') page: number, @Param('id') id: string): Promise<unknown> {
     return call(page, id);
+  }
+}
+
+@ServiceClient('books')
+@Injectable({ scope: Scope.TRANSIENT })
+class Transient {
+  @Get('/books')
+  all(): Promise<unknown> {
+    return call();
   }
 }
 
@@ -161,6 +191,9 @@ class TenantBooks {
     return call(title, this.tenant.name);
   }
 }
+
+@ServiceClient('books')
+class InheritedTenantBooks extends TenantBooks {}
 
 @Controller('books')
 class BooksController implements BooksApi {
@@ -188,7 +221,7 @@ describe('a declarative client', () => {
   const start = async (overriding?: { token: unknown; by: object }) => {
     const building = Test.createTestingModule({
       imports: [DiscoveryModule.forRootAsync({ useFactory: () => ({ registry }) })],
-      providers: [Shop, Tenant, TenantBooks],
+      providers: [Shop, Tenant, TenantBooks, InheritedTenantBooks],
     });
     if (overriding) building.overrideProvider(overriding.token).useValue(overriding.by);
     return building.compile();
@@ -295,6 +328,11 @@ describe('a declarative client', () => {
     });
   });
 
+  it('has what its fallback returns or throws, as it is', async () => {
+    expect(await shop.books.refused('text')).toBe('42');
+    await expect(shop.books.refused('7')).rejects.toMatchObject({ message: 'of the fallback', status: 404 });
+  });
+
   it('takes options of one call, and a signal', async () => {
     await expect(shop.books.optioned({ timeout: '50ms' })).rejects.toMatchObject({ code: 'ECONNABORTED' });
     const aborting = new AbortController();
@@ -311,13 +349,18 @@ describe('a declarative client', () => {
   it('is inherited, and overridden', async () => {
     await shop.slow.find('7');
     await shop.slow.page(1, '8');
-    expect(lines()).toEqual(['GET /books/7', 'GET /slow/8/1']);
+    await shop.slow.find('super');
+    expect(lines()).toEqual(['GET /sub/7', 'GET /slow/8/1', 'GET /books/super']);
   });
 
   it('with a constructor is listed in a module', async () => {
     const module = await start();
     await module.get(TenantBooks).add('Emma');
     expect(requests[0]).toMatchObject({ line: 'POST /books', headers: { 'x-tenant': 'acme' } });
+    await module.get(InheritedTenantBooks).add('Emma');
+    expect(requests[1]).toMatchObject({ headers: { 'x-tenant': 'acme' } });
+    const transient = await module.resolve(Transient);
+    expect(transient).not.toBe(await module.resolve(Transient));
     await module.close();
   });
 
@@ -339,7 +382,7 @@ describe('a declarative client', () => {
     expect(await controller.find('7')).toMatchObject({ id: '7' });
   });
 
-  it.each([[''], ['..'], ['.'], [undefined], [null], [{}], [['a']], ['\ud800']])(
+  it.each([[''], ['..'], ['.'], [undefined], [null], [{}], [['a']], ['\ud800'], [NaN], [new Date(NaN)]])(
     'refuses %j as a part of a path',
     async (value) => {
       await expect(shop.books.find(value as never)).rejects.toMatchObject({
@@ -348,6 +391,7 @@ describe('a declarative client', () => {
           /^Books\.find: id = .* cannot be a part of the path \/books\/:id\. Give/,
         ) as unknown,
       });
+      await expect(shop.books.full(value as never)).rejects.toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
       expect(requests).toEqual([]);
     },
   );
@@ -376,7 +420,7 @@ describe('mistakes in a declarative client stop the app when the class is loaded
         }
         return Wrong;
       },
-      /@ServiceClient\('books'\) on the class Wrong:\n {2}- Wrong\.find path "\/books\/:id": no parameter has @Param\('id'\) for :id/,
+      /@ServiceClient\('books'\) on the class Wrong:\n {2}- Wrong\.find path "\/books\/:id": no parameter has @Param\('id'\) of "@rookery\/consul\/client" for :id/,
     ],
     [
       'a parameter without a part of the path, and another that is there twice',

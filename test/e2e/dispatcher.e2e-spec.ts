@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -12,7 +12,7 @@ import {
 } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
-import { freePorts } from '@rookery/test-support';
+import { eventually, freePorts } from '@rookery/test-support';
 import {
   Client,
   fetch as undiciFetch,
@@ -20,6 +20,7 @@ import {
   interceptors,
   MockAgent,
   request,
+  stream,
   type Dispatcher,
   upgrade,
 } from 'undici';
@@ -203,6 +204,82 @@ describe('discoveryDispatcher', () => {
       expect(await response.text()).toBe('mocked');
       await mocked.close();
     });
+  });
+
+  it('keeps no connection of a response that was to be replaced when the caller aborts', async () => {
+    const broken: RequestListener = (_, response) => {
+      response.writeHead(503).end(Buffer.alloc(3 * 1024 * 1024));
+    };
+    const { dispatcher, discovery } = await start(
+      [await listen(broken), await listen(broken)],
+      {},
+      { maxConnections: 2 },
+    );
+    for (let n = 0; n < 12; n++) {
+      const aborting = new AbortController();
+      setTimeout(() => aborting.abort(), 5 + (n % 4));
+      await fetch('http://books.service/', { dispatcher, signal: aborting.signal }).then(
+        ({ body }) => body?.cancel(),
+        () => undefined,
+      );
+    }
+    await eventually(async () =>
+      (await discovery.explain('books')).instances.every(({ calls }) => calls?.inFlight === 0),
+    );
+  });
+
+  it('ends as undici does when a receiver throws, or aborts while it is paused', async () => {
+    const { dispatcher } = await start([await listen((_, response) => response.end(Buffer.alloc(50_000)))]);
+    const url = 'http://books.service/';
+    const dumped = dispatcher.compose(interceptors.dump({ maxSize: 10 }));
+    await expect(request(url, { dispatcher: dumped })).rejects.toThrow();
+    await expect(
+      stream(url, { dispatcher, method: 'GET' }, () => {
+        throw new Error('not this one');
+      }),
+    ).rejects.toThrow('not this one');
+    const aborting = new AbortController();
+    const slow = new Writable({
+      highWaterMark: 1,
+      write: () => setTimeout(() => aborting.abort(new Error('enough')), 20),
+    });
+    slow.on('error', () => undefined);
+    await expect(
+      stream(url, { dispatcher, method: 'GET', signal: aborting.signal }, () => slow),
+    ).rejects.toThrow('enough');
+  });
+
+  it('sends what can be read only once to one instance', async () => {
+    const bodies: string[] = [];
+    const refusing: RequestListener = (incoming, response) => {
+      let body = '';
+      incoming.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      incoming.on('end', () => {
+        bodies.push(body);
+        response.writeHead(503).end();
+      });
+    };
+    const { dispatcher } = await start([await listen(refusing), await listen(refusing)]);
+    const once = function* (): Generator<Buffer> {
+      yield Buffer.from('AB');
+    };
+    const url = 'http://books.service/';
+    expect((await request(url, { dispatcher, method: 'PUT', body: once() as never })).statusCode).toBe(503);
+    expect(bodies).toEqual(['AB']);
+    expect((await request(url, { dispatcher, method: 'PUT', body: 'CD' })).statusCode).toBe(503);
+    expect(bodies).toEqual(['AB', 'CD', 'CD']);
+  });
+
+  it('refuses what would be without effect: a port, a user, https to an instance without TLS', async () => {
+    const { dispatcher } = await start([await listen(echo)]);
+    for (const url of ['http://books.service:81/', 'https://books.service/'])
+      await expect(request(url, { dispatcher })).rejects.toThrow(/with a port or a user|does not speak TLS/);
+    await expect(request('http://books.service/', { dispatcher, headers: ['x-a'] })).rejects.toThrow(
+      'must be even',
+    );
+    let isClosed = false;
+    dispatcher.close(() => (isClosed = true));
+    await eventually(() => isClosed);
   });
 
   it('makes a fetch of its own', async () => {

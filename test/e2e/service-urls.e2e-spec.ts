@@ -8,7 +8,7 @@ import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { ServiceClient } from '@rookery/discovery';
 import { freePorts } from '@rookery/test-support';
-import type { AxiosError, AxiosInstance } from 'axios';
+import axios, { type AxiosError, type AxiosInstance } from 'axios';
 import { firstValueFrom } from 'rxjs';
 import { rootModule } from './test-app.js';
 
@@ -26,7 +26,7 @@ describe('service:// URLs on a plain HttpService', () => {
     for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
   });
 
-  const start = async (options: { baseURL?: string } = {}, dead = 0) => {
+  const start = async (options: { baseURL?: string } | null = {}, dead = 0) => {
     const server = createServer((request, response) => {
       response.statusCode = request.url?.startsWith('/missing') ? 404 : 200;
       response.setHeader('content-type', 'application/json');
@@ -43,12 +43,12 @@ describe('service:// URLs on a plain HttpService', () => {
       registry.put({ service: 'Books_2', address: '127.0.0.1', port: each });
     const discovery = DiscoveryModule.forRootAsync({ useFactory: () => ({ registry }) });
     const app = await NestFactory.createApplicationContext(
-      rootModule([discovery, HttpModule.register(options)], { providers: [Shop] }),
+      rootModule([discovery, options ? HttpModule.register(options) : HttpModule], { providers: [Shop] }),
       { logger: false, abortOnError: false },
     );
     cleanUps.push(() => app.close());
     const { http, client } = app.get(Shop);
-    return { http, client, origin: `http://127.0.0.1:${port}` };
+    return { app, http, client, origin: `http://127.0.0.1:${port}` };
   };
   const dataOf = async (http: AxiosInstance, url: string): Promise<unknown> =>
     (await http.get<unknown>(url)).data;
@@ -85,7 +85,12 @@ describe('service:// URLs on a plain HttpService', () => {
     await expect(http.axiosRef.get('service://none/')).rejects.toMatchObject({
       cause: { code: 'RK_NO_INSTANCES' },
     });
-    for (const url of ['service:///books', 'service://Books_2:80/books', 'service://user@Books_2/'])
+    for (const url of [
+      'service:///books',
+      'service://Books_2:80/books',
+      'service://user@Books_2/',
+      'service://a%zz/',
+    ])
       await expect(http.axiosRef.get(url)).rejects.toMatchObject({
         code: 'ERR_INVALID_URL',
         message: expect.stringContaining('is not the URL of a service') as unknown,
@@ -97,6 +102,20 @@ describe('service:// URLs on a plain HttpService', () => {
     expect(client.axiosRef.defaults.adapter).toBeInstanceOf(Function);
     expect(Symbol.for('rookery:service-urls') in (client.axiosRef.defaults.adapter as object)).toBe(false);
     expect((await client.axiosRef.get<unknown>('/books')).data).toMatchObject({ url: '/books' });
+  });
+
+  it('are those of each app, also where apps share the axios of the process, and end with it', async () => {
+    const before = axios.defaults.adapter;
+    const apps = [await start(null), await start(null)];
+    const [first, second] = apps as [(typeof apps)[0], (typeof apps)[0]];
+    expect(first.http.axiosRef).toBe(axios);
+    expect(await dataOf(second.http.axiosRef, 'service://Books_2/a')).toMatchObject({ url: '/a' });
+    await second.app.close();
+    expect(await dataOf(first.http.axiosRef, 'service://Books_2/b')).toMatchObject({ url: '/b' });
+    await first.app.close();
+    expect(axios.defaults.adapter).toBe(before);
+    const third = await start({});
+    expect(await dataOf(third.http.axiosRef, 'service://Books_2/c')).toMatchObject({ url: '/c' });
   });
 
   it('leave an adapter of the user alone', async () => {

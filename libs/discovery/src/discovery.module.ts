@@ -84,6 +84,7 @@ const RESOLVED_OPTIONS = Symbol.for('rookery:resolved-discovery-options');
 export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #logger = new Logger(DiscoveryModule.name);
   #load: LoadHealth | undefined;
+  readonly #undo: (() => void)[] = [];
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedDiscoveryOptions,
@@ -130,7 +131,8 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
   }
 
   onModuleInit(): void {
-    for (const http of this.#plainHttpServices()) teachServiceUrls(http, this.caller, this.connections);
+    for (const http of this.#plainHttpServices())
+      this.#undo.push(teachServiceUrls(http, this.caller, this.connections));
     const imported = [...this.modules.values()].filter(({ metatype }) => metatype === DiscoveryModule);
     if (imported.length < 2) return;
     throw new DiscoveryError(
@@ -192,6 +194,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
 
   async onApplicationShutdown(): Promise<void> {
     this.#load?.close();
+    for (const undo of this.#undo.splice(0).reverse()) undo();
     this.caller.close();
     await this.catalog.close();
     await Promise.all([this.connections.close(), this.registry.close()]);

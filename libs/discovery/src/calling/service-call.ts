@@ -157,30 +157,39 @@ export class ServiceCall<T> implements AttemptParent<T> {
     const { idempotent = false } = this.#call.options;
     const { context, settings, tools } = this.#call;
     let result = first;
-    for (let retried = 0; ;) {
-      this.#throwIfAborted();
-      const retry = retrySafetyOf(result);
-      // A local error, such as no file descriptor left, would repeat itself on every instance.
-      if (retry !== 'safe' || result.type === 'ignored') this.#sent++;
-      const { retries } = settings;
-      if (!mayRetry({ retry, idempotent, replayableBody: this.#isReplayable, retried, retries }))
-        return this.#end(result);
-      const pool = this.#knownPool() ?? (await this.#listedPool());
-      const next = this.#next(pool, retry);
-      if (!next || this.#sent >= MAX_ATTEMPTS) return this.#end(result);
-      const delayMs = Math.max(this.#requestedDelay(next, result), retryDelay(retry, retried, tools.random));
-      if (this.#remainingMs() <= delayMs || !(retry === 'safe' || context.retryBudget.take()))
-        return this.#end(result);
-      if (delayMs > 0) await this.#delay(delayMs);
-      // The timer wheel may be late.
-      if (this.#remainingMs() <= 0) return this.#end(result);
+    try {
+      for (let retried = 0; ;) {
+        this.#throwIfAborted();
+        const retry = retrySafetyOf(result);
+        // A local error, such as no file descriptor left, would repeat itself on every instance.
+        if (retry !== 'safe' || result.type === 'ignored') this.#sent++;
+        const { retries } = settings;
+        if (!mayRetry({ retry, idempotent, replayableBody: this.#isReplayable, retried, retries }))
+          return this.#end(result);
+        const pool = this.#knownPool() ?? (await this.#listedPool());
+        const next = this.#next(pool, retry);
+        if (!next || this.#sent >= MAX_ATTEMPTS) return this.#end(result);
+        const delayMs = Math.max(
+          this.#requestedDelay(next, result),
+          retryDelay(retry, retried, tools.random),
+        );
+        if (this.#remainingMs() <= delayMs || !(retry === 'safe' || context.retryBudget.take()))
+          return this.#end(result);
+        if (delayMs > 0) await this.#delay(delayMs);
+        // The timer wheel may be late.
+        if (this.#remainingMs() <= 0) return this.#end(result);
+        this.#discard(result);
+        if (retry === 'if-idempotent') retried++;
+        // The signal may have aborted during a wait.
+        this.#throwIfAborted();
+        // The target may have been removed or ejected during the delay.
+        const target = next.isListed && next.ejection.isActive ? next : (this.#next(pool, retry) ?? next);
+        result = await this.#attemptOn(target, pool);
+      }
+    } catch (error) {
+      // It was aborted: the response that was to be replaced is not returned.
       this.#discard(result);
-      if (retry === 'if-idempotent') retried++;
-      // The signal may have aborted during a wait.
-      this.#throwIfAborted();
-      // The target may have been removed or ejected during the delay.
-      const target = next.isListed && next.ejection.isActive ? next : (this.#next(pool, retry) ?? next);
-      result = await this.#attemptOn(target, pool);
+      throw error;
     }
   }
 

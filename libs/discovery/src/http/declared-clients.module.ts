@@ -14,9 +14,14 @@ export function declareServiceClient(service: string, options: ServiceClientOpti
       providers.push(provider);
 }
 
-/** A class whose constructor has parameters needs a module that has what they are. */
+/** A class whose constructor has parameters, its own or inherited, needs a module that has what they are. */
 export function declareClientClass(type: Type): void {
-  if (type.length === 0) providers.push(type);
+  const parameters = Reflect.getMetadata('design:paramtypes', type) as readonly unknown[] | undefined;
+  if ((parameters?.length ?? 0) === 0 && !hasParameters(type)) providers.push(type);
+}
+
+function hasParameters(type: unknown): boolean {
+  return typeof type === 'function' && (type.length > 0 || hasParameters(Object.getPrototypeOf(type)));
 }
 
 /** Provides every client that a `@ServiceClient` decorator declared. */

@@ -1,4 +1,5 @@
 import { Agent as HttpsAgent } from 'node:https';
+import { isIP } from 'node:net';
 import { Agent, buildConnector, Pool, type Dispatcher } from 'undici';
 import type { ConnectionSettings, TlsSettings } from '../calling/options/connection-options.js';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
@@ -10,12 +11,16 @@ const EXTERNAL_CONNECTIONS = 64;
 
 function connectorWith(tls: TlsSettings | undefined): buildConnector.connector {
   const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, ...tls });
-  return (options, done) =>
-    connect(options, (...result) => {
+  return (options, done) => {
+    // A Host header, which may be anybody's, does not decide which certificate is expected.
+    const { hostname } = options;
+    const servername = tls?.servername ?? (isIP(hostname.replace(/^\[|\]$/g, '')) ? undefined : hostname);
+    connect({ ...options, servername }, (...result) => {
       const [, socket] = result;
       if (socket) skipContinue(socket);
       done(...result);
     });
+  };
 }
 
 /** The connections to one instance. */

@@ -87,7 +87,8 @@ export class ServiceRequest {
   failure(error: unknown): AxiosError {
     const config = this.#config;
     this.#cancellation.release();
-    if (this.signal?.aborted) return new CanceledError(undefined, config, this.#sent);
+    if (this.signal?.aborted)
+      return makeInspectable(new CanceledError(undefined, config, this.#sent), this.#service);
     const failed = asAxiosError(error, config);
     failed.request ??= this.#sent;
     // Without an attempt: there was no instance, or the registry did not answer.

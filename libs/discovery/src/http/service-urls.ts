@@ -1,5 +1,10 @@
 import type { HttpService } from '@nestjs/axios';
-import axios, { AxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
+import axios, {
+  AxiosError,
+  type AxiosInstance,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+} from 'axios';
 import type { ServiceCaller } from '../calling/service-caller.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import type { HttpConnections } from './http-connections.js';
@@ -8,24 +13,35 @@ import { ServiceSender } from './service-sender.js';
 const PREFIX = /^service:/i;
 const NO_OPTIONS = {};
 
-/** Marks the adapter of an instance that has been taught already. */
-const TAUGHT = Symbol.for('rookery:service-urls');
+type Adapter = AxiosInstance['defaults']['adapter'];
+
+/** An adapter that knows the scheme, and what was there before. */
+interface ServiceUrlAdapter {
+  (config: InternalAxiosRequestConfig): Promise<AxiosResponse>;
+  readonly [BEFORE]: Adapter;
+  isClosed: boolean;
+}
+
+const BEFORE = Symbol.for('rookery:service-urls');
 
 /**
  * Teaches a plain `HttpService` URLs with the scheme `service`: `service://inventory/books` goes to an instance of `inventory`, as with a
- * service client. All other requests go where they went before.
+ * service client. All other requests go where they went before. `HttpModule` without options has the one axios of the process, which all
+ * of its apps share: then the last one that started answers for them.
+ *
+ * @returns undoes it
  */
 export function teachServiceUrls(
   { axiosRef }: HttpService,
   caller: ServiceCaller,
   connections: HttpConnections,
-): void {
+): () => void {
   const { defaults } = axiosRef;
   const before = defaults.adapter;
-  if (typeof before === 'function' && TAUGHT in before) return;
-  const adapter = (config: InternalAxiosRequestConfig): Promise<AxiosResponse> => {
+  const other = originalOf(before);
+  const send = (config: InternalAxiosRequestConfig): Promise<AxiosResponse> => {
     const target = serviceTarget(config);
-    if (!target) return axios.getAdapter(before)(config);
+    if (!target) return axios.getAdapter(other)(config);
     const { service, url } = target;
     const sender = new ServiceSender(service, NO_OPTIONS, caller, connections);
     const { url: _, baseURL: __, ...rest } = config;
@@ -34,7 +50,28 @@ export function teachServiceUrls(
       config,
     );
   };
-  defaults.adapter = Object.assign(adapter, { [TAUGHT]: true });
+  const adapter: ServiceUrlAdapter = Object.assign(send, { [BEFORE]: before, isClosed: false });
+  defaults.adapter = adapter;
+  return () => {
+    adapter.isClosed = true;
+    // Another app, or the user, may have set another one since.
+    if (defaults.adapter === adapter) defaults.adapter = openBefore(adapter);
+  };
+}
+
+/** What there was before any app. */
+function originalOf(adapter: Adapter): Adapter {
+  return isServiceUrlAdapter(adapter) ? originalOf(adapter[BEFORE]) : adapter;
+}
+
+/** That of an app that still runs, or what there was before any. */
+function openBefore(adapter: ServiceUrlAdapter): Adapter {
+  const before = adapter[BEFORE];
+  return isServiceUrlAdapter(before) && before.isClosed ? openBefore(before) : before;
+}
+
+function isServiceUrlAdapter(adapter: unknown): adapter is ServiceUrlAdapter {
+  return typeof adapter === 'function' && BEFORE in adapter;
 }
 
 /**
@@ -48,13 +85,23 @@ function serviceTarget(config: InternalAxiosRequestConfig): { service: string; u
   const whole = axios.getUri({ url, baseURL, allowAbsoluteUrls });
   if (!PREFIX.test(whole) || !URL.canParse(whole)) return undefined;
   const { host, username, pathname, search } = new URL(whole);
-  if (host === '' || host.includes(':') || username !== '') {
+  const service = decoded(host);
+  if (service === '' || host.includes(':') || username !== '') {
     const cause = new DiscoveryError('RK_INVALID_ARGUMENT', `"${whole}" is not the URL of a service`, {
       hint: 'Write service://<name of the service>/path, without a port or a user',
     });
     throw AxiosError.from(cause, AxiosError.ERR_INVALID_URL, config);
   }
-  return { service: decodeURIComponent(host), url: (pathname === '' ? '/' : pathname) + search };
+  return { service, url: (pathname === '' ? '/' : pathname) + search };
+}
+
+/** Empty where it is malformed. */
+function decoded(host: string): string {
+  try {
+    return decodeURIComponent(host);
+  } catch {
+    return '';
+  }
 }
 
 /** With the config that the user gave, which may be sent again: by an interceptor that retries. */

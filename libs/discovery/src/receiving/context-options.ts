@@ -34,10 +34,11 @@ export function contextSettings(options: boolean | ContextOptions = false): Cont
     headers = [],
     cancelWithClient = false,
   } = options === true ? {} : options;
+  const id = requestId === false ? undefined : requestId.toLowerCase();
   return {
     traceContext,
-    requestId: requestId === false ? undefined : requestId.toLowerCase(),
-    headers: headers.map((name) => name.toLowerCase()),
+    requestId: id,
+    headers: [...new Set(headers.map((name) => name.toLowerCase()))].filter((name) => name !== id),
     cancelWithClient,
   };
 }
@@ -52,6 +53,9 @@ const headerName = z
   .refine((name) => !OF_THE_MESSAGE.test(name), {
     error: 'describes the incoming message or its connection, and cannot be a part of another one',
   });
+const otherHeader = headerName.refine((name) => !/^(traceparent|tracestate|baggage)$/i.test(name), {
+  error: 'is a header of the trace: use traceContext',
+});
 const flag = z.boolean({ error: 'must be true or false' });
 
 export const contextOptionsSchema = z.union(
@@ -62,7 +66,7 @@ export const contextOptionsSchema = z.union(
       requestId: z
         .union([headerName, z.literal(false)], { error: "must be a header's name, or false" })
         .optional(),
-      headers: z.array(headerName, { error: "must be an array such as ['x-tenant']" }).optional(),
+      headers: z.array(otherHeader, { error: "must be an array such as ['x-tenant']" }).optional(),
       cancelWithClient: flag.optional(),
     } satisfies OptionShape<ContextOptions>),
   ],

@@ -28,7 +28,10 @@ export class ReceivedContext implements TravellingContext {
     const { traceContext, requestId, headers } = this.#settings;
     const list: string[] = [];
     if (traceContext && !isInstrumented()) list.push(...traceHeaders(this.#received));
-    if (requestId !== undefined) list.push(requestId, this.#text(requestId) ?? randomUUID());
+    if (requestId !== undefined) {
+      const given = this.#text(requestId);
+      list.push(requestId, given === undefined || given === '' ? randomUUID() : given);
+    }
     for (const name of headers) {
       const value = this.#text(name);
       if (value !== undefined) list.push(name, value);

@@ -55,7 +55,10 @@ export function serviceSettings(
   { services = {}, zone: _, ...all }: ClientsOptions,
   service: string,
 ): ServiceSettings {
-  const policy: ServicePolicy = { ...all, ...omitUndefined(services[service] ?? {}) };
+  const own = services[service] ?? {};
+  const policy: ServicePolicy = { ...all, ...omitUndefined(own) };
+  // One authority for all, and a name for each, is what most have.
+  if (all.tls && own.tls) policy.tls = { ...all.tls, ...omitUndefined(own.tls) };
   return {
     call: callSettings(DEFAULTS, policy),
     http: serviceHttpSettings(policy),

@@ -48,11 +48,12 @@ export function connectionSettings({ maxConnections, tls }: ConnectionOptions): 
   return { maxConnections: maxConnections ?? DEFAULTS.maxConnections, tls: tls && tlsSettings(tls) };
 }
 
-/** Services that have the options of all share the result. */
-const known = new WeakMap<ServiceTlsOptions, TlsSettings>();
+/** By the options as text: services with the same ones share the result, and their connections. */
+const known = new Map<string, TlsSettings>();
 
 function tlsSettings(options: ServiceTlsOptions): TlsSettings {
-  const before = known.get(options);
+  const key = JSON.stringify(Object.entries(options).sort());
+  const before = known.get(key);
   if (before) return before;
   const { serverName, verify = true } = options;
   const settings: { -readonly [K in keyof TlsSettings]: TlsSettings[K] } = { rejectUnauthorized: verify };
@@ -67,7 +68,7 @@ function tlsSettings(options: ServiceTlsOptions): TlsSettings {
     settings[name] = content;
   }
   if (serverName !== undefined) settings.servername = serverName;
-  known.set(options, settings);
+  known.set(key, settings);
   return settings;
 }
 

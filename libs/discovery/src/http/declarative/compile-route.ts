@@ -7,7 +7,7 @@ import type {
   DeclaredRoute,
   RouteOptions,
 } from './declared-route.js';
-import { parsePath, type PathTemplate } from './path-template.js';
+import { hasDotSegment, parsePath, type PathTemplate } from './path-template.js';
 import { isStandardSchema } from './standard-schema.js';
 
 const DECORATORS: Readonly<Record<ArgumentRole, string>> = {
@@ -73,9 +73,12 @@ function pathMistakes(path: string, { names }: PathTemplate, params: readonly De
     mistakes.push(`path "${path}": must not have a host; the instance has it`);
   if (/[*{}\s#]/.test(path))
     mistakes.push(`path "${path}": has no wildcards, optional parts, spaces or fragments here`);
+  if (hasDotSegment(path)) mistakes.push(`path "${path}": must not have . or .. as a part`);
   for (const name of new Set(names)) {
     if (!params.some((each) => each.name === name))
-      mistakes.push(`path "${path}": no parameter has @Param('${name}') for :${name}`);
+      mistakes.push(
+        `path "${path}": no parameter has @Param('${name}') of "@rookery/consul/client" for :${name}`,
+      );
     if (names.indexOf(name) !== names.lastIndexOf(name)) mistakes.push(`path "${path}": has :${name} twice`);
   }
   for (const { name, index } of params) {

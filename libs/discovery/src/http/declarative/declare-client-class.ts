@@ -4,6 +4,9 @@ import { compileRoute } from './compile-route.js';
 import { routesOf } from './declared-route.js';
 import { CLIENT } from './route-decorators.js';
 
+/** Nest's mark of a provider. */
+const INJECTABLE = '__injectable__';
+
 /**
  * Makes a class a client: its methods make the requests that their decorators say, with the client of the token.
  *
@@ -28,6 +31,7 @@ export function makeClientClass(target: Type, decorator: string, token: string):
       'RK_CONFIG_INVALID',
       `${decorator} on the class ${target.name}:\n${mistakes.join('\n')}`,
     );
-  Injectable()(target);
+  // It may have a scope, which a second decorator would take from it.
+  if (!Reflect.hasOwnMetadata(INJECTABLE, target)) Injectable()(target);
   Inject(token)(prototype, CLIENT);
 }

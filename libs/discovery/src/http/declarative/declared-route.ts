@@ -70,15 +70,14 @@ export function routeOf(prototype: object, property: string): DeclaredRoute {
   return route;
 }
 
-/** The methods of a class and of those that it extends; one that is overridden counts as its subclass declares it. */
+/** The methods of a class and of those that it extends, also those that are overridden: `super` reaches them. */
 export function routesOf(prototype: object): readonly DeclaredRoute[] {
-  const found = new Map<string, DeclaredRoute>();
+  const found: DeclaredRoute[] = [];
   for (
     let at: unknown = prototype;
     typeof at === 'object' && at !== null;
     at = Object.getPrototypeOf(at) as unknown
   )
-    for (const [property, route] of declared.get(at) ?? [])
-      if (!found.has(property)) found.set(property, route);
-  return [...found.values()];
+    found.push(...(declared.get(at)?.values() ?? []));
+  return found;
 }

@@ -43,7 +43,11 @@ export function fillPath(
   return { path };
 }
 
-const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
+const DOT_SEGMENT = /\/\.{1,2}(?:[/?#]|$)/;
+
+export function hasDotSegment(path: string): boolean {
+  return DOT_SEGMENT.test(path.startsWith('/') ? path : `/${path}`);
+}
 
 function textOf(value: unknown): string | undefined {
   switch (typeof value) {
@@ -51,10 +55,11 @@ function textOf(value: unknown): string | undefined {
       // A lone surrogate has no encoding.
       return value === '' || /\p{Surrogate}/u.test(value) ? undefined : value;
     case 'number':
+      return Number.isFinite(value) ? String(value) : undefined;
     case 'bigint':
     case 'boolean':
       return String(value);
     default:
-      return value instanceof Date ? value.toISOString() : undefined;
+      return value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined;
   }
 }

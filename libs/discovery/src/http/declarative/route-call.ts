@@ -1,5 +1,5 @@
 import type { HttpService } from '@nestjs/axios';
-import type { AxiosResponse } from 'axios';
+import axios, { AxiosError, type AxiosResponse } from 'axios';
 import { firstValueFrom, from, Observable, type ObservableInput } from 'rxjs';
 import { Cancellation } from '../cancellation.js';
 import { ServiceHttpService } from '../service-http.service.js';
@@ -58,21 +58,16 @@ export class RouteCall {
     });
   }
 
+  /** With what the method returns or throws, as it is: a fallback is no response. */
   async #withFallback(name: string, request: RouteRequest, args: readonly unknown[]): Promise<unknown> {
-    const used = { fallback: false };
-    const fallback = async (error: unknown): Promise<unknown> => {
-      used.fallback = true;
-      return (this.#self as Methods)[name]?.(error, ...args);
-    };
-    request.config.call = { ...request.config.call, fallback };
-    const response = await this.#response(request);
-    // The result of the method is what its author wants, whatever the schema says.
-    if (used.fallback) return response.data;
+    let failure: unknown;
     try {
-      return await routeResult(this.#route, this.#where, response);
+      return await routeResult(this.#route, this.#where, await this.#send(request));
     } catch (error) {
-      return fallback(error);
+      if (axios.isCancel(error) || isAnswer(error)) throw routeError(this.#route, error);
+      failure = error;
     }
+    return (this.#self as Methods)[name]?.(failure, ...args);
   }
 
   async #response(request: RouteRequest): Promise<AxiosResponse> {
@@ -99,4 +94,10 @@ export class RouteCall {
     const sending = send.apply(client, args) as Promise<AxiosResponse> | ObservableInput<AxiosResponse>;
     return sending instanceof Promise ? sending : firstValueFrom(from(sending));
   }
+}
+
+/** A response that did not count as a failure, such as 404: the call has succeeded. */
+function isAnswer(error: unknown): boolean {
+  if (!(error instanceof AxiosError) || !error.response) return false;
+  return error.response.status < 500 && error.call?.attempts.at(-1)?.reason === undefined;
 }

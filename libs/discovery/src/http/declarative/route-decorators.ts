@@ -11,7 +11,7 @@ export const CLIENT = Symbol.for('rookery:declared-client');
 export type RouteDecorator = (
   target: object,
   property: string | symbol,
-  descriptor: PropertyDescriptor,
+  descriptor?: PropertyDescriptor,
 ) => void;
 
 type Body = (this: { readonly [CLIENT]?: HttpService }, ...args: unknown[]) => unknown;
@@ -48,6 +48,15 @@ export function Delete(path = '', options: RouteOptions = {}): RouteDecorator {
 function routeDecorator(method: RouteMethod, path: string, options: RouteOptions): RouteDecorator {
   return (target, property, descriptor) => {
     const name = String(property);
+    if (
+      typeof target === 'function' ||
+      typeof property === 'symbol' ||
+      typeof descriptor?.value !== 'function'
+    )
+      throw new DiscoveryError(
+        'RK_CONFIG_INVALID',
+        `@${method} of ${name}: is for methods of instances, with a name`,
+      );
     const route = routeOf(target, name);
     route.routes.push({ method, path, options });
     if (route.routes.length > 1) return;

@@ -27,12 +27,15 @@ export function routeResult(
     throw new DiscoveryError('RK_INVALID_RESPONSE', `${where}: ${what}: ${described(result.issues)}`);
   };
   const result = schema['~standard'].validate(data);
-  return result instanceof Promise ? result.then(conclude) : conclude(result);
+  // A schema may have promises of its own kind.
+  return 'then' in result ? Promise.resolve(result).then(conclude) : conclude(result);
 }
 
 /** Without the values, which may be anybody's. */
 function described(issues: readonly StandardIssue[]): string {
-  const shown = issues.slice(0, SHOWN_ISSUES).map((issue) => `${issuePath(issue) || 'it'}: ${issue.message}`);
+  const shown = issues
+    .slice(0, SHOWN_ISSUES)
+    .map((issue) => `${issuePath(issue) || 'the body'}: ${issue.message}`);
   const more = issues.length - shown.length;
   return shown.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }

@@ -22,7 +22,8 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
   /** Undefined once it has succeeded or failed. */
   #attempt: OpenAttempt<DispatchAttempt> | undefined;
   readonly #instance: InstanceConnections;
-  #controller: Dispatcher.DispatchController | undefined;
+  /** Undefined until it has a connection. */
+  controller: Dispatcher.DispatchController | undefined;
   #cancelled: Error | undefined;
   #status = 0;
   #headers: Headers = {};
@@ -37,6 +38,8 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
   #earlyBytes = 0;
   #trailers: Headers | undefined;
   #error: Error | undefined;
+  /** Its end, or an error, has been handed on. */
+  #isOver = false;
   #release: (() => void) | undefined;
 
   constructor(attempt: OpenAttempt<DispatchAttempt>, instance: InstanceConnections) {
@@ -52,53 +55,90 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
   /** Hands the response on. */
   receive(receiving: Receiving): void {
     this.#receiving = receiving;
-    if (this.#controller) receiving.controller.receive(this.#controller, () => this.#deliver(receiving));
+    const { controller } = this;
+    if (!controller) return;
+    receiving.controller.receive({
+      controller,
+      deliver: () => this.#deliver(receiving),
+      breakOff: (reason) => this.#breakOff(receiving, reason),
+    });
   }
 
   /** What came before it was clear that there is no further attempt, or while it was paused; then the rest, as it comes. */
-  #deliver({ receiver, controller }: Receiving): void {
+  #deliver(receiving: Receiving): void {
+    const { receiver, controller } = receiving;
     // A receiver may resume while something is delivered to it.
-    if (this.#isDelivering) return;
+    if (this.#isDelivering || this.#isOver) return;
     this.#isDelivering = true;
-    try {
+    this.#hand(receiving, () => {
       if (!this.#isHeadDelivered) {
         this.#isHeadDelivered = true;
         if (this.#socket) receiver.upgrade(controller, this.#status, this.#headers, this.#socket);
         else receiver.head(controller, this.#status, this.#headers, this.#statusText);
       }
-      while (this.#early.length > 0 && !controller.paused) {
+      while (this.#early.length > 0 && !controller.paused && !this.#isOver) {
         const chunk = this.#early.shift();
         if (chunk) receiver.data(controller, chunk);
       }
-      if (this.#early.length > 0 || controller.paused) return;
-      this.#isFlowing = true;
-      if (this.#error) receiver.error(controller, this.#error);
-      else if (this.#trailers) receiver.end(controller, this.#trailers);
-    } finally {
-      this.#isDelivering = false;
+    });
+    this.#isDelivering = false;
+    if (this.#hasEnded() || this.#early.length > 0 || controller.paused) return;
+    this.#isFlowing = true;
+    if (this.#error) this.#breakOff(receiving, this.#error);
+    else if (this.#trailers) this.#finish(receiving, this.#trailers);
+    else this.controller?.resume();
+  }
+
+  /** A function, so that the compiler does not carry an earlier reading over what a receiver does. */
+  #hasEnded(): boolean {
+    return this.#isOver;
+  }
+
+  /** An error of a receiver ends the response, as with undici. */
+  #hand(receiving: Receiving, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#breakOff(receiving, error as Error);
     }
-    if (!this.#error && !this.#trailers) this.#controller?.resume();
+  }
+
+  #finish(receiving: Receiving, trailers: Headers): void {
+    this.#hand(receiving, () => receiving.receiver.end(receiving.controller, trailers));
+    this.#isOver = true;
+    receiving.controller.release();
+  }
+
+  /** Once, and nothing after it. */
+  #breakOff({ receiver, controller }: Receiving, reason: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#early.length = 0;
+    controller.release();
+    this.controller?.abort(reason);
+    this.#end();
+    receiver.error(controller, reason);
   }
 
   /** Another attempt is made: nothing of the response is read. */
   discard(): void {
     this.#socket?.destroy();
-    this.#controller?.abort(new Error('another attempt was made'));
+    this.controller?.abort(new Error('another attempt was made'));
     this.#end();
   }
 
   cancel(reason: Error): void {
     this.#cancelled = reason;
-    this.#controller?.abort(reason);
+    this.controller?.abort(reason);
   }
 
   explainTimeout(): Error | undefined {
-    return this.#controller === undefined && this.#instance.areInUse ? new ConnectionsInUse() : undefined;
+    return this.controller === undefined && this.#instance.areInUse ? new ConnectionsInUse() : undefined;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#cancelled) controller.abort(this.#cancelled);
-    else this.#controller = controller;
+    else this.controller = controller;
   }
 
   onRequestUpgrade(
@@ -125,8 +165,10 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#receiving && this.#isFlowing) {
-      this.#receiving.receiver.data(this.#receiving.controller, chunk);
+    if (this.#isOver) return;
+    const receiving = this.#receiving;
+    if (receiving && this.#isFlowing) {
+      this.#hand(receiving, () => receiving.receiver.data(receiving.controller, chunk));
       return;
     }
     // Nearly always it is the only one, and paused for nothing it would cost more than all the rest.
@@ -137,8 +179,8 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
 
   onResponseEnd(_: Dispatcher.DispatchController, trailers: Headers): void {
     this.#end();
-    if (this.#receiving && this.#isFlowing)
-      this.#receiving.receiver.end(this.#receiving.controller, trailers);
+    if (this.#isOver) return;
+    if (this.#receiving && this.#isFlowing) this.#finish(this.#receiving, trailers);
     else this.#trailers = trailers;
   }
 
@@ -146,13 +188,12 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
     this.#end();
     const attempt = this.#take();
     if (attempt) attempt.fail(error);
-    else if (this.#receiving && this.#isFlowing)
-      this.#receiving.receiver.error(this.#receiving.controller, error);
+    else if (this.#receiving) this.#breakOff(this.#receiving, error);
     else this.#error = error;
   }
 
   #succeed(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
-    this.#controller = controller;
+    this.controller = controller;
     this.#status = status;
     this.#headers = headers;
     const attempt = this.#take();

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { isUnread } from '../request/request-body.js';
+import { isStream, isUnread } from '../request/request-body.js';
 
 type Body = Dispatcher.DispatchOptions['body'];
 
@@ -12,18 +12,30 @@ export interface DispatchBody {
   isUnread(): boolean;
 }
 
+type Iterables = Partial<AsyncIterable<Uint8Array> & Iterable<Uint8Array>>;
+
 export function dispatchBody(body: Body): DispatchBody {
   if (body instanceof Readable) return { body, isReplayable: false, isUnread: () => isUnread(body) };
-  const iterable = body as unknown as AsyncIterable<Uint8Array> | null | undefined;
-  if (typeof iterable?.[Symbol.asyncIterator] !== 'function')
+  // A stream of another kind, of which nothing is known.
+  if (isStream(body)) return { body, isReplayable: false, isUnread: () => false };
+  const given = body as unknown as Iterables | string | null | undefined;
+  if (typeof given !== 'object' || given === null || ArrayBuffer.isView(given))
     return { body, isReplayable: true, isUnread: () => true };
   // What fetch makes of any body.
+  const asyncIterator = given[Symbol.asyncIterator]?.bind(given);
+  if (asyncIterator) return readOnce((onRead) => ({ [Symbol.asyncIterator]: () => onRead(asyncIterator) }));
+  // A generator is its own iterator: there is no second one.
+  const iterator = given[Symbol.iterator]?.bind(given);
+  const isOnce = 'next' in given && iterator !== undefined;
+  if (isOnce) return readOnce((onRead) => ({ [Symbol.iterator]: () => onRead(iterator) }));
+  return { body, isReplayable: true, isUnread: () => true };
+}
+
+function readOnce(watch: (onRead: <T>(begin: () => T) => T) => object): DispatchBody {
   let isRead = false;
-  const watched: AsyncIterable<Uint8Array> = {
-    [Symbol.asyncIterator]: () => {
-      isRead = true;
-      return iterable[Symbol.asyncIterator]();
-    },
-  };
-  return { body: watched as unknown as Body, isReplayable: false, isUnread: () => !isRead };
+  const body = watch((begin) => {
+    isRead = true;
+    return begin();
+  });
+  return { body: body as unknown as Body, isReplayable: false, isUnread: () => !isRead };
 }

@@ -7,8 +7,8 @@ import type { HttpSettings } from '../../calling/options/http-options.js';
 import type { TransportOptions } from '../../calling/options/call-options.js';
 import type { Transport } from '../../calling/running-attempt.js';
 import type { ServiceCaller } from '../../calling/service-caller.js';
+import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { HttpConnections } from '../http-connections.js';
-import { abortReason } from '../../timing/clock.js';
 import { contextPath } from '../request/context-path.js';
 import { splitOptions } from '../request/split-options.js';
 import type { ServiceClientOptions } from '../service-client.options.js';
@@ -49,39 +49,47 @@ export class ServiceDispatcher extends Dispatcher {
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const host = new URL(String(options.origin)).hostname;
-    const service = serviceOfHost(host, this.#domains);
-    if (service === undefined) return this.#otherwise.dispatch(options, handler);
-    this.#call(service, options, handler);
+    const origin = String(options.origin);
+    const url = URL.canParse(origin) ? new URL(origin) : undefined;
+    const service = url && serviceOfHost(url.hostname, this.#domains);
+    if (!url || service === undefined) return this.#otherwise.dispatch(options, handler);
+    this.#call(service, url, options, handler);
     return true;
   }
 
   /** The connections to instances are those of the app, and end with it. */
-  override async close(): Promise<void> {
-    await this.#own?.close();
+  override close(callback?: () => void): Promise<void> {
+    return ended(this.#own?.close(), callback);
   }
 
-  override async destroy(): Promise<void> {
-    await this.#own?.destroy();
+  override destroy(...args: unknown[]): Promise<void> {
+    return ended(this.#own?.destroy(), args.at(-1));
   }
 
   get #otherwise(): Dispatcher {
     return this.#given ?? (this.#own ??= new Agent());
   }
 
-  #call(service: string, options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+  #call(
+    service: string,
+    url: URL,
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): void {
     const receiver = receiverOf(handler);
-    const controller = new DispatchController();
-    const departure = incomingCall()?.departure;
-    const fail = (error: Error): void => receiver.error(controller, controller.reason ?? error);
+    const controller = new DispatchController(incomingCall()?.departure);
+    const fail = (error: unknown): void => {
+      controller.release();
+      receiver.error(controller, controller.reason ?? (error as Error));
+    };
     try {
+      assertPlain(url);
       receiver.start(controller);
-      // Before the response and while it is read; once that has ended, it changes nothing.
-      departure?.addEventListener('abort', () => controller.abort(abortReason(departure)));
+      controller.abortIfDeparted();
       const { http, call } = this.#split;
       const given = dispatchBody(options.body);
       const settings = this.#caller.httpSettings(service, http);
-      const transport = this.#transport({ ...options, body: given.body }, settings);
+      const transport = this.#transport(url, { ...options, body: given.body }, settings);
       const own: TransportOptions<DispatchAttempt> = {
         idempotent: call.idempotent ?? options.idempotent ?? isIdempotent(options.method),
         replayableBody: given.isReplayable,
@@ -91,19 +99,32 @@ export class ServiceDispatcher extends Dispatcher {
         readResponse: ({ responseInfo }) => responseInfo,
         discardResponse: (response) => response.discard(),
         ...(call.query ? { query: call.query } : {}),
+        ...(options.headersTimeout ? { attemptTimeout: options.headersTimeout } : {}),
       };
       this.#caller
         .send(service, transport, own, call)
         .then(({ value }) => value.receive({ receiver, controller }), fail);
     } catch (error) {
-      fail(error as Error);
+      fail(error);
     }
   }
 
-  #transport(options: Dispatcher.DispatchOptions, settings: HttpSettings): Transport<DispatchAttempt> {
+  #transport(
+    { protocol }: URL,
+    options: Dispatcher.DispatchOptions,
+    settings: HttpSettings,
+  ): Transport<DispatchAttempt> {
     const headers = dispatchHeaders(options.headers);
     return (attempt) => {
       const { instance, timeoutMs } = attempt;
+      if (protocol === 'https:' && !instance.secure)
+        throw new DiscoveryError(
+          'RK_INVALID_ARGUMENT',
+          `https was asked for, and the instance ${instance.id} of "${instance.service}" does not speak TLS`,
+          {
+            hint: 'Use http:// for the service: an instance that is registered as secure gets TLS in any case',
+          },
+        );
       const connections = this.#connections.to(instance, settings.connection);
       connections.pool.dispatch(
         {
@@ -120,4 +141,18 @@ export class ServiceDispatcher extends Dispatcher {
       );
     };
   }
+}
+
+/** A port or credentials would be without effect. */
+function assertPlain({ port, username, password, href }: URL): void {
+  if (port === '' && username === '' && password === '') return;
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `"${new URL(href).hostname}" with a port or a user`, {
+    hint: 'The host is the name of a service: its instances have their own ports',
+  });
+}
+
+/** In undici's two forms: with a callback, or a promise. */
+async function ended(ending: Promise<void> | undefined, callback: unknown): Promise<void> {
+  await ending;
+  if (typeof callback === 'function') (callback as () => void)();
 }

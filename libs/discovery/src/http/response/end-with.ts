@@ -10,6 +10,8 @@ export function endWith(
 ): void {
   if (!signal?.addEventListener) return;
   const onAbort = (): void => {
+    // A stream that is not read yet has no listener, and that must not end the process.
+    body.on('error', () => undefined);
     body.destroy(new CanceledError(undefined, config));
   };
   signal.addEventListener('abort', onAbort);
