@@ -20,6 +20,7 @@ import { noInstancesError } from './no-instances-error.js';
 import type { AttemptRecord, CallReport, TransportOptions } from './options/call-options.js';
 import type { CallSettings } from './options/call-settings.js';
 import { mayRetry, retryDelay } from './retry-decision.js';
+import { tlsHint } from './tls-hint.js';
 import { RunningAttempt, type AttemptParent, type CallTools, type Transport } from './running-attempt.js';
 import type { IsFailure } from './failure-rules.js';
 import type { IncomingCall } from './incoming-call.js';
@@ -221,7 +222,7 @@ export class ServiceCall<T> implements AttemptParent<T> {
       };
     if (isResponse(result)) return { value: result.value, call: this.report, failure: result.reason };
     const code = result.error instanceof AttemptTimeout ? 'RK_CALL_TIMEOUT' : 'RK_CALL_FAILED';
-    throw new CallError(code, this.report, result.error);
+    throw new CallError(code, this.report, result.error, tlsHint(result.error));
   }
 
   /** Another target; a request that was sent goes to the same one again if there is no other. */
