@@ -42,6 +42,13 @@ const CALLER_ERRORS: ReadonlySet<string> = new Set([
   'UND_ERR_RES_EXCEEDED_MAX_SIZE',
 ]);
 
+const callerErrors = new WeakSet<object>();
+
+/** The caller caused this error, whatever its code says: the body that it sends broke, for example. */
+export function markCallerError(error: unknown): void {
+  if (typeof error === 'object' && error !== null) callerErrors.add(error);
+}
+
 /** The attempt did not end within its time limit. */
 export class AttemptTimeout extends Error {
   /** Its limit was shorter than usual, since the caller's deadline was near: that says nothing about the instance. */
@@ -64,7 +71,10 @@ export function statusKind(status: number): FailureKind {
  */
 export function errorKind(error: unknown): FailureKind {
   let isProgramming = false;
-  for (const link of causeChain(error)) {
+  const links = [...causeChain(error)];
+  // Whatever it was wrapped into.
+  if (links.some((link) => callerErrors.has(link))) return 'none';
+  for (const link of links) {
     const known = knownKind(link);
     if (known !== undefined) return known;
     isProgramming = link instanceof TypeError || link instanceof ReferenceError || link instanceof RangeError;

@@ -12,7 +12,7 @@ import type { HttpConnections } from './http-connections.js';
 import { makeInspectable } from './inspect-error.js';
 import { asAxiosError, statusError } from './request-errors.js';
 import { contextPath } from './request/context-path.js';
-import { assertUnread, requestBody } from './request/request-body.js';
+import { assertUnread, markOwnErrors, requestBody } from './request/request-body.js';
 import { headerList } from './request/request-headers.js';
 import { requestPath } from './request/request-path.js';
 import type { SentRequest } from './sent-request.js';
@@ -58,6 +58,7 @@ export class ServiceRequest {
   ): Transport<AxiosResponse> {
     const config = this.#config;
     assertUnread(config);
+    markOwnErrors(config.data);
     const path = requestPath(this.#service, config);
     const method = (config.method ?? 'get').toUpperCase();
     const body = beyond === undefined ? requestBody(config) : undefined;

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { isStream, isUnread } from '../request/request-body.js';
+import { markCallerError } from '../../calling/error-kind.js';
+import { isStream, isUnread, markOwnErrors } from '../request/request-body.js';
 
 type Body = Dispatcher.DispatchOptions['body'];
 
@@ -15,7 +16,10 @@ export interface DispatchBody {
 type Iterables = Partial<AsyncIterable<Uint8Array> & Iterable<Uint8Array>>;
 
 export function dispatchBody(body: Body): DispatchBody {
-  if (body instanceof Readable) return { body, isReplayable: false, isUnread: () => isUnread(body) };
+  if (body instanceof Readable) {
+    markOwnErrors(body);
+    return { body, isReplayable: false, isUnread: () => isUnread(body) };
+  }
   // A stream of another kind, of which nothing is known.
   if (isStream(body)) return { body, isReplayable: false, isUnread: () => false };
   const given = body as unknown as Iterables | string | null | undefined;
@@ -23,12 +27,23 @@ export function dispatchBody(body: Body): DispatchBody {
     return { body, isReplayable: true, isUnread: () => true };
   // What fetch makes of any body.
   const asyncIterator = given[Symbol.asyncIterator]?.bind(given);
-  if (asyncIterator) return readOnce((onRead) => ({ [Symbol.asyncIterator]: () => onRead(asyncIterator) }));
+  if (asyncIterator)
+    return readOnce((onRead) => ({ [Symbol.asyncIterator]: () => onRead(() => marking(asyncIterator())) }));
   // A generator is its own iterator: there is no second one.
   const iterator = given[Symbol.iterator]?.bind(given);
   const isOnce = 'next' in given && iterator !== undefined;
   if (isOnce) return readOnce((onRead) => ({ [Symbol.iterator]: () => onRead(iterator) }));
   return { body, isReplayable: true, isUnread: () => true };
+}
+
+/** An error of the body itself says nothing about the instance. */
+async function* marking(iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  } catch (error) {
+    markCallerError(error);
+    throw error;
+  }
 }
 
 function readOnce(watch: (onRead: <T>(begin: () => T) => T) => object): DispatchBody {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { AxiosError, type InternalAxiosRequestConfig } from 'axios';
+import { markCallerError } from '../../calling/error-kind.js';
 
 /** What undici sends without a change. */
 export type PlainBody = Buffer | Readable | null;
@@ -45,6 +46,14 @@ function bytes(data: unknown): Buffer | undefined {
 /** Readable streams, and bodies of the form-data package: they can be read only once. */
 export function isStream(data: unknown): boolean {
   return typeof (data as { pipe?: unknown } | null | undefined)?.pipe === 'function';
+}
+
+/**
+ * An error of the stream itself, such as a file that is not there, says nothing about the instance. One of the connection comes to the
+ * stream as well, later than to the attempt.
+ */
+export function markOwnErrors(data: unknown): void {
+  if (data instanceof Readable) data.once('error', markCallerError);
 }
 
 /** Whether a stream has not been touched yet, so that another instance may still get all of it. */
