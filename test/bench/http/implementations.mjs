@@ -260,7 +260,8 @@ export const IMPLEMENTATIONS = {
     return undici((path, options) => request(`http://inventory.service${path}`, { dispatcher, ...options }));
   },
   'rookery, in a request': (target) => inRequest(target, false),
-  'rookery, in a request, with context': (target) => inRequest(target, { cancelWithClient: true }),
+  'rookery, in a request, with context': (target) => inRequest(target, true),
+  'rookery, in a request, that cancels': (target) => inRequest(target, { cancelWithClient: true }),
   "rookery, through axios's core": async (target) => {
     // An instance that was made from a client is one of axios itself, with the adapter.
     return ofAxios((await rookery(target)).http.axiosRef.create());
