@@ -25,9 +25,9 @@ const optionsSchema = serviceClientOptionsSchema.extend({ domains: domainsSchema
  * @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option, `RK_INVALID_ARGUMENT` for what is no `DiscoveryService` of an app
  */
 export function discoveryAgent(discovery: DiscoveryService, options: DiscoveryAgentOptions = {}): Agent {
-  const { caller } = discoveryTools(discovery, 'discoveryAgent');
+  const { caller, connections } = discoveryTools(discovery, 'discoveryAgent');
   const issues = validateOptions(optionsSchema, options);
   if (issues.length > 0) throw invalidConfigError('discoveryAgent', issues);
   const { domains = SERVICE_DOMAINS, ...client } = options;
-  return new ServiceAgent(caller, client, domains);
+  return new ServiceAgent(caller, connections, client, domains);
 }

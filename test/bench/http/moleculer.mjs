@@ -1,16 +1,9 @@
 // moleculer's nodes, over its TCP transport, with their addresses given to them. As a process of its own, one that serves.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { BOOK } from './book.mjs';
 
 const peers = createRequire(new URL('../peers/package.json', import.meta.url));
-const BOOK = {
-  id: 42,
-  title: 'Dune',
-  author: 'Frank Herbert',
-  price: 9.99,
-  inStock: true,
-  tags: ['sf', 'classic'],
-};
 
 /** @param urls of all nodes, `host:port/name` */
 export function createBroker(nodeID, urls) {

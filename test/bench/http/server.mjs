@@ -1,15 +1,9 @@
 // A server that answers every request with the same JSON, with as little work as possible: it must not be the bottleneck.
 import { Buffer } from 'node:buffer';
 import { createServer } from 'node:net';
+import { BOOK } from './book.mjs';
 
-const BODY = JSON.stringify({
-  id: 42,
-  title: 'Dune',
-  author: 'Frank Herbert',
-  price: 9.99,
-  inStock: true,
-  tags: ['sf', 'classic'],
-});
+const BODY = JSON.stringify(BOOK);
 const RESPONSE = Buffer.from(
   'HTTP/1.1 200 OK\r\nX-Powered-By: Express\r\nContent-Type: application/json; charset=utf-8\r\n' +
     `Content-Length: ${BODY.length}\r\nETag: W/"5e-abc"\r\nDate: ${new Date().toUTCString()}\r\n` +

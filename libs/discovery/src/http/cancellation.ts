@@ -1,48 +1,31 @@
 import { CanceledError, type CancelToken, type InternalAxiosRequestConfig } from 'axios';
+import { CancelSource } from '../timing/cancel-source.js';
 import type { CancelSignal } from '../timing/clock.js';
 
-type Listener = (reason: unknown) => void;
+type Listener = (reason: Error) => void;
 
 /** Cancels one request: a `CancelToken` of axios, which each call of `HttpService` has, without the cost of its promises. */
-export class Cancellation implements CancelSignal {
-  #reason: Error | undefined;
-  #listeners: Listener[] | undefined;
-
-  get aborted(): boolean {
-    return this.#reason !== undefined;
-  }
-
-  get reason(): Error | undefined {
-    return this.#reason;
-  }
-
+export class Cancellation extends CancelSource {
   cancel(): void {
-    if (this.#reason) return;
-    this.#reason = new CanceledError();
-    const listeners = this.#listeners ?? [];
-    this.#listeners = undefined;
-    for (const listener of listeners) listener(this.#reason);
+    this.abort(new CanceledError());
   }
 
   throwIfRequested(): void {
-    if (this.#reason) throw this.#reason;
+    if (this.reason) throw this.reason;
   }
 
+  /** As axios does: a token that was cancelled before tells at once. */
   subscribe(listener: Listener): void {
-    if (this.#reason) listener(this.#reason);
-    else (this.#listeners ??= []).push(listener);
+    if (this.reason) listener(this.reason);
+    else super.addEventListener('abort', listener);
   }
 
-  unsubscribe(listener: Listener): void {
-    this.#listeners = this.#listeners?.filter((each) => each !== listener);
-  }
-
-  addEventListener(_type: 'abort', listener: Listener): void {
+  override addEventListener(_type: 'abort', listener: Listener): void {
     this.subscribe(listener);
   }
 
-  removeEventListener(_type: 'abort', listener: Listener): void {
-    this.unsubscribe(listener);
+  unsubscribe(listener: Listener): void {
+    this.removeEventListener('abort', listener);
   }
 
   get promise(): Promise<unknown> {

@@ -9,18 +9,24 @@ const CONNECT_TIMEOUT_MS = 1_000;
 /** To one host outside of the service. */
 const EXTERNAL_CONNECTIONS = 64;
 
+/** A Host header, which may come from outside, does not decide which certificate is expected. */
 function connectorWith(tls: TlsSettings | undefined): buildConnector.connector {
   const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, ...tls });
   return (options, done) => {
-    // A Host header, which may be anybody's, does not decide which certificate is expected.
     const { hostname } = options;
     const servername = tls?.servername ?? (isIP(hostname.replace(/^\[|\]$/g, '')) ? undefined : hostname);
-    connect({ ...options, servername }, (...result) => {
+    connect({ ...options, servername }, done);
+  };
+}
+
+/** For undici, which takes a `100 Continue` for a broken response. */
+function skippingContinue(connect: buildConnector.connector): buildConnector.connector {
+  return (options, done) =>
+    connect(options, (...result) => {
       const [, socket] = result;
       if (socket) skipContinue(socket);
       done(...result);
     });
-  };
 }
 
 /** The connections to one instance. */
@@ -46,11 +52,13 @@ export class InstanceConnections {
 /** How connections with the same TLS settings are made, by undici and by axios's own transport. */
 class Connecting {
   readonly connect: buildConnector.connector;
+  readonly pooled: buildConnector.connector;
   readonly #tls: TlsSettings | undefined;
   #agent: HttpsAgent | undefined;
 
   constructor(tls: TlsSettings | undefined) {
     this.connect = connectorWith(tls);
+    this.pooled = skippingContinue(this.connect);
     this.#tls = tls;
   }
 
@@ -73,7 +81,7 @@ export class HttpConnections {
   readonly #closing = new Set<Pool>();
   readonly #external = new Agent({
     connections: EXTERNAL_CONNECTIONS,
-    connect: connectorWith(undefined),
+    connect: skippingContinue(connectorWith(undefined)),
   });
 
   /** @param settings of its service */
@@ -83,6 +91,16 @@ export class HttpConnections {
     const connections = this.#toOrigin(originOf(instance), settings);
     this.#byInstance.set(instance, connections);
     return connections;
+  }
+
+  /** A connection outside of the pools. */
+  connect(
+    { address, port, secure }: ServiceInstance,
+    { tls }: ConnectionSettings,
+    done: buildConnector.Callback,
+  ): void {
+    const protocol = secure ? 'https:' : 'http:';
+    this.#connectingWith(tls).connect({ protocol, hostname: address, port: String(port) }, done);
   }
 
   /** For axios's own transport, over TLS; undefined: Node's own agent will do. */
@@ -124,8 +142,8 @@ export class HttpConnections {
     if (!all) this.#byOrigin.set(origin, (all = []));
     let connections = all.find((each) => isSame(each.settings, settings));
     if (!connections) {
-      const { connect } = this.#connectingWith(settings.tls);
-      all.push((connections = new InstanceConnections(origin, settings, connect)));
+      const { pooled } = this.#connectingWith(settings.tls);
+      all.push((connections = new InstanceConnections(origin, settings, pooled)));
     }
     return connections;
   }

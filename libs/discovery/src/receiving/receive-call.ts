@@ -8,9 +8,9 @@ import {
 } from '../calling/call-headers.js';
 import { runInCall, type IncomingCall } from '../calling/incoming-call.js';
 import type { ContextSettings } from './context-options.js';
-import { Departure } from './departure.js';
 import { ReceivedContext } from './received-context.js';
 import { hostAndPort } from '../registry/service-instance.js';
+import { CancelSource } from '../timing/cancel-source.js';
 import type { Clock } from '../timing/clock.js';
 
 /** By request, since Fastify's body parser leaves the async context that the middleware ran in. */
@@ -59,7 +59,7 @@ export function receiveCall({ names, isAdvertised, clock, context }: ReceiverOpt
       next();
       return;
     }
-    const departure = context?.cancelWithClient ? new Departure() : undefined;
+    const departure = context?.cancelWithClient ? new CancelSource() : undefined;
     const call: IncomingCall = {
       deadline: hasTimeout ? clock.now() + Number(timeout) : Infinity,
       isOver: false,
@@ -69,7 +69,8 @@ export function receiveCall({ names, isAdvertised, clock, context }: ReceiverOpt
     calls.set(request, call);
     response.once('close', () => {
       call.isOver = true;
-      if (!response.writableEnded) departure?.leave();
+      if (!response.writableEnded)
+        departure?.abort(new Error('the client of the incoming request went away'));
     });
     runInCall(call, next);
   };

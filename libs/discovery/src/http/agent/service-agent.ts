@@ -1,6 +1,5 @@
 import { Agent, type ClientRequestArgs } from 'node:http';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { markSent } from '../../calling/not-sent.js';
 import type { HttpSettings } from '../../calling/options/http-options.js';
@@ -9,6 +8,7 @@ import type { HttpResponseInfo } from '../../calling/response-info.js';
 import type { OpenAttempt, Transmission, Transport } from '../../calling/running-attempt.js';
 import type { ServiceCaller } from '../../calling/service-caller.js';
 import { Cancellation } from '../cancellation.js';
+import type { HttpConnections } from '../http-connections.js';
 import { splitOptions } from '../request/split-options.js';
 import type { ServiceClientOptions } from '../service-client.options.js';
 import { serviceOfHost } from '../dispatcher/service-host.js';
@@ -22,13 +22,20 @@ type Callback = (error: Error | null, stream: Duplex) => void;
  */
 export class ServiceAgent extends Agent {
   readonly #caller: ServiceCaller;
+  readonly #connections: HttpConnections;
   readonly #domains: readonly string[];
   readonly #split: ReturnType<typeof splitOptions>;
 
-  constructor(caller: ServiceCaller, client: ServiceClientOptions, domains: readonly string[]) {
+  constructor(
+    caller: ServiceCaller,
+    connections: HttpConnections,
+    client: ServiceClientOptions,
+    domains: readonly string[],
+  ) {
     // A connection that is kept would go on with its instance, whatever becomes of it.
     super({ keepAlive: false });
     this.#caller = caller;
+    this.#connections = connections;
     this.#domains = domains;
     this.#split = splitOptions(client);
   }
@@ -52,7 +59,7 @@ export class ServiceAgent extends Agent {
     try {
       const settings = this.#caller.httpSettings(service, http);
       const transport: Transport<HttpResponseInfo> = (attempt) =>
-        new AgentAttempt(attempt, settings, handOver).start();
+        new AgentAttempt(attempt, handOver).start(this.#connections, settings);
       this.#caller.send(service, transport, options, call).catch((error: unknown) => {
         // Afterwards the request has the error, from its socket.
         if (!handOver.isDone) callback(error as Error, undefined as never);
@@ -70,7 +77,6 @@ interface HandOver {
   readonly callback: Callback;
 }
 
-const CONNECT_TIMEOUT_MS = 1_000;
 /** `HTTP/1.1 503`. */
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 
@@ -78,48 +84,34 @@ const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 class AgentAttempt implements Transmission {
   readonly #attempt: OpenAttempt<HttpResponseInfo>;
   readonly #handOver: HandOver;
-  readonly #socket: Socket;
+  #socket: Socket | undefined;
+  #cancelled: Error | undefined;
 
-  constructor(
-    attempt: OpenAttempt<HttpResponseInfo>,
-    { connection: { tls } }: HttpSettings,
-    handOver: HandOver,
-  ) {
+  constructor(attempt: OpenAttempt<HttpResponseInfo>, handOver: HandOver) {
     this.#attempt = attempt;
     this.#handOver = handOver;
     attempt.transmission = this;
-    const { address: host, port, secure } = attempt.instance;
-    this.#socket = secure
-      ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...tls })
-      : connectTcp({ host, port });
   }
 
-  start(): void {
-    const socket = this.#socket;
-    const onError = (error: Error): void => this.#attempt.fail(error);
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
-      const error = new Error(`no connection in ${CONNECT_TIMEOUT_MS} ms`);
-      socket.destroy(Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect' }));
-    });
-    socket.once('error', onError);
-    socket.once(this.#attempt.instance.secure ? 'secureConnect' : 'connect', () => {
-      socket.setTimeout(0);
-      socket.removeAllListeners('timeout');
-      socket.off('error', onError);
-      this.#handOn();
+  start(connections: HttpConnections, { connection }: HttpSettings): void {
+    connections.connect(this.#attempt.instance, connection, (error, socket) => {
+      if (error) this.#attempt.fail(error);
+      else if (this.#cancelled) socket.destroy(this.#cancelled);
+      else this.#handOn(socket);
     });
   }
 
   cancel(reason: Error): void {
-    this.#socket.destroy(reason);
+    this.#cancelled = reason;
+    this.#socket?.destroy(reason);
   }
 
   explainTimeout(): undefined {
     return undefined;
   }
 
-  #handOn(): void {
-    const socket = this.#socket;
+  #handOn(socket: Socket): void {
+    this.#socket = socket;
     const attempt = this.#attempt;
     const release = attempt.hold();
     let isPeers = false;
