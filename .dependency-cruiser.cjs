@@ -11,7 +11,7 @@ const layer = (name, allowed) => ({
     pathNot: `^libs/discovery/src/(${[name, ...allowed].join('|')})/`,
   },
 });
-const foundation = ['errors', 'registry', 'configuration', 'timing'];
+const foundation = ['errors', 'registry', 'configuration', 'timing', 'storage'];
 
 /** The files that other packages may import; everything else of a library is private to it. */
 const entries = [
@@ -70,6 +70,7 @@ module.exports = {
     layer('errors', []),
     layer('configuration', ['errors']),
     layer('timing', ['errors']),
+    layer('storage', []),
     layer('registry', ['errors', 'configuration', 'timing']),
     layer('events', ['errors', 'registry']),
     layer('catalog', [...foundation, 'events']),

@@ -27,6 +27,9 @@ export type {
   TcpCheck,
   TtlCheck,
 } from './registry/service-registration.js';
+export { ReconnectSignal } from './registry/reconnect-signal.js';
+export { WatchLoop } from './registry/watch-loop.js';
+export type { WatchLoopOptions } from './registry/watch-loop.js';
 export type { WorkerReporter, WorkerReporterSource } from './registry/worker-reporter.js';
 
 export { isReachable, isRefused, isRetryable } from './errors/discovery-error.js';
@@ -42,6 +45,12 @@ export {
   validateOptions,
 } from './configuration/validate-options.js';
 export type { OptionIssue, OptionShape } from './configuration/validate-options.js';
+export { isStandardSchema, issuePath } from './configuration/standard-schema.js';
+export type { StandardIssue, StandardSchema } from './configuration/standard-schema.js';
+
+export { IsolatedObservable } from './events/isolated-observable.js';
+export { HealthContributors } from './health/health-contributors.js';
+export { fileNameFor, readCheckedFile, writeCheckedFile } from './storage/checked-file.js';
 
 export { backoffDelay, describeRegistryCap } from './timing/backoff.js';
 export type { BackoffOptions } from './timing/backoff.js';

@@ -6,4 +6,4 @@ export { Body, CallOptions, Header, Param, Query } from './http/declarative/argu
 export type { ArgumentDecorator } from './http/declarative/argument-decorators.js';
 export type { RouteOptions } from './http/declarative/declared-route.js';
 export type { DeclaredCallOptions } from './http/declarative/route-request.js';
-export type { StandardIssue, StandardResult, StandardSchema } from './http/declarative/standard-schema.js';
+export type { StandardIssue, StandardResult, StandardSchema } from './configuration/standard-schema.js';

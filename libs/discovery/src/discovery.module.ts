@@ -121,6 +121,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
         DiscoveryService,
         RegistrationService,
         HealthService,
+        HealthContributors,
         DiscoveryEvents,
         RegistryHealthIndicator,
         ServiceHealthIndicator,

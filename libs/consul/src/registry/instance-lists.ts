@@ -16,7 +16,7 @@ import { ConsulError } from '../client/consul-error.js';
 import { InstanceReader } from './instance-reader.js';
 import { isValidEntry } from './invalid-entry.js';
 import { toServiceInstance } from './to-service-instance.js';
-import { WatchPosition } from './watch-position.js';
+import { WatchPosition } from '../client/watch-position.js';
 import { WatchSlots } from './watch-slots.js';
 
 export interface InstanceListsOptions {

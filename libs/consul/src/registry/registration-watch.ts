@@ -11,7 +11,7 @@ import type { AgentService, HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
 import { worstStatus } from './to-service-instance.js';
-import { WatchPosition } from './watch-position.js';
+import { WatchPosition } from '../client/watch-position.js';
 
 /** A registration as it was read, to detect later whether it has changed. */
 export interface ObservedRegistration {

@@ -5,6 +5,7 @@ import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import type { InstanceList, InstanceSource, InvalidInstance } from '../registry/instance-source.js';
 import type { ReconnectSignal } from '../registry/reconnect-signal.js';
+import { WatchLoop } from '../registry/watch-loop.js';
 import type { RegistryReachability } from '../registry/registry-reachability.js';
 import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
 import { describeQuery, type SourceQuery } from '../registry/service-query.js';
@@ -20,7 +21,6 @@ import type { RecoveryPing } from './outage/recovery-ping.js';
 import { ListProtection } from './protection/list-protection.js';
 import { eventsBetween } from './snapshot-events.js';
 import type { ServiceSnapshot, SnapshotSource } from './service-snapshot.js';
-import { WatchLoop } from './watch-loop.js';
 import type { WatchReport } from './watch-report.js';
 
 export interface WatcherOptions {
@@ -60,7 +60,7 @@ export class ServiceWatcher {
   readonly #service: string;
   readonly #query: SourceQuery;
   readonly #options: WatcherOptions;
-  readonly #loop: WatchLoop;
+  readonly #loop: WatchLoop<InstanceList>;
   readonly #protection: ListProtection;
   readonly #outageProbe: OutageProbe;
   readonly #stopping = new AbortController();
@@ -93,7 +93,7 @@ export class ServiceWatcher {
       random,
       reconnectSignal,
       watch: (signal) => source.watch(service, query, signal),
-      onList: (list) => this.#accept(list),
+      onUpdate: (list) => this.#accept(list),
       onFailure: (error) => this.#fail(error),
     });
     this.#protection = new ListProtection({

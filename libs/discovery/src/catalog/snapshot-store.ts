@@ -1,9 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { errorMessage } from '../errors/error-message.js';
 import { freezeInstance } from '../registry/service-instance.js';
+import { fileNameFor, readCheckedFile, writeCheckedFile } from '../storage/checked-file.js';
 import type { Clock } from '../timing/clock.js';
 import type { LastKnownList } from './last-known-list.js';
 
@@ -43,7 +42,6 @@ const contentSchema = z.strictObject({
   confirmedAt: z.number().positive(),
   instances: z.array(instanceSchema),
 });
-const fileSchema = z.strictObject({ checksum: text, content: text });
 
 interface Pending {
   readonly key: string;
@@ -51,8 +49,7 @@ interface Pending {
 }
 
 /**
- * Saves lists on disk, one file each, for a process that starts while the registry is unreachable. A file is written whole
- * and then renamed, so that no reader sees half of it, however many processes of a host write it; only their user can read it.
+ * Saves lists on disk, one file each, for a process that starts while the registry is unreachable.
  */
 export class SnapshotStore {
   readonly #options: SnapshotStoreOptions;
@@ -69,16 +66,9 @@ export class SnapshotStore {
   /** Undefined when there is no usable file. */
   async load(key: string): Promise<LastKnownList | undefined> {
     const file = this.#file(key);
-    let bytes: string;
     try {
-      bytes = await readFile(file, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-        this.#options.onFailure(file, errorMessage(error));
-      return undefined;
-    }
-    try {
-      return parse(bytes, key);
+      const content = await readCheckedFile(file);
+      return content === undefined ? undefined : parse(content, key);
     } catch (error) {
       this.#options.onFailure(file, `ignored: ${errorMessage(error)}`);
       return undefined;
@@ -116,24 +106,13 @@ export class SnapshotStore {
   }
 
   async #write(key: string, list: LastKnownList): Promise<void> {
-    const { directory, clock, onFailure } = this.#options;
+    const { clock, onFailure } = this.#options;
     const file = this.#file(key);
-    const temporary = `${file}.${process.pid}.${randomUUID()}`;
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      const handle = await open(temporary, 'wx', 0o600);
-      try {
-        await handle.writeFile(serialize(key, list));
-        // Without it, a power failure right after the rename may leave an empty file.
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(temporary, file);
+      await writeCheckedFile(file, serialize(key, list));
       this.#written.set(key, { list, at: clock.now() });
       this.#hasFailed = false;
     } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
       // A full disk is reported once, not with every change of every service.
       if (!this.#hasFailed) onFailure(file, `cannot be written: ${errorMessage(error)}`);
       this.#hasFailed = true;
@@ -141,21 +120,16 @@ export class SnapshotStore {
   }
 
   #file(key: string): string {
-    return join(this.#options.directory, `${sha256(key).slice(0, 32)}.json`);
+    return join(this.#options.directory, fileNameFor(key));
   }
 }
 
 function serialize(key: string, { instances, confirmedAt }: LastKnownList): string {
-  const content = JSON.stringify({ format: FORMAT, key, confirmedAt, instances });
-  return JSON.stringify({ checksum: sha256(content), content });
+  return JSON.stringify({ format: FORMAT, key, confirmedAt, instances });
 }
 
 /** @throws Error with the reason when it is not a list with this key */
-function parse(bytes: string, key: string): LastKnownList {
-  const file = fileSchema.safeParse(JSON.parse(bytes));
-  if (!file.success) throw new Error('not a snapshot');
-  const { checksum, content } = file.data;
-  if (sha256(content) !== checksum) throw new Error('wrong checksum');
+function parse(content: string, key: string): LastKnownList {
   const parsed = contentSchema.safeParse(JSON.parse(content));
   if (!parsed.success) throw new Error(`unknown format: ${parsed.error.issues[0]?.message}`);
   if (parsed.data.key !== key) throw new Error('the list of another query');
@@ -163,8 +137,4 @@ function parse(bytes: string, key: string): LastKnownList {
     freezeInstance({ ...instance, zone: instance.zone }),
   );
   return { instances, source: 'disk', confirmedAt: parsed.data.confirmedAt };
-}
-
-function sha256(data: string): string {
-  return createHash('sha256').update(data).digest('hex');
 }

@@ -8,7 +8,7 @@ import type {
   RouteOptions,
 } from './declared-route.js';
 import { hasDotSegment, parsePath, type PathTemplate } from './path-template.js';
-import { isStandardSchema } from './standard-schema.js';
+import { isStandardSchema } from '../../configuration/standard-schema.js';
 
 const DECORATORS: Readonly<Record<ArgumentRole, string>> = {
   param: '@Param',

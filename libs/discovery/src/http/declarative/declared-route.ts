@@ -1,7 +1,7 @@
 import type { AxiosError, AxiosRequestConfig } from 'axios';
 import type { ServiceRequestOptions } from '../service-client.options.js';
 import type { PathTemplate } from './path-template.js';
-import type { StandardSchema } from './standard-schema.js';
+import type { StandardSchema } from '../../configuration/standard-schema.js';
 
 export type RouteMethod = 'get' | 'post' | 'put' | 'patch' | 'delete';
 

@@ -1,7 +1,7 @@
 import { AxiosError, type AxiosResponse } from 'axios';
 import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { CompiledRoute } from './declared-route.js';
-import { issuePath, type StandardIssue, type StandardResult } from './standard-schema.js';
+import { issuePath, type StandardIssue, type StandardResult } from '../../configuration/standard-schema.js';
 
 /** As many as a reader takes in. */
 const SHOWN_ISSUES = 5;

@@ -1,18 +1,17 @@
-import type { InstanceList } from '../registry/instance-source.js';
-import type { ReconnectSignal } from '../registry/reconnect-signal.js';
 import { backoffDelay, retryAfterDelay } from '../timing/backoff.js';
 import { delay, isAborted, type Clock, type Random } from '../timing/clock.js';
 import { delayUntil } from '../timing/delay-until.js';
 import { withScopedSignal } from '../timing/scoped-signal.js';
 import { TokenBucket } from '../timing/token-bucket.js';
+import type { ReconnectSignal } from './reconnect-signal.js';
 
-export interface WatchLoopOptions {
+export interface WatchLoopOptions<T> {
   readonly clock: Clock;
   readonly random: Random;
   readonly reconnectSignal: ReconnectSignal;
-  /** Starts a new iterator of complete lists. */
-  readonly watch: (signal: AbortSignal) => AsyncIterable<InstanceList>;
-  readonly onList: (list: InstanceList) => void;
+  /** Starts a new iterator of complete states, such as the list of a service's instances. */
+  readonly watch: (signal: AbortSignal) => AsyncIterable<T>;
+  readonly onUpdate: (update: T) => void;
   /** @returns the number of consecutive failures, for the backoff */
   readonly onFailure: (error: unknown) => Promise<number>;
 }
@@ -29,19 +28,19 @@ const MIN_INTERVAL_MS = 100;
 const RATE_LIMIT = { capacity: 5, refillEvery: 500 };
 
 /** Runs a watch until its signal aborts: rate-limited while it works, with backoff after an error, each time from a new iterator. */
-export class WatchLoop {
-  readonly #options: WatchLoopOptions;
+export class WatchLoop<T> {
+  readonly #options: WatchLoopOptions<T>;
   readonly #rateLimit: TokenBucket;
   #updates = 0;
   #restartRequested = false;
   #endWatch: (reason: Error) => void = () => undefined;
 
-  constructor(options: WatchLoopOptions) {
+  constructor(options: WatchLoopOptions<T>) {
     this.#options = options;
     this.#rateLimit = new TokenBucket(options.clock, RATE_LIMIT);
   }
 
-  /** The number of lists that were received. */
+  /** The number of updates that were received. */
   get updates(): number {
     return this.#updates;
   }
@@ -68,14 +67,14 @@ export class WatchLoop {
 
   /** @returns why the watch ended */
   async #watch(signal: AbortSignal): Promise<unknown> {
-    const { watch, onList } = this.#options;
+    const { watch, onUpdate } = this.#options;
     try {
       await withScopedSignal(signal, async (watching, end) => {
         this.#endWatch = end;
-        for await (const list of watch(watching)) {
+        for await (const update of watch(watching)) {
           if (watching.aborted) break;
           this.#updates++;
-          onList(list);
+          onUpdate(update);
           await this.#throttle(watching);
         }
       });

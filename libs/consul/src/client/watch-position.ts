@@ -1,5 +1,5 @@
-import { nextIndex } from '../client/consul-response.js';
-import type { ConsulClient } from '../client/consul-client.js';
+import { nextIndex } from './consul-response.js';
+import type { ConsulClient } from './consul-client.js';
 
 /** The index to block on, and when to forget it: after a disconnect, and after an unexpected response. */
 export class WatchPosition {
