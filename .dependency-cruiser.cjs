@@ -21,6 +21,7 @@ const entries = [
   'libs/discovery/src/testing/index.ts', // @rookery/discovery/testing: test doubles
   'libs/consul/src/index.ts',
   'libs/consul/src/client.ts',
+  'libs/consul/src/config.ts', // @rookery/consul/config: live configuration
   'libs/embedded-consul/src/index.ts',
 ];
 const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));

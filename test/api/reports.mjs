@@ -12,6 +12,7 @@ const ENTRIES = [
   ['discovery', 'testing', 'dist/testing/index.d.ts'],
   ['consul', 'index', 'dist/index.d.ts'],
   ['consul', 'client', 'dist/client.d.ts'],
+  ['consul', 'config', 'dist/config.d.ts'],
   ['embedded-consul', 'index', 'dist/index.d.ts'],
 ];
 

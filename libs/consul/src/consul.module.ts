@@ -14,6 +14,7 @@ import {
   systemClock,
 } from '@rookery/discovery/adapter';
 import { ConsulClient } from './client/consul-client.js';
+import { LiveConfigModule } from './config/live-config.module.js';
 import {
   resolveConsulOptions,
   type ConsulModuleAsyncOptions,
@@ -21,6 +22,7 @@ import {
   type ConsulOptionsFactory,
   type ResolvedConsulOptions,
 } from './consul-module-options.js';
+import { ConsulKv } from './kv/consul-kv.js';
 import { ConsulRegistry } from './registry/consul.registry.js';
 import { workerReporterSource } from './registry/worker-reporter.js';
 
@@ -86,13 +88,18 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
         inject: [CONSUL_OPTIONS],
       },
       {
+        provide: ConsulKv,
+        useFactory: (client: ConsulClient) => new ConsulKv(client),
+        inject: [ConsulClient],
+      },
+      {
         provide: ConsulRegistry,
         useFactory: (client: ConsulClient, { resolvedAgent }: ResolvedConsulOptions) =>
           new ConsulRegistry(client, systemClock, () => workerReporterSource(resolvedAgent)),
         inject: [ConsulClient, CONSUL_OPTIONS],
       },
     ],
-    exports: [CONSUL_OPTIONS, ConsulClient, ConsulRegistry],
+    exports: [CONSUL_OPTIONS, ConsulClient, ConsulKv, ConsulRegistry],
   };
   const discovery = DiscoveryModule.forRootAsync({
     imports: [registryModule],
@@ -102,7 +109,11 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
       registry: ConsulRegistry,
     ): DiscoveryModuleOptions => ({ ...options, registry, moduleName: ConsulModule.name }),
   });
-  return { module: ConsulModule, imports: [registryModule, discovery], exports: [registryModule, discovery] };
+  return {
+    module: ConsulModule,
+    imports: [registryModule, discovery, LiveConfigModule],
+    exports: [registryModule, discovery],
+  };
 }
 
 function asyncProviders({ inject, useFactory, useClass, useExisting }: ConsulModuleAsyncOptions): Provider[] {

@@ -43,3 +43,11 @@ export type {
 } from './client/api/types.js';
 
 export { ConsulRegistry } from './registry/consul.registry.js';
+
+export { ConsulKv } from './kv/consul-kv.js';
+export type { KvReadOptions, KvValue, KvWatchOptions, KvWriteOptions } from './kv/consul-kv.js';
+export { bytesCodec, jsonCodec, textCodec } from './kv/kv-codec.js';
+export type { KvCodec } from './kv/kv-codec.js';
+export type { KvOperation } from './kv/kv-operation.js';
+export { KvTransactionError } from './kv/kv-transaction-error.js';
+export type { KvFailureKind, KvOperationFailure } from './kv/kv-transaction-error.js';

@@ -34,7 +34,7 @@ export type { WorkerReporter, WorkerReporterSource } from './registry/worker-rep
 
 export { isReachable, isRefused, isRetryable } from './errors/discovery-error.js';
 export { NamesItsModule } from './errors/provided-by.js';
-export { aggregatedErrors, causeChain, errorMessage } from './errors/error-message.js';
+export { aggregatedErrors, causeChain, errorMessage, isError } from './errors/error-message.js';
 
 export { formatDuration, toMilliseconds } from './configuration/duration.js';
 export {
@@ -50,11 +50,12 @@ export type { StandardIssue, StandardSchema } from './configuration/standard-sch
 
 export { IsolatedObservable } from './events/isolated-observable.js';
 export { HealthContributors } from './health/health-contributors.js';
+export type { Contributor } from './health/health-contributors.js';
 export { fileNameFor, readCheckedFile, writeCheckedFile } from './storage/checked-file.js';
 
 export { backoffDelay, describeRegistryCap } from './timing/backoff.js';
 export type { BackoffOptions } from './timing/backoff.js';
-export { abortReason, delay, systemClock } from './timing/clock.js';
+export { abortReason, delay, isAborted, systemClock } from './timing/clock.js';
 export type { CancelSignal, Clock, Random } from './timing/clock.js';
 export { withScopedSignal } from './timing/scoped-signal.js';
 export { withAbort } from './timing/with-timeout.js';

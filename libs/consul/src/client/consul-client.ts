@@ -14,7 +14,7 @@ import type { ConsulRequestOptions } from './request-options.js';
 import type { TokenSource } from './token-source.js';
 import { ConsulRequester } from './consul-requester.js';
 import { AgentFailover } from './agent-failover.js';
-import { ONE_CONNECTION } from './connection-budget.js';
+import { ONE_CONNECTION, type ConnectionBudget } from './connection-budget.js';
 import { ConsulTransport, type Transport } from './consul-transport.js';
 import { SharedAddress } from './shared-address.js';
 
@@ -46,9 +46,10 @@ export class ConsulClient {
   readonly #host: string | undefined;
   readonly #scope: readonly (string | null)[];
 
-  constructor(agent: ResolvedAgent) {
+  /** @param budget how many connections it may have. Default: as `agent.maxConnections` allows */
+  constructor(agent: ResolvedAgent, budget?: ConnectionBudget) {
     const first = new SharedAddress(
-      new ConsulTransport(agent),
+      new ConsulTransport(agent, budget && { budget }),
       () => new ConsulTransport(agent, { budget: ONE_CONNECTION }),
     );
     this.#first = first;
@@ -56,11 +57,10 @@ export class ConsulClient {
     const others = agent.others.map(
       (address) =>
         // A password in the first address is for the first agent only.
-        new ConsulTransport({
-          ...agent,
-          address,
-          auth: address.auth ?? (agent.address.auth ? undefined : agent.auth),
-        }),
+        new ConsulTransport(
+          { ...agent, address, auth: address.auth ?? (agent.address.auth ? undefined : agent.auth) },
+          budget && { budget },
+        ),
     );
     this.#transport = others.length > 0 ? new AgentFailover(first, others) : first;
     this.#host = agent.address.host;
@@ -152,6 +152,11 @@ export class ConsulClient {
   /** The number of lists of instances that can be watched at the same time. */
   get watchLimit(): number {
     return this.#transport.budget.list;
+  }
+
+  /** The number of blocking queries besides those of lists that can wait at the same time; further ones are queued. */
+  get blockingQueryLimit(): number {
+    return this.#transport.budget.watch;
   }
 
   /** Aborts every request and closes every connection. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { closeNames } from './close-names.js';
+import { closeNames } from '../spelling/close-names.js';
 import { explainAbsence } from './diagnose-service.js';
 
 describe('why a service is absent', () => {

@@ -1,7 +1,7 @@
 import type { SourceQuery } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
-import { closeNames } from './close-names.js';
+import { closeNames } from '../spelling/close-names.js';
 import { MAINTENANCE_CHECK } from './to-service-instance.js';
 
 const MAX_OUTPUT = 200;

@@ -135,6 +135,30 @@ export type DiscoveryEvent =
     }
   /** A list was loaded from disk, `ageMs` after it was last confirmed; or a file could not be used. */
   | ({ readonly type: 'snapshot.restored'; readonly instances: number; readonly ageMs: number } & ListScope)
-  | { readonly type: 'snapshot.failed'; readonly file: string; readonly reason: string };
+  | { readonly type: 'snapshot.failed'; readonly file: string; readonly reason: string }
+  /** Live configuration: a new version is in use, with the paths of the values that changed. */
+  | { readonly type: 'config.changed'; readonly version: number; readonly paths: readonly string[] }
+  /** The content of a key cannot be used, and the last good values stay in use; and it can be used again. */
+  | { readonly type: 'config.invalid'; readonly key: string; readonly reason: string }
+  | { readonly type: 'config.valid'; readonly key: string }
+  /** Keys below this path are gone, which may be wrong: they stay in use until it is confirmed or rejected. */
+  | {
+      readonly type: 'config.suspect';
+      readonly path: string;
+      readonly missing: number;
+      readonly reason: string;
+    }
+  /** The keys were deleted, and are no longer in use. */
+  | {
+      readonly type: 'config.confirmed';
+      readonly path: string;
+      readonly removed: number;
+      readonly reason: string;
+    }
+  /** The keys are back. */
+  | { readonly type: 'config.rejected'; readonly path: string }
+  /** The configuration cannot be watched, and its last version stays in use; and it is up to date again. */
+  | { readonly type: 'config.stale'; readonly path: string; readonly reason: string }
+  | { readonly type: 'config.recovered'; readonly afterMs: number };
 
 export type DiscoveryEventType = DiscoveryEvent['type'];

@@ -12,7 +12,8 @@ export function kvPath(key: string): string {
   });
 }
 
-function keyIssue(key: string): string | undefined {
+/** Why a key cannot be used; undefined: it can. */
+export function keyIssue(key: string): string | undefined {
   if (key.startsWith('/')) return 'begins with a slash';
   const segments = key.split('/');
   if (segments.slice(0, -1).includes('')) return 'has two slashes in a row';

@@ -25,7 +25,8 @@ interface RawEntry {
   Session?: string;
 }
 
-const MAX_VALUE_BYTES = 524_288;
+/** Consul's default for `kv_max_value_size`. */
+export const MAX_VALUE_BYTES = 524_288;
 
 /** `/v1/kv`: the key-value store. */
 export class KvApi {

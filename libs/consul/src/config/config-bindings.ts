@@ -1,0 +1,84 @@
+import { Logger, type OnModuleInit, type OnApplicationShutdown } from '@nestjs/common';
+import type { DiscoveryService as ProviderScanner } from '@nestjs/core';
+import { errorMessage } from '@rookery/discovery/adapter';
+import { skip, type Subscription } from 'rxjs';
+import { configValuesOf } from './config-value.decorator.js';
+import type { ConsulConfig } from './consul-config.js';
+import { configHandlersOf } from './on-config-change.decorator.js';
+
+/** Connects the `@ConfigValue` properties and the `@OnConfigChange` methods of all providers and controllers. */
+export class ConfigBindings implements OnModuleInit, OnApplicationShutdown {
+  readonly #logger = new Logger('ConsulConfig');
+  readonly #config: ConsulConfig;
+  readonly #providers: ProviderScanner;
+  readonly #subscriptions: Subscription[] = [];
+
+  constructor(config: ConsulConfig, providers: ProviderScanner) {
+    this.#config = config;
+    this.#providers = providers;
+  }
+
+  onModuleInit(): void {
+    const wrappers = [...this.#providers.getProviders(), ...this.#providers.getControllers()];
+    const instances = new Set<object>();
+    for (const wrapper of wrappers) {
+      if (!wrapper.isDependencyTreeStatic()) {
+        this.#warnRequestScoped(wrapper.metatype);
+        continue;
+      }
+      const created = wrapper.isTransient
+        ? wrapper.getStaticTransientInstances().map((transient) => transient?.instance as unknown)
+        : [wrapper.instance as unknown];
+      for (const instance of created)
+        if (typeof instance === 'object' && instance !== null) instances.add(instance);
+    }
+    // All properties first, so that no method that is called meanwhile sees an old one.
+    for (const instance of instances) this.#bindValues(instance);
+    for (const instance of instances) this.#bindHandlers(instance);
+  }
+
+  onApplicationShutdown(): void {
+    for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+  }
+
+  /** An instance that is made for a request does not exist when a value changes. */
+  #warnRequestScoped(type: unknown): void {
+    if (typeof type !== 'function') return;
+    const prototype: unknown = type.prototype;
+    if (typeof prototype !== 'object' || prototype === null) return;
+    if (configValuesOf(prototype).length + configHandlersOf(prototype).length === 0) return;
+    this.#logger.warn(
+      `${type.name} gets no configuration: it is request-scoped. Read ConsulConfig.get(path) there, or move it to a singleton`,
+    );
+  }
+
+  #bindValues(instance: object): void {
+    for (const { property, path } of configValuesOf(instance)) {
+      const initial: unknown = Reflect.get(instance, property);
+      const set = (value: unknown): void =>
+        void Reflect.set(instance, property, value === undefined ? initial : value);
+      this.#subscriptions.push(this.#config.watch(path).subscribe(set));
+    }
+  }
+
+  #bindHandlers(instance: object): void {
+    for (const { method, path } of configHandlersOf(instance)) {
+      const handle = async (value: unknown): Promise<void> => {
+        try {
+          await (Reflect.get(instance, method) as (value: unknown) => unknown).call(instance, value);
+        } catch (error) {
+          this.#logger.error(
+            `${instance.constructor.name}.${String(method)}, which follows "${path}", threw: ${errorMessage(error)}`,
+          );
+        }
+      };
+      // The present value is no change.
+      this.#subscriptions.push(
+        this.#config
+          .watch(path)
+          .pipe(skip(1))
+          .subscribe((value) => void handle(value)),
+      );
+    }
+  }
+}

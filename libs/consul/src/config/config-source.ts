@@ -1,0 +1,46 @@
+import type { ResolvedConfigOptions } from './config-options.js';
+import { LiveConfig } from './live/live-config.js';
+
+/** By it a source is found on its factory, from either copy of this package in an app that loads both. */
+export const CONFIG_SOURCE = Symbol.for('rookery:config-source');
+
+/**
+ * What one `consulConfig(...)` loads: opened by its first user, shared by all, and closed by the last one. Apps that are
+ * created from one root module, as tests do, have the same factory.
+ */
+export class ConfigSource {
+  readonly #resolve: () => ResolvedConfigOptions;
+  #users = 0;
+  #opened: Promise<LiveConfig> | undefined;
+
+  /** @param resolve reads the options and the environment, when the first user comes */
+  constructor(resolve: () => ResolvedConfigOptions) {
+    this.#resolve = resolve;
+  }
+
+  async retain(): Promise<LiveConfig> {
+    this.#users++;
+    try {
+      this.#opened ??= (async () => LiveConfig.load(this.#resolve()))();
+      return await this.#opened;
+    } catch (error) {
+      this.#users--;
+      this.#opened = undefined;
+      throw error;
+    }
+  }
+
+  async release(): Promise<void> {
+    if (--this.#users > 0) return;
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await (await opened)?.close();
+  }
+}
+
+/** The source of a factory that `consulConfig` returned; undefined: it is another factory. */
+export function configSourceOf(factory: unknown): ConfigSource | undefined {
+  return typeof factory === 'function'
+    ? (factory as { [CONFIG_SOURCE]?: ConfigSource })[CONFIG_SOURCE]
+    : undefined;
+}

@@ -1,0 +1,64 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import type { DiscoveryEvents } from '@rookery/discovery';
+import type { HealthContributors } from '@rookery/discovery/adapter';
+import type { Subscription } from 'rxjs';
+import { configHealth } from './config-health.js';
+import { configSourceOf, type ConfigSource } from './config-source.js';
+import { invalidSources } from './invalid-sources.js';
+import type { LiveConfig } from './live/live-config.js';
+
+/** Every configuration that this app loads, connected to its events, its health and its `ConfigService`. */
+export class ConfigSources implements OnApplicationShutdown {
+  readonly configs: readonly LiveConfig[];
+  readonly #sources: readonly ConfigSource[];
+  readonly #host: object | undefined;
+  readonly #subscriptions: Subscription[];
+
+  /**
+   * @param host what `ConfigService` reads; undefined: the app has none
+   * @throws DiscoveryError `RK_CONFIG_INVALID` when several are loaded at one place
+   */
+  static async open(
+    modules: ModulesContainer,
+    events: DiscoveryEvents,
+    health: HealthContributors,
+    host: object | undefined,
+  ): Promise<ConfigSources> {
+    const providers = [...modules.values()].flatMap((module) => [...module.providers.values()]);
+    const sources = [...new Set(providers.flatMap(({ metatype }) => configSourceOf(metatype) ?? []))];
+    const configs = await Promise.all(sources.map((source) => source.retain()));
+    const opened = new ConfigSources(sources, configs, events, host);
+    const issue = invalidSources(configs.map(({ namespace }) => namespace));
+    if (issue) {
+      await opened.onApplicationShutdown();
+      throw issue;
+    }
+    if (configs.length > 0) health.add(configHealth(configs));
+    return opened;
+  }
+
+  private constructor(
+    sources: readonly ConfigSource[],
+    configs: readonly LiveConfig[],
+    events: DiscoveryEvents,
+    host: object | undefined,
+  ) {
+    this.#sources = sources;
+    this.configs = configs;
+    this.#host = host;
+    this.#subscriptions = configs.map(({ events$ }) => events$.subscribe((event) => events.emit(event)));
+    // ConfigService has copied the names at the top, and would not see when one of them changes.
+    if (host) for (const config of this.#atTop()) config.addTarget(host);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+    if (this.#host) for (const config of this.#atTop()) config.removeTarget(this.#host);
+    await Promise.all(this.#sources.map((source) => source.release()));
+  }
+
+  #atTop(): readonly LiveConfig[] {
+    return this.configs.filter(({ namespace }) => namespace === undefined);
+  }
+}

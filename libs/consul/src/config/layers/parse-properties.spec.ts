@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseProperties } from './parse-properties.js';
+
+describe('parseProperties', () => {
+  it('reads names, separators, comments, escapes and continued lines', () => {
+    const text = [
+      '# a comment',
+      '! another',
+      '',
+      'limits.rate=100',
+      'name : books ',
+      '  spaced value with spaces',
+      'path=C\\:\\\\temp\\tx',
+      'colon\\:key=1',
+      'long=one,\\',
+      '    two,\\',
+      '    three',
+      'unicode=\\u00e4',
+      'empty=',
+      'alone',
+      'backslashes=a\\\\',
+      'equals==x',
+    ].join('\r\n');
+    expect(Object.fromEntries(parseProperties(text).map(({ name, text: value }) => [name, value]))).toEqual({
+      'limits.rate': '100',
+      name: 'books ',
+      spaced: 'value with spaces',
+      path: 'C:\\temp\tx',
+      'colon:key': '1',
+      long: 'one,two,three',
+      unicode: 'ä',
+      empty: '',
+      alone: '',
+      backslashes: 'a\\',
+      equals: '=x',
+    });
+  });
+
+  it('takes the end of the text for the end of a continued line', () => {
+    expect(parseProperties('a=1\\')).toEqual([{ name: 'a', text: '1' }]);
+  });
+});

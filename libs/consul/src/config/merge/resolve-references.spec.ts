@@ -1,0 +1,77 @@
+import { describe, expect, it } from '@jest/globals';
+import { fillTree } from '../layers/fill-tree.js';
+import { formatConfigPath } from '../config-path.js';
+import { SecretPaths } from '../secret-paths.js';
+import { resolveReferences } from './resolve-references.js';
+
+const resolve = (value: object, environment: Record<string, string> = {}) => {
+  const tree = fillTree([{ path: [], value, key: 'k' }]);
+  const { problems, secrets } = resolveReferences(tree, {
+    environment,
+    values: 'typed',
+    secrets: new SecretPaths(),
+  });
+  return { value: tree.toValue(), problems, secrets: secrets.map(formatConfigPath) };
+};
+
+describe('resolveReferences', () => {
+  it.each<[string, object, object]>([
+    ['a whole value, with its type', { a: 5, b: '${a}' }, { a: 5, b: 5 }],
+    [
+      'a part of a text',
+      { host: 'h', port: 1, url: 'http://${host}:${port}/' },
+      { host: 'h', port: 1, url: 'http://h:1/' },
+    ],
+    ['a chain', { a: '${b}', b: '${c}', c: true }, { a: true, b: true, c: true }],
+    ['a path', { limits: { rate: 1 }, a: '${limits.rate}' }, { limits: { rate: 1 }, a: 1 }],
+    [
+      'an object',
+      { limits: { rate: 1, x: '${y}' }, y: 2, a: '${limits}' },
+      { limits: { rate: 1, x: 2 }, y: 2, a: { rate: 1, x: 2 } },
+    ],
+    ['in a list', { a: 'x', l: ['${a}', { b: '${a}' }] }, { a: 'x', l: ['x', { b: 'x' }] }],
+    ['a variable of the environment', { a: '${PORT}', b: '${PORT}/x' }, { a: 8080, b: '8080/x' }],
+    ['a value before a variable', { PORT: 1, a: '${PORT}' }, { PORT: 1, a: 1 }],
+    ['a default', { a: '${none:5}', b: '${none:}', c: '${none:a${none:b}}' }, { a: 5, b: '', c: 'ab' }],
+    ['a default that is not needed', { x: 1, a: '${x:${none}}' }, { x: 1, a: 1 }],
+    ['an escape', { a: '$${b}', c: 'cost: 5$' }, { a: '${b}', c: 'cost: 5$' }],
+    ['a value that has an escape', { a: '$${x}', b: '${a}' }, { a: '${x}', b: '${x}' }],
+  ])('resolves %s', (_, given, expected) => {
+    const { value, problems } = resolve(given, { PORT: '8080' });
+    expect(problems).toEqual([]);
+    expect(value).toEqual(expected);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a cycle', { a: '${b}', b: '${c}', c: 'x${a}' }, /^a: refers to itself: a → b → c → a$/],
+    ['a value in itself', { a: { b: '${a}' } }, /^a.b: refers to itself: a.b → a.b$/],
+    ['a missing value', { a: '${none}' }, /^a: "\$\{none\}" refers to no value and to no variable/],
+    ['an open reference', { a: '${b' }, /a reference "\$\{" without a name and "\}"/],
+    ['an open default', { a: '${b:c' }, /a reference "\$\{b:" without its "\}"/],
+    ['an object in a text', { a: { b: 1 }, c: 'x${a}' }, /^c: "\$\{a\}" is no single value/],
+    ['a method of Object.prototype', { a: '${toString}' }, /refers to no value/],
+  ])('refuses %s', (_, given, reason) => {
+    expect(resolve(given).problems[0]?.reason).toMatch(reason);
+    expect(resolve(given).problems[0]?.key).toBe('k');
+  });
+
+  it('refuses references that explode', () => {
+    const bomb: Record<string, string> = { a0: 'x'.repeat(100) };
+    for (let i = 1; i < 40; i++) bomb[`a${i}`] = `\${a${i - 1}}`.repeat(2);
+    expect(resolve(bomb).problems[0]?.reason).toMatch(/longer than 524288 characters/);
+  });
+
+  it('takes what contains a secret for a secret', () => {
+    const { secrets } = resolve(
+      {
+        db: { password: 'p', url: 'pg://u:${db.password}@h' },
+        again: '${db.url}',
+        other: '${PLAIN}',
+        hidden: '${API_TOKEN}',
+        l: ['${again}'],
+      },
+      { PLAIN: 'x', API_TOKEN: 't' },
+    );
+    expect(secrets.sort()).toEqual(['again', 'db.url', 'hidden', 'l']);
+  });
+});

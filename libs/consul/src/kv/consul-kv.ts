@@ -1,0 +1,344 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { DiscoveryError } from '@rookery/discovery';
+import { errorMessage, IsolatedObservable, NamesItsModule, systemClock } from '@rookery/discovery/adapter';
+import { distinctUntilChanged, filter, map, type Observable } from 'rxjs';
+import { MAX_VALUE_BYTES } from '../client/api/kv.api.js';
+import { kvPath } from '../client/api/kv-key.js';
+import type { KvEntry, TxnResult } from '../client/api/types.js';
+import type { ConsulClient } from '../client/consul-client.js';
+import { ConsulError } from '../client/consul-error.js';
+import type { ConsulReadOptions, ConsulRequestOptions } from '../client/request-options.js';
+import { textCodec, type KvCodec } from './kv-codec.js';
+import { keyOf, toTxnOperation, type KvOperation } from './kv-operation.js';
+import { KvTransactionError } from './kv-transaction-error.js';
+import { KvWatches } from './kv-watches.js';
+import { watchKey } from './watch-key.js';
+import { watchTree } from './watch-tree.js';
+
+/** A key and its value. */
+export interface KvValue<T> {
+  readonly key: string;
+  readonly value: T;
+  /** For `compareAndSet`: it changes with every write that changes the value. */
+  readonly modifyIndex: number;
+  readonly flags: number;
+  /** The session that holds the key as a lock. */
+  readonly session: string | undefined;
+}
+
+interface WithCodec<T> {
+  /** Default: text in UTF-8. */
+  codec?: KvCodec<T>;
+}
+
+export type KvReadOptions<T> = Omit<ConsulReadOptions, 'index' | 'wait'> & WithCodec<T>;
+
+export type KvWriteOptions<T> = ConsulRequestOptions &
+  WithCodec<T> & {
+    /** A number of the application, kept with the value. Default: 0. */
+    flags?: number;
+  };
+
+export interface KvWatchOptions<T> extends WithCodec<T> {
+  /** Default: that of the agent. */
+  datacenter?: string;
+}
+
+const MAX_UPDATE_ATTEMPTS = 10;
+const MAX_TRANSACTION_BYTES = 524_288;
+
+/**
+ * Consul's key-value store. What Consul would reject, or would write elsewhere (a key with `//` or `..`), is refused before it is sent.
+ * Injectable where `ConsulModule` is imported.
+ *
+ * @example
+ * ```ts
+ * await kv.put('shop/limits', { rate: 100 }, { codec: jsonCodec<Limits>() });
+ * kv.watch('shop/limits', { codec: jsonCodec<Limits>() }).subscribe((limits) => apply(limits?.value));
+ * ```
+ */
+@Injectable()
+@NamesItsModule()
+export class ConsulKv implements OnApplicationShutdown {
+  readonly #client: ConsulClient;
+  readonly #watches: KvWatches;
+  readonly #logger = new Logger('ConsulKv');
+
+  constructor(client: ConsulClient) {
+    this.#client = client;
+    const limit = client.blockingQueryLimit;
+    this.#watches = new KvWatches({ clock: systemClock, random: Math.random, limit });
+  }
+
+  /** @returns undefined when there is no such key */
+  async get<T = string>(key: string, options: KvReadOptions<T> = {}): Promise<KvValue<T> | undefined> {
+    const { body } = await this.#client.kv.get(assertKey(key), options);
+    return body && decoded(body, codecOf(options));
+  }
+
+  /** Every key that begins with the prefix. It is a plain text: end it with `/`, or `app` also matches `app2`. */
+  async list<T = string>(prefix: string, options: KvReadOptions<T> = {}): Promise<KvValue<T>[]> {
+    const { body } = await this.#client.kv.list(prefix, options);
+    return body.map((entry) => decoded(entry, codecOf(options)));
+  }
+
+  /** Names only. With `separator: '/'` all keys below a folder are listed as the folder. */
+  async keys(prefix: string, options: KvReadOptions<never> & { separator?: string } = {}): Promise<string[]> {
+    return (await this.#client.kv.keys(prefix, options)).body;
+  }
+
+  /** @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that Consul would change, or a value above 512 KiB */
+  async put<T = string>(key: string, value: T, options: KvWriteOptions<T> = {}): Promise<void> {
+    await this.#client.kv.put(assertKey(key), encoded(key, value, codecOf(options)), options);
+  }
+
+  /**
+   * Sets the key if its `modifyIndex` is still the given one; 0: if there is no such key.
+   *
+   * @returns false when it has changed, and nothing was written
+   */
+  async compareAndSet<T = string>(
+    key: string,
+    value: T,
+    modifyIndex: number,
+    options: KvWriteOptions<T> = {},
+  ): Promise<boolean> {
+    const bytes = encoded(key, value, codecOf(options));
+    return this.#client.kv.put(assertKey(key), bytes, { ...options, cas: modifyIndex });
+  }
+
+  /**
+   * Reads the value, and writes what `change` makes of it; again, when another writer was faster. `change` may return undefined to
+   * leave it as it is.
+   *
+   * @returns the value that is there now
+   * @throws DiscoveryError `RK_TRANSACTION_CONFLICT` when others were faster ten times
+   */
+  async update<T = string>(
+    key: string,
+    change: (value: T | undefined) => T | undefined | Promise<T | undefined>,
+    options: KvWriteOptions<T> = {},
+  ): Promise<T | undefined> {
+    for (let attempt = 0; attempt < MAX_UPDATE_ATTEMPTS; attempt++) {
+      const current = await this.get(key, options);
+      const next = await change(current?.value);
+      if (next === undefined) return current?.value;
+      if (await this.compareAndSet(key, next, current?.modifyIndex ?? 0, options)) return next;
+    }
+    throw new ConsulError(
+      'RK_TRANSACTION_CONFLICT',
+      `update of ${key}: another writer was faster ${MAX_UPDATE_ATTEMPTS} times`,
+      { hint: 'Many writers of one key need a lock, or a key for each' },
+    );
+  }
+
+  /**
+   * A missing key is not an error.
+   *
+   * @returns false when `modifyIndex` is given, and the key has changed since
+   */
+  async delete(key: string, options: ConsulRequestOptions & { modifyIndex?: number } = {}): Promise<boolean> {
+    const { modifyIndex, ...rest } = options;
+    return this.#client.kv.delete(
+      assertKey(key),
+      modifyIndex === undefined ? rest : { ...rest, cas: modifyIndex },
+    );
+  }
+
+  /**
+   * Deletes every key that begins with the prefix.
+   *
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for an empty prefix, which is the whole store
+   */
+  async deleteTree(prefix: string, options?: ConsulRequestOptions): Promise<void> {
+    await this.#client.kv.deleteTree(assertKey(prefix), options);
+  }
+
+  /**
+   * Up to 64 operations, all or none.
+   *
+   * @example
+   * ```ts
+   * await kv.transaction([
+   *   { type: 'compareAndSet', key: 'shop/stock', value: '41', modifyIndex: stock.modifyIndex },
+   *   { type: 'set', key: 'shop/last-order', value: order.id },
+   * ]);
+   * ```
+   * @returns the values of the operations that return one, as texts
+   * @throws KvTransactionError with the operations that failed, and why
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for more than 64 operations, or 512 KiB
+   */
+  async transaction(
+    operations: readonly KvOperation[],
+    options?: ConsulRequestOptions,
+  ): Promise<KvValue<string>[]> {
+    assertTransaction(operations);
+    const outcome = await this.#client.txn.commit(operations.map(toTxnOperation), options);
+    if (!outcome.committed) throw new KvTransactionError(operations, outcome.errors);
+    const values = outcome.results.map(resultOf);
+    // In a transaction that only reads, Consul leaves out what the token may not read.
+    const unread = operations.filter(({ type }) => type === 'get').find((read) => !has(values, keyOf(read)));
+    if (unread === undefined) return values;
+    throw new ConsulError('RK_ACL_DENIED', `transaction: the token may not read ${keyOf(unread)}`, {
+      hint: 'It needs key:read on every key of it',
+    });
+  }
+
+  /**
+   * The value now, and each later one; undefined while there is no such key. It goes on after errors, which are logged, and completes
+   * when the app is closed. A value that the codec refuses is logged, and left out.
+   */
+  watch<T = string>(key: string, options: KvWatchOptions<T> = {}): Observable<KvValue<T> | undefined> {
+    const { datacenter } = options;
+    const name = `${assertKey(key)}${datacenter === undefined ? '' : ` in ${datacenter}`}`;
+    const entries = this.#watches.watch<KvEntry | undefined>(name, (signal, waitMs) =>
+      watchKey(this.#client, key, signal, { datacenter, waitMs }),
+    );
+    return this.#isolated(
+      entries.pipe(
+        distinctUntilChanged(isSameEntry),
+        map((entry) => ({ value: entry && this.#decodedOrLogged(entry, codecOf(options)), entry })),
+        filter(({ value, entry }) => value !== undefined || entry === undefined),
+        map(({ value }) => value),
+      ),
+      name,
+    );
+  }
+
+  /** All keys that begin with the prefix, now and after each change; as `watch`. */
+  watchTree<T = string>(prefix: string, options: KvWatchOptions<T> = {}): Observable<readonly KvValue<T>[]> {
+    const { datacenter } = options;
+    const name = `${prefix}*${datacenter === undefined ? '' : ` in ${datacenter}`}`;
+    kvPath(prefix);
+    const trees = this.#watches.watch<readonly KvEntry[]>(name, (signal, waitMs) =>
+      treesOf(this.#client, prefix, signal, { datacenter, waitMs }),
+    );
+    return this.#isolated(
+      trees.pipe(
+        distinctUntilChanged(
+          (before, after) =>
+            before.length === after.length &&
+            before.every((entry, index) => isSameEntry(entry, after[index])),
+        ),
+        map((entries) => entries.flatMap((entry) => this.#decodedOrLogged(entry, codecOf(options)) ?? [])),
+      ),
+      name,
+    );
+  }
+
+  onApplicationShutdown(): void {
+    this.#watches.close();
+  }
+
+  #decodedOrLogged<T>(entry: KvEntry, codec: KvCodec<T>): KvValue<T> | undefined {
+    try {
+      return decoded(entry, codec);
+    } catch (error) {
+      this.#logger.error(errorMessage(error));
+      return undefined;
+    }
+  }
+
+  #isolated<T>(values: Observable<T>, name: string): Observable<T> {
+    return new IsolatedObservable(values, (error) =>
+      this.#logger.error(`a subscriber of ${name} threw: ${errorMessage(error)}`),
+    );
+  }
+}
+
+async function* treesOf(
+  ...[client, prefix, signal, options]: Parameters<typeof watchTree>
+): AsyncGenerator<readonly KvEntry[]> {
+  for await (const { entries } of watchTree(client, prefix, signal, options)) yield entries;
+}
+
+function codecOf<T>({ codec }: WithCodec<T>): KvCodec<T> {
+  // Without a codec T is string, by its default.
+  return codec ?? (textCodec as unknown as KvCodec<T>);
+}
+
+function decoded<T>({ key, value, modifyIndex, flags, session }: KvEntry, codec: KvCodec<T>): KvValue<T> {
+  try {
+    return { key, value: codec.decode(value), modifyIndex, flags, session };
+  } catch (error) {
+    throw new DiscoveryError('RK_REGISTRY_BAD_RESPONSE', `value of ${key}: ${errorMessage(error)}`, {
+      hint: 'Another codec may have written it',
+    });
+  }
+}
+
+function encoded<T>(key: string, value: T, codec: KvCodec<T>): string | Uint8Array {
+  let bytes: unknown;
+  try {
+    bytes = codec.encode(value);
+  } catch (error) {
+    throw new DiscoveryError('RK_INVALID_ARGUMENT', `value of ${key}: ${errorMessage(error)}`);
+  }
+  if (typeof bytes === 'string' || bytes instanceof Uint8Array) return bytes;
+  throw new DiscoveryError(
+    'RK_INVALID_ARGUMENT',
+    `value of ${key}: it is ${bytes === null ? 'null' : `of type ${typeof bytes}`}`,
+    {
+      hint: 'Without a codec a value is a text: use { codec: jsonCodec() } for data',
+    },
+  );
+}
+
+/** A request without a key would be one for the whole store. */
+function assertKey(key: string): string {
+  if (key !== '') return key;
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', 'key: it is empty', {
+    hint: "Use a key such as 'config/inventory/limit'",
+  });
+}
+
+function assertTransaction(operations: readonly KvOperation[]): void {
+  let bytes = 0;
+  operations.forEach((operation, index) => {
+    const key = keyOf(operation);
+    if (operation.type === 'deleteTree') assertKey(key);
+    kvPath(key);
+    if (!('value' in operation)) return;
+    const size = Buffer.byteLength(operation.value);
+    if (size > MAX_VALUE_BYTES) {
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `operation ${index}: value of ${key}: ${size} bytes`, {
+        hint: `Consul takes at most ${MAX_VALUE_BYTES}`,
+      });
+    }
+    bytes += transactionBytes(key, size);
+  });
+  if (bytes <= MAX_TRANSACTION_BYTES) return;
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `transaction of ${bytes} bytes`, {
+    hint: `Consul takes at most ${MAX_TRANSACTION_BYTES}; split it`,
+  });
+}
+
+/** How much an operation adds to the request: its value grows by a third in base64. */
+export function transactionBytes(key: string, valueBytes: number): number {
+  return Math.ceil(valueBytes / 3) * 4 + Buffer.byteLength(JSON.stringify(key)) + 80;
+}
+
+function resultOf({ KV }: TxnResult): KvValue<string> {
+  return {
+    key: KV.Key,
+    value: Buffer.from(KV.Value ?? '', 'base64').toString('utf8'),
+    modifyIndex: KV.ModifyIndex,
+    flags: KV.Flags,
+    session: KV.Session,
+  };
+}
+
+function has(values: readonly KvValue<string>[], key: string): boolean {
+  return values.some((value) => value.key === key);
+}
+
+function isSameEntry(before: KvEntry | undefined, after: KvEntry | undefined): boolean {
+  if (!before || !after) return before === after;
+  // A Consul that lost its state counts from the start.
+  return (
+    before.modifyIndex === after.modifyIndex &&
+    before.key === after.key &&
+    before.session === after.session &&
+    before.value.equals(after.value)
+  );
+}

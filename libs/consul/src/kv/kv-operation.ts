@@ -1,0 +1,69 @@
+import type { TxnOperation } from '../client/api/types.js';
+
+/** One step of a transaction. `modifyIndex` is that of the last read; a value is text or bytes. */
+export type KvOperation =
+  | {
+      readonly type: 'set';
+      readonly key: string;
+      readonly value: string | Uint8Array;
+      readonly flags?: number;
+    }
+  /** Sets it if the key is still as it was read; with `modifyIndex: 0` only if there is no such key. */
+  | {
+      readonly type: 'compareAndSet';
+      readonly key: string;
+      readonly value: string | Uint8Array;
+      readonly modifyIndex: number;
+      readonly flags?: number;
+    }
+  /** Fails if there is no such key. */
+  | { readonly type: 'get'; readonly key: string }
+  | { readonly type: 'list'; readonly prefix: string }
+  | { readonly type: 'delete'; readonly key: string }
+  | { readonly type: 'compareAndDelete'; readonly key: string; readonly modifyIndex: number }
+  | { readonly type: 'deleteTree'; readonly prefix: string }
+  | { readonly type: 'checkIndex'; readonly key: string; readonly modifyIndex: number }
+  | { readonly type: 'checkNotExists'; readonly key: string }
+  /** Fails unless this session holds the key as a lock. */
+  | { readonly type: 'checkSession'; readonly key: string; readonly session: string };
+
+/** The key or the prefix of an operation. */
+export function keyOf(operation: KvOperation): string {
+  return 'key' in operation ? operation.key : operation.prefix;
+}
+
+export function toTxnOperation(operation: KvOperation): TxnOperation {
+  const Key = keyOf(operation);
+  switch (operation.type) {
+    case 'set':
+      return { KV: { Verb: 'set', Key, Value: base64(operation.value), ...flagsOf(operation) } };
+    case 'compareAndSet': {
+      const written = { Key, Value: base64(operation.value), ...flagsOf(operation) };
+      return { KV: { Verb: 'cas', Index: operation.modifyIndex, ...written } };
+    }
+    case 'get':
+      return { KV: { Verb: 'get', Key } };
+    case 'list':
+      return { KV: { Verb: 'get-tree', Key } };
+    case 'delete':
+      return { KV: { Verb: 'delete', Key } };
+    case 'compareAndDelete':
+      return { KV: { Verb: 'delete-cas', Key, Index: operation.modifyIndex } };
+    case 'deleteTree':
+      return { KV: { Verb: 'delete-tree', Key } };
+    case 'checkIndex':
+      return { KV: { Verb: 'check-index', Key, Index: operation.modifyIndex } };
+    case 'checkNotExists':
+      return { KV: { Verb: 'check-not-exists', Key } };
+    case 'checkSession':
+      return { KV: { Verb: 'check-session', Key, Session: operation.session } };
+  }
+}
+
+function base64(value: string | Uint8Array): string {
+  return Buffer.from(value as string).toString('base64');
+}
+
+function flagsOf({ flags }: { readonly flags?: number }): { Flags?: number } {
+  return flags === undefined ? {} : { Flags: flags };
+}

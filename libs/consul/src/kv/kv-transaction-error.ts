@@ -1,0 +1,52 @@
+import { ConsulError } from '../client/consul-error.js';
+import { keyOf, type KvOperation } from './kv-operation.js';
+
+/**
+ * Why an operation failed. `conflict`: the key is not as it was read, or exists. `missing`: there is no such key. `session`: the session does not
+ * hold it. `denied`: the token lacks the permission. `other`: see the text.
+ */
+export type KvFailureKind = 'conflict' | 'missing' | 'session' | 'denied' | 'other';
+
+export interface KvOperationFailure {
+  /** The position of the operation, from 0. */
+  readonly index: number;
+  readonly operation: KvOperation;
+  readonly kind: KvFailureKind;
+  /** Consul's own words. */
+  readonly text: string;
+}
+
+/** A transaction that changed nothing: its code is `RK_TRANSACTION_CONFLICT`, or `RK_ACL_DENIED`. */
+export class KvTransactionError extends ConsulError {
+  readonly failures: readonly KvOperationFailure[];
+
+  constructor(operations: readonly KvOperation[], errors: readonly { OpIndex: number; What: string }[]) {
+    const failures = errors.flatMap(({ OpIndex: index, What: text }) => {
+      const operation = operations[index];
+      return operation ? [{ index, operation, kind: kindOf(text), text }] : [];
+    });
+    const described = failures.map(
+      ({ index, operation, text }) => `operation ${index}, ${operation.type} of ${keyOf(operation)}: ${text}`,
+    );
+    const isDenied = failures.some(({ kind }) => kind === 'denied');
+    super(
+      isDenied ? 'RK_ACL_DENIED' : 'RK_TRANSACTION_CONFLICT',
+      `transaction of ${operations.length} operations rolled back: ${described.join('; ') || 'no reason given'}`,
+      {
+        status: 409,
+        hint: isDenied
+          ? 'The token needs key:write on every key of it'
+          : 'Nothing was changed; read the keys again and repeat it',
+      },
+    );
+    this.failures = failures;
+  }
+}
+
+/** Consul has no codes for them. */
+function kindOf(text: string): KvFailureKind {
+  if (/permission denied|ACL not found/i.test(text)) return 'denied';
+  if (/doesn't exist|does not exist/i.test(text)) return 'missing';
+  if (/session/i.test(text)) return 'session';
+  return /stale|exists|index/i.test(text) ? 'conflict' : 'other';
+}

@@ -1,0 +1,97 @@
+import { Logger } from '@nestjs/common';
+import {
+  errorMessage,
+  ReconnectSignal,
+  WatchLoop,
+  type Clock,
+  type Random,
+} from '@rookery/discovery/adapter';
+import { Observable, ReplaySubject, share } from 'rxjs';
+
+/** Longer than the few seconds in which watches take turns; a watch that has a connection to itself waits longer. */
+const SHORT_WAIT_MS = 5_000;
+const WAIT_MS = 60_000;
+
+export interface KvWatchesOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How many requests can wait at the same time. */
+  readonly limit: number;
+}
+
+/** Starts a new iterator; it ends at the first error. */
+export type StartWatch<T> = (signal: AbortSignal, waitMs: () => number) => AsyncIterable<T>;
+
+/** Runs watches: one for all subscribers of the same thing, again after every error, until the last subscriber leaves. */
+export class KvWatches {
+  readonly #options: KvWatchesOptions;
+  readonly #logger = new Logger('ConsulKv');
+  readonly #reconnectSignal = new ReconnectSignal();
+  readonly #shared = new Map<string, Observable<unknown>>();
+  readonly #running = new Set<AbortController>();
+  #isClosed = false;
+
+  constructor(options: KvWatchesOptions) {
+    this.#options = options;
+  }
+
+  /** @param name what is watched, for messages; watches with the same name are one */
+  watch<T>(name: string, start: StartWatch<T>): Observable<T> {
+    let shared = this.#shared.get(name) as Observable<T> | undefined;
+    if (!shared) {
+      shared = new Observable<T>((subscriber) => {
+        const stop = this.#run(
+          name,
+          start,
+          (value) => subscriber.next(value),
+          () => subscriber.complete(),
+        );
+        return () => {
+          this.#shared.delete(name);
+          stop();
+        };
+      }).pipe(share({ connector: () => new ReplaySubject<T>(1) }));
+      this.#shared.set(name, shared);
+    }
+    return shared;
+  }
+
+  /** Ends every watch, and completes their observables. */
+  close(): void {
+    this.#isClosed = true;
+    for (const watch of this.#running) watch.abort(new Error('the app is closed'));
+  }
+
+  #run<T>(name: string, start: StartWatch<T>, onUpdate: (value: T) => void, onEnd: () => void): () => void {
+    const { clock, random, limit } = this.#options;
+    // Watches beyond the limit take turns, so that none may keep a connection for long.
+    const waitMs = (): number => (this.#running.size > limit ? SHORT_WAIT_MS : WAIT_MS);
+    let failures = 0;
+    const loop = new WatchLoop<T>({
+      clock,
+      random,
+      reconnectSignal: this.#reconnectSignal,
+      watch: (signal) => start(signal, waitMs),
+      onUpdate: (value) => {
+        if (failures > 0) {
+          failures = 0;
+          this.#reconnectSignal.reconnected();
+          this.#logger.log(`watching ${name} again`);
+        }
+        onUpdate(value);
+      },
+      onFailure: (error) => {
+        if (failures++ === 0) this.#logger.warn(`cannot watch ${name}, retrying: ${errorMessage(error)}`);
+        return Promise.resolve(failures);
+      },
+    });
+    const stopping = new AbortController();
+    if (this.#isClosed) stopping.abort(new Error('the app is closed'));
+    this.#running.add(stopping);
+    void loop.run(stopping.signal).finally(() => {
+      this.#running.delete(stopping);
+      onEnd();
+    });
+    return () => stopping.abort(new Error('no subscriber is left'));
+  }
+}
