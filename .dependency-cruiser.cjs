@@ -22,6 +22,7 @@ const entries = [
   'libs/consul/src/index.ts',
   'libs/consul/src/client.ts',
   'libs/consul/src/config.ts', // @rookery/consul/config: live configuration
+  'libs/consul/src/openfeature.ts', // @rookery/consul/openfeature: feature flags
   'libs/embedded-consul/src/index.ts',
 ];
 const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));

@@ -20,7 +20,7 @@ const common = {
   moduleNameMapper: {
     '^@rookery/test-support$': '<rootDir>/test/support/src/index.ts',
     '^@rookery/(discovery|consul)/client$': '<rootDir>/libs/$1/src/client.ts',
-    '^@rookery/consul/config$': '<rootDir>/libs/consul/src/config.ts',
+    '^@rookery/consul/(config|openfeature)$': '<rootDir>/libs/consul/src/$1.ts',
     '^@rookery/discovery/adapter$': '<rootDir>/libs/discovery/src/adapter.ts',
     '^@rookery/discovery/testing$': '<rootDir>/libs/discovery/src/testing/index.ts',
     '^@rookery/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',

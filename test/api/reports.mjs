@@ -13,6 +13,7 @@ const ENTRIES = [
   ['consul', 'index', 'dist/index.d.ts'],
   ['consul', 'client', 'dist/client.d.ts'],
   ['consul', 'config', 'dist/config.d.ts'],
+  ['consul', 'openfeature', 'dist/openfeature.d.ts'],
   ['embedded-consul', 'index', 'dist/index.d.ts'],
 ];
 

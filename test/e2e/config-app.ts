@@ -10,7 +10,10 @@ export interface ConfigApp extends TestApp {
   /** What happened to the configuration since the app started. */
   readonly events: TimedDiscoveryEvent[];
   /** The status of the readiness check, and the configuration's part in it. */
-  health(): Promise<{ status: number; configuration: { status: string; message?: string } | undefined }>;
+  readonly health: () => Promise<{
+    status: number;
+    configuration: { status: string; message?: string } | undefined;
+  }>;
 }
 
 /** An app with live configuration; it registers nothing. */

@@ -80,4 +80,26 @@ export const aclCases: readonly ConformanceCase[] = [
   ...asToken('no token', async () => undefined),
   ...asToken('a wrong token', async () => WRONG),
   ...Object.entries(POLICIES).flatMap(([name, rules]) => asToken(name, (api) => tokenFor(api, rules))),
+  {
+    area: 'acl',
+    name: 'a policy is changed: its tokens may read what they could not, and no more',
+    observe: async (api) => {
+      await prepare(api);
+      const Name = `changing${++made}-${Math.random().toString(36).slice(2)}`;
+      const policy = await api.raw('PUT', '/v1/acl/policy', {
+        Name,
+        Rules: 'key_prefix "" { policy = "read" }',
+      });
+      const { ID } = policy.json as { ID: string };
+      const token = await api.raw('PUT', '/v1/acl/token', { Policies: [{ Name }] });
+      const own = new ConsulApi(api.url, (token.json as { SecretID: string }).SecretID);
+      const before = await own.raw('GET', '/v1/kv/app/?recurse');
+      const changed = await api.raw('PUT', `/v1/acl/policy/${ID}`, { ID, Name, Rules: '' });
+      const other = await api.raw('PUT', `/v1/acl/policy/${ID}`, { ID: WRONG, Name });
+      const none = await api.raw('PUT', `/v1/acl/policy/${WRONG}`, { Name: 'none' });
+      const list = await own.raw('GET', '/v1/kv/app/?recurse');
+      const key = await own.raw('GET', '/v1/kv/app/a');
+      return [before, changed, other, none, list, key].map(({ status }) => status);
+    },
+  },
 ];

@@ -14,5 +14,6 @@ export { FakeClock, settle } from './fake-clock.js';
 export { RecordingLogger } from './recording-logger.js';
 export { seededRandom } from './seeded-random.js';
 export { TestCertificates } from './test-certificates.js';
+export { thrownBy } from './thrown-by.js';
 export { startTestConsul, TEST_CONSUL_VARIABLE } from './test-consul.js';
 export type { TestConsul, TestConsulOptions } from './test-consul.js';

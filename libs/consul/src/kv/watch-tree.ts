@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@rookery/discovery/adapter';
+import { type Clock, delay, systemClock } from '@rookery/discovery/adapter';
 import type { KvEntry } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { WatchPosition } from '../client/watch-position.js';
@@ -21,10 +21,16 @@ export interface WatchTreeOptions {
 }
 
 const WAIT_MS = 60_000;
+/**
+ * The query of a prefix without keys returns at changes of its neighbours in Consul's radix tree: of `config/a/` and `config/b/`
+ * while there is no `config/c/`. After each of them it pauses for longer.
+ */
+const MIN_EMPTY_PAUSE_MS = 100;
+const MAX_EMPTY_PAUSE_MS = 5_000;
 
 /**
- * Watches all keys below a prefix, with one blocking query at a time. Unlike a single key, a prefix without keys does not
- * wake at unrelated changes. An update may be equal to the one before. It throws at the first error; start a new one then.
+ * Watches all keys below a prefix, with one blocking query at a time. An update may be equal to the one before. It throws at
+ * the first error; start a new one then.
  */
 export async function* watchTree(
   client: ConsulClient,
@@ -34,6 +40,8 @@ export async function* watchTree(
 ): AsyncGenerator<TreeUpdate> {
   const position = new WatchPosition(client);
   const scope = { signal, ...(datacenter === undefined ? {} : { datacenter }) };
+  let emptyPauseMs = MIN_EMPTY_PAUSE_MS;
+  let wasEmpty = false;
   for (;;) {
     const before = position.index;
     const sentAt = clock.now();
@@ -44,6 +52,12 @@ export async function* watchTree(
     });
     const isEarly = before !== undefined && clock.now() - sentAt < wait;
     position.advance(index, isEarly);
+    const isEmpty = body.length === 0;
+    if (isEmpty && wasEmpty && isEarly) {
+      await delay(clock, emptyPauseMs, signal);
+      emptyPauseMs = Math.min(emptyPauseMs * 2, MAX_EMPTY_PAUSE_MS);
+    } else emptyPauseMs = MIN_EMPTY_PAUSE_MS;
+    wasEmpty = isEmpty;
     yield { entries: body, isContinuous: before !== undefined && position.index !== undefined };
   }
 }

@@ -8,6 +8,7 @@ import type { Policy, Token } from './acl-store.js';
 export const aclEndpoints: readonly Endpoint[] = [
   { path: '/v1/acl/bootstrap', methods: { PUT: bootstrap } },
   { path: '/v1/acl/policy', methods: { PUT: createPolicy } },
+  { path: '/v1/acl/policy/', methods: { PUT: updatePolicy } },
   { path: '/v1/acl/policies', methods: { GET: policies } },
   { path: '/v1/acl/token', methods: { PUT: createToken } },
   { path: '/v1/acl/token/', methods: { GET: readToken, DELETE: deleteToken } },
@@ -94,28 +95,45 @@ function render(core: Core, token: Token): Record<string, unknown> {
   };
 }
 
+interface PolicyBody {
+  readonly ID?: string;
+  readonly Name?: string;
+  readonly Description?: string;
+  readonly Rules?: string;
+}
+
 function createPolicy(core: Core, request: ApiRequest): ApiReply {
   requireAccess(core, request, 'write');
-  const body = decodeBody(request, policyType, 'Policy decoding failed: ') as {
-    Name?: string;
-    Description?: string;
-    Rules?: string;
-  };
+  const body = decodeBody(request, policyType, 'Policy decoding failed: ') as PolicyBody;
+  return writePolicy(core, body, undefined);
+}
+
+function updatePolicy(core: Core, request: ApiRequest): ApiReply {
+  requireAccess(core, request, 'write');
+  const body = decodeBody(request, policyType, 'Policy decoding failed: ') as PolicyBody;
+  if (body.ID && body.ID !== request.rest) throw badRequest('Policy ID in URL and payload do not match');
+  const existing = core.acl.policies.get(request.rest);
+  if (!existing) throw serverError('Invalid Policy: Policy does not exist');
+  return writePolicy(core, body, existing);
+}
+
+function writePolicy(core: Core, body: PolicyBody, existing: Policy | undefined): ApiReply {
   const name = body.Name ?? '';
   if (!/^[A-Za-z0-9_-]{1,128}$/.test(name)) {
     throw serverError(
       'Invalid Policy: invalid Name. Only alphanumeric characters, a "-" and "_" are allowed',
     );
   }
-  if ([...core.acl.policies.values()].some((policy) => policy.name === name)) {
+  if ([...core.acl.policies.values()].some((policy) => policy !== existing && policy.name === name)) {
     throw serverError(`Invalid Policy: A Policy with Name ${JSON.stringify(name)} already exists`);
   }
+  const index = core.indexes.next();
   const policy: Policy = {
-    id: randomUUID(),
+    id: existing?.id ?? randomUUID(),
     name,
     description: body.Description ?? '',
     rules: body.Rules ?? '',
-    createIndex: core.indexes.next(),
+    createIndex: existing?.createIndex ?? index,
   };
   core.acl.addPolicy(policy);
   return {
@@ -126,7 +144,7 @@ function createPolicy(core: Core, request: ApiRequest): ApiReply {
       Rules: policy.rules,
       Hash: Buffer.from(policy.id).toString('base64'),
       CreateIndex: policy.createIndex,
-      ModifyIndex: policy.createIndex,
+      ModifyIndex: index,
     },
   };
 }

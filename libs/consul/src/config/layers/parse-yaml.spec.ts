@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { thrownBy } from '@rookery/test-support';
 import { parseJsonDocument } from './parse-json.js';
 import { parseYamlDocument } from './parse-yaml.js';
 
@@ -34,8 +35,8 @@ describe('parseYamlDocument', () => {
     ['an alias without its anchor', 'password: *hunter2', /an alias without its anchor/],
     ['nesting without end', '['.repeat(20_000), /not (valid|usable) YAML/],
     ['a merge of what is no mapping', 'a: 1\nb:\n  <<: [1]', /not usable YAML/],
-  ])('refuses %s, with the place and without the text', (_, text, message) => {
-    const error = thrownBy(() => parseYamlDocument(text));
+  ])('refuses %s, with the place and without the text', async (_, text, message) => {
+    const error = await thrownBy(() => parseYamlDocument(text));
     expect(error.message).toMatch(message);
     expect(error.message).not.toMatch(/hunter2|os\.system|function \(/);
     expect(error.cause).toBeUndefined();
@@ -47,18 +48,9 @@ describe('parseJsonDocument', () => {
     ['{"password": hunter2}', /^not valid JSON( at line 1, column 1\d)?$/],
     ['{\n  "a": 1,\n  "b": x\n}', /^not valid JSON( at line 3, column 8)?$/],
     ['{"a":', /^not valid JSON: it ends too early$|column 6$/],
-  ])('says where %j is wrong, without the text', (text, message) => {
-    const error = thrownBy(() => parseJsonDocument(text));
+  ])('says where %j is wrong, without the text', async (text, message) => {
+    const error = await thrownBy(() => parseJsonDocument(text));
     expect(error.message).toMatch(message);
     expect(error.cause).toBeUndefined();
   });
 });
-
-function thrownBy(work: () => unknown): Error {
-  try {
-    work();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('it did not throw');
-}

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Logger } from '@nestjs/common';
 import { DiscoveryError, type DiscoveryEvent } from '@rookery/discovery';
 import {
@@ -96,6 +97,8 @@ export class LiveConfig {
     this.#options = options;
     this.#clock = clock;
     this.#builder = builder;
+    // Each tree listens to it, and Node warns of more than ten listeners.
+    setMaxListeners(0, this.#stopping.signal);
     // One blocking query for each tree, apart from every other client of this process.
     this.#client = new ConsulClient(agent, { ...ONE_CONNECTION, watch: paths.length, plain: 2 });
     this.#debounce = new Debounce(clock, debounceMs, () => void this.#rebuild());
@@ -239,6 +242,7 @@ export class LiveConfig {
       { hint: 'startupTimeout is how long the start of the app waits' },
     );
     return withScopedSignal(this.#stopping.signal, async (signal, end) => {
+      setMaxListeners(0, signal);
       const cancel = this.#clock.after(this.#options.startupTimeoutMs, () => end(timeout));
       const results = await Promise.all(this.#layers.map((layer) => this.#readOne(layer, signal)));
       cancel();

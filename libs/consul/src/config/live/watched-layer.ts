@@ -199,7 +199,8 @@ export class WatchedLayer {
         ? `. Write them again, or create the key ${this.path} if the tree is meant to be empty`
         : '');
     this.#suspicion = { update, since: isUnchanged ? previous.since : clock.now(), reason };
-    if (previous?.reason !== reason) onSuspect(missing, reason);
+    // A tree that is being restored is reported once.
+    if (!previous) onSuspect(missing, reason);
   }
 
   async #readKey(key: string, signal: AbortSignal): Promise<VanishedKeyRead> {
