@@ -105,7 +105,12 @@ function configuration(folder, out) {
       typeRoots: [join(root, 'node_modules/@types')],
     },
     include: [join(folder, 'src')],
-    exclude: [join(folder, 'src/**/*.spec.ts'), join(folder, 'src/here.ts'), join(folder, 'src/bin.ts')],
+    exclude: [
+      join(folder, 'src/**/*.spec.ts'),
+      join(folder, 'src/here.ts'),
+      join(folder, 'src/bin.ts'),
+      join(folder, 'src/cli'),
+    ],
     references: [],
   };
 }

@@ -71,7 +71,7 @@ describe('ConsulKv', () => {
       kv.update<number>('t/n', (n = 0) => n + 1, { codec: jsonCodec<number>() });
     await Promise.all([add(), add(), add(), add()]);
     expect((await kv.get('t/n'))?.value).toBe('6');
-    const unchanged = (): undefined => undefined;
+    const unchanged = (): string | undefined => undefined;
     expect(await kv.update('t/n', unchanged)).toBe('6');
     await expect(
       kv.update('t/n', async (n) => {

@@ -1,0 +1,34 @@
+import { createInterface } from 'node:readline/promises';
+import { buffer } from 'node:stream/consumers';
+import { Logger } from '@nestjs/common';
+import { run } from './run.js';
+
+const ending = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => ending.abort(new Error(signal)));
+// A reader such as `head` may close the pipe early.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  ending.abort(error);
+});
+// The results are on standard output, where Nest's logger would write as well.
+Logger.overrideLogger(false);
+
+process.exitCode = await run(process.argv.slice(2), {
+  environment: process.env,
+  print: (text) => void process.stdout.write(text),
+  tell: (text) => void process.stderr.write(text),
+  progress: process.stderr.isTTY ? (text) => void process.stderr.write(`\r\u001b[K${text}`) : undefined,
+  confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : undefined,
+  readInput: () => buffer(process.stdin),
+  signal: ending.signal,
+});
+
+async function confirm(question: string): Promise<boolean> {
+  const input = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await input.question(`${question} [y/N] `, { signal: ending.signal })).trim());
+  } finally {
+    input.close();
+  }
+}

@@ -1,0 +1,53 @@
+import { describe, expect, it } from '@jest/globals';
+import { run } from './run.js';
+import type { Terminal } from './terminal.js';
+
+const runWith = async (...args: string[]): Promise<{ code: number; out: string; err: string }> => {
+  let out = '';
+  let err = '';
+  const terminal: Terminal = {
+    environment: {},
+    print: (text) => (out += String(text)),
+    tell: (text) => (err += text),
+    progress: undefined,
+    confirm: undefined,
+    readInput: () => Promise.resolve(Buffer.alloc(0)),
+    signal: new AbortController().signal,
+  };
+  return { code: await run(args, terminal), out, err };
+};
+
+describe('the rookery command', () => {
+  it('prints its usage', async () => {
+    expect(await runWith('--help')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^usage: rookery config/) as unknown,
+    });
+    expect((await runWith()).code).toBe(2);
+  });
+
+  it.each<[string[], RegExp]>([
+    [['kv'], /unknown command: kv\. The only group is config/],
+    [['config'], /a command is missing: check, diff/],
+    [['config', 'impot', 'x'], /unknown command: config impot\. Is it import\?/],
+    [['config', 'toString'], /unknown command: config toString\. There are check/],
+    [['config', 'get'], /KEY is missing/],
+    [['config', 'put'], /KEY and VALUE are missing/],
+    [['config', 'get', 'a', 'b'], /unexpected argument: b/],
+    [['config', 'get', 'a', '--frob'], /Unknown option '--frob'/],
+    [['config', 'get', 'a//b'], /"a\/\/b" has two slashes in a row/],
+    [['config', 'diff', '/none/here'], /\/none\/here: there is no such folder/],
+    [['config', 'diff', '.', '--prefix', 'a//b'], /--prefix "a\/\/b" has two slashes/],
+    [['config', 'diff', '.', '--prefix', 'a/'], /--prefix "a\/" ends with a slash/],
+    [['config', 'get', 'a', '--http-addr', 'ftp://x'], /agent\.url/],
+    [['config', 'get', 'a', '--token-file', '/none'], /agent\.tokenFile = "\/none": .* it does not exist/],
+    [['config', 'get', 'a', '--http-addr', '127.0.0.1:1'], /ECONNREFUSED/],
+    [['config', 'watch', 'a', '--http-addr', '127.0.0.1:1'], /ECONNREFUSED/],
+    [['config', 'check', '--order', 'x'], /order = "x": must be 'name' or 'profile'/],
+  ])('%j is one clear error', async (args, message) => {
+    const { code, out, err } = await runWith(...args);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/^ {4}at /m);
+  });
+});

@@ -1,0 +1,42 @@
+import { formatConfigPath, parseConfigPath } from '../config/config-path.js';
+import { SECRET_SHOWN, type SecretPaths } from '../config/secret-paths.js';
+import { brief } from '../config/values/describe-issue.js';
+import type { PlannedChange } from './import-plan.js';
+
+const SIGNS = { create: '+', update: '~', delete: '-' } as const;
+
+/** One line: `~ config/inventory/limits/rate: "100" → "200"`. */
+export function showChange({ kind, key, before, after }: PlannedChange, secrets: SecretPaths): string {
+  const shown = (value: Buffer): string => showValue(key, value, secrets);
+  const values =
+    before === undefined
+      ? after === undefined
+        ? ''
+        : shown(after)
+      : after === undefined
+        ? shown(before)
+        : `${shown(before)} → ${shown(after)}`;
+  return `${SIGNS[kind]} ${key}: ${values}`;
+}
+
+/** Of a document only its size: a part of it may be a secret. */
+export function showValue(key: string, value: Buffer, secrets: SecretPaths): string {
+  if (isSecretKey(key, secrets)) return SECRET_SHOWN;
+  const text = value.toString('utf8');
+  if (text.includes('\uFFFD') || text.trim().includes('\n') || /^\s*[{[]/.test(text))
+    return `${value.length} bytes`;
+  return brief(text);
+}
+
+function isSecretKey(key: string, secrets: SecretPaths): boolean {
+  const names = key.split('/');
+  // Of `config/inventory/db/password` any part may be the path that is called secret.
+  return names.some((_, from) => {
+    const text = names.slice(from).join('/');
+    try {
+      return secrets.isSecret(parseConfigPath(formatConfigPath(parseConfigPath(text))));
+    } catch {
+      return secrets.isSecret([text]);
+    }
+  });
+}

@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const BIN = fileURLToPath(new URL('../../libs/consul/bin/rookery.js', import.meta.url));
+
+export interface CommandResult {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface RunningCommand {
+  /** What it has printed so far. */
+  readonly result: { out: string; err: string };
+  readonly ended: Promise<CommandResult>;
+  interrupt(): void;
+}
+
+/** Starts `rookery` with these arguments, as a process of its own. */
+export function startCommand(args: readonly string[], consulUrl: string, input = ''): RunningCommand {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { PATH: process.env.PATH, CONSUL_HTTP_ADDR: consulUrl },
+    stdio: 'pipe',
+  });
+  const result = { out: '', err: '' };
+  child.stdout.on('data', (data: Buffer) => (result.out += data.toString('utf8')));
+  child.stderr.on('data', (data: Buffer) => (result.err += data.toString('utf8')));
+  child.stdin.end(input);
+  const ended = new Promise<CommandResult>((resolve) => {
+    child.on('close', (code) => resolve({ code, ...result }));
+  });
+  return { result, ended, interrupt: () => void child.kill('SIGINT') };
+}
+
+export function runCommand(
+  args: readonly string[],
+  consulUrl: string,
+  input?: string,
+): Promise<CommandResult> {
+  return startCommand(args, consulUrl, input).ended;
+}
