@@ -57,6 +57,23 @@ describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
     expect(answered.size).toBe(2);
   });
 
+  it('shows a discount that is set in Consul at once, and keeps the last one that can be', async () => {
+    const price = async (): Promise<string> =>
+      ((await get('/books/1')).body as { offer: { price: string } }).offer.price;
+    const full = await price();
+    await consul.request('PUT', '/v1/kv/config/storefront/discount', 50);
+    await eventually(async () => (await price()) !== full);
+    expect(Number.parseFloat(await price())).toBeCloseTo(Number.parseFloat(full) / 2, 1);
+    await consul.request('PUT', '/v1/kv/config/storefront/discount', 250);
+    const health = async (): Promise<string> => JSON.stringify((await get('/health')).body);
+    await eventually(async () =>
+      (await health()).includes('config/storefront/discount: discount = 250: Too big'),
+    );
+    expect(Number.parseFloat(await price())).toBeCloseTo(Number.parseFloat(full) / 2, 1);
+    await consul.request('DELETE', '/v1/kv/config/storefront/discount');
+    await eventually(async () => (await price()) === full);
+  });
+
   it("passes on inventory's client errors", async () => {
     expect(await get('/books/9999')).toMatchObject({
       status: 404,

@@ -23,7 +23,11 @@ async function run(): Promise<boolean> {
     const [first, second] = inventories as [AppProcess, AppProcess];
     const ports = new Set(inventories.map(({ port }) => port));
 
-    const act = async (name: string, change: () => Promise<void>): Promise<void> => {
+    const act = async (
+      name: string,
+      change: () => Promise<void>,
+      isSeen = () => seesExactly(storefront, ports),
+    ): Promise<void> => {
       process.stdout.write(`${name}…\n`);
       let seenAfterMs: number | undefined;
       let problem: string | undefined;
@@ -31,7 +35,7 @@ async function run(): Promise<boolean> {
         try {
           await change();
           const changedAt = performance.now();
-          await eventually(() => seesExactly(storefront, ports), { within: SEEN_WITHIN_MS });
+          await eventually(isSeen, { within: SEEN_WITHIN_MS });
           seenAfterMs = performance.now() - changedAt;
         } catch (error) {
           problem = error instanceof Error ? error.message : String(error);
@@ -52,13 +56,26 @@ async function run(): Promise<boolean> {
       ports.delete(second.port);
       await bookshop.stop(second);
     });
-    await act('Consul is killed', () => consul.kill());
+    await act(
+      'a discount is set in Consul',
+      () => setDiscount(consul.url, '50'),
+      () => hasPrice(storefront, '10.45 EUR'),
+    );
+    await act(
+      'Consul is killed: the discount stays',
+      () => consul.kill(),
+      () => hasPrice(storefront, '10.45 EUR'),
+    );
     // List protection keeps the instances, since they answer probes.
     await act('Consul comes back, empty', async () => {
       await consul.restartEmpty();
       await eventually(() => registered(consul.url, ports), { within: SEEN_WITHIN_MS });
     });
-    await act('and calls go on', async () => undefined);
+    await act(
+      'and calls go on, at the same price',
+      async () => undefined,
+      () => hasPrice(storefront, '10.45 EUR'),
+    );
   } finally {
     await bookshop.stopAll();
     await consul.stop();
@@ -71,6 +88,15 @@ async function seesExactly(storefront: AppProcess, ports: ReadonlySet<number>): 
   const response = await fetch(`${storefront.url}/instances`);
   const seen = (await response.json()) as { port: number }[];
   return seen.length === ports.size && seen.every(({ port }) => ports.has(port));
+}
+
+async function setDiscount(consulUrl: string, percent: string): Promise<void> {
+  await fetch(`${consulUrl}/v1/kv/config/storefront/discount`, { method: 'PUT', body: percent });
+}
+
+async function hasPrice(storefront: AppProcess, price: string): Promise<boolean> {
+  const response = await fetch(`${storefront.url}/books/1`);
+  return ((await response.json()) as { offer: { price: string } }).offer.price === price;
 }
 
 async function registered(consulUrl: string, ports: ReadonlySet<number>): Promise<boolean> {

@@ -16,7 +16,8 @@ export interface OwnConsul extends UsedConsul {
   restartEmpty(): Promise<void>;
 }
 
-const USUAL_ADDRESS = 'http://127.0.0.1:8500';
+/** Where the `consul` CLI expects an agent. */
+export const USUAL_ADDRESS = 'http://127.0.0.1:8500';
 
 /** A running Consul if there is one, else a new one. */
 export async function findOrStartConsul(): Promise<UsedConsul> {

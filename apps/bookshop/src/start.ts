@@ -1,7 +1,7 @@
 // `npm start`: Consul, three inventory instances and a storefront, until Ctrl-C.
 import { once } from 'node:events';
 import { Bookshop } from './bookshop.js';
-import { findOrStartConsul } from './find-or-start-consul.js';
+import { findOrStartConsul, USUAL_ADDRESS } from './find-or-start-consul.js';
 
 const INVENTORIES = 3;
 
@@ -38,6 +38,8 @@ function screen(
   inventories: readonly { url: string; pid: number | undefined }[],
   storefront: string,
 ): string {
+  // The command finds a Consul at its usual address by itself.
+  const address = consulUrl === USUAL_ADDRESS ? '' : ` --http-addr ${consulUrl}`;
   return `
   Consul       ${consul}
 ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (pid ${pid ?? 'none'})`).join('\n')}
@@ -51,6 +53,10 @@ ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (p
   Try          kill ${inventories[0]?.pid ?? ''}                and keep calling the storefront
                kill -9 ${inventories[1]?.pid ?? ''}             the same without a shutdown: requests in flight on it may fail
                curl ${inventories[2]?.url ?? ''}/health
+
+  Configure    npx rookery config put config/storefront/discount 25${address}
+               the storefront's prices fall at once; with 250 the last good value stays, and it says why:
+               curl ${storefront}/health
 
   Ctrl-C ends all of it.
 `;

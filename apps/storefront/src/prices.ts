@@ -1,11 +1,15 @@
 import { Injectable } from '@nestjs/common';
+import { ConfigValue } from '@rookery/consul/config';
 
-/** Prices and stock counts, derived from a book's id and year. */
+/** Prices and stock counts, derived from a book's id and year; the discount comes from Consul. */
 @Injectable()
 export class Prices {
+  @ConfigValue('discount')
+  private readonly discount: number = 0;
+
   price(book: { id: number; year: number }): string {
-    const euros = 7 + ((book.id * 13) % 18) + (book.year > 1990 ? 4 : 0);
-    return `${euros}.90 EUR`;
+    const euros = 7.9 + ((book.id * 13) % 18) + (book.year > 1990 ? 4 : 0);
+    return `${(euros * (1 - this.discount / 100)).toFixed(2)} EUR`;
   }
 
   availability(book: { id: number }): string {
