@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const BENCHMARKS = {
   http: async (args) => (await import('./http/run.mjs')).benchHttp(args),
+  config: async () => (await import('./config/run.mjs')).benchConfig(),
   pick: async () => (await import('./pick/run.mjs')).benchPick(),
   watch: async (args) => (await import('./watch/run.mjs')).benchWatch(args),
 };
