@@ -84,7 +84,7 @@ describe('the rookery command', () => {
     const different = await rookery('diff', folder);
     expect(different.code).toBe(1);
     expect(different.out).toBe(
-      '+ config/inventory/db/password: (secret)\n~ config/inventory/limits/rate: "100" → "200"\n+ config/inventory.yml: "a: 1\\n"\n',
+      '+ config/inventory/db/password: (secret)\n~ config/inventory/limits/rate: "100" → "200"\n+ config/inventory.yml: 5 bytes\n',
     );
     expect(different.err).toMatch(/left out, hidden: .*\.git\n3 changes: 2 to create, 1 to update\n/);
     expect(await rookery('import', folder)).toMatchObject({

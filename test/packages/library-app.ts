@@ -49,16 +49,38 @@ export async function fetchBooks(discovery: DiscoveryService): Promise<unknown> 
   return response.json();
 }
 `,
+    'src/settings.ts': `
+import { consulConfig } from '@rookery/consul/config';
+
+class Settings {
+  title = 'untitled';
+}
+
+const validate = (value: unknown) => ({ value: { ...new Settings(), ...(value as Partial<Settings>) } });
+
+export const settings = consulConfig({
+  name: 'library',
+  registerAs: 'library',
+  format: 'yaml',
+  schema: {
+    '~standard': { version: 1, vendor: 'own', validate, types: undefined as { output: Settings } | undefined },
+  },
+});
+`,
     'src/app.module.ts': `
-import { ArgumentsHost, Catch, Controller, ExceptionFilter, Get, Injectable, Module } from '@nestjs/common';
+import { ArgumentsHost, Catch, Controller, ExceptionFilter, Get, Inject, Injectable, Module } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import type { ConfigType } from '@nestjs/config';
 import { APP_FILTER } from '@nestjs/core';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { ConsulModule, DiscoveryService, HealthContributor } from '@rookery/consul';
+import { ConfigValue } from '@rookery/consul/config';
 import { AxiosError } from 'axios';
 import { AppController } from './app.controller${extension}';
 import { AppService } from './app.service${extension}';
 import { BooksService } from './books.service${extension}';
 import { fetchBooks, LibraryClient } from './library.client${extension}';
+import { settings } from './settings${extension}';
 
 interface Answer {
   status(code: number): { json(body: unknown): void };
@@ -82,7 +104,12 @@ class Disk {
 
 @Controller()
 class BooksController {
+  @ConfigValue('library.title')
+  private readonly title: string = '';
+
   constructor(
+    @Inject(settings.KEY) private readonly values: ConfigType<typeof settings>,
+    private readonly config: ConfigService,
     private readonly service: BooksService,
     private readonly client: LibraryClient,
     private readonly discovery: DiscoveryService,
@@ -90,6 +117,11 @@ class BooksController {
   @Get('declared')
   async declared() {
     return [await this.client.books('all'), await fetchBooks(this.discovery)];
+  }
+  @Get('title')
+  titles() {
+    const injected: string = this.values.title;
+    return [this.title, injected, this.config.get<string>('library.title')];
   }
   @Get('catalog')
   list() {
@@ -119,6 +151,7 @@ class BooksController {
 
 @Module({
   imports: [
+    ConfigModule.forRoot({ isGlobal: true, load: [settings] }),
     ConsulModule.forRoot({ service: { name: 'library', check: { type: 'ttl', heartbeat: 'worker-thread' } } }),
   ],
   controllers: [AppController, BooksController],

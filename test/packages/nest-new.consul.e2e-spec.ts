@@ -35,8 +35,8 @@ const APPS = {
 } as const;
 
 const PACKAGES = {
-  11: ['@nestjs/axios@^4', '@nestjs/terminus@^11', 'axios@^1'],
-  12: ['@nestjs/axios@^12', '@nestjs/terminus@^12', 'axios@^1'],
+  11: ['@nestjs/axios@^4', '@nestjs/config@^4', '@nestjs/terminus@^11', 'axios@^1'],
+  12: ['@nestjs/axios@^12', '@nestjs/config@^12', '@nestjs/terminus@^12', 'axios@^1'],
 } as const;
 
 /** The first with which Jest can `require` what is ESM only, as Nest 12 is. */
@@ -138,6 +138,10 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
       const get = async (path: string): Promise<unknown> =>
         (await fetch(`http://127.0.0.1:${port}${path}`)).json();
       expect(await get('/catalog')).toEqual({ books: ['Dune'], attempts: 1 });
+      for (const title of ['First', 'Second']) {
+        await consul.request('PUT', '/v1/kv/config/library/data', `title: ${title}`);
+        await eventually(async () => String(await get('/title')) === [title, title, title].join(','));
+      }
       expect(await get('/missing')).toEqual({ upstream: 404 });
       started.kill('SIGTERM');
       await ended;

@@ -10,7 +10,8 @@ export interface FileKey {
   readonly content: Buffer;
 }
 
-const DOCUMENT = /\.(ya?ml|json|properties)$/;
+/** Keys whose values are documents. */
+export const DOCUMENT = /\.(ya?ml|json|properties)$/;
 
 /** The files of a folder as keys: `inventory/limits/rate` is the key `config/inventory/limits/rate`. Hidden files are left out. */
 export async function readKeyFolder(

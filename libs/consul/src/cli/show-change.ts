@@ -1,7 +1,8 @@
 import { formatConfigPath, parseConfigPath } from '../config/config-path.js';
-import { SECRET_SHOWN, type SecretPaths } from '../config/secret-paths.js';
+import { mentionsSecret, SECRET_SHOWN, type SecretPaths } from '../config/secret-paths.js';
 import { brief } from '../config/values/describe-issue.js';
 import type { PlannedChange } from './import-plan.js';
+import { DOCUMENT } from './key-folder.js';
 
 const SIGNS = { create: '+', update: '~', delete: '-' } as const;
 
@@ -23,8 +24,8 @@ export function showChange({ kind, key, before, after }: PlannedChange, secrets:
 export function showValue(key: string, value: Buffer, secrets: SecretPaths): string {
   if (isSecretKey(key, secrets)) return SECRET_SHOWN;
   const text = value.toString('utf8');
-  if (text.includes('\uFFFD') || text.trim().includes('\n') || /^\s*[{[]/.test(text))
-    return `${value.length} bytes`;
+  const isDocument = DOCUMENT.test(key) || text.trim().includes('\n') || /^\s*[{[]/.test(text);
+  if (isDocument || text.includes('\uFFFD') || mentionsSecret(text)) return `${value.length} bytes`;
   return brief(text);
 }
 

@@ -18,7 +18,8 @@ export interface ConfigValueProperty {
  */
 export function ConfigValue(path: string): PropertyDecorator {
   return (target, property) => {
-    const known = configValuesOf(target);
+    // A subclass may give the property another value.
+    const known = configValuesOf(target).filter((other) => other.property !== property);
     Reflect.defineMetadata(CONFIG_VALUES, [...known, { property, path }], target);
   };
 }

@@ -20,7 +20,9 @@ export interface ConfigChangeHandler {
  */
 export function OnConfigChange(path: string): MethodDecorator {
   return (target, method) => {
-    Reflect.defineMetadata(CONFIG_HANDLERS, [...configHandlersOf(target), { method, path }], target);
+    // A method that overrides one with the same decorator is called once.
+    const known = configHandlersOf(target).filter((other) => other.method !== method || other.path !== path);
+    Reflect.defineMetadata(CONFIG_HANDLERS, [...known, { method, path }], target);
   };
 }
 

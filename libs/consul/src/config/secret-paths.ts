@@ -4,6 +4,11 @@ import { parseConfigPath, type ConfigPath } from './config-path.js';
 export const SECRET_SHOWN = '(secret)';
 const SECRET_NAME = /token|secret|passw|passphrase|credential|private.?key|api.?key|access.?key/i;
 
+/** Whether a text contains a name of a secret, such as `password=…`. */
+export function mentionsSecret(text: string): boolean {
+  return SECRET_NAME.test(text);
+}
+
 /** Which values must not be shown: those whose name says so, and those that the user names. */
 export class SecretPaths {
   readonly #patterns: readonly ConfigPath[];

@@ -10,7 +10,7 @@ import { resolveReferences } from '../merge/resolve-references.js';
 import { InvalidContent, type ConfigProblem } from '../problem.js';
 import type { SecretPaths } from '../secret-paths.js';
 import { describeIssue } from '../values/describe-issue.js';
-import { isObjectLike } from '../values/share-values.js';
+import { isCyclic, isObjectLike } from '../values/share-values.js';
 import type { Validation, Validator } from '../values/validate-values.js';
 
 export interface BuildOptions {
@@ -50,6 +50,9 @@ interface ReadLayer {
   readonly problem: ConfigProblem | undefined;
 }
 
+/** Names at the top that Nest, or `@nestjs/config`, uses for something else. */
+const RESERVED = ['onApplicationShutdown', '_PROCESS_ENV_VALIDATED'];
+
 /** The key that is shown for a value that is given in the options. */
 export const DEFAULTS_KEY = 'defaults';
 
@@ -87,6 +90,19 @@ export class ConfigBuilder {
     }
     if (!isObjectLike(validation.values)) {
       problems.push({ key: 'schema', reason: 'it returned no object' });
+      return { built: undefined, problems };
+    }
+    const reserved = RESERVED.find((name) => Object.hasOwn(validation.values as object, name));
+    if (reserved !== undefined) {
+      const [first] = tree.find([reserved])?.leaves() ?? [];
+      problems.push({
+        key: first?.leaf.key ?? 'schema',
+        reason: `the name "${reserved}" is reserved; rename it`,
+      });
+      return { built: undefined, problems };
+    }
+    if (isCyclic(validation.values)) {
+      problems.push({ key: 'schema', reason: 'it returned an object that contains itself' });
       return { built: undefined, problems };
     }
     return { built: { values: validation.values, tree, secrets }, problems };

@@ -72,3 +72,10 @@ function isSameDate(previous: unknown, next: unknown): boolean {
 export function isObjectLike(value: unknown): value is object {
   return isBranch(value) && !Array.isArray(value);
 }
+
+/** A version is compared and frozen recursively. */
+export function isCyclic(value: unknown, above: readonly unknown[] = []): boolean {
+  if (!isBranch(value)) return false;
+  if (above.includes(value)) return true;
+  return Object.values(value).some((part) => isCyclic(part, [...above, value]));
+}
