@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+// The command itself, since a process for each would take half a second.
+import { run } from '../../libs/consul/dist/cli/run.js';
 
 const BIN = fileURLToPath(new URL('../../libs/consul/bin/rookery.js', import.meta.url));
 
@@ -13,10 +15,25 @@ export interface RunningCommand {
   /** What it has printed so far. */
   readonly result: { out: string; err: string };
   readonly ended: Promise<CommandResult>;
-  interrupt(): void;
+  readonly interrupt: () => void;
 }
 
-/** Starts `rookery` with these arguments, as a process of its own. */
+/** Runs `rookery` with these arguments, in this process. */
+export async function runCommand(args: readonly string[], consulUrl: string): Promise<CommandResult> {
+  const result = { out: '', err: '' };
+  const code = await run(args, {
+    environment: { CONSUL_HTTP_ADDR: consulUrl },
+    print: (text) => (result.out += Buffer.from(text as string).toString('utf8')),
+    tell: (text) => (result.err += text),
+    progress: undefined,
+    confirm: undefined,
+    readInput: () => Promise.reject(new Error('there is no input')),
+    signal: new AbortController().signal,
+  });
+  return { code, ...result };
+}
+
+/** Starts it as a process of its own. */
 export function startCommand(args: readonly string[], consulUrl: string, input = ''): RunningCommand {
   const child = spawn(process.execPath, [BIN, ...args], {
     env: { PATH: process.env.PATH, CONSUL_HTTP_ADDR: consulUrl },
@@ -30,12 +47,4 @@ export function startCommand(args: readonly string[], consulUrl: string, input =
     child.on('close', (code) => resolve({ code, ...result }));
   });
   return { result, ended, interrupt: () => void child.kill('SIGINT') };
-}
-
-export function runCommand(
-  args: readonly string[],
-  consulUrl: string,
-  input?: string,
-): Promise<CommandResult> {
-  return startCommand(args, consulUrl, input).ended;
 }

@@ -1,6 +1,16 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConsulClient } from '@rookery/consul';
 import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
@@ -40,7 +50,9 @@ describe('the rookery command', () => {
 
   it('puts, gets and watches keys', async () => {
     expect(await rookery('put', 'config/a', '1')).toMatchObject({ code: 0, out: '' });
-    expect(await runCommand(['config', 'put', 'config/b', '-'], consul.url, 'from\nstdin')).toMatchObject({
+    expect(
+      await startCommand(['config', 'put', 'config/b', '-'], consul.url, 'from\nstdin').ended,
+    ).toMatchObject({
       code: 0,
     });
     expect(await rookery('get', 'config/b')).toEqual({ code: 0, out: 'from\nstdin', err: '' });
@@ -112,7 +124,7 @@ describe('the rookery command', () => {
     const other = join(folder, 'exported');
     expect(await rookery('export', other)).toMatchObject({
       code: 0,
-      err: `${other}: 5 files written, 0 as they were\n`,
+      err: `${other}: 5 files written, 0 as they were\nSome of them are secrets: keep the folder out of version control.\n`,
     });
     expect(readFileSync(join(other, 'inventory/limits/rate'), 'utf8')).toBe('200');
     expect(await rookery('diff', other, '--prune')).toMatchObject({ code: 0, out: '' });
@@ -194,10 +206,45 @@ describe('the rookery command', () => {
       expect(await rookery('check', folder, ...args)).toMatchObject({ code: 0, out: '' });
       expect(await rookery('check', ...args)).toMatchObject({
         code: 1,
-        out: 'limits.rate: limits.rate is missing: must be a number\n',
+        out: expect.stringMatching(
+          /^there are no keys below .*config\/inventory,prod\/; is the name right\?\nlimits\.rate: limits\.rate is missing: must be a number\n$/,
+        ) as unknown,
       });
       await rookery('import', folder, '--yes');
       expect(await rookery('check', ...args)).toMatchObject({ code: 0 });
+    });
+
+    it('takes what consulConfig returned, with its defaults', async () => {
+      const settings = join(dirname(file), 'settings.mjs');
+      const entry = pathToFileURL(
+        fileURLToPath(new URL('../../libs/consul/dist/config.js', import.meta.url)),
+      ).href;
+      writeFileSync(
+        settings,
+        `import { consulConfig } from '${entry}';\nimport schema from './schema.mjs';\nexport const settings = consulConfig({ name: 'inventory', schema, defaults: { limits: { rate: 1 } } });\n`,
+      );
+      write({ 'inventory/other': '1' });
+      expect(await rookery('check', folder, '--settings', settings)).toMatchObject({ code: 0, out: '' });
+      await rookery('import', folder, '--yes');
+      expect(await rookery('check', '--settings', settings)).toMatchObject({ code: 0, out: '' });
+      write({ 'inventory/limits/rate': 'fast' });
+      expect(await rookery('check', folder, '--settings', settings)).toMatchObject({ code: 1 });
+      expect(await rookery('check', folder, '--settings', `${settings}#setting`)).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/no export "setting"; is it settings\?/) as unknown,
+      });
+      expect(await rookery('check', folder, '--schema', `${settings}#settings`)).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/is what consulConfig\(\.\.\.\) returned: use --settings/) as unknown,
+      });
+      expect(await rookery('check', folder, '--settings', settings, '--name', 'x')).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/--name has no effect together with --settings/) as unknown,
+      });
+      expect(await rookery('check', folder, '--settings', file)).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/no export "settings"; it has default, other/) as unknown,
+      });
     });
 
     it('names broken documents, ignored files and wrong options', async () => {
@@ -247,10 +294,76 @@ describe('the rookery command', () => {
     });
     await client.kv.delete('config/x');
     mkdirSync(target);
-    symlinkSync(tmpdir(), join(target, 'x'));
+    const outside = join(folder, 'outside');
+    mkdirSync(outside);
+    // A link to a folder, a link to nothing, and a folder in the place of a file.
+    symlinkSync(outside, join(target, 'x'));
     expect(await rookery('export', target)).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/is outside of/) as unknown,
+      err: expect.stringMatching(/target\/x is no folder; remove it/) as unknown,
     });
+    rmSync(join(target, 'x'));
+    mkdirSync(join(target, 'x'));
+    symlinkSync(join(outside, 'evil'), join(target, 'x/y'));
+    expect(await rookery('export', target, '--force')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/x\/y is no file; remove it/) as unknown,
+    });
+    rmSync(join(target, 'x/y'));
+    mkdirSync(join(target, 'x/y'));
+    expect(await rookery('export', target)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/x\/y is no file/) as unknown,
+    });
+    expect(readdirSync(outside)).toEqual([]);
+  });
+
+  it('refuses a folder that holds the prefix, a file that is too large, and keeps the flags of keys', async () => {
+    write({ 'config/a': '1' });
+    expect(await rookery('diff', folder)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /has a folder config, so that keys would begin with config\/config\//,
+      ) as unknown,
+    });
+    rmSync(join(folder, 'config'), { recursive: true });
+    write({ a: 'x'.repeat(600_000) });
+    expect(await rookery('diff', folder)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /config\/a: the file has 600000 bytes, and Consul takes at most 524288/,
+      ) as unknown,
+    });
+    write({ a: '2', 'db/password': 'x' });
+    await client.kv.put('config/a', '1', { flags: 7 });
+    expect(await rookery('import', folder, '--yes')).toMatchObject({ code: 0 });
+    expect((await client.kv.get('config/a')).body).toMatchObject({ flags: 7, value: Buffer.from('2') });
+    expect(await rookery('export', join(folder, 'out'))).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/Some of them are secrets/) as unknown,
+    });
+    expect(await rookery('delete', 'config/a')).toMatchObject({ code: 0 });
+    expect(await rookery('delete', 'config/a')).toMatchObject({ code: 1 });
+  });
+});
+
+describe('the rookery command with ACLs', () => {
+  it('says that the token may not read, where Consul shows an empty tree', async () => {
+    const management = randomUUID();
+    const consul = await startTestConsul({ token: management });
+    await consul.request('PUT', '/v1/kv/config/shop/a', '1');
+    const folder = mkdtempSync(join(tmpdir(), 'rookery-cli-'));
+    writeFileSync(join(folder, 'a'), '1');
+    for (const args of [
+      ['check', '--name', 'shop'],
+      ['diff', folder],
+      ['export', join(folder, 'out')],
+    ]) {
+      const { code, err } = await runCommand(['config', ...args], consul.url);
+      expect([args[0], code]).toEqual([args[0], 2]);
+      expect(err).toMatch(/Permission denied.*CONSUL_HTTP_TOKEN/s);
+    }
+    rmSync(folder, { recursive: true });
+    await consul.stop();
   });
 });

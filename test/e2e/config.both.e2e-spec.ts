@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { Inject, Injectable, Scope, type OnModuleInit } from '@nestjs/common';
 import { ConfigService, type ConfigFactory, type ConfigType } from '@nestjs/config';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ConsulClient, ConsulModule } from '@rookery/consul';
+import { ConsulClient, ConsulModule, RegistrationService } from '@rookery/consul';
 import {
   ConfigValue,
   ConsulConfig,
@@ -18,7 +18,8 @@ import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import { Type } from 'class-transformer';
 import { z } from 'zod';
 import { configModule, startConfigApp, type ConfigApp } from './config-app.js';
-import { createApp, rootModule } from './test-app.js';
+import { FaultProxy } from '../faults/fault-proxy.js';
+import { createApp, rootModule, startApp } from './test-app.js';
 
 describe('live configuration', () => {
   let consul: TestConsul;
@@ -99,6 +100,68 @@ describe('live configuration', () => {
       expect(live.explain('shop.limits.rate').origins).toEqual([
         { path: 'shop.limits.rate', value: 7, key: 'config/inventory/limits/rate', overrides: [] },
       ]);
+    });
+
+    it('leaves a name to a loader that comes later, and to the values that it had before', async () => {
+      await put({ 'inventory/a': '1', 'inventory/b': '1' });
+      const { config } = await start([
+        () => ({ b: 'earlier', c: 'earlier' }),
+        load(),
+        () => ({ a: 'later' }),
+      ]);
+      expect([config.get('a'), config.get('b'), config.get('c')]).toEqual(['later', 1, 'earlier']);
+      await put({ 'inventory/a': '2', 'inventory/b': '2' });
+      await eventually(() => config.get('b') === 2);
+      expect([config.get('a'), config.get('c')]).toEqual(['later', 'earlier']);
+    });
+
+    it('configures other modules, whose copies of the values are released once', async () => {
+      await put({ 'inventory/name': 'from-consul' });
+      const settings = consulConfig({
+        agent: { url: consul.url },
+        name: 'inventory',
+        registerAs: 'shop',
+        debounce: '50ms',
+      });
+      const alias = (provide: string) => ({
+        provide,
+        useFactory: (values: object) => values,
+        inject: [settings.KEY],
+      });
+      const first = await start([settings], [alias('A'), alias('B')]);
+      const second = await start([settings]);
+      expect(first.app.get('A')).toBe(first.app.get(settings.KEY));
+      await first.app.close();
+      await put({ 'inventory/name': 'changed' });
+      await eventually(() => second.config.get('shop.name') === 'changed');
+      const module = rootModule([
+        configModule([settings]),
+        ConsulModule.forRootAsync({
+          ...(settings as unknown as { asProvider(): { imports: []; inject: [] } }).asProvider(),
+          useFactory: (values: { name: string }) => ({
+            agent: { url: consul.url },
+            service: { name: values.name },
+          }),
+        }),
+      ]);
+      const app = await startApp(module);
+      await app.app.get(RegistrationService).whenRegistered();
+      expect(((await consul.request('GET', '/v1/health/service/changed')).body as unknown[]).length).toBe(1);
+      await app.app.close();
+    });
+
+    it('an app that does not start keeps no request open', async () => {
+      const proxy = await FaultProxy.start(consul.url);
+      await put({ 'inventory/a': '1' });
+      const Broken = { provide: 'BROKEN', useFactory: () => Promise.reject(new Error('no database')) };
+      const settings = load({ agent: { url: proxy.url } });
+      const modules = [configModule([settings]), ConsulModule.forRoot({ agent: { url: consul.url } })];
+      const error = await thrownBy(createApp(rootModule(modules, { providers: [Broken] })));
+      expect(error.message).toBe('no database');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(proxy.requests.filter(({ what }) => what.includes('index='))).toEqual([]);
+      expect(proxy.underWay('/v1/kv/config/inventory/')).toBe(0);
+      await proxy.stop();
     });
 
     it('works without ConsulModule, before any module is up', async () => {
@@ -206,6 +269,58 @@ describe('live configuration', () => {
       expect(seen).toEqual([100, 200, undefined]);
     });
 
+    it('warns where a decorator can do nothing, or follows a path that is almost another', async () => {
+      @Injectable()
+      class Misspelt {
+        @ConfigValue('limits.rte') readonly rate: number = 7;
+        @OnConfigChange('limts')
+        changed(): void {
+          throw new Error('never');
+        }
+        @ConfigValue('quite.another') readonly other: number = 7;
+      }
+      await put({ 'inventory/limits/rate': '100', 'inventory/limits/brst': '1' });
+      const schema = z.object({ limits: z.object({ rate: z.number(), burst: z.number().default(1) }) });
+      const { logger } = await start([load({ schema })], [Misspelt]);
+      expect(logger.matching(/has no value|is not used/)).toEqual([
+        'warn config/inventory/limits/brst is not used, since the schema has no such name; there is limits.burst ConsulConfig',
+        'warn Misspelt.rate follows "limits.rte", which has no value; there is limits.rate ConsulConfig',
+        'warn Misspelt.changed follows "limts", which has no value; there is limits ConsulConfig',
+      ]);
+      const without = await startApp(rootModule([configModule([load()])], { providers: [Misspelt] }));
+      expect(
+        without.logger.matching(
+          /Misspelt.*@ConfigValue and @OnConfigChange do nothing, since ConsulModule is not imported/,
+        ),
+      ).toHaveLength(1);
+      await without.app.close();
+    });
+
+    it('calls an overridden method once, and gives a redeclared property its own value', async () => {
+      class Base {
+        @ConfigValue('a') value: unknown = 0;
+        readonly calls: unknown[] = [];
+        @OnConfigChange('a')
+        changed(value: unknown): void {
+          this.calls.push(value);
+        }
+      }
+      @Injectable()
+      class Derived extends Base {
+        @ConfigValue('b') override value: unknown = 0;
+        @OnConfigChange('a')
+        override changed(value: unknown): void {
+          super.changed(value);
+        }
+      }
+      await put({ 'inventory/a': '1', 'inventory/b': '2' });
+      const { app, live } = await start([load()], [Derived]);
+      const derived = app.get(Derived);
+      await put({ 'inventory/a': '3' });
+      await eventually(() => live.get('a') === 3 && derived.calls.length > 0);
+      expect([derived.value, derived.calls]).toEqual([2, [3]]);
+    });
+
     it('names what is missing, misspelt or malformed', async () => {
       const { live, app } = await start([]);
       expect(() => live.get('limits.rate')).toThrow(
@@ -282,9 +397,21 @@ describe('live configuration', () => {
       class Settings {
         @ValidateNested() @Type(() => Limits) limits = new Limits();
         @IsString() name = 'unnamed';
+        hello(): string {
+          return `hello ${this.name}`;
+        }
       }
       await put({ 'inventory/limits/rate': '100' });
-      const { config, live } = await start([load({ schema: Settings })]);
+      const settings = consulConfig({
+        agent: { url: consul.url },
+        name: 'inventory',
+        debounce: '50ms',
+        schema: Settings,
+      });
+      const { app, config, live } = await start([settings]);
+      const injected = app.get<Settings>(settings.KEY);
+      expect(injected).toBeInstanceOf(Settings);
+      expect(injected.hello()).toBe('hello unnamed');
       expect(config.get('limits')).toBeInstanceOf(Limits);
       expect([config.get('limits.rate'), config.get('name')]).toEqual([100, 'unnamed']);
       await put({ 'inventory/limits/rate': '0' });
@@ -293,6 +420,19 @@ describe('live configuration', () => {
         { key: 'config/inventory/limits/rate', reason: 'limits.rate = 0: rate must not be less than 1' },
       ]);
       expect(config.get('limits.rate')).toBe(100);
+    });
+
+    it('says how a text that looks like a number is written', async () => {
+      await put({ 'inventory/title': '2001' });
+      const error = await thrownBy(
+        createApp(rootModule([configModule([load({ schema: z.object({ title: z.string() }) })])])),
+      );
+      expect(error.message).toMatch(
+        /title = 2001: .*expected string.*; as a text it has to be in quotation marks: "2001"\n {2}read, keys of each tree: config\/application\/ \(0\), config\/inventory\/ \(1\)/,
+      );
+      await put({ 'inventory/title': '"2001"' });
+      const { config } = await start([load({ schema: z.object({ title: z.string() }) })]);
+      expect(config.get('title')).toBe('2001');
     });
 
     it.each<[ConsulConfigOptions, RegExp]>([

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   bytesCodec,
@@ -101,12 +102,13 @@ describe('ConsulKv', () => {
     const error = (await thrownBy(kv.transaction(operations))) as KvTransactionError;
     expect(error).toBeInstanceOf(KvTransactionError);
     expect(error.code).toBe('RK_TRANSACTION_CONFLICT');
-    expect(error.failures.map(({ index, kind, operation }) => [index, kind, operation])).toEqual([
-      [1, 'conflict', operations[1]],
-      [2, 'missing', operations[2]],
-      [3, 'conflict', operations[3]],
-      [4, 'session', operations[4]],
+    expect(error.failures).toMatchObject([
+      { index: 1, type: 'compareAndSet', key: 't/a', kind: 'conflict' },
+      { index: 2, type: 'get', key: 't/none', kind: 'missing' },
+      { index: 3, type: 'checkNotExists', key: 't/a', kind: 'conflict' },
+      { index: 4, type: 'checkSession', key: 't/a', kind: 'session' },
     ]);
+    expect(inspect(error, { depth: 9 }) + JSON.stringify(error)).not.toContain('never');
     expect(error.message).toMatch(/operation 1, compareAndSet of t\/a: .*stale/);
     expect(await kv.get('t/d')).toBeUndefined();
   });
@@ -218,6 +220,28 @@ describe('ConsulKv', () => {
     subscription.unsubscribe();
   });
 
+  it('asks at a limited rate for a missing key whose neighbours change all the time', async () => {
+    const subscription = kv.watch('t/busy').subscribe();
+    await eventually(() => proxy.underWay('/v1/kv/t/busy') === 1);
+    proxy.requests.length = 0;
+    const until = performance.now() + 2_000;
+    for (let n = 0; performance.now() < until; n++) await consul.request('PUT', '/v1/kv/t/busy2', n);
+    const reads = proxy.requests.filter(({ what }) => what.includes('/v1/kv/t/busy?')).length;
+    expect(reads).toBeLessThanOrEqual(25);
+    subscription.unsubscribe();
+  });
+
+  it('tells a key from a tree, whatever their names', async () => {
+    await kv.put('t/x*', 'star');
+    const seen: unknown[] = [];
+    const tree = kv.watchTree('t/x').subscribe((entries) => seen.push(entries.length));
+    const key = kv.watch('t/x*').subscribe((entry) => seen.push(entry?.value));
+    await eventually(() => seen.length === 2);
+    expect(new Set(seen)).toEqual(new Set([1, 'star']));
+    tree.unsubscribe();
+    key.unsubscribe();
+  });
+
   it('watches a tree, and leaves out what its codec refuses', async () => {
     const seen: unknown[] = [];
     const subscription = kv
@@ -259,6 +283,12 @@ describe('ConsulKv', () => {
     await eventually(() => values.length === 1);
     await closing.app.close();
     await eventually(() => isComplete);
+    let isLateComplete = false;
+    closing.app
+      .get(ConsulKv)
+      .watch('t/late')
+      .subscribe({ complete: () => (isLateComplete = true) });
+    await eventually(() => isLateComplete);
   });
 });
 

@@ -40,17 +40,12 @@ class Limiter {
   }
 }
 // README values end
-import { Module } from '@nestjs/common';
-import { ConfigModule, ConfigService } from '@nestjs/config';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { OpenFeature } from '@openfeature/server-sdk';
-import { ConsulKv, ConsulModule, jsonCodec } from '@rookery/consul';
-import { ConsulFlagProvider } from '@rookery/consul/openfeature';
-import { EmbeddedConsul } from '@rookery/embedded-consul';
-import { eventually } from '@rookery/test-support';
-import { startApp, type TestApp } from './test-app.js';
-
 // README config module begin
+// app.module.ts
+import { Module } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { ConsulModule } from '@rookery/consul';
+
 @Module({
   imports: [
     ConfigModule.forRoot({ isGlobal: true, load: [settings] }),
@@ -60,6 +55,14 @@ import { startApp, type TestApp } from './test-app.js';
 })
 class AppModule {}
 // README config module end
+import { ConfigService } from '@nestjs/config';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { OpenFeature } from '@openfeature/server-sdk';
+import { ConsulKv, jsonCodec } from '@rookery/consul';
+import { ConsulFlagProvider } from '@rookery/consul/openfeature';
+import { EmbeddedConsul } from '@rookery/embedded-consul';
+import { eventually } from '@rookery/test-support';
+import { startApp, type TestApp } from './test-app.js';
 
 describe('the live configuration that the README shows', () => {
   let consul: EmbeddedConsul;

@@ -32,6 +32,7 @@ describe('live configuration over a long time', () => {
     const resolved = resolveConfigOptions({ agent: { url: consul.url }, name: 'shop', ...options }, {});
     config = await LiveConfig.load(resolved, clock);
     config.events$.subscribe((event) => events.push(event));
+    config.watch();
     return config;
   };
   /** Lets time pass until the condition holds. Requests take real time, and nothing else does. */

@@ -172,7 +172,7 @@ describe('live configuration under faults', () => {
     await eventually(() => config.get('limits.rate') === 101);
     await eventually(async () => (await health()).configuration?.status === 'up');
     expect(logger.matching(/^error config\/application\.yml cannot be used/)).toHaveLength(2);
-    expect(logger.matching(/^log config\/application\.yml can be used again/)).toHaveLength(2);
+    expect(logger.matching(/^log config\/application\.yml is no longer wrong/)).toHaveLength(2);
   });
 
   it.each<[string, string, string | Buffer, RegExp]>([
@@ -362,6 +362,55 @@ describe('live configuration under faults', () => {
 });
 
 describe('live configuration with ACLs', () => {
+  it('F60 a token that loses the permission for a part of a tree loses none of its values, while others are deleted and changed', async () => {
+    const management = randomUUID();
+    const consul = await startTestConsul({ token: management });
+    const admin = ConsulClient.create({ url: consul.url, token: management });
+    const rest = 'agent_prefix "" { policy = "read" }';
+    const all = `key_prefix "config/" { policy = "read" } ${rest}`;
+    const Name = `app-${randomUUID()}`;
+    const { body } = await consul.request('PUT', '/v1/acl/policy', { Name, Rules: all });
+    const { ID } = body as { ID: string };
+    const answer = await consul.request('PUT', '/v1/acl/token', { Policies: [{ Name }] });
+    const { SecretID: token } = answer.body as { SecretID: string };
+    for (const key of ['a', 'b', 'zz/c', 'zz/d']) await admin.kv.put(`config/inventory/${key}`, '1');
+    const app = await startConfigApp(consul.url, [
+      consulConfig({ agent: { url: consul.url, token }, name: 'inventory' }),
+    ]);
+    try {
+      const Rules = `key_prefix "config/inventory/zz/" { policy = "deny" } ${all}`;
+      await consul.request('PUT', `/v1/acl/policy/${ID}`, { ID, Name, Rules });
+      // The agent may keep the old permissions for a moment.
+      await eventually(
+        async () => {
+          const read = await consul.request('GET', '/v1/kv/config/inventory/zz/c', undefined, {
+            'x-consul-token': token,
+          });
+          return read.status === 403;
+        },
+        { within: 60_000 },
+      );
+      await admin.kv.delete('config/inventory/a');
+      await eventually(() => app.live.problems.length > 0, { within: 60_000 });
+      await admin.kv.put('config/inventory/b', '2');
+      await eventually(() => app.live.get('b') === 2);
+      // Longer than keys are kept that are only missing.
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(app.live.get()).toMatchObject({ b: 2, zz: { c: 1, d: 1 } });
+      expect(app.live.problems[0]?.reason).toMatch(
+        /3 of 4 keys below config\/inventory\/ are missing, and stay in use: the token may no longer read them/,
+      );
+      await consul.request('PUT', `/v1/acl/policy/${ID}`, { ID, Name, Rules: all });
+      await eventually(() => app.live.problems.length === 0, { within: 90_000 });
+      await eventually(() => app.live.get('a') === undefined);
+      expect(app.live.get()).toEqual({ b: 2, zz: { c: 1, d: 1 } });
+    } finally {
+      await app.app.close();
+      await admin.close();
+      await consul.stop();
+    }
+  }, 200_000);
+
   const management = randomUUID();
   let consul: TestConsul;
 

@@ -28,8 +28,9 @@ export function parseCommand(args: readonly string[], own: OptionsConfig = {}): 
   try {
     parsed = parseArgs({ args: [...args], options: { ...CONNECTION, ...own }, allowPositionals: true });
   } catch (error) {
-    // Node adds a sentence about arguments that begin with a dash.
-    throw new UsageError(errorMessage(error).split('. ')[0]);
+    const [reason = ''] = errorMessage(error).split('. ');
+    const isNumber = /'-\d/.test(reason);
+    throw new UsageError(isNumber ? `${reason}: put -- before a value that begins with a dash` : reason);
   }
   const values = parsed.values as ParsedCommand['values'];
   const text = (name: string): string | undefined => values[name] as string | undefined;

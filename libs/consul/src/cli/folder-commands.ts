@@ -13,11 +13,12 @@ import {
   toTransactions,
   type PlannedChange,
 } from './import-plan.js';
-import { filesOf, readKeyFolder, writeKeyFolder } from './key-folder.js';
+import { filesOf, readKeyFolder, writeKeyFolder, type FileKey } from './key-folder.js';
 import { withKv } from './key-commands.js';
 import { ProgressBar } from './progress-bar.js';
-import { showChange } from './show-change.js';
-import { UsageError, type Terminal } from './terminal.js';
+import { isSecretKey, showChange } from './show-change.js';
+import { listTree } from './list-tree.js';
+import { CommandError, UsageError, type Terminal } from './terminal.js';
 
 const FOLDER_OPTIONS = {
   prefix: { type: 'string' },
@@ -50,7 +51,7 @@ export async function importFolder(args: readonly string[], terminal: Terminal):
     if (changes.length === 0 || command.values['dry-run']) return 0;
     if (!command.values.yes) {
       if (!terminal.confirm)
-        throw new UsageError('nothing was changed: pass --yes to apply it without a question');
+        throw new CommandError('nothing was changed: pass --yes to apply it without a question');
       if (!(await terminal.confirm(`Apply ${count(changes)}?`))) {
         terminal.tell('Nothing was changed.\n');
         return 1;
@@ -68,13 +69,16 @@ export async function exportFolder(args: readonly string[], terminal: Terminal):
   const [folder = ''] = positionals(command, ['FOLDER']);
   const prefix = prefixOf(command);
   return withKv(command.agent, terminal, async (_, client) => {
-    const { body } = await client.kv.list(prefix === '' ? '' : `${prefix}/`, { signal: terminal.signal });
+    const entries = await listTree(client, prefix === '' ? '' : `${prefix}/`, terminal.signal);
+    const names = new SecretPaths();
     const { written, unchanged } = await writeKeyFolder(
       folder,
-      filesOf(body, prefix),
+      filesOf(entries, prefix),
       command.values.force === true,
     );
     terminal.tell(`${folder}: ${written} files written, ${unchanged} as they were\n`);
+    if (entries.some(({ key }) => isSecretKey(key, names)))
+      terminal.tell('Some of them are secrets: keep the folder out of version control.\n');
     return 0;
   });
 }
@@ -89,9 +93,10 @@ async function plan(
   const { keys, hidden } = await readKeyFolder(folder, prefix);
   if (hidden.length > 0) terminal.tell(`left out, hidden: ${hidden.join(', ')}\n`);
   // An empty folder is more likely a wrong one than a wish to delete everything.
-  if (keys.length === 0) throw new UsageError(`${folder} has no files`);
-  const { body } = await client.kv.list(prefix === '' ? '' : `${prefix}/`, { signal: terminal.signal });
-  return planImport(body, keys, command.values.prune === true);
+  if (keys.length === 0) throw new CommandError(`${folder} has no files`);
+  assertNotDoubled(folder, prefix, keys);
+  const entries = await listTree(client, prefix === '' ? '' : `${prefix}/`, terminal.signal);
+  return planImport(entries, keys, command.values.prune === true);
 }
 
 function show(changes: readonly PlannedChange[], { values }: ParsedCommand, terminal: Terminal): void {
@@ -114,7 +119,7 @@ async function apply(changes: readonly PlannedChange[], kv: ConsulKv, terminal: 
     const applied =
       done === 0 ? 'Nothing was changed' : `${done} of ${changes.length} keys were changed before`;
     if (error instanceof KvTransactionError && error.code === 'RK_TRANSACTION_CONFLICT') {
-      const keys = error.failures.flatMap(({ operation }) => ('key' in operation ? [operation.key] : []));
+      const keys = error.failures.map(({ key }) => key);
       throw new DiscoveryError(
         'RK_TRANSACTION_CONFLICT',
         `changed by another writer meanwhile: ${keys.join(', ')}. ${applied}`,
@@ -145,6 +150,15 @@ async function write(
   if (await kv.compareAndSet<Uint8Array>(key, after, modifyIndex, { codec: bytesCodec, signal })) return;
   const text = 'index is stale';
   throw new KvTransactionError([toOperation(only)], [{ OpIndex: 0, What: text }]);
+}
+
+/** The folder that holds `config`, instead of `config` itself. */
+function assertNotDoubled(folder: string, prefix: string, keys: readonly FileKey[]): void {
+  const doubled = `${prefix}/${prefix}/`;
+  if (prefix === '' || !keys.some(({ key }) => key.startsWith(doubled))) return;
+  throw new CommandError(
+    `${folder} has a folder ${prefix}, so that keys would begin with ${doubled}; use ${folder}/${prefix}, or another --prefix`,
+  );
 }
 
 function prefixOf({ values }: ParsedCommand): string {

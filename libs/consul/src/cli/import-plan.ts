@@ -1,7 +1,9 @@
+import { MAX_VALUE_BYTES } from '../client/api/kv.api.js';
 import type { KvEntry } from '../client/api/types.js';
 import { transactionBytes } from '../kv/consul-kv.js';
 import type { KvOperation } from '../kv/kv-operation.js';
 import { valueOfFile, type FileKey } from './key-folder.js';
+import { CommandError } from './terminal.js';
 
 /** One difference between Consul and a folder. */
 export interface PlannedChange {
@@ -11,6 +13,8 @@ export interface PlannedChange {
   readonly before: Buffer | undefined;
   /** Undefined for a deleted key. */
   readonly after: Buffer | undefined;
+  /** Kept as they are. */
+  readonly flags: number;
   /** Of the key as it was read; 0 for a new key. */
   readonly modifyIndex: number;
 }
@@ -27,6 +31,10 @@ export function planImport(
     const { key, content } = file;
     const entry = present.get(key);
     const after = valueOfFile(file);
+    if (after.length > MAX_VALUE_BYTES)
+      throw new CommandError(
+        `${key}: the file has ${after.length} bytes, and Consul takes at most ${MAX_VALUE_BYTES}`,
+      );
     // What was exported with a line break at its end is the same as well.
     if (entry && (entry.value.equals(after) || entry.value.equals(content))) continue;
     changes.push({
@@ -34,21 +42,22 @@ export function planImport(
       key,
       before: entry?.value,
       after,
+      flags: entry?.flags ?? 0,
       modifyIndex: entry?.modifyIndex ?? 0,
     });
   }
   const kept = new Set(files.map(({ key }) => key));
-  for (const { key, value: before, modifyIndex } of prune ? entries : [])
+  for (const { key, value: before, flags, modifyIndex } of prune ? entries : [])
     if (!kept.has(key) && !key.endsWith('/'))
-      changes.push({ kind: 'delete', key, before, after: undefined, modifyIndex });
+      changes.push({ kind: 'delete', key, before, after: undefined, flags, modifyIndex });
   return changes;
 }
 
 /** Each is applied only if the key is still as it was when the plan was made. */
-export function toOperation({ key, after, modifyIndex }: PlannedChange): KvOperation {
+export function toOperation({ key, after, flags, modifyIndex }: PlannedChange): KvOperation {
   return after === undefined
     ? { type: 'compareAndDelete', key, modifyIndex }
-    : { type: 'compareAndSet', key, value: after, modifyIndex };
+    : { type: 'compareAndSet', key, value: after, flags, modifyIndex };
 }
 
 export const MAX_OPERATIONS = 64;

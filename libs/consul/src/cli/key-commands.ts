@@ -34,6 +34,19 @@ export async function put(args: readonly string[], terminal: Terminal): Promise<
   });
 }
 
+/** `delete KEY`. Exit code 1: there was none. */
+export async function remove(args: readonly string[], terminal: Terminal): Promise<number> {
+  const command = parseCommand(args);
+  const [key = ''] = positionals(command, ['KEY']);
+  return withKv(command.agent, terminal, async (kv) => {
+    const { signal } = terminal;
+    const found = await kv.get(key, { codec: bytesCodec, signal });
+    if (found) await kv.delete(key, { signal });
+    terminal.tell(found ? `${key}: deleted\n` : `there is no key ${key}\n`);
+    return found ? 0 : 1;
+  });
+}
+
 /** `watch PREFIX`: a line for each key that is there, and for each change, until Ctrl-C. */
 export async function watch(args: readonly string[], terminal: Terminal): Promise<number> {
   const command = parseCommand(args, { secret: { type: 'string', multiple: true } });
@@ -51,7 +64,7 @@ export async function watch(args: readonly string[], terminal: Terminal): Promis
         );
         if (before && after?.equals(before)) continue;
         const kind = before ? (after ? 'update' : 'delete') : 'create';
-        terminal.print(`${showChange({ kind, key, before, after, modifyIndex: 0 }, secrets)}\n`);
+        terminal.print(`${showChange({ kind, key, before, after }, secrets)}\n`);
       }
       known = next;
     };

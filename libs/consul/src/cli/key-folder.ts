@@ -1,8 +1,9 @@
+import { constants } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { keyIssue } from '../client/api/kv-key.js';
 import type { KvEntry } from '../client/api/types.js';
-import { UsageError } from './terminal.js';
+import { CommandError } from './terminal.js';
 
 export interface FileKey {
   readonly key: string;
@@ -23,7 +24,7 @@ export async function readKeyFolder(
   const visit = async (directory: string): Promise<void> => {
     const names = await readdir(directory).catch((error: unknown) => {
       const { code } = error as NodeJS.ErrnoException;
-      throw new UsageError(
+      throw new CommandError(
         `${directory}: ${code === 'ENOENT' ? 'there is no such folder' : (code ?? String(error))}`,
       );
     });
@@ -37,7 +38,7 @@ export async function readKeyFolder(
       if (status.isDirectory()) await visit(path);
       else if (status.isFile())
         keys.push({ key: keyOfFile(folder, path, prefix), content: await readFile(path) });
-      else throw new UsageError(`${path} is neither a file nor a folder; links are not followed`);
+      else throw new CommandError(`${path} is neither a file nor a folder; links are not followed`);
     }
   };
   await visit(folder);
@@ -48,7 +49,7 @@ function keyOfFile(folder: string, path: string, prefix: string): string {
   const key = `${prefix === '' ? '' : `${prefix}/`}${relative(folder, path).split(sep).join('/')}`;
   const issue = keyIssue(key);
   if (issue === undefined) return key;
-  throw new UsageError(`${path}: the key ${JSON.stringify(key)} ${issue}; rename the file`);
+  throw new CommandError(`${path}: the key ${JSON.stringify(key)} ${issue}; rename the file`);
 }
 
 /** Editors end a file with a line break, which is no part of a value; of a document it may stay. */
@@ -66,9 +67,9 @@ export function filesOf(entries: readonly KvEntry[], prefix: string): Map<string
     if (entry.key.endsWith('/')) continue;
     const path = entry.key.slice(start.length);
     if (path.split('/').some((name) => name === '' || name === '.' || name === '..' || /[\\:\0]/.test(name)))
-      throw new UsageError(`the key ${JSON.stringify(entry.key)} cannot be a file`);
+      throw new CommandError(`the key ${JSON.stringify(entry.key)} cannot be a file`);
     if (path.split('/').some((name) => name.startsWith('.')))
-      throw new UsageError(
+      throw new CommandError(
         `the key ${JSON.stringify(entry.key)} would be a hidden file, which import leaves out`,
       );
     files.set(path, entry);
@@ -79,14 +80,17 @@ export function filesOf(entries: readonly KvEntry[], prefix: string): Map<string
       .map((_, end) => parents.slice(0, end + 1).join('/'))
       .find((name) => files.has(name));
     if (parent !== undefined)
-      throw new UsageError(
+      throw new CommandError(
         `the keys ${start}${parent} and ${start}${path} cannot both be files; delete one of them`,
       );
   }
   return files;
 }
 
-/** Writes the files; those with another content are overwritten only with `force`. */
+/**
+ * Writes the files; those with another content are overwritten only with `force`. Nothing is written when one of them cannot be, and no link
+ * is followed: it might lead out of the folder.
+ */
 export async function writeKeyFolder(
   folder: string,
   files: ReadonlyMap<string, KvEntry>,
@@ -97,24 +101,35 @@ export async function writeKeyFolder(
   const toWrite: [string, Buffer][] = [];
   const different: string[] = [];
   for (const [path, { value }] of files) {
+    await assertFolders(root, dirname(path));
     const file = join(root, path);
-    const present = await readFile(file).catch(() => undefined);
+    const status = await lstat(file).catch(() => undefined);
+    if (status && !status.isFile()) throw new CommandError(`${file} is no file; remove it`);
+    const present = status && (await readFile(file));
     if (present?.equals(value)) continue;
     if (present) different.push(path);
     toWrite.push([file, value]);
   }
   if (different.length > 0 && !force) {
-    throw new UsageError(
+    throw new CommandError(
       `${folder} has other contents of ${different.slice(0, 5).join(', ')}${different.length > 5 ? ', …' : ''}; --force overwrites them`,
     );
   }
   for (const [file, value] of toWrite) {
     await mkdir(dirname(file), { recursive: true });
-    // A link in the folder must not lead out of it.
-    const parent = await realpath(dirname(file));
-    if (parent !== root && !parent.startsWith(root + sep))
-      throw new UsageError(`${file} is outside of ${folder}`);
-    await writeFile(file, value, { mode: 0o600 });
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+    await writeFile(file, value, { mode: 0o600, flag: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW });
   }
   return { written: toWrite.length, unchanged: files.size - toWrite.length };
+}
+
+/** Each part of the path is a real folder, or is not there yet. */
+async function assertFolders(root: string, path: string): Promise<void> {
+  let at = root;
+  for (const name of path === '.' ? [] : path.split('/')) {
+    at = join(at, name);
+    const status = await lstat(at).catch(() => undefined);
+    if (!status) return;
+    if (!status.isDirectory()) throw new CommandError(`${at} is no folder; remove it`);
+  }
 }

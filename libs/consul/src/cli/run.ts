@@ -3,8 +3,8 @@ import { errorMessage } from '@rookery/discovery/adapter';
 import { closeNames } from '../spelling/close-names.js';
 import { check } from './check-command.js';
 import { diff, exportFolder, importFolder } from './folder-commands.js';
-import { get, put, watch } from './key-commands.js';
-import { UsageError, type Terminal } from './terminal.js';
+import { get, put, remove, watch } from './key-commands.js';
+import { CommandError, UsageError, type Terminal } from './terminal.js';
 
 type Command = (args: readonly string[], terminal: Terminal) => Promise<number>;
 
@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   diff,
   get,
   put,
+  delete: remove,
   watch,
   import: importFolder,
   export: exportFolder,
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 const USAGE = `usage: rookery config COMMAND [OPTIONS]
 
   check [FOLDER]   reads the trees of a service as the app would, from a folder or from Consul, and says what is wrong
+                   --settings FILE[#EXPORT]: what consulConfig(...) returned; or else
                    --name NAME  --profile NAME (repeatable)  --prefix config  --format keys|json|yaml|properties|files
                    --data-key data  --order name|profile  --schema FILE[#EXPORT]
   diff FOLDER      shows what import would change; the exit code is 1 if there is anything
@@ -30,7 +32,8 @@ const USAGE = `usage: rookery config COMMAND [OPTIONS]
   export FOLDER    writes each key to a file
                    --prefix config  --force (overwrite files with another content)
   get KEY          prints a value
-  put KEY VALUE    writes a value; "-" is standard input
+  put KEY VALUE    writes a value; "-" is standard input; "--" comes before one that begins with a dash
+  delete KEY       deletes a key
   watch PREFIX     prints the keys, and each change of them, until Ctrl-C
 
   --secret PATH    a value that is not shown (repeatable), besides password, token, secret, apiKey and the like
@@ -56,7 +59,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (terminal.signal.aborted) return 2;
     terminal.tell(`rookery: ${errorMessage(error)}\n`);
     if (error instanceof UsageError) terminal.tell('rookery --help lists the commands and their options\n');
-    else if (!(error instanceof DiscoveryError)) terminal.tell(`${(error as Error).stack ?? ''}\n`);
+    else if (!(error instanceof CommandError || error instanceof DiscoveryError))
+      terminal.tell(`${(error as Error).stack ?? ''}\n`);
     return 2;
   }
 }

@@ -20,7 +20,7 @@ describe('showValue', () => {
   });
 
   it('shows both sides of a change, and bytes that are no text by their number', () => {
-    const change = { key: 'k', before: Buffer.from('1'), after: Buffer.from([255, 0]), modifyIndex: 1 };
+    const change = { key: 'k', before: Buffer.from('1'), after: Buffer.from([255, 0]) };
     expect(showChange({ ...change, kind: 'update' }, secrets)).toBe('~ k: "1" → 2 bytes');
     expect(showChange({ ...change, kind: 'delete', after: undefined }, secrets)).toBe('- k: "1"');
   });

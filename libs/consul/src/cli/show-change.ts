@@ -7,7 +7,10 @@ import { DOCUMENT } from './key-folder.js';
 const SIGNS = { create: '+', update: '~', delete: '-' } as const;
 
 /** One line: `~ config/inventory/limits/rate: "100" → "200"`. */
-export function showChange({ kind, key, before, after }: PlannedChange, secrets: SecretPaths): string {
+export function showChange(
+  { kind, key, before, after }: Pick<PlannedChange, 'kind' | 'key' | 'before' | 'after'>,
+  secrets: SecretPaths,
+): string {
   const shown = (value: Buffer): string => showValue(key, value, secrets);
   const values =
     before === undefined
@@ -29,7 +32,8 @@ export function showValue(key: string, value: Buffer, secrets: SecretPaths): str
   return brief(text);
 }
 
-function isSecretKey(key: string, secrets: SecretPaths): boolean {
+/** Whether the value of a key is a secret. */
+export function isSecretKey(key: string, secrets: SecretPaths): boolean {
   const names = key.split('/');
   // Of `config/inventory/db/password` any part may be the path that is called secret.
   return names.some((_, from) => {

@@ -14,5 +14,8 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-/** A command could not be run as it was written: it is shown without a stack. */
-export class UsageError extends Error {}
+/** A command could not be run: it is shown without a stack. */
+export class CommandError extends Error {}
+
+/** It was not written as it has to be. */
+export class UsageError extends CommandError {}

@@ -41,6 +41,15 @@ export class ConfigBindings implements OnModuleInit, OnApplicationShutdown {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
   }
 
+  /** A path without a value may be meant; one that is almost that of a value is rather a mistake. */
+  #warnIfMisspelt(instance: object, member: string | symbol, path: string): void {
+    const close = this.#config.get(path) === undefined ? this.#config.closePaths(path) : [];
+    if (close.length > 0)
+      this.#logger.warn(
+        `${instance.constructor.name}.${String(member)} follows "${path}", which has no value; there is ${close.join(', ')}`,
+      );
+  }
+
   /** An instance that is made for a request does not exist when a value changes. */
   #warnRequestScoped(type: unknown): void {
     if (typeof type !== 'function') return;
@@ -54,6 +63,7 @@ export class ConfigBindings implements OnModuleInit, OnApplicationShutdown {
 
   #bindValues(instance: object): void {
     for (const { property, path } of configValuesOf(instance)) {
+      this.#warnIfMisspelt(instance, property, path);
       const initial: unknown = Reflect.get(instance, property);
       const set = (value: unknown): void =>
         void Reflect.set(instance, property, value === undefined ? initial : value);
@@ -63,6 +73,7 @@ export class ConfigBindings implements OnModuleInit, OnApplicationShutdown {
 
   #bindHandlers(instance: object): void {
     for (const { method, path } of configHandlersOf(instance)) {
+      this.#warnIfMisspelt(instance, method, path);
       const handle = async (value: unknown): Promise<void> => {
         try {
           await (Reflect.get(instance, method) as (value: unknown) => unknown).call(instance, value);

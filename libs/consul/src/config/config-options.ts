@@ -100,7 +100,8 @@ const segment = (example: string): z.ZodType<string> =>
     { error: `must be a part of a key, without a slash, such as '${example}'` },
   );
 
-const PREFIX_HINT = "must be the first part of a key, such as 'config' or 'teams/shop/config'";
+const PREFIX_HINT =
+  "must be the first part of a key, without a slash at its beginning and end, such as 'config' or 'teams/shop/config'";
 const prefix = z
   .string({ error: PREFIX_HINT })
   .refine((value) => keyIssue(value) === undefined && !value.endsWith('/'), { error: PREFIX_HINT });

@@ -9,25 +9,31 @@ export const CONFIG_SOURCE = Symbol.for('rookery:config-source');
  * created from one root module, as tests do, have the same factory.
  */
 export class ConfigSource {
-  readonly #resolve: () => ResolvedConfigOptions;
+  readonly #resolve: (environment: NodeJS.ProcessEnv) => ResolvedConfigOptions;
   #users = 0;
   #opened: Promise<LiveConfig> | undefined;
 
   /** @param resolve reads the options and the environment, when the first user comes */
-  constructor(resolve: () => ResolvedConfigOptions) {
+  constructor(resolve: (environment: NodeJS.ProcessEnv) => ResolvedConfigOptions) {
     this.#resolve = resolve;
   }
 
   async retain(): Promise<LiveConfig> {
     this.#users++;
+    const opened = (this.#opened ??= (async () => LiveConfig.load(this.#resolve(process.env)))());
     try {
-      this.#opened ??= (async () => LiveConfig.load(this.#resolve()))();
-      return await this.#opened;
+      return await opened;
     } catch (error) {
       this.#users--;
-      this.#opened = undefined;
+      // Another user may have tried again meanwhile.
+      if (this.#opened === opened) this.#opened = undefined;
       throw error;
     }
+  }
+
+  /** The options that it would be loaded with. */
+  options(environment: NodeJS.ProcessEnv): ResolvedConfigOptions {
+    return this.#resolve(environment);
   }
 
   async release(): Promise<void> {

@@ -27,7 +27,15 @@ export class ConfigSources implements OnApplicationShutdown {
   ): Promise<ConfigSources> {
     const providers = [...modules.values()].flatMap((module) => [...module.providers.values()]);
     const sources = [...new Set(providers.flatMap(({ metatype }) => configSourceOf(metatype) ?? []))];
-    const configs = await Promise.all(sources.map((source) => source.retain()));
+    const retained = await Promise.allSettled(sources.map((source) => source.retain()));
+    const failed = retained.find((result) => result.status === 'rejected');
+    if (failed) {
+      await Promise.all(
+        sources.filter((_, n) => retained[n]?.status === 'fulfilled').map((source) => source.release()),
+      );
+      throw failed.reason;
+    }
+    const configs = retained.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const opened = new ConfigSources(sources, configs, events, host);
     const issue = invalidSources(configs.map(({ namespace }) => namespace));
     if (issue) {
@@ -47,6 +55,7 @@ export class ConfigSources implements OnApplicationShutdown {
     this.#sources = sources;
     this.configs = configs;
     this.#host = host;
+    for (const config of configs) config.connect();
     this.#subscriptions = configs.map(({ events$ }) => events$.subscribe((event) => events.emit(event)));
     // ConfigService has copied the names at the top, and would not see when one of them changes.
     if (host) for (const config of this.#atTop()) config.addTarget(host);

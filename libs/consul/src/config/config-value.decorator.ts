@@ -1,3 +1,5 @@
+import { noteDecorated } from './decorated-classes.js';
+
 const CONFIG_VALUES = 'rookery:config-values';
 
 /** A property, and the path of its value. */
@@ -18,6 +20,7 @@ export interface ConfigValueProperty {
  */
 export function ConfigValue(path: string): PropertyDecorator {
   return (target, property) => {
+    noteDecorated(target);
     // A subclass may give the property another value.
     const known = configValuesOf(target).filter((other) => other.property !== property);
     Reflect.defineMetadata(CONFIG_VALUES, [...known, { property, path }], target);

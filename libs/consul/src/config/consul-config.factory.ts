@@ -34,13 +34,19 @@ let count = 0;
 export function consulConfig<S extends ConfigSchema = StandardSchema>(
   options: ConsulConfigOptions & { readonly schema?: S } = {},
 ): ConsulConfigFactory<ConfigOf<S> & object> {
-  const source = new ConfigSource(() => resolveConfigOptions(options, process.env));
+  const source = new ConfigSource((environment) => resolveConfigOptions(options, environment));
   const load = async (): Promise<object> => {
     const config = await source.retain();
-    const target = {};
+    // Of a class its instance has the methods, too.
+    const target = Object.create(Object.getPrototypeOf(config.values) as object) as object;
     config.addTarget(target);
-    // Nest calls the hooks of whatever a provider is.
+    let isReleased = false;
+    // Nest calls the hooks of whatever a provider is, and several times if several providers return the same.
+    hide(target, 'onModuleInit', () => config.watch());
+    hide(target, 'onApplicationBootstrap', () => config.warnIfUnconnected());
     hide(target, 'onApplicationShutdown', async () => {
+      if (isReleased) return;
+      isReleased = true;
       config.removeTarget(target);
       await source.release();
     });

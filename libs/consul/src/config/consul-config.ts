@@ -7,7 +7,7 @@ import type { ConfigChange, ConfigExplanation } from './config-change.js';
 import { formatConfigPath, parseConfigPath, type ConfigPath } from './config-path.js';
 import type { LiveConfig } from './live/live-config.js';
 import type { ConfigProblem } from './problem.js';
-import { changedPaths, valueAt } from './values/share-values.js';
+import { valueAt } from './values/plain-values.js';
 
 /**
  * The values that `consulConfig(...)` loads, as they are at present. Its paths are those of `ConfigService`. Injectable where `ConsulModule`
@@ -50,16 +50,21 @@ export class ConsulConfig {
   getOrThrow<T = unknown>(path: string): T {
     const value = this.get<T>(path);
     if (value !== undefined) return value;
-    const known = this.#sources.flatMap((source) =>
-      changedPaths({}, source.values).map((names) => below(source, formatConfigPath(names))),
-    );
-    const close = closeNames(path, known);
+    const close = this.closePaths(path);
     throw new DiscoveryError('RK_NOT_FOUND', `there is no configuration value "${path}"`, {
       hint:
         close.length > 0
           ? `There is ${close.join(', ')}`
           : 'ConsulConfig.explain(path) tells which keys are read',
     });
+  }
+
+  /** The paths of values that someone may have meant, closest first. */
+  closePaths(path: string): readonly string[] {
+    const known = this.#sources.flatMap((source) =>
+      pathsIn(source.values).map((names) => below(source, formatConfigPath(names))),
+    );
+    return closeNames(path, known);
   }
 
   /**
@@ -127,4 +132,13 @@ function isolated<T>(values: Observable<T>, where: string): Observable<T> {
   return new IsolatedObservable(values, (error) =>
     logger.error(`a subscriber of ${where} threw: ${errorMessage(error)}`),
   );
+}
+
+/** Of every value, and of everything that contains one. */
+function pathsIn(values: unknown, path: readonly string[] = []): string[][] {
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) return [];
+  return Object.entries(values).flatMap(([name, part]) => [
+    [...path, name],
+    ...pathsIn(part, [...path, name]),
+  ]);
 }

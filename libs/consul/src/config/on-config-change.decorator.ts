@@ -1,3 +1,5 @@
+import { noteDecorated } from './decorated-classes.js';
+
 const CONFIG_HANDLERS = 'rookery:config-handlers';
 
 /** A method, and the path that it follows. */
@@ -20,6 +22,7 @@ export interface ConfigChangeHandler {
  */
 export function OnConfigChange(path: string): MethodDecorator {
   return (target, method) => {
+    noteDecorated(target);
     // A method that overrides one with the same decorator is called once.
     const known = configHandlersOf(target).filter((other) => other.method !== method || other.path !== path);
     Reflect.defineMetadata(CONFIG_HANDLERS, [...known, { method, path }], target);

@@ -2,7 +2,8 @@ import { parseConfigPath, type ConfigPath } from './config-path.js';
 
 /** What is shown instead of a secret value. */
 export const SECRET_SHOWN = '(secret)';
-const SECRET_NAME = /token|secret|passw|passphrase|credential|private.?key|api.?key|access.?key/i;
+const SECRET_NAME =
+  /token|secret|passw|passphrase|pwd|credential|cookie|(private|api|access|signing|encryption|shared).?key|(^|[^a-z])pass$/i;
 
 /** Whether a text contains a name of a secret, such as `password=…`. */
 export function mentionsSecret(text: string): boolean {
@@ -25,18 +26,9 @@ export class SecretPaths {
       path.some((name) => typeof name === 'string' && SECRET_NAME.test(name)) ||
       this.#patterns.some(
         (pattern) =>
-          pattern.length <= path.length && pattern.every((name, at) => name === '*' || name === path[at]),
+          pattern.length <= path.length &&
+          pattern.every((name, at) => name === '*' || String(name) === String(path[at])),
       )
-    );
-  }
-
-  /** The value, with each secret in it replaced. */
-  redact(path: ConfigPath, value: unknown): unknown {
-    if (this.isSecret(path)) return SECRET_SHOWN;
-    if (Array.isArray(value)) return value.map((item: unknown, index) => this.redact([...path, index], item));
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([name, part]) => [name, this.redact([...path, name], part)]),
     );
   }
 

@@ -7,6 +7,7 @@ import {
   type Provider,
   type ResolutionDetails,
 } from '@openfeature/server-sdk';
+import { errorMessage } from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
 import type { ConsulConfig } from '../config/consul-config.js';
 import { formatConfigPath, parseConfigPath } from '../config/config-path.js';
@@ -101,7 +102,13 @@ export class ConsulFlagProvider implements Provider {
     const failed = (errorCode: ErrorCode, errorMessage: string): Promise<ResolutionDetails<T>> =>
       Promise.resolve({ value: defaultValue, reason: 'ERROR', errorCode, errorMessage });
     const path = `${this.#path}.${flagKey}`;
-    const flag = this.#config.get(path);
+    let flag: unknown;
+    try {
+      flag = this.#config.get(path);
+    } catch (error) {
+      // A key that is no path, such as "a..b".
+      return failed(ErrorCode.FLAG_NOT_FOUND, errorMessage(error));
+    }
     if (flag === undefined)
       return failed(ErrorCode.FLAG_NOT_FOUND, `there is no configuration value "${path}"`);
     const evaluation = evaluateFlag(flagKey, flag, targetingKey);

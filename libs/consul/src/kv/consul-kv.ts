@@ -191,8 +191,10 @@ export class ConsulKv implements OnApplicationShutdown {
   watch<T = string>(key: string, options: KvWatchOptions<T> = {}): Observable<KvValue<T> | undefined> {
     const { datacenter } = options;
     const name = `${assertKey(key)}${datacenter === undefined ? '' : ` in ${datacenter}`}`;
-    const entries = this.#watches.watch<KvEntry | undefined>(name, (signal, waitMs) =>
-      watchKey(this.#client, key, signal, { datacenter, waitMs }),
+    const entries = this.#watches.watch<KvEntry | undefined>(
+      JSON.stringify(['key', key, datacenter]),
+      name,
+      (signal, waitMs) => watchKey(this.#client, key, signal, { datacenter, waitMs }),
     );
     return this.#isolated(
       entries.pipe(
@@ -210,8 +212,10 @@ export class ConsulKv implements OnApplicationShutdown {
     const { datacenter } = options;
     const name = `${prefix}*${datacenter === undefined ? '' : ` in ${datacenter}`}`;
     kvPath(prefix);
-    const trees = this.#watches.watch<readonly KvEntry[]>(name, (signal, waitMs) =>
-      treesOf(this.#client, prefix, signal, { datacenter, waitMs }),
+    const trees = this.#watches.watch<readonly KvEntry[]>(
+      JSON.stringify(['tree', prefix, datacenter]),
+      name,
+      (signal, waitMs) => treesOf(this.#client, prefix, signal, { datacenter, waitMs }),
     );
     return this.#isolated(
       trees.pipe(

@@ -1,3 +1,4 @@
+import { DiscoveryError } from '@rookery/discovery';
 import type { TxnOperation } from '../client/api/types.js';
 
 /** One step of a transaction. `modifyIndex` is that of the last read; a value is text or bytes. */
@@ -26,6 +27,11 @@ export type KvOperation =
   | { readonly type: 'checkNotExists'; readonly key: string }
   /** Fails unless this session holds the key as a lock. */
   | { readonly type: 'checkSession'; readonly key: string; readonly session: string };
+
+const KV_OPERATIONS: readonly KvOperation['type'][] = [
+  ...(['set', 'compareAndSet', 'get', 'list', 'delete', 'compareAndDelete', 'deleteTree'] as const),
+  ...(['checkIndex', 'checkNotExists', 'checkSession'] as const),
+];
 
 /** The key or the prefix of an operation. */
 export function keyOf(operation: KvOperation): string {
@@ -57,6 +63,14 @@ export function toTxnOperation(operation: KvOperation): TxnOperation {
       return { KV: { Verb: 'check-not-exists', Key } };
     case 'checkSession':
       return { KV: { Verb: 'check-session', Key, Session: operation.session } };
+    default:
+      throw new DiscoveryError(
+        'RK_INVALID_ARGUMENT',
+        `operation of type ${JSON.stringify((operation as KvOperation).type)}`,
+        {
+          hint: `Known types: ${KV_OPERATIONS.join(', ')}`,
+        },
+      );
   }
 }
 

@@ -10,7 +10,9 @@ export type KvFailureKind = 'conflict' | 'missing' | 'session' | 'denied' | 'oth
 export interface KvOperationFailure {
   /** The position of the operation, from 0. */
   readonly index: number;
-  readonly operation: KvOperation;
+  readonly type: KvOperation['type'];
+  /** Its key, or its prefix. */
+  readonly key: string;
   readonly kind: KvFailureKind;
   /** Consul's own words. */
   readonly text: string;
@@ -23,10 +25,13 @@ export class KvTransactionError extends ConsulError {
   constructor(operations: readonly KvOperation[], errors: readonly { OpIndex: number; What: string }[]) {
     const failures = errors.flatMap(({ OpIndex: index, What: text }) => {
       const operation = operations[index];
-      return operation ? [{ index, operation, kind: kindOf(text), text }] : [];
+      // Not the operation itself: its value may be a secret, and errors are printed.
+      return operation
+        ? [{ index, type: operation.type, key: keyOf(operation), kind: kindOf(text), text }]
+        : [];
     });
     const described = failures.map(
-      ({ index, operation, text }) => `operation ${index}, ${operation.type} of ${keyOf(operation)}: ${text}`,
+      ({ index, type, key, text }) => `operation ${index}, ${type} of ${key}: ${text}`,
     );
     const isDenied = failures.some(({ kind }) => kind === 'denied');
     super(

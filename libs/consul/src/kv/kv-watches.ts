@@ -35,9 +35,12 @@ export class KvWatches {
     this.#options = options;
   }
 
-  /** @param name what is watched, for messages; watches with the same name are one */
-  watch<T>(name: string, start: StartWatch<T>): Observable<T> {
-    let shared = this.#shared.get(name) as Observable<T> | undefined;
+  /**
+   * @param id watches with the same one are one
+   * @param name what is watched, for messages
+   */
+  watch<T>(id: string, name: string, start: StartWatch<T>): Observable<T> {
+    let shared = this.#shared.get(id) as Observable<T> | undefined;
     if (!shared) {
       shared = new Observable<T>((subscriber) => {
         const stop = this.#run(
@@ -47,11 +50,11 @@ export class KvWatches {
           () => subscriber.complete(),
         );
         return () => {
-          this.#shared.delete(name);
+          this.#shared.delete(id);
           stop();
         };
       }).pipe(share({ connector: () => new ReplaySubject<T>(1) }));
-      this.#shared.set(name, shared);
+      this.#shared.set(id, shared);
     }
     return shared;
   }

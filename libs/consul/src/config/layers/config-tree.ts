@@ -1,3 +1,5 @@
+import { isPlainObject } from '../values/plain-values.js';
+
 /** A value, the key that gave it, and the values that it overrides, the last of them first. */
 export interface Leaf {
   readonly value: unknown;
@@ -6,6 +8,7 @@ export interface Leaf {
 }
 
 export interface Overridden {
+  readonly path: readonly string[];
   readonly key: string;
   readonly value: unknown;
 }
@@ -32,7 +35,7 @@ export class ConfigTree {
 
   /** Sets a value; what was at its place, above it or below it, is overridden, and returned. */
   set(path: readonly string[], value: unknown, key: string): readonly Overridden[] {
-    return this.#set(path, value, key, []);
+    return this.#set(path, 0, value, key, []);
   }
 
   find(path: readonly string[]): ConfigTree | undefined {
@@ -61,41 +64,36 @@ export class ConfigTree {
 
   #set(
     path: readonly string[],
+    level: number,
     value: unknown,
     key: string,
     above: readonly Overridden[],
   ): readonly Overridden[] {
-    const [name, ...rest] = path;
+    const name = path[level];
     if (name === undefined) {
       // An empty object adds nothing to an object.
       if (isEmptyObject(value) && this.#children.size > 0) return [];
-      const overrides = [...this.#allOverridden(), ...above];
+      const overrides = [...this.#allOverridden(path), ...above];
       this.#children.clear();
       this.#leaf = { value, key, overrides };
       return overrides;
     }
-    const replaced = this.#leaf ? overriddenBy(this.#leaf) : [];
+    const replaced = this.#leaf ? overriddenBy(this.#leaf, path.slice(0, level)) : [];
     this.#leaf = undefined;
     let child = this.#children.get(name);
     if (!child) this.#children.set(name, (child = new ConfigTree()));
-    return child.#set(rest, value, key, [...replaced, ...above]);
+    return child.#set(path, level + 1, value, key, [...replaced, ...above]);
   }
 
-  #allOverridden(): Overridden[] {
-    return [...this.leaves()].flatMap(({ leaf }) => overriddenBy(leaf));
+  #allOverridden(path: readonly string[]): Overridden[] {
+    return [...this.leaves(path)].flatMap(({ path: at, leaf }) => overriddenBy(leaf, at));
   }
 }
 
-function overriddenBy({ value, key, overrides }: Leaf): Overridden[] {
-  return isEmptyObject(value) ? [...overrides] : [{ key, value }, ...overrides];
+function overriddenBy({ value, key, overrides }: Leaf, path: readonly string[]): Overridden[] {
+  return isEmptyObject(value) ? [...overrides] : [{ path, key, value }, ...overrides];
 }
 
 function isEmptyObject(value: unknown): boolean {
   return isPlainObject(value) && Object.keys(value).length === 0;
-}
-
-export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

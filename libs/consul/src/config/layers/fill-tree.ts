@@ -1,7 +1,8 @@
 import { errorMessage } from '@rookery/discovery/adapter';
 import { assertName, formatConfigPath, parseConfigPath, type ConfigPath } from '../config-path.js';
 import { InvalidContent } from '../problem.js';
-import { ConfigTree, isPlainObject } from './config-tree.js';
+import { isPlainObject } from '../values/plain-values.js';
+import { ConfigTree } from './config-tree.js';
 
 /** A value as one key gives it. */
 export interface GivenValue {
@@ -50,7 +51,9 @@ function addToList(lists: Map<string, ListUnderConstruction>, part: GivenValue, 
   if (!list) lists.set(name, (list = { path, items: new Map(), key: part.key }));
   const index = part.path[at] as number;
   const rest = { ...part, path: part.path.slice(at + 1) };
-  list.items.set(index, [...(list.items.get(index) ?? []), rest]);
+  const given = list.items.get(index);
+  if (given) given.push(rest);
+  else list.items.set(index, [rest]);
 }
 
 function listOf(items: ReadonlyMap<number, readonly GivenValue[]>, path: ConfigPath, key: string): unknown[] {
@@ -91,7 +94,8 @@ function* partsOf(path: ConfigPath, value: unknown, key: string, nesting: number
     } catch (error) {
       throw new InvalidContent(key, errorMessage(error));
     }
-    yield* partsOf([...path, ...names], part, key, nesting + 1);
+    // Names with dots add levels, too.
+    yield* partsOf([...path, ...names], part, key, nesting + names.length);
   }
 }
 

@@ -36,6 +36,11 @@ describe('parseProperties', () => {
     });
   });
 
+  it('reads many backslashes in no time', () => {
+    const text = `a=${'\\'.repeat(400_000)}x`;
+    expect(parseProperties(text)[0]?.text).toHaveLength(200_001);
+  });
+
   it('takes the end of the text for the end of a continued line', () => {
     expect(parseProperties('a=1\\')).toEqual([{ name: 'a', text: '1' }]);
   });

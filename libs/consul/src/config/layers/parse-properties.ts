@@ -26,12 +26,18 @@ function logicalLines(text: string): string[] {
     if (continued === undefined && (line === '' || /^[#!]/.test(line))) continue;
     const whole = (continued ?? '') + line;
     // An even number of backslashes at the end are backslashes of the value.
-    const isContinued = (/\\*$/.exec(line)?.[0].length ?? 0) % 2 === 1;
+    const isContinued = backslashesAtEnd(line) % 2 === 1;
     continued = isContinued ? whole.slice(0, -1) : undefined;
     if (!isContinued) lines.push(whole);
   }
   if (continued !== undefined) lines.push(continued);
   return lines;
+}
+
+function backslashesAtEnd(line: string): number {
+  let at = line.length;
+  while (line[at - 1] === '\\') at--;
+  return line.length - at;
 }
 
 function unescape(text: string): string {

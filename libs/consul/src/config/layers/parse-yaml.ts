@@ -33,6 +33,10 @@ export function parseYamlDocument(text: string): unknown {
 }
 
 const ISSUES: Readonly<Record<string, string>> = {
+  BAD_INDENT: 'wrong indentation, or a bracket that is not closed',
+  BLOCK_AS_IMPLICIT_KEY: 'a colon in a text without quotation marks, or wrong indentation',
+  MISSING_CHAR: 'a missing quotation mark, bracket, comma or colon',
+  UNEXPECTED_TOKEN: 'an unexpected character',
   DUPLICATE_KEY: 'the same key twice',
   MULTIPLE_DOCS: 'more than one document',
   TAB_AS_INDENT: 'a tab as indentation',

@@ -10,7 +10,7 @@ import { resolveReferences } from '../merge/resolve-references.js';
 import { InvalidContent, type ConfigProblem } from '../problem.js';
 import type { SecretPaths } from '../secret-paths.js';
 import { describeIssue } from '../values/describe-issue.js';
-import { isCyclic, isObjectLike } from '../values/share-values.js';
+import { copyPlain, isCyclic } from '../values/plain-values.js';
 import type { Validation, Validator } from '../values/validate-values.js';
 
 export interface BuildOptions {
@@ -33,6 +33,8 @@ export interface LayerKeys {
 /** Values that were checked, and where each comes from. */
 export interface BuiltConfig {
   readonly values: object;
+  /** As they were before the schema: secrets are found by their paths in these. */
+  readonly raw: unknown;
   readonly tree: ConfigTree;
   readonly secrets: SecretPaths;
 }
@@ -88,24 +90,10 @@ export class ConfigBuilder {
       problems.push(...validation.issues.map((issue) => describeIssue(issue, values, tree, secrets)));
       return { built: undefined, problems };
     }
-    if (!isObjectLike(validation.values)) {
-      problems.push({ key: 'schema', reason: 'it returned no object' });
-      return { built: undefined, problems };
-    }
-    const reserved = RESERVED.find((name) => Object.hasOwn(validation.values as object, name));
-    if (reserved !== undefined) {
-      const [first] = tree.find([reserved])?.leaves() ?? [];
-      problems.push({
-        key: first?.leaf.key ?? 'schema',
-        reason: `the name "${reserved}" is reserved; rename it`,
-      });
-      return { built: undefined, problems };
-    }
-    if (isCyclic(validation.values)) {
-      problems.push({ key: 'schema', reason: 'it returned an object that contains itself' });
-      return { built: undefined, problems };
-    }
-    return { built: { values: validation.values, tree, secrets }, problems };
+    const { values: result } = validation;
+    const issue = resultIssue(result, tree);
+    if (issue) return { built: undefined, problems: [...problems, issue] };
+    return { built: { values: copyPlain(result) as object, raw: values, tree, secrets }, problems };
   }
 
   /** A schema that throws has found something wrong, too; its message may quote a value. */
@@ -114,7 +102,7 @@ export class ConfigBuilder {
       return await this.#options.validate(values);
     } catch (error) {
       const name = isError(error) ? error.name : typeof error;
-      return { issues: [{ path: '', message: `the schema threw a ${name}` }] };
+      return { issues: [{ path: [], message: `the schema threw a ${name}` }] };
     }
   }
 
@@ -131,4 +119,15 @@ export class ConfigBuilder {
     this.#layers.set(path, layer);
     return layer;
   }
+}
+
+/** Why what a schema returned cannot be used. */
+function resultIssue(result: unknown, tree: ConfigTree): ConfigProblem | undefined {
+  if (typeof result !== 'object' || result === null || Array.isArray(result))
+    return { key: 'schema', reason: 'it returned no object' };
+  if (isCyclic(result)) return { key: 'schema', reason: 'it returned an object that contains itself' };
+  const reserved = RESERVED.find((name) => Object.hasOwn(result, name));
+  if (reserved === undefined) return undefined;
+  const [first] = tree.find([reserved])?.leaves() ?? [];
+  return { key: first?.leaf.key ?? 'schema', reason: `the name "${reserved}" is reserved; rename it` };
 }

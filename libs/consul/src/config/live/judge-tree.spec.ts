@@ -6,7 +6,7 @@ const evidence: TreeEvidence = {
   vanished: 10,
   remaining: 0,
   isContinuous: false,
-  vanishedKey: 'missing',
+  vanishedKeys: ['missing', 'missing'],
   missingForMs: undefined,
 };
 
@@ -25,9 +25,13 @@ describe('judgeTree', () => {
       { remaining: 1, missingForMs: MAX_SUSPECT_MS },
       true,
     ],
-    ['keys that the token may not read', { isContinuous: true, vanishedKey: 'denied' }, false],
-    ['keys that are there', { isContinuous: true, vanishedKey: 'present' }, false],
-    ['keys of which nothing could be learned', { isContinuous: true, vanishedKey: 'failed' }, false],
+    ['keys that the token may not read', { isContinuous: true, vanishedKeys: ['missing', 'denied'] }, false],
+    ['keys that are there', { isContinuous: true, vanishedKeys: ['missing', 'present'] }, false],
+    [
+      'keys of which nothing could be learned',
+      { isContinuous: true, vanishedKeys: ['missing', 'failed'] },
+      false,
+    ],
   ])('F60 %s', (_, change, isAccepted) => {
     expect(judgeTree({ ...evidence, ...change }).isAccepted).toBe(isAccepted);
   });

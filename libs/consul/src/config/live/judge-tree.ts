@@ -1,4 +1,4 @@
-/** What a consistent read of one of the keys that an update leaves out has shown. */
+/** What a consistent read of a key that an update leaves out has shown. */
 export type VanishedKeyRead = 'missing' | 'present' | 'denied' | 'failed';
 
 export interface TreeEvidence {
@@ -10,7 +10,8 @@ export interface TreeEvidence {
   readonly remaining: number;
   /** The update follows from the keys in use without a gap. */
   readonly isContinuous: boolean;
-  readonly vanishedKey: VanishedKeyRead;
+  /** Consistent reads of keys that the update leaves out. */
+  readonly vanishedKeys: readonly VanishedKeyRead[];
   /** How long the keys have been missing without a change, in milliseconds; undefined: they are since this update. */
   readonly missingForMs: number | undefined;
 }
@@ -29,16 +30,10 @@ export const MAX_SUSPECT_MS = 30_000;
  * that has lost more than half is believed after a while. Without the permission to read them, keys look deleted, too.
  */
 export function judgeTree(evidence: TreeEvidence): TreeVerdict {
-  const { known, vanished, remaining, isContinuous, vanishedKey, missingForMs } = evidence;
-  switch (vanishedKey) {
-    case 'denied':
-      return kept('the token may no longer read them');
-    case 'present':
-      return kept('a consistent read still finds them');
-    case 'failed':
-      return kept('it has not been possible to confirm it');
-    case 'missing':
-  }
+  const { known, vanished, remaining, isContinuous, vanishedKeys, missingForMs } = evidence;
+  if (vanishedKeys.includes('denied')) return kept('the token may no longer read them');
+  if (vanishedKeys.includes('present')) return kept('a consistent read still finds them');
+  if (vanishedKeys.includes('failed')) return kept('it has not been possible to confirm it');
   if (isContinuous) return { isAccepted: true, reason: 'deleted' };
   if (remaining === 0) return kept('the tree was empty after the connection to Consul was interrupted');
   // A tree that is being restored misses less and less, and is not taken for complete on the way.

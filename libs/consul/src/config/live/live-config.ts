@@ -16,11 +16,15 @@ import { ONE_CONNECTION } from '../../client/connection-budget.js';
 import type { ConfigChange, ConfigExplanation } from '../config-change.js';
 import type { ResolvedConfigOptions } from '../config-options.js';
 import { formatConfigPath, type ConfigPath } from '../config-path.js';
+import type { ConfigTree } from '../layers/config-tree.js';
 import { ignoredKeys } from '../layers/read-layer.js';
 import { loadReaders } from '../layers/documents.js';
 import { InvalidContent, type ConfigProblem } from '../problem.js';
+import { decoratedClasses } from '../decorated-classes.js';
 import { SecretPaths } from '../secret-paths.js';
-import { changedPaths, freezeValues, shareValues, valueAt } from '../values/share-values.js';
+import { SecretValues } from '../values/secret-values.js';
+import { unusedValues } from '../unused-values.js';
+import { changedPaths, freezeValues, shareValues, valueAt } from '../values/plain-values.js';
 import { loadValidator } from '../values/validate-values.js';
 import { ConfigBuilder, type BuiltConfig, type LayerKeys } from './build-version.js';
 import { ConfigSnapshot } from './config-snapshot.js';
@@ -59,6 +63,8 @@ export class LiveConfig {
   #warnedOf = new Set<string>();
   #rebuilding: Promise<void> | undefined;
   #isOutdated = false;
+  #isWatching = false;
+  #isConnected = false;
 
   /** Every version, as it comes into use; the values are in place then. */
   readonly changes$ = this.#changes.asObservable();
@@ -101,7 +107,9 @@ export class LiveConfig {
     setMaxListeners(0, this.#stopping.signal);
     // One blocking query for each tree, apart from every other client of this process.
     this.#client = new ConsulClient(agent, { ...ONE_CONNECTION, watch: paths.length, plain: 2 });
-    this.#debounce = new Debounce(clock, debounceMs, () => void this.#rebuild());
+    this.#debounce = new Debounce(clock, debounceMs, () => {
+      void this.#rebuild();
+    });
     const reconnectSignal = new ReconnectSignal();
     this.#layers = paths.map((path) => {
       const layer: WatchedLayer = new WatchedLayer(path, {
@@ -153,15 +161,40 @@ export class LiveConfig {
 
   /** What keeps edits from being used, and what is kept although Consul no longer has it. */
   get problems(): readonly ConfigProblem[] {
-    const suspicions = this.#layers.flatMap(({ path, suspicion }) =>
-      suspicion === undefined ? [] : [{ key: path, reason: suspicion }],
+    const doubts = this.#layers.flatMap(({ path, doubt }) =>
+      doubt === undefined ? [] : [{ key: path, reason: doubt }],
     );
-    return [...this.#problems, ...suspicions];
+    return [...this.#problems, ...doubts];
   }
 
   get state(): ConfigExplanation['state'] {
     if (!this.#layers.every(({ isRead }) => isRead)) return this.#savedAt === undefined ? 'defaults' : 'disk';
     return this.#failing.size > 0 ? 'stale' : 'live';
+  }
+
+  /**
+   * Begins to follow Consul; the first request tells what has changed since the start. Nest calls it when the app is initialized: an app that
+   * fails before that keeps no connection open.
+   */
+  watch(): void {
+    if (this.#isWatching || this.#stopping.signal.aborted) return;
+    this.#isWatching = true;
+    for (const layer of this.#layers) void layer.watch(this.#stopping.signal);
+  }
+
+  /** `ConsulModule` is there. */
+  connect(): void {
+    this.#isConnected = true;
+  }
+
+  /** Without `ConsulModule` the decorators would do nothing, in silence. */
+  warnIfUnconnected(): void {
+    if (this.#isConnected) return;
+    const used = decoratedClasses();
+    if (used.length > 0)
+      this.#warnOnce(
+        `${used.join(', ')}: @ConfigValue and @OnConfigChange do nothing, since ConsulModule is not imported. Add ConsulModule.forRoot() to the root module`,
+      );
   }
 
   /** Keeps an object up to date, in place. */
@@ -174,24 +207,27 @@ export class LiveConfig {
   }
 
   explain(path: ConfigPath): Omit<ConfigExplanation, 'path'> {
-    const secrets = this.#built?.secrets ?? new SecretPaths(this.#options.secrets);
+    const built = this.#built;
+    const secrets = new SecretValues(built?.raw, built?.secrets ?? new SecretPaths(this.#options.secrets));
     const names = path.map(String);
     // A position in a list, or a name below one, has the origin of the list.
-    let found = this.#built?.tree.find(names);
+    let found = built?.tree.find(names);
     let from = names;
     while (!found && from.length > 1) {
       from = from.slice(0, -1);
-      const above = this.#built?.tree.find(from);
+      const above = built?.tree.find(from);
       found = above?.leaf ? above : undefined;
     }
-    const shown = (at: readonly string[], value: unknown): unknown => secrets.redact(at, value);
     return {
-      value: shown(names, valueAt(this.values, names)),
+      value: secrets.redact(names, valueAt(this.values, names)),
       origins: [...(found?.leaves(from) ?? [])].map(({ path: at, leaf }) => ({
         path: formatConfigPath(at),
-        value: shown(at, valueAt(this.values, at)),
+        value: secrets.redact(at, valueAt(this.values, at)),
         key: leaf.key,
-        overrides: leaf.overrides.map(({ key, value }) => ({ key, value: shown(at, value) })),
+        overrides: leaf.overrides.map((other) => ({
+          key: other.key,
+          value: secrets.redact(other.path, other.value),
+        })),
       })),
       layers: this.#layers.map(({ path: layer, entries }) => ({ path: layer, keys: entries?.length })),
       version: this.#version,
@@ -231,7 +267,6 @@ export class LiveConfig {
     this.#report(problems);
     this.#logStart(failure);
     if (!failure && problems.length === 0) this.#snapshot?.save(this.#keys());
-    for (const layer of this.#layers) void layer.watch(this.#stopping.signal);
   }
 
   /** @returns the layers that could not be read, and why */
@@ -257,8 +292,7 @@ export class LiveConfig {
     const { path } = layer;
     try {
       await layer.read(signal);
-      const isDenied = layer.entries?.length === 0 && (await layer.isDenied(signal));
-      if (!isDenied) return undefined;
+      if (!layer.isDenied) return undefined;
       const message = `the token may not read the keys below ${path}`;
       const error = new DiscoveryError('RK_ACL_DENIED', `configuration: ${message}`, {
         hint: `It needs key_prefix ${JSON.stringify(path)} { policy = "read" }`,
@@ -280,7 +314,9 @@ export class LiveConfig {
     problems: readonly ConfigProblem[],
     failure: { readonly error: DiscoveryError } | undefined,
   ): Error {
-    const lines = problems.map(({ key, reason }) => `\n  - ${key}: ${reason}`).join('');
+    const lines =
+      problems.map(({ key, reason }) => `\n  - ${key}: ${reason}`).join('') +
+      `\n  read, keys of each tree: ${this.#describeLayers()}`;
     const count = problems.length === 1 ? '1 value is wrong' : `${problems.length} values are wrong`;
     if (!failure)
       return new DiscoveryError(
@@ -298,10 +334,9 @@ export class LiveConfig {
   }
 
   #logStart(failure: { readonly error: DiscoveryError } | undefined): void {
-    const order = this.#layers
-      .map(({ path, entries }) => `${path} (${entries?.length ?? 'unread'})`)
-      .join(', ');
-    this.#logger.log(`configuration, keys of each tree, later ones override earlier ones: ${order}`);
+    this.#logger.log(
+      `configuration, keys of each tree, later ones override earlier ones: ${this.#describeLayers()}`,
+    );
     if (failure) {
       const used =
         this.#savedAt === undefined
@@ -319,6 +354,15 @@ export class LiveConfig {
           : `the format is ${format}, in the key ${path}${dataKey}`;
       this.#warnOnce(`ignored: ${ignored.slice(0, SHOWN_PATHS).join(', ')}; ${known}`);
     }
+  }
+
+  #describeLayers(): string {
+    return this.#layers
+      .map(
+        ({ path, entries, isDenied }) =>
+          `${path} (${isDenied ? 'not allowed' : (entries?.length ?? 'unread')})`,
+      )
+      .join(', ');
   }
 
   #warnOnce(message: string): void {
@@ -343,11 +387,16 @@ export class LiveConfig {
     while (this.#isOutdated && !isAborted(signal)) {
       this.#isOutdated = false;
       const keys = this.#keys();
-      const { built, problems } = await this.#builder.build(keys);
-      if (isAborted(signal)) return;
-      this.#report(problems);
-      if (built) this.#apply(built);
-      if (built && problems.length === 0) this.#snapshot?.save(keys);
+      try {
+        const { built, problems } = await this.#builder.build(keys);
+        if (isAborted(signal)) return;
+        this.#report(problems);
+        if (built) this.#apply(built);
+        if (built && problems.length === 0) this.#snapshot?.save(keys);
+      } catch (error) {
+        // Whatever a key may hold, it must not end the process.
+        this.#report([{ key: 'schema', reason: `its result cannot be used: ${errorMessage(error)}` }]);
+      }
     }
   }
 
@@ -355,6 +404,7 @@ export class LiveConfig {
     const previous = this.#built;
     const values = freezeValues(shareValues(previous?.values, built.values)) as object;
     this.#built = { ...built, values };
+    this.#warnOfMisspelt(built.tree, values);
     if (previous?.values === values) return;
     const paths = changedPaths(previous?.values ?? {}, values).map(formatConfigPath);
     this.#version++;
@@ -366,6 +416,13 @@ export class LiveConfig {
     );
     this.#changes.next({ version: this.#version, paths });
     this.#events.next({ type: 'config.changed', version: this.#version, paths });
+  }
+
+  /** A schema drops what it does not declare, which may be meant for another service; or is misspelt. */
+  #warnOfMisspelt(tree: ConfigTree, values: object): void {
+    for (const { key, close } of unusedValues(tree, values))
+      if (close !== undefined)
+        this.#warnOnce(`${key} is not used, since the schema has no such name; there is ${close}`);
   }
 
   /** Each problem once, and once that it is solved. */
@@ -381,7 +438,7 @@ export class LiveConfig {
     }
     for (const key of new Set(before.map((problem) => problem.key))) {
       if (problems.some((problem) => problem.key === key)) continue;
-      this.#logger.log(`${key} can be used again`);
+      this.#logger.log(`${key} is no longer wrong`);
       this.#events.next({ type: 'config.valid', key });
     }
   }

@@ -1,5 +1,6 @@
 import { DiscoveryError } from '@rookery/discovery';
 import {
+  isAborted,
   type Clock,
   type Random,
   type ReconnectSignal,
@@ -10,6 +11,7 @@ import type { KvEntry } from '../../client/api/types.js';
 import type { ConsulClient } from '../../client/consul-client.js';
 import { watchTree, type TreeUpdate } from '../../kv/watch-tree.js';
 import { judgeTree, type TreeVerdict, type VanishedKeyRead } from './judge-tree.js';
+import { keysToRead } from './vanished-keys.js';
 
 export interface WatchedLayerOptions {
   readonly client: ConsulClient;
@@ -27,9 +29,15 @@ export interface WatchedLayerOptions {
   readonly onRecovered: () => void;
 }
 
+/** All keys as they were received, and after how many gaps. */
+interface ReceivedTree {
+  readonly entries: readonly KvEntry[];
+  readonly gaps: number;
+}
+
 /** What is known of a tree that has lost keys. */
 interface Suspicion {
-  readonly update: TreeUpdate;
+  readonly missing: readonly string[];
   readonly since: number;
   readonly reason: string;
 }
@@ -44,13 +52,15 @@ export class WatchedLayer {
   readonly #options: WatchedLayerOptions;
   readonly #loop: WatchLoop<TreeUpdate>;
   #entries: readonly KvEntry[] | undefined;
-  /** Every update since the keys in use has followed without a gap. */
-  #isContinuous = true;
+  /** How often the watch has been interrupted, and how often it had been when keys were last accepted. */
+  #gaps = 0;
+  #acceptedGaps = 0;
   #suspicion: Suspicion | undefined;
   #failures = 0;
-  #latest: TreeUpdate | undefined;
+  #latest: ReceivedTree | undefined;
   #isChecking = false;
   #isRead = false;
+  #isDenied = false;
   #signal: AbortSignal | undefined;
   #pauseMs = MIN_CHECK_MS;
   #cancelRead: () => void = () => undefined;
@@ -79,26 +89,28 @@ export class WatchedLayer {
     return this.#isRead;
   }
 
-  /** Why keys are in use that Consul no longer has; undefined: there are none. */
-  get suspicion(): string | undefined {
-    return this.#suspicion?.reason;
+  /** Why the keys in use are not those that Consul shows, or are not known to be all; undefined: they are. */
+  get doubt(): string | undefined {
+    if (this.#suspicion) return this.#suspicion.reason;
+    return this.#isDenied ? `the token may not read the keys below ${this.path}` : undefined;
   }
 
   /** Uses these keys, which were in use before, until Consul has been read. */
   seed(entries: readonly KvEntry[]): void {
     this.#entries = entries;
-    this.#isContinuous = false;
+    this.#gaps++;
   }
 
   /** Reads the keys once. */
   async read(signal: AbortSignal): Promise<void> {
     const { body } = await this.#options.client.kv.list(this.path, { signal, ...this.#scope() });
-    await this.#accept({ entries: body, isContinuous: false }, signal);
+    if (body.length === 0) this.#isDenied = (await this.#readKey(this.path, signal)) === 'denied';
+    await this.#accept({ entries: body, gaps: this.#gaps }, signal);
   }
 
-  /** Whether the token may read the keys: without the permission, Consul shows an empty tree. */
-  async isDenied(signal: AbortSignal): Promise<boolean> {
-    return (await this.#readKey(this.path, signal)) === 'denied';
+  /** The token may not read the keys: without the permission, Consul shows an empty tree. */
+  get isDenied(): boolean {
+    return this.#isDenied;
   }
 
   /** Watches until the signal aborts. */
@@ -114,26 +126,26 @@ export class WatchedLayer {
       this.#options.reconnectSignal.reconnected();
       this.#options.onRecovered();
     }
-    this.#isContinuous &&= update.isContinuous;
-    if (this.#signal) this.#check(update, this.#signal);
+    if (!update.isContinuous) this.#gaps++;
+    if (this.#signal) this.#check(update.entries, this.#signal);
   }
 
   /** One at a time, and then the latest update only. */
-  #check(update: TreeUpdate, signal: AbortSignal): void {
-    this.#latest = update;
-    if (this.#isChecking) return;
-    this.#isChecking = true;
-    void this.#checkLatest(signal).finally(() => (this.#isChecking = false));
+  #check(entries: readonly KvEntry[], signal: AbortSignal): void {
+    this.#latest = { entries, gaps: this.#gaps };
+    if (!this.#isChecking) void this.#checkLatest(signal);
   }
 
   async #checkLatest(signal: AbortSignal): Promise<void> {
-    while (this.#latest && !signal.aborted) {
-      const update = this.#latest;
+    this.#isChecking = true;
+    while (this.#latest && !isAborted(signal)) {
+      const latest = this.#latest;
       this.#latest = undefined;
-      await this.#accept(update, signal);
+      await this.#accept(latest, signal);
     }
-    if (this.#suspicion && !signal.aborted) this.#readLater(signal);
+    this.#isChecking = false;
     if (!this.#suspicion) this.#pauseMs = MIN_CHECK_MS;
+    else if (!isAborted(signal)) this.#readLater(signal);
   }
 
   /** A change of the token's permissions wakes no watch, and a restored tree may be complete only after a while. */
@@ -150,57 +162,70 @@ export class WatchedLayer {
       .catch(() => undefined);
     if (signal.aborted || !this.#suspicion) return;
     // What the watch has received meanwhile is newer.
-    if (read && this.#loop.updates === updates)
-      this.#check({ entries: read.body, isContinuous: false }, signal);
+    if (read && this.#loop.updates === updates) this.#check(read.body, signal);
     else this.#readLater(signal);
   }
 
-  async #accept(update: TreeUpdate, signal: AbortSignal): Promise<void> {
+  async #accept({ entries, gaps }: ReceivedTree, signal: AbortSignal): Promise<void> {
     this.#isRead = true;
-    const before = this.#entries;
-    const missing = before ? missingKeys(before, update.entries) : [];
-    if (missing.length > 0) {
-      const verdict = await this.#judge(update, missing, signal);
-      if (signal.aborted) return;
-      if (!verdict.isAccepted) {
-        this.#suspect(update, missing.length, verdict.reason);
-        return;
-      }
-      if (this.#suspicion) this.#options.onConfirmed(missing.length, verdict.reason);
-    } else if (this.#suspicion) this.#options.onRejected();
-    this.#suspicion = undefined;
-    this.#isContinuous = true;
-    if (before && isSameContent(before, update.entries)) return;
-    this.#entries = update.entries;
+    const before = this.#entries ?? [];
+    const missing = missingKeys(before, entries);
+    const verdict = missing.length > 0 ? await this.#judge(entries, missing, gaps, signal) : undefined;
+    if (signal.aborted) return;
+    if (verdict && !verdict.isAccepted) this.#suspect(entries, missing, verdict.reason);
+    else {
+      if (this.#suspicion && verdict) this.#options.onConfirmed(missing.length, verdict.reason);
+      else if (this.#suspicion) this.#options.onRejected();
+      this.#suspicion = undefined;
+      this.#acceptedGaps = gaps;
+    }
+    if (this.#isDenied && (entries.length > 0 || (await this.#readKey(this.path, signal)) !== 'denied'))
+      this.#isDenied = false;
+    this.#use(this.#suspicion ? withKept(entries, before, this.#suspicion.missing) : entries);
+  }
+
+  #use(entries: readonly KvEntry[]): void {
+    if (this.#entries && isSameContent(this.#entries, entries)) return;
+    this.#entries = entries;
     this.#options.onChange();
   }
 
-  async #judge(update: TreeUpdate, missing: readonly string[], signal: AbortSignal): Promise<TreeVerdict> {
-    const known = this.#entries?.length ?? 0;
-    const isUnchanged = this.#suspicion && isSameContent(this.#suspicion.update.entries, update.entries);
-    const { clock } = this.#options;
+  async #judge(
+    entries: readonly KvEntry[],
+    missing: readonly string[],
+    gaps: number,
+    signal: AbortSignal,
+  ): Promise<TreeVerdict> {
+    const reads = await Promise.all(keysToRead(missing).map((key) => this.#readKey(key, signal)));
     return judgeTree({
-      known,
+      known: this.#entries?.length ?? 0,
       vanished: missing.length,
-      remaining: update.entries.length,
-      isContinuous: this.#isContinuous,
-      vanishedKey: await this.#readKey(missing[0] ?? this.path, signal),
-      missingForMs: this.#suspicion && (isUnchanged ? clock.now() - this.#suspicion.since : 0),
+      remaining: entries.length,
+      isContinuous: gaps === this.#acceptedGaps,
+      vanishedKeys: reads,
+      missingForMs: this.#missingForMs(missing),
     });
   }
 
-  #suspect(update: TreeUpdate, missing: number, verdict: string): void {
+  #missingForMs(missing: readonly string[]): number | undefined {
+    if (!this.#suspicion) return undefined;
+    return isSameList(this.#suspicion.missing, missing)
+      ? this.#options.clock.now() - this.#suspicion.since
+      : 0;
+  }
+
+  #suspect(entries: readonly KvEntry[], missing: readonly string[], verdict: string): void {
     const { onSuspect, clock } = this.#options;
     const previous = this.#suspicion;
-    const isUnchanged = previous && isSameContent(previous.update.entries, update.entries);
+    const isUnchanged = previous && isSameList(previous.missing, missing);
     const reason =
-      `${missing} of ${this.#entries?.length ?? 0} keys below ${this.path} are missing, and stay in use: ${verdict}` +
-      (update.entries.length === 0
+      `${missing.length} of ${this.#entries?.length ?? 0} keys below ${this.path} are missing, and stay in use: ${verdict}` +
+      (entries.length === 0
         ? `. Write them again, or create the key ${this.path} if the tree is meant to be empty`
         : '');
-    this.#suspicion = { update, since: isUnchanged ? previous.since : clock.now(), reason };
+    this.#suspicion = { missing, since: isUnchanged ? previous.since : clock.now(), reason };
     // A tree that is being restored is reported once.
-    if (!previous) onSuspect(missing, reason);
+    if (!previous) onSuspect(missing.length, reason);
   }
 
   async #readKey(key: string, signal: AbortSignal): Promise<VanishedKeyRead> {
@@ -215,7 +240,7 @@ export class WatchedLayer {
   }
 
   #fail(error: unknown): number {
-    this.#isContinuous = false;
+    this.#gaps++;
     this.#failures++;
     this.#options.onFailure(error);
     return this.#failures;
@@ -231,6 +256,20 @@ export class WatchedLayer {
 function missingKeys(before: readonly KvEntry[], after: readonly KvEntry[]): string[] {
   const present = new Set(after.map(({ key }) => key));
   return before.map(({ key }) => key).filter((key) => !key.endsWith('/') && !present.has(key));
+}
+
+/** The keys of an update, and those that are kept although it does not have them. */
+function withKept(
+  entries: readonly KvEntry[],
+  before: readonly KvEntry[],
+  missing: readonly string[],
+): readonly KvEntry[] {
+  const kept = new Set(missing);
+  return [...entries, ...before.filter(({ key }) => kept.has(key))].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function isSameList(before: readonly string[], after: readonly string[]): boolean {
+  return before.length === after.length && before.every((key, index) => key === after[index]);
 }
 
 function isSameContent(before: readonly KvEntry[], after: readonly KvEntry[]): boolean {

@@ -36,11 +36,15 @@ describe('mergeLayers', () => {
       value: 4,
       key: 'third',
       overrides: [
-        { key: 'second', value: 3 },
-        { key: 'first', value: 1 },
-        { key: 'first', value: 2 },
+        { path: ['a'], key: 'second', value: 3 },
+        { path: ['a', 'x'], key: 'first', value: 1 },
+        { path: ['a', 'y'], key: 'first', value: 2 },
       ],
     });
-    expect(leaves.b).toEqual({ value: 2, key: 'third', overrides: [{ key: 'first', value: 1 }] });
+    expect(leaves.b).toEqual({
+      value: 2,
+      key: 'third',
+      overrides: [{ path: ['b'], key: 'first', value: 1 }],
+    });
   });
 });

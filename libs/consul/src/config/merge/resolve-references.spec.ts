@@ -61,6 +61,20 @@ describe('resolveReferences', () => {
     expect(resolve(bomb).problems[0]?.reason).toMatch(/longer than 524288 characters/);
   });
 
+  it('refuses objects that explode, and chains without end', () => {
+    const bomb: Record<string, unknown> = { l0: { x: 1 } };
+    for (let i = 1; i < 40; i++) bomb[`l${i}`] = { a: `\${b.l${i - 1}}`, b: `\${b.l${i - 1}}` };
+    expect(resolve({ b: bomb }).problems[0]?.reason).toMatch(/copy more than 100000 values/);
+    const chain: Record<string, string> = { k5000: 'end' };
+    for (let i = 0; i < 5_000; i++) chain[`k${i}`] = `\${k${i + 1}}`;
+    expect(resolve(chain).problems[0]?.reason).toMatch(/a chain of more than 100 references/);
+  });
+
+  it('leaves a secret the text that it is', () => {
+    const given = { password: '${PIN}', token: '${none:42}', other: '${PIN}' };
+    expect(resolve(given, { PIN: '12345' }).value).toEqual({ password: '12345', token: '42', other: 12345 });
+  });
+
   it('takes what contains a secret for a secret', () => {
     const { secrets } = resolve(
       {

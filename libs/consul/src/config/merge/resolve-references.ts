@@ -1,6 +1,7 @@
 import { errorMessage } from '@rookery/discovery/adapter';
 import { formatConfigPath, parseConfigPath, type ConfigPath } from '../config-path.js';
-import { isPlainObject, type ConfigTree, type Leaf } from '../layers/config-tree.js';
+import { isPlainObject } from '../values/plain-values.js';
+import type { ConfigTree, Leaf } from '../layers/config-tree.js';
 import { textValue } from '../layers/text-value.js';
 import type { ConfigProblem } from '../problem.js';
 import type { SecretPaths } from '../secret-paths.js';
@@ -19,6 +20,10 @@ export interface ResolvedReferences {
 }
 
 const MAX_LENGTH = 524_288;
+/** Of references to references. */
+const MAX_CHAIN = 100;
+/** How many values all references together may copy. */
+const MAX_COPIED = 100_000;
 
 /**
  * Replaces the references in all texts, in place: `${limits.rate}` is another value, else a variable of the environment, and
@@ -43,6 +48,7 @@ class Resolution implements ResolvedReferences {
   readonly #tree: ConfigTree;
   readonly #options: ReferenceOptions;
   readonly #done = new Map<string, boolean>();
+  #copied = 0;
   /** The leaves on the way from the first reference to the present one. */
   readonly #open: string[] = [];
 
@@ -71,12 +77,17 @@ class Resolution implements ResolvedReferences {
       throw new Unresolved(
         `refers to itself: ${[...this.#open.slice(this.#open.indexOf(name)), name].join(' → ')}`,
       );
+    if (this.#open.length >= MAX_CHAIN) throw new Unresolved(`a chain of more than ${MAX_CHAIN} references`);
     this.#open.push(name);
     const { value, isSecret } = this.#value(leaf.value);
     this.#open.pop();
-    this.#tree.find(path)?.resolve(value);
+    const isNamedSecret = this.#options.secrets.isSecret(path);
+    // A secret is the text that it is, wherever it comes from.
+    const isScalar = typeof value === 'number' || typeof value === 'boolean';
+    const isReference = value !== leaf.value;
+    this.#tree.find(path)?.resolve(isNamedSecret && isScalar && isReference ? String(value) : value);
     if (isSecret) this.secrets.push(path);
-    const contains = isSecret || this.#options.secrets.isSecret(path);
+    const contains = isSecret || isNamedSecret;
     this.#done.set(name, contains);
     return contains;
   }
@@ -152,7 +163,16 @@ class Resolution implements ResolvedReferences {
     let isSecret = false;
     for (const { path: below, leaf } of [...tree.leaves(path.map(String))])
       isSecret = this.#leaf(below, leaf) || isSecret;
-    return { value: tree.toValue(), isSecret };
+    return { value: this.#copy(tree.toValue()), isSecret };
+  }
+
+  /** Objects that refer to objects, each twice, would fill the memory. */
+  #copy(value: unknown): unknown {
+    if (typeof value !== 'object' || value === null) return value;
+    if (++this.#copied > MAX_COPIED) throw new Unresolved(`references copy more than ${MAX_COPIED} values`);
+    if (Array.isArray(value)) return value.map((item: unknown) => this.#copy(item));
+    if (!isPlainObject(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, this.#copy(part)]));
   }
 
   #variable(name: string): Resolved | undefined {

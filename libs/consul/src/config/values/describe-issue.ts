@@ -1,9 +1,10 @@
-import { parseConfigPath, type ConfigPath } from '../config-path.js';
+import { formatConfigPath, type ConfigPath } from '../config-path.js';
 import type { ConfigTree } from '../layers/config-tree.js';
 import type { ConfigProblem } from '../problem.js';
 import { SECRET_SHOWN, type SecretPaths } from '../secret-paths.js';
+import { valueAt } from './plain-values.js';
+import { SecretValues } from './secret-values.js';
 import type { ValueIssue } from './validate-values.js';
-import { valueAt } from './share-values.js';
 
 const LONGEST_VALUE = 80;
 
@@ -14,18 +15,19 @@ export function describeIssue(
   tree: ConfigTree,
   secrets: SecretPaths,
 ): ConfigProblem {
-  const at = pathOf(path);
-  const value = valueAt(values, at);
-  const key = keyOf(tree, at);
-  const name = path === '' ? 'the configuration' : path;
-  if (value === undefined) return { key: key ?? name, reason: `${name} is missing: ${message}` };
-  const isSecret = secrets.isSecret(at);
-  const shown = isSecret ? SECRET_SHOWN : brief(value);
-  // A message may quote the value.
-  return {
-    key: key ?? name,
-    reason: `${name} = ${shown}: ${isSecret ? 'it is not as the schema declares' : message}`,
-  };
+  const value = valueAt(values, path);
+  const name = path.length === 0 ? 'the configuration' : formatConfigPath(path);
+  const key = keyOf(tree, path) ?? name;
+  // A message may quote the value, or what contains it.
+  const shownMessage = new SecretValues(values, secrets).redactText(message);
+  if (value === undefined) return { key, reason: `${name} is missing: ${shownMessage}` };
+  if (secrets.isSecret(path))
+    return { key, reason: `${name} = ${SECRET_SHOWN}: it is not as the schema declares` };
+  // What looks like a number or a boolean is one, unless it is in quotation marks.
+  const isTyped = (typeof value === 'number' || typeof value === 'boolean') && /\bstring\b/i.test(message);
+  const hint = isTyped ? `; as a text it has to be in quotation marks: ${JSON.stringify(String(value))}` : '';
+  const shown = path.length === 0 ? '' : ` = ${brief(value)}`;
+  return { key, reason: `${name}${shown}: ${shownMessage}${hint}` };
 }
 
 /** The key of the value, or of what contains it. */
@@ -38,18 +40,10 @@ function keyOf(tree: ConfigTree, path: ConfigPath): string | undefined {
   return undefined;
 }
 
-function pathOf(text: string): ConfigPath {
-  try {
-    return text === '' ? [] : parseConfigPath(text);
-  } catch {
-    return [text];
-  }
-}
-
 /** Of an object only the names: a part of it may be a secret. */
 export function brief(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return `{ ${Object.keys(value).join(', ')} }`;
-  const text = (JSON.stringify(value) as string | undefined) ?? String(value);
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
 }

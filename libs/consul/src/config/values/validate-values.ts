@@ -1,13 +1,15 @@
 import type { Type } from '@nestjs/common';
 import { DiscoveryError } from '@rookery/discovery';
-import { isStandardSchema, issuePath, type StandardSchema } from '@rookery/discovery/adapter';
+import { isStandardSchema, type StandardIssue, type StandardSchema } from '@rookery/discovery/adapter';
+import type { ConfigPath } from '../config-path.js';
+import { adopt } from './plain-values.js';
 
 /** What checks the values: a Standard Schema (zod, Valibot, ArkType), or a class with the decorators of `class-validator`. */
 export type ConfigSchema<T = unknown> = StandardSchema | Type<T>;
 
 export interface ValueIssue {
-  /** `limits.rate`; empty for the values as a whole. */
-  readonly path: string;
+  /** Empty for the values as a whole. */
+  readonly path: ConfigPath;
   readonly message: string;
 }
 
@@ -27,8 +29,15 @@ function validatorOfSchema(schema: StandardSchema): Validator {
   return async (values) => {
     const result = await schema['~standard'].validate(values);
     if (!result.issues) return { values: result.value };
-    return { issues: result.issues.map((issue) => ({ path: issuePath(issue), message: issue.message })) };
+    return { issues: result.issues.map((issue) => ({ path: pathOf(issue), message: issue.message })) };
   };
+}
+
+function pathOf({ path = [] }: StandardIssue): ConfigPath {
+  return path.map((part) => {
+    const name = typeof part === 'object' ? part.key : part;
+    return typeof name === 'symbol' ? String(name) : name;
+  });
 }
 
 /** As much as is used of the errors of `class-validator`. */
@@ -54,9 +63,9 @@ async function loadClassValidator(type: Type): Promise<Validator> {
       exposeDefaultValues: true,
     });
     const issues = await validate(instance as object, { forbidUnknownValues: false });
-    return issues.length === 0
-      ? { values: instance }
-      : { issues: issues.flatMap((issue) => issuesOf(issue, [])) };
+    if (issues.length > 0) return { issues: issues.flatMap((issue) => issuesOf(issue, [])) };
+    adopt(instance);
+    return { values: instance };
   };
 }
 
@@ -65,6 +74,7 @@ function issuesOf(
   above: readonly string[],
 ): ValueIssue[] {
   const path = [...above, property];
-  const own = Object.values(constraints).map((message) => ({ path: path.join('.'), message }));
+  const messages = Object.values(constraints);
+  const own = messages.length > 0 ? [{ path, message: messages.join('; ') }] : [];
   return [...own, ...children.flatMap((child) => issuesOf(child, path))];
 }

@@ -1,0 +1,18 @@
+import type { KvEntry } from '../client/api/types.js';
+import type { ConsulClient } from '../client/consul-client.js';
+
+/**
+ * All keys that begin with a prefix.
+ *
+ * @throws DiscoveryError `RK_ACL_DENIED` when the token may not read them, where Consul shows an empty tree
+ */
+export async function listTree(
+  client: ConsulClient,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<KvEntry[]> {
+  const { body } = await client.kv.list(prefix, { signal });
+  // A single key that may not be read is an error.
+  if (body.length === 0 && prefix !== '') await client.kv.get(prefix, { signal });
+  return body;
+}

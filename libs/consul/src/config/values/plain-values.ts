@@ -1,0 +1,109 @@
+import { isDeepStrictEqual } from 'node:util';
+
+/** An object without a class of its own. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Also of another realm, such as a vm context.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Instances of classes that were made for a version, and can be treated as plain objects. */
+const owned = new WeakSet<object>();
+
+/** Makes an instance, and everything in it, a part of a version: it is compared by its properties, and frozen. */
+export function adopt(value: unknown): void {
+  if (typeof value !== 'object' || value === null || owned.has(value) || ArrayBuffer.isView(value)) return;
+  if (OPAQUE.some((type) => value instanceof type)) return;
+  owned.add(value);
+  for (const part of Object.values(value)) adopt(part);
+}
+
+/**
+ * A copy of all objects and lists, to be shared and frozen: a schema may return objects that belong to someone else. What has a class of
+ * its own is not copied.
+ */
+export function copyPlain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyPlain);
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copyPlain(part)]));
+}
+
+/**
+ * The next version of the values, with every part that has not changed taken from the previous one: what is not changed is
+ * the same object, so that comparing two versions is comparing references.
+ *
+ * @param next a copy of its own
+ */
+export function shareValues(previous: unknown, next: unknown): unknown {
+  if (Object.is(previous, next)) return previous;
+  const areContainers = isContainer(previous) && isContainer(next);
+  if (!areContainers || Object.getPrototypeOf(previous) !== Object.getPrototypeOf(next))
+    return isSameInstance(previous, next) ? previous : next;
+  const names = Object.keys(next);
+  let isSame = names.length === Object.keys(previous).length;
+  for (const name of names) {
+    const shared = shareValues(previous[name], next[name]);
+    if (!Object.hasOwn(previous, name) || !Object.is(shared, previous[name])) isSame = false;
+    next[name] = shared;
+  }
+  return isSame ? previous : next;
+}
+
+/** Freezes a version, so that no reader of it can change it for the others; not what has a class of its own. */
+export function freezeValues<T>(values: T): T {
+  if (!isContainer(values) || Object.isFrozen(values)) return values;
+  for (const part of Object.values(values)) freezeValues(part);
+  return Object.freeze(values);
+}
+
+/** The paths of all single values that differ. */
+export function changedPaths(previous: unknown, next: unknown, path: readonly string[] = []): string[][] {
+  if (Object.is(previous, next)) return [];
+  const before = isContainer(previous) && !Array.isArray(previous) ? previous : undefined;
+  const after = isContainer(next) && !Array.isArray(next) ? next : undefined;
+  const isReplaced = (!before && previous !== undefined) || (!after && next !== undefined);
+  if (isReplaced || (!before && !after)) return [[...path]];
+  const names = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
+  // An object without values has come or gone.
+  if (names.size === 0) return before && after ? [] : [[...path]];
+  return [...names].flatMap((name) => changedPaths(own(before, name), own(after, name), [...path, name]));
+}
+
+/** The value at a path, or undefined. */
+export function valueAt(values: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((at, name) => own(at, String(name)), values);
+}
+
+/** A version is compared and frozen recursively. */
+export function isCyclic(value: unknown, above: readonly unknown[] = []): boolean {
+  if (!isContainer(value)) return false;
+  if (above.includes(value)) return true;
+  return Object.values(value).some((part) => isCyclic(part, [...above, value]));
+}
+
+function own(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
+}
+
+/** A list, an object, or an instance that was adopted. */
+export function isContainer(value: unknown): value is Record<string, unknown> {
+  return (
+    Array.isArray(value) ||
+    isPlainObject(value) ||
+    (typeof value === 'object' && value !== null && owned.has(value))
+  );
+}
+
+/** Of a class that can be compared; of any other an instance is the same only if it is the same object. */
+function isSameInstance(previous: unknown, next: unknown): boolean {
+  if (previous instanceof URL && next instanceof URL) return previous.href === next.href;
+  return (
+    OPAQUE.some((type) => previous instanceof type && next instanceof type) &&
+    isDeepStrictEqual(previous, next)
+  );
+}
+
+const OPAQUE = [Date, Map, Set, RegExp, Uint8Array, URL] as const;
