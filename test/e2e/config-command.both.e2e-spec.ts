@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -127,6 +128,7 @@ describe('the rookery command', () => {
       err: `${other}: 5 files written, 0 as they were\nSome of them are secrets: keep the folder out of version control.\n`,
     });
     expect(readFileSync(join(other, 'inventory/limits/rate'), 'utf8')).toBe('200');
+    expect(statSync(join(other, 'inventory/limits/rate')).mode & 0o777).toBe(0o600);
     expect(await rookery('diff', other, '--prune')).toMatchObject({ code: 0, out: '' });
     writeFileSync(join(other, 'inventory/kept'), 'edited');
     expect(await rookery('export', other)).toMatchObject({

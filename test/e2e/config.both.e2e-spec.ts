@@ -296,6 +296,28 @@ describe('live configuration', () => {
       await without.app.close();
     });
 
+    it('sets the properties of transient providers, each instance its own', async () => {
+      @Injectable({ scope: Scope.TRANSIENT })
+      class Counter {
+        @ConfigValue('a') readonly limit: number = 0;
+      }
+      @Injectable()
+      class First {
+        constructor(readonly counter: Counter) {}
+      }
+      @Injectable()
+      class Second {
+        constructor(readonly counter: Counter) {}
+      }
+      await put({ 'inventory/a': '1' });
+      const { app } = await start([load()], [Counter, First, Second]);
+      const counters = [app.get(First).counter, app.get(Second).counter];
+      expect(counters[0]).not.toBe(counters[1]);
+      expect(counters.map(({ limit }) => limit)).toEqual([1, 1]);
+      await put({ 'inventory/a': '2' });
+      await eventually(() => counters.every(({ limit }) => limit === 2));
+    });
+
     it('calls an overridden method once, and gives a redeclared property its own value', async () => {
       class Base {
         @ConfigValue('a') value: unknown = 0;

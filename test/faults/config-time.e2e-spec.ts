@@ -132,6 +132,18 @@ describe('live configuration over a long time', () => {
     expect((await open({ snapshotDirectory: folder })).values).toEqual({});
   });
 
+  it('saves no keys that cannot be used', async () => {
+    await client.kv.put('config/shop/data', 'a: 1');
+    const first = await open({ snapshotDirectory: folder, format: 'yaml' });
+    await client.kv.put('config/shop/data', 'a: [1');
+    await passUntil(() => first.problems.length === 1);
+    await first.close();
+    await consul.stop();
+    const live = await open({ snapshotDirectory: folder, format: 'yaml' });
+    expect([live.values, live.state]).toEqual([{ a: 1 }, 'disk']);
+    consul = await EmbeddedConsul.start();
+  });
+
   it('starts with the last good keys when Consul holds broken ones', async () => {
     await client.kv.put('config/shop/data', 'limits: { rate: 1 }');
     await (await open({ snapshotDirectory: folder, format: 'yaml' })).close();

@@ -240,7 +240,6 @@ export class WatchedLayer {
   }
 
   #fail(error: unknown): number {
-    this.#gaps++;
     this.#failures++;
     this.#options.onFailure(error);
     return this.#failures;
