@@ -135,6 +135,9 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       }).catch((error: unknown) => {
         throw new Error((error as { stdout: string }).stdout);
       });
+      // Without the optional packages that live configuration needs.
+      const help = await run('npx', ['rookery', '--help'], { cwd: folder });
+      expect(help.stdout).toMatch(/^usage: rookery config/);
 
       const app = spawn(process.execPath, ['dist/app.js'], {
         cwd: folder,
