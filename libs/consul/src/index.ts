@@ -45,7 +45,8 @@ export type {
 export { ConsulRegistry } from './registry/consul.registry.js';
 
 export { ConsulKv } from './kv/consul-kv.js';
-export type { KvReadOptions, KvValue, KvWatchOptions, KvWriteOptions } from './kv/consul-kv.js';
+export type { KvReadOptions, KvWatchOptions, KvWriteOptions } from './kv/consul-kv.js';
+export type { KvValue } from './kv/kv-value.js';
 export { bytesCodec, jsonCodec, textCodec } from './kv/kv-codec.js';
 export type { KvCodec } from './kv/kv-codec.js';
 export type { KvOperation } from './kv/kv-operation.js';

@@ -1,6 +1,6 @@
 import { MAX_VALUE_BYTES } from '../client/api/kv.api.js';
 import type { KvEntry } from '../client/api/types.js';
-import { transactionBytes } from '../kv/consul-kv.js';
+import { transactionBytes } from '../kv/assert-arguments.js';
 import type { KvOperation } from '../kv/kv-operation.js';
 import { valueOfFile, type FileKey } from './key-folder.js';
 import { CommandError } from './terminal.js';

@@ -1,30 +1,19 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { DiscoveryError } from '@rookery/discovery';
 import { errorMessage, IsolatedObservable, NamesItsModule, systemClock } from '@rookery/discovery/adapter';
 import { distinctUntilChanged, filter, map, type Observable } from 'rxjs';
-import { MAX_VALUE_BYTES } from '../client/api/kv.api.js';
 import { kvPath } from '../client/api/kv-key.js';
-import type { KvEntry, TxnResult } from '../client/api/types.js';
+import type { KvEntry } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../client/request-options.js';
+import { assertKey, assertTransaction } from './assert-arguments.js';
 import { textCodec, type KvCodec } from './kv-codec.js';
 import { keyOf, toTxnOperation, type KvOperation } from './kv-operation.js';
 import { KvTransactionError } from './kv-transaction-error.js';
+import { decoded, encoded, isSameEntry, resultOf, type KvValue } from './kv-value.js';
 import { KvWatches } from './kv-watches.js';
 import { watchKey } from './watch-key.js';
 import { watchTree } from './watch-tree.js';
-
-/** A key and its value. */
-export interface KvValue<T> {
-  readonly key: string;
-  readonly value: T;
-  /** For `compareAndSet`: it changes with every write that changes the value. */
-  readonly modifyIndex: number;
-  readonly flags: number;
-  /** The session that holds the key as a lock. */
-  readonly session: string | undefined;
-}
 
 interface WithCodec<T> {
   /** Default: text in UTF-8. */
@@ -45,7 +34,6 @@ export interface KvWatchOptions<T> extends WithCodec<T> {
 }
 
 const MAX_UPDATE_ATTEMPTS = 10;
-const MAX_TRANSACTION_BYTES = 524_288;
 
 /**
  * Consul's key-value store. What Consul would reject, or would write elsewhere (a key with `//` or `..`), is refused before it is sent.
@@ -261,88 +249,6 @@ function codecOf<T>({ codec }: WithCodec<T>): KvCodec<T> {
   return codec ?? (textCodec as unknown as KvCodec<T>);
 }
 
-function decoded<T>({ key, value, modifyIndex, flags, session }: KvEntry, codec: KvCodec<T>): KvValue<T> {
-  try {
-    return { key, value: codec.decode(value), modifyIndex, flags, session };
-  } catch (error) {
-    throw new DiscoveryError('RK_REGISTRY_BAD_RESPONSE', `value of ${key}: ${errorMessage(error)}`, {
-      hint: 'Another codec may have written it',
-    });
-  }
-}
-
-function encoded<T>(key: string, value: T, codec: KvCodec<T>): string | Uint8Array {
-  let bytes: unknown;
-  try {
-    bytes = codec.encode(value);
-  } catch (error) {
-    throw new DiscoveryError('RK_INVALID_ARGUMENT', `value of ${key}: ${errorMessage(error)}`);
-  }
-  if (typeof bytes === 'string' || bytes instanceof Uint8Array) return bytes;
-  throw new DiscoveryError(
-    'RK_INVALID_ARGUMENT',
-    `value of ${key}: it is ${bytes === null ? 'null' : `of type ${typeof bytes}`}`,
-    {
-      hint: 'Without a codec a value is a text: use { codec: jsonCodec() } for data',
-    },
-  );
-}
-
-/** A request without a key would be one for the whole store. */
-function assertKey(key: string): string {
-  if (key !== '') return key;
-  throw new DiscoveryError('RK_INVALID_ARGUMENT', 'key: it is empty', {
-    hint: "Use a key such as 'config/inventory/limit'",
-  });
-}
-
-function assertTransaction(operations: readonly KvOperation[]): void {
-  let bytes = 0;
-  operations.forEach((operation, index) => {
-    const key = keyOf(operation);
-    if (operation.type === 'deleteTree') assertKey(key);
-    kvPath(key);
-    if (!('value' in operation)) return;
-    const size = Buffer.byteLength(operation.value);
-    if (size > MAX_VALUE_BYTES) {
-      throw new DiscoveryError('RK_INVALID_ARGUMENT', `operation ${index}: value of ${key}: ${size} bytes`, {
-        hint: `Consul takes at most ${MAX_VALUE_BYTES}`,
-      });
-    }
-    bytes += transactionBytes(key, size);
-  });
-  if (bytes <= MAX_TRANSACTION_BYTES) return;
-  throw new DiscoveryError('RK_INVALID_ARGUMENT', `transaction of ${bytes} bytes`, {
-    hint: `Consul takes at most ${MAX_TRANSACTION_BYTES}; split it`,
-  });
-}
-
-/** How much an operation adds to the request: its value grows by a third in base64. */
-export function transactionBytes(key: string, valueBytes: number): number {
-  return Math.ceil(valueBytes / 3) * 4 + Buffer.byteLength(JSON.stringify(key)) + 80;
-}
-
-function resultOf({ KV }: TxnResult): KvValue<string> {
-  return {
-    key: KV.Key,
-    value: Buffer.from(KV.Value ?? '', 'base64').toString('utf8'),
-    modifyIndex: KV.ModifyIndex,
-    flags: KV.Flags,
-    session: KV.Session,
-  };
-}
-
 function has(values: readonly KvValue<string>[], key: string): boolean {
   return values.some((value) => value.key === key);
-}
-
-function isSameEntry(before: KvEntry | undefined, after: KvEntry | undefined): boolean {
-  if (!before || !after) return before === after;
-  // A Consul that lost its state counts from the start.
-  return (
-    before.modifyIndex === after.modifyIndex &&
-    before.key === after.key &&
-    before.session === after.session &&
-    before.value.equals(after.value)
-  );
 }

@@ -104,7 +104,6 @@ export class WatchedLayer {
   /** Reads the keys once. */
   async read(signal: AbortSignal): Promise<void> {
     const { body } = await this.#options.client.kv.list(this.path, { signal, ...this.#scope() });
-    if (body.length === 0) this.#isDenied = (await this.#readKey(this.path, signal)) === 'denied';
     await this.#accept({ entries: body, gaps: this.#gaps }, signal);
   }
 
@@ -179,8 +178,10 @@ export class WatchedLayer {
       this.#suspicion = undefined;
       this.#acceptedGaps = gaps;
     }
-    if (this.#isDenied && (entries.length > 0 || (await this.#readKey(this.path, signal)) !== 'denied'))
-      this.#isDenied = false;
+    // Without the permission, Consul shows an empty tree, of which a single key is an error.
+    const isDoubtful = entries.length === 0 && (this.#entries === undefined || this.#isDenied);
+    this.#isDenied = isDoubtful && (await this.#readKey(this.path, signal)) === 'denied';
+    if (isAborted(signal)) return;
     this.#use(this.#suspicion ? withKept(entries, before, this.#suspicion.missing) : entries);
   }
 
