@@ -144,7 +144,10 @@ async function layersInConsul(
   const client = isOwn ? new ConsulClient(options.agent) : ConsulClient.create(agent, environment);
   try {
     return await Promise.all(
-      options.paths.map(async (path) => ({ path, entries: await listTree(client, path, signal) })),
+      options.paths.map(async (path) => ({
+        path,
+        entries: await listTree(client, path, signal, options.datacenter),
+      })),
     );
   } finally {
     await client.close();

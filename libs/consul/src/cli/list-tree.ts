@@ -10,9 +10,11 @@ export async function listTree(
   client: ConsulClient,
   prefix: string,
   signal: AbortSignal,
+  datacenter?: string,
 ): Promise<KvEntry[]> {
-  const { body } = await client.kv.list(prefix, { signal });
+  const options = { signal, ...(datacenter === undefined ? {} : { datacenter }) };
+  const { body } = await client.kv.list(prefix, options);
   // A single key that may not be read is an error.
-  if (body.length === 0 && prefix !== '') await client.kv.get(prefix, { signal });
+  if (body.length === 0 && prefix !== '') await client.kv.get(prefix, options);
   return body;
 }

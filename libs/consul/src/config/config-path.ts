@@ -8,7 +8,7 @@ const INTEGER = /^\d{1,6}$/;
  * Reads `limits.rate`, `limits/rate`, `hosts[0].name` or `hosts[api.example.com].port`: dots and slashes separate levels, and
  * brackets hold a position in a list or a name that contains them.
  *
- * @throws Error with the reason
+ * @throws Error with the reason, and without the text, which may be secret
  */
 export function parseConfigPath(text: string): ConfigPath {
   const path: (string | number)[] = [];
@@ -16,8 +16,7 @@ export function parseConfigPath(text: string): ConfigPath {
   // After a bracket a separator may follow, and no name is missing.
   let isClosed = false;
   const end = (): void => {
-    if (name === '' && !isClosed)
-      throw new Error(`${JSON.stringify(text)} has an empty name between separators`);
+    if (name === '' && !isClosed) throw new Error('there is an empty name between separators');
     if (name !== '') path.push(assertName(name));
     name = '';
     isClosed = false;
@@ -29,15 +28,14 @@ export function parseConfigPath(text: string): ConfigPath {
       if (name !== '') end();
       const closing = text.indexOf(']', at);
       const inner = text.slice(at + 1, closing);
-      if (closing < 0 || inner === '')
-        throw new Error(`${JSON.stringify(text)} has a "[" without a name and "]"`);
+      if (closing < 0 || inner === '') throw new Error('there is a "[" without a name and "]"');
       path.push(INTEGER.test(inner) ? Number(inner) : assertName(inner));
       at = closing;
       isClosed = true;
     } else name += character;
   }
   end();
-  if (path.length > MAX_DEPTH) throw new Error(`${JSON.stringify(text)} has more than ${MAX_DEPTH} levels`);
+  if (path.length > MAX_DEPTH) throw new Error(`there are more than ${MAX_DEPTH} levels`);
   return path;
 }
 

@@ -20,9 +20,12 @@ export class ConfigSource {
 
   async retain(): Promise<LiveConfig> {
     this.#users++;
+    const isFirst = this.#opened === undefined;
     const opened = (this.#opened ??= (async () => LiveConfig.load(this.#resolve(process.env)))());
     try {
-      return await opened;
+      const config = await opened;
+      if (!isFirst) await config.refresh();
+      return config;
     } catch (error) {
       this.#users--;
       // Another user may have tried again meanwhile.

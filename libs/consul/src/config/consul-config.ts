@@ -121,7 +121,7 @@ function parsed(path: string): ConfigPath {
   try {
     return parseConfigPath(path);
   } catch (error) {
-    throw new DiscoveryError('RK_INVALID_ARGUMENT', `path: ${errorMessage(error)}`, {
+    throw new DiscoveryError('RK_INVALID_ARGUMENT', `path ${JSON.stringify(path)}: ${errorMessage(error)}`, {
       hint: "Use a path such as 'limits.rate'",
     });
   }

@@ -19,6 +19,7 @@ describe('SecretPaths', () => {
     ['author', false],
     ['compass', false],
     ['db.pass', true],
+    ['smtpPass', true],
     ['dbPwd', true],
     ['jwt.signingKey', true],
     ['servers[0].pin', true],

@@ -18,5 +18,10 @@ describe('unusedValues', () => {
       { key: 'k3', path: 'other.x', close: undefined },
     ]);
     expect(unusedValues(tree, tree.toValue())).toEqual([]);
+    const many = fillTree(
+      Array.from({ length: 20_000 }, (_, n) => ({ path: [`some-name-${n}`], value: 1, key: 'k' })),
+    );
+    const schema = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`other-name-${n}`, 1]));
+    expect(unusedValues(many, schema)).toHaveLength(20_000);
   });
 });

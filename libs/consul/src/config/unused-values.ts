@@ -11,15 +11,19 @@ export interface UnusedValue {
   readonly close: string | undefined;
 }
 
+/** More of them are not compared with the names that the schema has. */
+const MAX_COMPARED = 50;
+
 /** The values of Consul that are not among those that the schema returned. */
 export function unusedValues(tree: ConfigTree, values: unknown): readonly UnusedValue[] {
+  let compared = 0;
   return [...tree.leaves()].flatMap(({ path, leaf }) => {
     let at: unknown = values;
     for (const [level, name] of path.entries()) {
       // A value of another kind was made of it.
       if (!isContainer(at) || Array.isArray(at)) return [];
       if (!Object.hasOwn(at, name)) {
-        const [close] = closeNames(name, Object.keys(at));
+        const [close] = compared++ < MAX_COMPARED ? closeNames(name, Object.keys(at)) : [];
         const above = path.slice(0, level);
         return [
           {

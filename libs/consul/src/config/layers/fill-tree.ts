@@ -72,13 +72,18 @@ function listOf(items: ReadonlyMap<number, readonly GivenValue[]>, path: ConfigP
 function put(tree: ConfigTree, path: readonly string[], value: unknown, key: string): void {
   const [other] = tree.set(path, value, key);
   if (!other) return;
-  const name = formatConfigPath(path);
+  const name = shownName(formatConfigPath(path));
   throw new InvalidContent(
     key,
     other.key === key
-      ? `gives "${name}" twice`
-      : `gives "${name}", which ${other.key} gives as well, or a part of it`,
+      ? `gives ${name} twice`
+      : `gives ${name}, which ${other.key} gives as well, or a part of it`,
   );
+}
+
+/** What stands in the place of a name may be a line of a key, or another secret. */
+function shownName(name: string): string {
+  return /^[A-Za-z_][\w.[\]-]{0,39}$/.test(name) ? `"${name}"` : 'a name';
 }
 
 function* partsOf(path: ConfigPath, value: unknown, key: string, nesting: number): Generator<GivenValue> {

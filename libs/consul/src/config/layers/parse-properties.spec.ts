@@ -41,6 +41,11 @@ describe('parseProperties', () => {
     expect(parseProperties(text)[0]?.text).toHaveLength(200_001);
   });
 
+  it('reads a value of many lines in no time', () => {
+    const text = `a=${'b\\\n'.repeat(170_000)}c`;
+    expect(parseProperties(text)[0]?.text).toHaveLength(170_001);
+  });
+
   it('takes the end of the text for the end of a continued line', () => {
     expect(parseProperties('a=1\\')).toEqual([{ name: 'a', text: '1' }]);
   });

@@ -20,17 +20,18 @@ export function parseProperties(text: string): readonly Property[] {
 
 function logicalLines(text: string): string[] {
   const lines: string[] = [];
-  let continued: string | undefined;
+  let continued: string[] | undefined;
   for (const raw of text.split(/\r\n|\r|\n/)) {
     const line = raw.trimStart();
     if (continued === undefined && (line === '' || /^[#!]/.test(line))) continue;
-    const whole = (continued ?? '') + line;
+    const parts = continued ?? [];
     // An even number of backslashes at the end are backslashes of the value.
     const isContinued = backslashesAtEnd(line) % 2 === 1;
-    continued = isContinued ? whole.slice(0, -1) : undefined;
-    if (!isContinued) lines.push(whole);
+    parts.push(isContinued ? line.slice(0, -1) : line);
+    continued = isContinued ? parts : undefined;
+    if (!isContinued) lines.push(parts.join(''));
   }
-  if (continued !== undefined) lines.push(continued);
+  if (continued !== undefined) lines.push(continued.join(''));
   return lines;
 }
 

@@ -43,6 +43,29 @@ describe('parseYamlDocument', () => {
   });
 });
 
+describe('parseYamlDocument of half a megabyte', () => {
+  it.each<[string, string, (value: unknown) => void]>([
+    [
+      'many names',
+      Array.from({ length: 40_000 }, (_, n) => `k${n}: 1`).join('\n'),
+      (value) => expect(Object.keys(value as object)).toHaveLength(40_000),
+    ],
+    [
+      'a flow mapping',
+      `{${Array.from({ length: 40_000 }, (_, n) => `k${n}: 1`).join(',')}}`,
+      (value) => expect(Object.keys(value as object)).toHaveLength(40_000),
+    ],
+  ])('reads %s', (_, text, check) => check(parseYamlDocument(text)));
+
+  it.each([
+    ['the same name', 'a: 1\n'.repeat(60_000), /line 2, column 1: the same key twice/],
+    ['errors in all lines', 'a: @x\n'.repeat(60_000), /not valid YAML at line 1/],
+    ['open brackets', '['.repeat(500_000), /nested too deeply/],
+  ])('refuses %s', async (_, text, message) => {
+    expect((await thrownBy(() => parseYamlDocument(text))).message).toMatch(message);
+  });
+});
+
 describe('parseJsonDocument', () => {
   it.each([
     ['{"password": hunter2}', /^not valid JSON( at line 1, column 1\d)?$/],

@@ -208,6 +208,18 @@ describe('readLayer', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
+  it('does not quote a document that may be a key', () => {
+    const pem = '-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA//n3vHUNTER2\nMIIEHUNTER2\nMIIEHUNTER2\n';
+    let thrown: unknown;
+    try {
+      read('properties', { data: pem });
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(InvalidContent);
+    expect(String(thrown)).not.toMatch(/HUNTER2/);
+  });
+
   it('names the keys that a format ignores', () => {
     const entries = ['', 'data', 'limits/rate'].map((key) => ({
       key: `config/shop/${key}`,

@@ -74,7 +74,7 @@ describe('ConfigBuilder', () => {
     expect(problems).toMatchObject([{ reason: expect.stringMatching(reason) as unknown }]);
   });
 
-  it.each(['onApplicationShutdown', '_PROCESS_ENV_VALIDATED/x'])(
+  it.each(['onModuleInit', 'onApplicationShutdown', '_PROCESS_ENV_VALIDATED/x'])(
     'refuses the reserved name %s',
     async (key) => {
       const { built, problems } = await (await builderWith()).build([layer({ [key]: '1' })]);

@@ -1,4 +1,4 @@
-import { isError } from '@rookery/discovery/adapter';
+import { errorMessage, isError } from '@rookery/discovery/adapter';
 import type { KvEntry } from '../../client/api/types.js';
 import type { ConfigTree } from '../layers/config-tree.js';
 import type { DocumentReaders } from '../layers/documents.js';
@@ -9,7 +9,7 @@ import { mergeLayers } from '../merge/merge-layers.js';
 import { resolveReferences } from '../merge/resolve-references.js';
 import { InvalidContent, type ConfigProblem } from '../problem.js';
 import type { SecretPaths } from '../secret-paths.js';
-import { describeIssue } from '../values/describe-issue.js';
+import { describeIssues } from '../values/describe-issue.js';
 import { copyPlain, isCyclic } from '../values/plain-values.js';
 import type { Validation, Validator } from '../values/validate-values.js';
 
@@ -53,7 +53,12 @@ interface ReadLayer {
 }
 
 /** Names at the top that Nest, or `@nestjs/config`, uses for something else. */
-const RESERVED = ['onApplicationShutdown', '_PROCESS_ENV_VALIDATED'];
+const RESERVED = [
+  'onModuleInit',
+  'onApplicationBootstrap',
+  'onApplicationShutdown',
+  '_PROCESS_ENV_VALIDATED',
+];
 
 /** The key that is shown for a value that is given in the options. */
 export const DEFAULTS_KEY = 'defaults';
@@ -73,7 +78,17 @@ export class ConfigBuilder {
     );
   }
 
+  /** Whatever keys may hold, it does not throw. */
   async build(layers: readonly LayerKeys[]): Promise<BuildResult> {
+    try {
+      return await this.#build(layers);
+    } catch (error) {
+      const reason = `it cannot be used: ${errorMessage(error)}`;
+      return { built: undefined, problems: [{ key: 'the configuration', reason }] };
+    }
+  }
+
+  async #build(layers: readonly LayerKeys[]): Promise<BuildResult> {
     const read = layers.map((layer) => this.#read(layer));
     const problems = read.flatMap(({ problem }) => problem ?? []);
     // References are resolved in place: in a tree that is made anew each time.
@@ -87,7 +102,7 @@ export class ConfigBuilder {
     const values = tree.toValue();
     const validation = await this.#validate(values);
     if (validation.issues) {
-      problems.push(...validation.issues.map((issue) => describeIssue(issue, values, tree, secrets)));
+      problems.push(...describeIssues(validation.issues, values, tree, secrets));
       return { built: undefined, problems };
     }
     const { values: result } = validation;

@@ -30,6 +30,9 @@ import { readFirst, type UnreadLayer } from './first-read.js';
 import { describeLayers, ignoredKeyWarnings, unusableError } from './start-messages.js';
 import { WatchedLayer } from './watched-layer.js';
 
+/** Long enough for an app to start. */
+const FRESH_MS = 10_000;
+
 /** Values from Consul that follow every change there. One for each `consulConfig(...)` in use. */
 export class LiveConfig {
   readonly #options: ResolvedConfigOptions;
@@ -45,6 +48,7 @@ export class LiveConfig {
   readonly #stopping = new AbortController();
   #built: BuiltConfig | undefined;
   #version = 0;
+  #readAt = -Infinity;
   /** When the keys from disk were saved; undefined: there are none. */
   #savedAt: number | undefined;
   #rebuilding: Promise<void> | undefined;
@@ -102,7 +106,10 @@ export class LiveConfig {
       (path) =>
         new WatchedLayer(path, {
           ...common,
-          onChange: () => this.#debounce.trigger(),
+          onChange: () => {
+            // What is read at the start is used as a whole.
+            if (this.#version > 0) this.#debounce.trigger();
+          },
           onSuspect: (missing, reason) => report.suspect(path, missing, reason),
           onConfirmed: (removed, reason) => report.confirmed(path, removed, reason),
           onRejected: () => report.rejected(path),
@@ -158,6 +165,15 @@ export class LiveConfig {
     for (const layer of this.#layers) void layer.watch(this.#stopping.signal);
   }
 
+  /** Reads it again, unless it is watched: an app before this one may have failed to start, long ago. */
+  async refresh(): Promise<void> {
+    const isFresh = this.#clock.now() - this.#readAt < FRESH_MS;
+    if (this.#isWatching || isFresh || this.#stopping.signal.aborted) return;
+    this.#readAt = this.#clock.now();
+    await readFirst(this.#layers, this.#clock, this.#options.startupTimeoutMs, this.#stopping.signal);
+    await this.#rebuild();
+  }
+
   /** `ConsulModule` is there. */
   connect(): void {
     this.#isConnected = true;
@@ -209,8 +225,8 @@ export class LiveConfig {
       this.#layers.find((layer) => layer.path === path)?.seed(entries);
     // What it holds was good once: a layer that is broken now counts as it was then.
     if (saved) await this.#builder.build(this.#keys());
+    this.#readAt = this.#clock.now();
     const unread = await readFirst(this.#layers, this.#clock, startupTimeoutMs, this.#stopping.signal);
-    this.#debounce.stop();
     if (unread[0] && startup === 'fail-fast') throw unread[0].error;
     for (const { error } of unread.filter(({ isDenied }) => isDenied)) this.#report.warnOnce(error.message);
     const failure = unread.find(({ isDenied }) => !isDenied);
@@ -274,11 +290,13 @@ export class LiveConfig {
       if (close !== undefined)
         this.#report.warnOnce(`${key} is not used, since the schema has no such name; there is ${close}`);
     if (previous?.values === values) return;
-    const paths = changedPaths(previous?.values ?? {}, values).map(formatConfigPath);
+    const changed = changedPaths(previous?.values ?? {}, values);
+    const paths = changed.map(formatConfigPath);
     this.#version++;
     this.#targets.show(values);
     if (!previous) return;
-    this.#report.changed(this.#version, paths);
+    const shown = changed.map((path) => formatConfigPath(built.secrets.withoutSecretNames(path)));
+    this.#report.changed(this.#version, [...new Set(shown)]);
     this.#changes.next({ version: this.#version, paths });
   }
 }

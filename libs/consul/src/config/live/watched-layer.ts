@@ -10,7 +10,8 @@ import {
 import type { KvEntry } from '../../client/api/types.js';
 import type { ConsulClient } from '../../client/consul-client.js';
 import { watchTree, type TreeUpdate } from '../../kv/watch-tree.js';
-import { judgeTree, type TreeVerdict, type VanishedKeyRead } from './judge-tree.js';
+import type { VanishedKeyRead } from './judge-key.js';
+import { MissingKeys } from './missing-keys.js';
 import { keysToRead } from './vanished-keys.js';
 
 export interface WatchedLayerOptions {
@@ -33,13 +34,8 @@ export interface WatchedLayerOptions {
 interface ReceivedTree {
   readonly entries: readonly KvEntry[];
   readonly gaps: number;
-}
-
-/** What is known of a tree that has lost keys. */
-interface Suspicion {
-  readonly missing: readonly string[];
-  readonly since: number;
-  readonly reason: string;
+  /** Read to check missing keys again, and not by the watch. */
+  readonly isPoll: boolean;
 }
 
 const MIN_CHECK_MS = 5_000;
@@ -52,10 +48,16 @@ export class WatchedLayer {
   readonly #options: WatchedLayerOptions;
   readonly #loop: WatchLoop<TreeUpdate>;
   #entries: readonly KvEntry[] | undefined;
-  /** How often the watch has been interrupted, and how often it had been when keys were last accepted. */
+  /** How often the watch has been interrupted, and how often it had been at the last update. */
   #gaps = 0;
-  #acceptedGaps = 0;
-  #suspicion: Suspicion | undefined;
+  #seenGaps = 0;
+  readonly #missing = new MissingKeys();
+  /** Why they are kept. */
+  #reason: string | undefined;
+  /** Consul showed no key at all. */
+  #isEmpty = false;
+  /** Why the latest update has removed keys. */
+  #verdict: string | undefined;
   #failures = 0;
   #latest: ReceivedTree | undefined;
   #isChecking = false;
@@ -63,6 +65,7 @@ export class WatchedLayer {
   #isDenied = false;
   #signal: AbortSignal | undefined;
   #pauseMs = MIN_CHECK_MS;
+  #isReadPlanned = false;
   #cancelRead: () => void = () => undefined;
 
   constructor(path: string, options: WatchedLayerOptions) {
@@ -91,7 +94,15 @@ export class WatchedLayer {
 
   /** Why the keys in use are not those that Consul shows, or are not known to be all; undefined: they are. */
   get doubt(): string | undefined {
-    if (this.#suspicion) return this.#suspicion.reason;
+    const count = this.#missing.count;
+    if (count > 0 && this.#reason !== undefined) {
+      const cure = `. Write them again, or create the key ${this.path} if the tree is meant to be empty`;
+      return (
+        `${count} of ${this.#entries?.length ?? 0} keys below ${this.path} are missing, and stay in use: ` +
+        this.#reason +
+        (this.#isEmpty ? cure : '')
+      );
+    }
     return this.#isDenied ? `the token may not read the keys below ${this.path}` : undefined;
   }
 
@@ -104,7 +115,7 @@ export class WatchedLayer {
   /** Reads the keys once. */
   async read(signal: AbortSignal): Promise<void> {
     const { body } = await this.#options.client.kv.list(this.path, { signal, ...this.#scope() });
-    await this.#accept({ entries: body, gaps: this.#gaps }, signal);
+    await this.#accept({ entries: body, gaps: this.#gaps, isPoll: false }, signal);
   }
 
   /** The token may not read the keys: without the permission, Consul shows an empty tree. */
@@ -126,12 +137,12 @@ export class WatchedLayer {
       this.#options.onRecovered();
     }
     if (!update.isContinuous) this.#gaps++;
-    if (this.#signal) this.#check(update.entries, this.#signal);
+    if (this.#signal) this.#check({ entries: update.entries, gaps: this.#gaps, isPoll: false }, this.#signal);
   }
 
   /** One at a time, and then the latest update only. */
-  #check(entries: readonly KvEntry[], signal: AbortSignal): void {
-    this.#latest = { entries, gaps: this.#gaps };
+  #check(received: ReceivedTree, signal: AbortSignal): void {
+    this.#latest = received;
     if (!this.#isChecking) void this.#checkLatest(signal);
   }
 
@@ -143,46 +154,58 @@ export class WatchedLayer {
       await this.#accept(latest, signal);
     }
     this.#isChecking = false;
-    if (!this.#suspicion) this.#pauseMs = MIN_CHECK_MS;
+    if (this.#missing.count === 0) this.#pauseMs = MIN_CHECK_MS;
     else if (!isAborted(signal)) this.#readLater(signal);
   }
 
   /** A change of the token's permissions wakes no watch, and a restored tree may be complete only after a while. */
   #readLater(signal: AbortSignal): void {
-    this.#cancelRead();
+    // Updates must not put it off, however many there are.
+    if (this.#isReadPlanned) return;
+    this.#isReadPlanned = true;
     this.#cancelRead = this.#options.clock.after(this.#pauseMs, () => void this.#readAgain(signal));
     this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_CHECK_MS);
   }
 
   async #readAgain(signal: AbortSignal): Promise<void> {
+    this.#isReadPlanned = false;
     const { updates } = this.#loop;
-    const read = await this.#options.client.kv
-      .list(this.path, { signal, consistency: 'consistent', ...this.#scope() })
-      .catch(() => undefined);
-    if (signal.aborted || !this.#suspicion) return;
+    const gaps = this.#gaps;
+    // While the watch fails, what another request shows may be another state of Consul.
+    const read =
+      this.#failures > 0
+        ? undefined
+        : await this.#options.client.kv
+            .list(this.path, { signal, consistency: 'consistent', ...this.#scope() })
+            .catch(() => undefined);
+    if (signal.aborted || this.#missing.count === 0) return;
     // What the watch has received meanwhile is newer.
-    if (read && this.#loop.updates === updates) this.#check(read.body, signal);
+    const isCurrent = this.#loop.updates === updates && this.#gaps === gaps && this.#failures === 0;
+    if (read && isCurrent) this.#check({ entries: read.body, gaps, isPoll: true }, signal);
     else this.#readLater(signal);
   }
 
-  async #accept({ entries, gaps }: ReceivedTree, signal: AbortSignal): Promise<void> {
+  async #accept({ entries, gaps, isPoll }: ReceivedTree, signal: AbortSignal): Promise<void> {
     this.#isRead = true;
+    const { clock } = this.#options;
     const before = this.#entries ?? [];
-    const missing = missingKeys(before, entries);
-    const verdict = missing.length > 0 ? await this.#judge(entries, missing, gaps, signal) : undefined;
+    const missed = this.#missing.count;
+    // A poll follows from the last update, or is not made; what it leaves out has not been seen to go.
+    const isWatched = gaps === this.#seenGaps;
+    const added = this.#missing.note(before, entries, isWatched, clock.now());
+    this.#seenGaps = gaps;
+    this.#isEmpty = entries.length === 0;
+    await this.#judge(entries, before.length, added, isPoll, signal);
     if (signal.aborted) return;
-    if (verdict && !verdict.isAccepted) this.#suspect(entries, missing, verdict.reason);
-    else {
-      if (this.#suspicion && verdict) this.#options.onConfirmed(missing.length, verdict.reason);
-      else if (this.#suspicion) this.#options.onRejected();
-      this.#suspicion = undefined;
-      this.#acceptedGaps = gaps;
-    }
+    if (missed > 0 && this.#missing.count === 0 && this.#verdict === undefined) this.#options.onRejected();
     // Without the permission, Consul shows an empty tree, of which a single key is an error.
-    const isDoubtful = entries.length === 0 && (this.#entries === undefined || this.#isDenied);
-    this.#isDenied = isDoubtful && (await this.#readKey(this.path, signal)) === 'denied';
-    if (isAborted(signal)) return;
-    this.#use(this.#suspicion ? withKept(entries, before, this.#suspicion.missing) : entries);
+    if (entries.length > 0) this.#isDenied = false;
+    else if (this.#entries === undefined || this.#isDenied) {
+      const read = await this.#readKey(this.path, signal);
+      if (isAborted(signal)) return;
+      this.#isDenied = read === 'denied' || (read === 'failed' && this.#isDenied);
+    }
+    this.#use(withKept(entries, before, this.#missing.keys));
   }
 
   #use(entries: readonly KvEntry[]): void {
@@ -191,42 +214,30 @@ export class WatchedLayer {
     this.#options.onChange();
   }
 
+  /** Keys that have just gone are read at once, the others only now and then. */
   async #judge(
     entries: readonly KvEntry[],
-    missing: readonly string[],
-    gaps: number,
+    known: number,
+    added: readonly string[],
+    isPoll: boolean,
     signal: AbortSignal,
-  ): Promise<TreeVerdict> {
-    const reads = await Promise.all(keysToRead(missing).map((key) => this.#readKey(key, signal)));
-    return judgeTree({
-      known: this.#entries?.length ?? 0,
-      vanished: missing.length,
-      remaining: entries.length,
-      isContinuous: gaps === this.#acceptedGaps,
-      vanishedKeys: reads,
-      missingForMs: this.#missingForMs(missing),
-    });
-  }
-
-  #missingForMs(missing: readonly string[]): number | undefined {
-    if (!this.#suspicion) return undefined;
-    return isSameList(this.#suspicion.missing, missing)
-      ? this.#options.clock.now() - this.#suspicion.since
-      : 0;
-  }
-
-  #suspect(entries: readonly KvEntry[], missing: readonly string[], verdict: string): void {
-    const { onSuspect, clock } = this.#options;
-    const previous = this.#suspicion;
-    const isUnchanged = previous && isSameList(previous.missing, missing);
-    const reason =
-      `${missing.length} of ${this.#entries?.length ?? 0} keys below ${this.path} are missing, and stay in use: ${verdict}` +
-      (entries.length === 0
-        ? `. Write them again, or create the key ${this.path} if the tree is meant to be empty`
-        : '');
-    this.#suspicion = { missing, since: isUnchanged ? previous.since : clock.now(), reason };
+  ): Promise<void> {
+    this.#verdict = undefined;
+    const { clock, onConfirmed, onSuspect } = this.#options;
+    const keys = isPoll ? this.#missing.keys : added;
+    if (keys.length === 0) return;
+    const wasSuspicious = this.#missing.count > added.length;
+    const reads = new Map<string, VanishedKeyRead>();
+    await Promise.all(keysToRead(keys).map(async (key) => reads.set(key, await this.#readKey(key, signal))));
+    if (isAborted(signal)) return;
+    const judgement = this.#missing.judge(keys, reads, added, known, entries.length === 0, clock.now());
+    this.#verdict = judgement.deletedReason;
+    if (judgement.deletedReason !== undefined && isPoll)
+      onConfirmed(judgement.deleted.length, judgement.deletedReason);
+    if (judgement.reason === undefined) return;
+    this.#reason = judgement.reason;
     // A tree that is being restored is reported once.
-    if (!previous) onSuspect(missing.length, reason);
+    if (!wasSuspicious) onSuspect(this.#missing.count, this.doubt ?? judgement.reason);
   }
 
   async #readKey(key: string, signal: AbortSignal): Promise<VanishedKeyRead> {
@@ -241,6 +252,7 @@ export class WatchedLayer {
   }
 
   #fail(error: unknown): number {
+    this.#gaps++;
     this.#failures++;
     this.#options.onFailure(error);
     return this.#failures;
@@ -252,24 +264,15 @@ export class WatchedLayer {
   }
 }
 
-/** Folders are no values. */
-function missingKeys(before: readonly KvEntry[], after: readonly KvEntry[]): string[] {
-  const present = new Set(after.map(({ key }) => key));
-  return before.map(({ key }) => key).filter((key) => !key.endsWith('/') && !present.has(key));
-}
-
 /** The keys of an update, and those that are kept although it does not have them. */
 function withKept(
   entries: readonly KvEntry[],
   before: readonly KvEntry[],
   missing: readonly string[],
 ): readonly KvEntry[] {
+  if (missing.length === 0) return entries;
   const kept = new Set(missing);
   return [...entries, ...before.filter(({ key }) => kept.has(key))].sort((a, b) => (a.key < b.key ? -1 : 1));
-}
-
-function isSameList(before: readonly string[], after: readonly string[]): boolean {
-  return before.length === after.length && before.every((key, index) => key === after[index]);
 }
 
 function isSameContent(before: readonly KvEntry[], after: readonly KvEntry[]): boolean {

@@ -70,6 +70,23 @@ describe('resolveReferences', () => {
     expect(resolve(chain).problems[0]?.reason).toMatch(/a chain of more than 100 references/);
   });
 
+  it('refuses lists that explode, and defaults without end', () => {
+    const a = Array.from({ length: 9_000 }, (_, n) => n);
+    expect(resolve({ a, b: Array(200).fill('${a}') }).problems[0]?.reason).toMatch(
+      /copy more than 100000 values/,
+    );
+    const nested = '${q:'.repeat(3_000) + '}'.repeat(3_000);
+    expect(resolve({ a: nested }).problems[0]?.reason).toMatch(/references in defaults more than 16 deep/);
+  });
+
+  it('does not quote a secret that looks like a reference', () => {
+    for (const password of ['abc${hunter2}x', 'abc${hunter2:x']) {
+      const { problems } = resolve({ password });
+      expect(problems[0]?.reason).toMatch(/^password: a reference in it cannot be resolved; write "\$\$\{"/);
+      expect(problems[0]?.reason).not.toContain('hunter2');
+    }
+  });
+
   it('leaves a secret the text that it is', () => {
     const given = { password: '${PIN}', token: '${none:42}', other: '${PIN}' };
     expect(resolve(given, { PIN: '12345' }).value).toEqual({ password: '12345', token: '42', other: 12345 });

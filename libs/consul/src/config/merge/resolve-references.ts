@@ -63,7 +63,11 @@ class Resolution implements ResolvedReferences {
       this.#leaf(path, leaf);
     } catch (error) {
       if (!(error instanceof Unresolved)) throw error;
-      this.problems.push({ key: leaf.key, reason: `${formatConfigPath(path)}: ${error.message}` });
+      // A password may contain what looks like a reference.
+      const reason = this.#options.secrets.isSecret(path)
+        ? 'a reference in it cannot be resolved; write "$${" for "${" in a text that is none'
+        : error.message;
+      this.problems.push({ key: leaf.key, reason: `${formatConfigPath(path)}: ${reason}` });
     }
     this.#open.length = 0;
   }
@@ -168,8 +172,8 @@ class Resolution implements ResolvedReferences {
 
   /** Objects that refer to objects, each twice, would fill the memory. */
   #copy(value: unknown): unknown {
-    if (typeof value !== 'object' || value === null) return value;
     if (++this.#copied > MAX_COPIED) throw new Unresolved(`references copy more than ${MAX_COPIED} values`);
+    if (typeof value !== 'object' || value === null) return value;
     if (Array.isArray(value)) return value.map((item: unknown) => this.#copy(item));
     if (!isPlainObject(value)) return value;
     return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, this.#copy(part)]));

@@ -76,6 +76,10 @@ describe('versions of values', () => {
     const cyclic: Record<string, unknown> = { list: [] };
     (cyclic.list as unknown[]).push({ cyclic });
     expect(isCyclic(cyclic)).toBe(true);
+    let shared: unknown = 1;
+    for (let level = 0; level < 40; level++) shared = { a: shared, b: shared };
+    expect(isCyclic(shared)).toBe(false);
+    expect(() => copyPlain(shared)).toThrow(/more than 200000 values/);
     const twice = { a: 1 };
     expect(isCyclic({ one: twice, other: [twice] })).toBe(false);
   });

@@ -19,14 +19,19 @@ export function adopt(value: unknown): void {
   for (const part of Object.values(value)) adopt(part);
 }
 
+const MAX_VALUES = 200_000;
+
 /**
  * A copy of all objects and lists, to be shared and frozen: a schema may return objects that belong to someone else. What has a class of
  * its own is not copied.
+ *
+ * @throws Error when there are too many values; a few objects that contain each other several times may be millions
  */
-export function copyPlain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyPlain);
+export function copyPlain(value: unknown, counter = { left: MAX_VALUES }): unknown {
+  if (--counter.left < 0) throw new Error(`more than ${MAX_VALUES} values`);
+  if (Array.isArray(value)) return value.map((item: unknown) => copyPlain(item, counter));
   if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copyPlain(part)]));
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copyPlain(part, counter)]));
 }
 
 /**
@@ -76,10 +81,16 @@ export function valueAt(values: unknown, path: readonly (string | number)[]): un
 }
 
 /** A version is compared and frozen recursively. */
-export function isCyclic(value: unknown, above: readonly unknown[] = []): boolean {
-  if (!isContainer(value)) return false;
-  if (above.includes(value)) return true;
-  return Object.values(value).some((part) => isCyclic(part, [...above, value]));
+export function isCyclic(value: unknown): boolean {
+  const done = new Set<unknown>();
+  const visit = (at: unknown, above: readonly unknown[]): boolean => {
+    if (!isContainer(at) || done.has(at)) return false;
+    if (above.includes(at)) return true;
+    const found = Object.values(at).some((part) => visit(part, [...above, at]));
+    done.add(at);
+    return found;
+  };
+  return visit(value, []);
 }
 
 function own(value: unknown, name: string): unknown {

@@ -36,6 +36,24 @@ describe('SecretValues', () => {
     expect(secrets.redact(['pool'], new Pool())).toBe('(Pool)');
   });
 
+  it('replaces what a schema has made of them', () => {
+    const pin = new SecretValues({ pin: { token: '12345678' } }, new SecretPaths());
+    const made = {
+      number: 12345678,
+      list: [12345678],
+      byKey: { 12345678: 1 },
+      basic: Buffer.from('12345678').toString('base64'),
+      rate: 5,
+    };
+    expect(pin.redact([], made)).toEqual({
+      number: '(secret)',
+      list: ['(secret)'],
+      byKey: { '(secret)': 1 },
+      basic: '(secret)',
+      rate: 5,
+    });
+  });
+
   it('finds them in messages, as they are, in JSON and in a URL', () => {
     expect(secrets.redactText('bad {"password":"hunter2","pin":"hunter2-and-more"}')).toBe(
       'bad {"password":"(secret)","pin":"(secret)"}',

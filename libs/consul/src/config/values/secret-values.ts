@@ -30,9 +30,14 @@ export class SecretValues {
     if (Array.isArray(value)) return value.map((item: unknown, index) => this.redact([...path, index], item));
     if (isContainer(value)) {
       return Object.fromEntries(
-        Object.entries(value).map(([name, part]) => [name, this.redact([...path, name], part)]),
+        Object.entries(value).map(([name, part]) => [
+          this.redactText(name),
+          this.redact([...path, name], part),
+        ]),
       );
     }
+    // A schema may have made a number of it.
+    if (typeof value === 'number') return this.#texts.includes(String(value)) ? SECRET_SHOWN : value;
     if (typeof value !== 'object' || value === null || value instanceof Date) return value;
     // An instance of another class may hold anything: it is shown as its text, if it has one.
     const text =
@@ -54,4 +59,5 @@ function collect(value: unknown, path: ConfigPath, paths: SecretPaths, texts: Se
   // As it stands in JSON, and in a URL.
   texts.add(JSON.stringify(text).slice(1, -1));
   texts.add(encodeURIComponent(text));
+  texts.add(Buffer.from(text).toString('base64'));
 }
