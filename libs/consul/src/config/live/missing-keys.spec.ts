@@ -23,14 +23,14 @@ describe('MissingKeys', () => {
     isWatched: boolean,
     read: VanishedKeyRead | Record<string, VanishedKeyRead> = 'missing',
   ): Judgement => {
-    const added = missing.note(known, entries, isWatched, now);
+    const added = missing.note(known, entries, isWatched, false, now);
     return judge(added, added, entries, read);
   };
   const poll = (
     entries: KvEntry[],
     read: VanishedKeyRead | Record<string, VanishedKeyRead> = 'missing',
   ): Judgement => {
-    const added = missing.note(known, entries, true, now);
+    const added = missing.note(known, entries, true, true, now);
     return judge(missing.keys, added, entries, read);
   };
   const judge = (
@@ -76,6 +76,14 @@ describe('MissingKeys', () => {
     expect(missing.keys).toEqual(['d', 'b']);
   });
 
+  it('F60 believes no poll that another Consul may have answered', () => {
+    update(tree('a', 'b', 'c'), true, 'denied');
+    expect(poll([]).deleted).toEqual(['d']);
+    expect(missing.keys).toEqual(['a', 'b', 'c']);
+    now += 1e6;
+    expect(poll([]).deleted).toEqual([]);
+  });
+
   it('F60 gives a tree that is being restored time with every key that returns', () => {
     update([], false);
     now = 3_600_000;
@@ -106,7 +114,7 @@ describe('MissingKeys', () => {
   });
 
   it('decides on keys that were not read by those that were', () => {
-    const added = missing.note(known, [], true, now);
+    const added = missing.note(known, [], true, false, now);
     const judged = (read: VanishedKeyRead) =>
       missing.judge(added, new Map([['a', read]]), added, known.length, true, now).deleted;
     expect(judged('denied')).toEqual([]);

@@ -32,13 +32,15 @@ export class MissingKeys {
    * Takes note of an update.
    *
    * @param known the keys in use
-   * @param isWatched it follows from the previous update without a gap
+   * @param isContinuous there was no gap since the previous update
+   * @param isPoll it was read by a request of its own, which may see another state of Consul than the watch
    * @returns the keys that are missing since this update
    */
   note(
     known: readonly KvEntry[],
     update: readonly KvEntry[],
-    isWatched: boolean,
+    isContinuous: boolean,
+    isPoll: boolean,
     now: number,
   ): readonly string[] {
     const present = new Set(update.map(({ key }) => key));
@@ -49,12 +51,12 @@ export class MissingKeys {
     for (const [key, missing] of this.#keys) {
       // While a tree is being restored its other keys get more time; after a gap nothing of before counts.
       const since = isRestored ? now : missing.since;
-      this.#keys.set(key, { since, isWatched: isWatched && missing.isWatched });
+      this.#keys.set(key, { since, isWatched: isContinuous && missing.isWatched });
     }
     // Folders are no values.
     const missing = known.map(({ key }) => key).filter((key) => !key.endsWith('/') && !present.has(key));
     const added = missing.filter((key) => !this.#keys.has(key));
-    for (const key of added) this.#keys.set(key, { since: now, isWatched });
+    for (const key of added) this.#keys.set(key, { since: now, isWatched: isContinuous && !isPoll });
     return added;
   }
 

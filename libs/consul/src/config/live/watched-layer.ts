@@ -190,9 +190,7 @@ export class WatchedLayer {
     const { clock } = this.#options;
     const before = this.#entries ?? [];
     const missed = this.#missing.count;
-    // A poll follows from the last update, or is not made; what it leaves out has not been seen to go.
-    const isWatched = gaps === this.#seenGaps;
-    const added = this.#missing.note(before, entries, isWatched, clock.now());
+    const added = this.#missing.note(before, entries, gaps === this.#seenGaps, isPoll, clock.now());
     this.#seenGaps = gaps;
     this.#isEmpty = entries.length === 0;
     await this.#judge(entries, before.length, added, isPoll, signal);
