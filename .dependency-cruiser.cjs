@@ -2,13 +2,13 @@
 // registry <- catalog <- balancing <- calling <- http, with registration and health on registry.
 
 /** A layer may import only itself and what `allowed` names. */
-const layer = (name, allowed) => ({
-  name: `discovery-${name}-direction`,
+const layer = (name, allowed, library = 'discovery') => ({
+  name: `${library}-${name}-direction`,
   severity: 'error',
-  from: { path: `^libs/discovery/src/${name}/`, pathNot: '\\.spec\\.ts$' },
+  from: { path: `^libs/${library}/src/${name}/`, pathNot: '\\.spec\\.ts$' },
   to: {
-    path: '^libs/discovery/src/',
-    pathNot: `^libs/discovery/src/(${[name, ...allowed].join('|')})/`,
+    path: `^libs/${library}/src/`,
+    pathNot: `^libs/${library}/src/(${[name, ...allowed].join('|')})/`,
   },
 });
 const foundation = ['errors', 'registry', 'configuration', 'timing', 'storage'];
@@ -84,6 +84,13 @@ module.exports = {
     layer('registration', [...foundation, 'events', 'health']),
     layer('introspection', [...foundation, 'catalog', 'balancing', 'calling', 'health']),
     layer('indicators', [...foundation, 'catalog', 'health', 'registration']),
+    layer('spelling', [], 'consul'),
+    layer('client', [], 'consul'),
+    layer('registry', ['client', 'spelling'], 'consul'),
+    layer('kv', ['client'], 'consul'),
+    layer('config', ['client', 'kv', 'spelling'], 'consul'),
+    layer('flags', ['config'], 'consul'),
+    layer('cli', ['client', 'kv', 'config', 'spelling'], 'consul'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
