@@ -127,9 +127,14 @@ describe('the rookery command', () => {
       code: 0,
       err: `${other}: 5 files written, 0 as they were\nSome of them are secrets: keep the folder out of version control.\n`,
     });
-    expect(readFileSync(join(other, 'inventory/limits/rate'), 'utf8')).toBe('200');
+    expect(readFileSync(join(other, 'inventory/limits/rate'), 'utf8')).toBe('200\n');
     expect(statSync(join(other, 'inventory/limits/rate')).mode & 0o777).toBe(0o600);
     expect(await rookery('diff', other, '--prune')).toMatchObject({ code: 0, out: '' });
+    // Into an empty Consul everything comes back as it was, line breaks included.
+    const before = await stored();
+    await client.kv.deleteTree('config/');
+    expect(await rookery('import', other, '--yes')).toMatchObject({ code: 0 });
+    expect(await stored()).toEqual(before);
     writeFileSync(join(other, 'inventory/kept'), 'edited');
     expect(await rookery('export', other)).toMatchObject({
       code: 2,

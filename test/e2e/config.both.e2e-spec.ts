@@ -164,6 +164,19 @@ describe('live configuration', () => {
       await proxy.stop();
     });
 
+    it('takes only defaults that the schema takes, as the compiler sees it', () => {
+      const schema = z.object({
+        limits: z.object({ rate: z.number(), burst: z.number() }),
+        at: z.coerce.date().optional(),
+      });
+      const right = consulConfig({ schema, defaults: { limits: { rate: 5 } } });
+      // @ts-expect-error -- a text is no rate
+      const wrong = consulConfig({ schema, defaults: { limits: { rate: 'fast' } } });
+      // @ts-expect-error -- there is no such name
+      const unknown = consulConfig({ schema, defaults: { limts: {} } });
+      expect([right, wrong, unknown].map((settings) => typeof settings.KEY)).toEqual(Array(3).fill('string'));
+    });
+
     it('works without ConsulModule, before any module is up', async () => {
       await put({ 'inventory/limits/rate': '100' });
       const { app } = await createApp(rootModule([configModule([load()])]));

@@ -72,6 +72,7 @@ describe('feature flags over live configuration', () => {
       value: true,
       errorCode: 'TYPE_MISMATCH',
     });
+    expect(app.logger.matching(/flags\.broken has no effect.*rules must be a list/)).toHaveLength(1);
     expect(await flags.getNumberDetails('broken', 7)).toMatchObject({ value: 7, errorCode: 'PARSE_ERROR' });
   });
 

@@ -52,11 +52,16 @@ function keyOfFile(folder: string, path: string, prefix: string): string {
   throw new CommandError(`${path}: the key ${JSON.stringify(key)} ${issue}; rename the file`);
 }
 
-/** Editors end a file with a line break, which is no part of a value; of a document it may stay. */
+/** Editors end a file with a line break, which is no part of a value; a document may keep it. */
 export function valueOfFile({ key, content }: FileKey): Buffer {
   if (DOCUMENT.test(key)) return content;
   const text = content.toString('latin1');
   return content.subarray(0, text.length - (/\r?\n$/.exec(text)?.[0].length ?? 0));
+}
+
+/** The opposite: what a file has to contain so that its value is this one. */
+function contentOf({ key, value }: KvEntry): Buffer {
+  return DOCUMENT.test(key) ? value : Buffer.concat([value, Buffer.from('\n')]);
 }
 
 /** A file path for each key; folders, which are keys that end with a slash, have none. */
@@ -100,25 +105,26 @@ export async function writeKeyFolder(
   const root = await realpath(folder);
   const toWrite: [string, Buffer][] = [];
   const different: string[] = [];
-  for (const [path, { value }] of files) {
+  for (const [path, entry] of files) {
+    const content = contentOf(entry);
     await assertFolders(root, dirname(path));
     const file = join(root, path);
     const status = await lstat(file).catch(() => undefined);
     if (status && !status.isFile()) throw new CommandError(`${file} is no file; remove it`);
     const present = status && (await readFile(file));
-    if (present?.equals(value)) continue;
-    if (present) different.push(path);
-    toWrite.push([file, value]);
+    if (present?.equals(content)) continue;
+    if (present && !present.equals(entry.value)) different.push(path);
+    toWrite.push([file, content]);
   }
   if (different.length > 0 && !force) {
     throw new CommandError(
       `${folder} has other contents of ${different.slice(0, 5).join(', ')}${different.length > 5 ? ', …' : ''}; --force overwrites them`,
     );
   }
-  for (const [file, value] of toWrite) {
+  for (const [file, content] of toWrite) {
     await mkdir(dirname(file), { recursive: true });
     const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-    await writeFile(file, value, { mode: 0o600, flag: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW });
+    await writeFile(file, content, { mode: 0o600, flag: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW });
   }
   return { written: toWrite.length, unchanged: files.size - toWrite.length };
 }

@@ -13,6 +13,24 @@ export type ConfigOf<S> = S extends abstract new (...args: never[]) => infer T
       : T
     : Record<string, unknown>;
 
+/** What a schema takes: for the type of `defaults`. */
+export type InputOf<S> = S extends abstract new (...args: never[]) => infer T
+  ? T
+  : S extends { readonly '~standard': { readonly types?: { readonly input: infer T } | undefined } }
+    ? unknown extends T
+      ? object
+      : T
+    : object;
+
+/** Any part of it, at every level. */
+export type Partly<T> = T extends (...args: never[]) => unknown
+  ? T
+  : T extends readonly unknown[]
+    ? T
+    : T extends object
+      ? { readonly [K in keyof T]?: Partly<T[K]> }
+      : T;
+
 /** For `load` of `ConfigModule.forRoot`; `KEY` injects the values. */
 export type ConsulConfigFactory<T extends object> = ConfigFactory<T> & ConfigFactoryKeyHost<T>;
 
@@ -32,7 +50,7 @@ let count = 0;
  * @throws DiscoveryError when the app is created: `RK_CONFIG_INVALID` with every wrong option, or every value that the schema refuses
  */
 export function consulConfig<S extends ConfigSchema = StandardSchema>(
-  options: ConsulConfigOptions & { readonly schema?: S } = {},
+  options: ConsulConfigOptions & { readonly schema?: S; readonly defaults?: Partly<InputOf<S>> } = {},
 ): ConsulConfigFactory<ConfigOf<S> & object> {
   const source = new ConfigSource((environment) => resolveConfigOptions(options, environment));
   const load = async (): Promise<object> => {

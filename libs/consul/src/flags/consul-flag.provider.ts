@@ -8,6 +8,7 @@ import {
   type ResolutionDetails,
 } from '@openfeature/server-sdk';
 import { errorMessage } from '@rookery/discovery/adapter';
+import { Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import type { ConsulConfig } from '../config/consul-config.js';
 import { formatConfigPath, parseConfigPath } from '../config/config-path.js';
@@ -34,6 +35,9 @@ export class ConsulFlagProvider implements Provider {
   readonly events = new OpenFeatureEventEmitter();
   readonly #config: ConsulConfig;
   readonly #path: string;
+  readonly #logger = new Logger('ConsulFlagProvider');
+  /** The flags that have been looked at, as they were. */
+  readonly #warned = new Map<string, unknown>();
   #subscription: Subscription | undefined;
 
   constructor(config: ConsulConfig, { path = 'flags' }: ConsulFlagOptions = {}) {
@@ -43,7 +47,9 @@ export class ConsulFlagProvider implements Provider {
 
   /** Called by OpenFeature. */
   initialize(): Promise<void> {
+    this.#warnOfBroken();
     this.#subscription = this.#config.changes$.subscribe(({ paths }) => {
+      this.#warnOfBroken();
       const flagsChanged = [...new Set(paths.flatMap((changed) => this.#flagOf(changed) ?? []))];
       if (flagsChanged.length > 0) this.events.emit(ProviderEvents.ConfigurationChanged, { flagsChanged });
     });
@@ -118,6 +124,18 @@ export class ConsulFlagProvider implements Provider {
     return Promise.resolve({ value: value as T, reason });
   }
 
+  /** A rule that cannot be evaluated makes callers use their default: it is said when the rule is made, and not only then. */
+  #warnOfBroken(): void {
+    for (const [key, flag] of definitionsIn(this.#config.get(this.#path))) {
+      const evaluation = evaluateFlag(key, flag, undefined);
+      if ('error' in evaluation && this.#warned.get(key) !== flag)
+        this.#logger.warn(
+          `${this.#path}.${key} has no effect, and callers use their defaults: ${evaluation.error}`,
+        );
+      this.#warned.set(key, flag);
+    }
+  }
+
   /** The flag that a changed value belongs to: the flag with rules around it, else the value itself. */
   #flagOf(changed: string): string | undefined {
     if (!changed.startsWith(`${this.#path}.`)) return undefined;
@@ -127,4 +145,11 @@ export class ConsulFlagProvider implements Provider {
     const length = names.findIndex((_, index) => isFlag(index + 1)) + 1;
     return formatConfigPath(length > 0 ? names.slice(0, length) : names);
   }
+}
+
+/** Every flag with rules, by its key. */
+function* definitionsIn(value: unknown, path: readonly string[] = []): Generator<[string, unknown]> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  if (path.length > 0 && isDefinition(value)) yield [formatConfigPath(path), value];
+  else for (const [name, part] of Object.entries(value)) yield* definitionsIn(part, [...path, name]);
 }
