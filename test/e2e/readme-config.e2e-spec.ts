@@ -1,3 +1,4 @@
+/* eslint-disable jest/no-export -- the README shows these files as they are */
 import { readFileSync } from 'node:fs';
 // README settings begin
 // settings.ts
@@ -5,9 +6,9 @@ import { consulConfig } from '@rookery/consul/config';
 import { z } from 'zod';
 
 const limits = z.object({ rate: z.number().positive(), burst: z.number().default(10) });
-type Limits = z.infer<typeof limits>;
+export type Limits = z.infer<typeof limits>;
 
-const settings = consulConfig({
+export const settings = consulConfig({
   name: 'inventory',
   profiles: [process.env.NODE_ENV ?? 'development'],
   defaults: { limits: { rate: 100 } },
@@ -20,7 +21,7 @@ import { Injectable } from '@nestjs/common';
 import { ConfigValue, ConsulConfig, OnConfigChange } from '@rookery/consul/config';
 
 @Injectable()
-class Limiter {
+export class Limiter {
   // An ordinary property, set before onModuleInit and with every change; 100 while there is no value.
   @ConfigValue('limits.rate')
   private readonly rate: number = 100;
@@ -53,7 +54,7 @@ import { ConsulModule } from '@rookery/consul';
   ],
   providers: [Limiter],
 })
-class AppModule {}
+export class AppModule {}
 // README config module end
 import { ConfigService } from '@nestjs/config';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
