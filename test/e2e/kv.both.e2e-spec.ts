@@ -272,6 +272,24 @@ describe('ConsulKv', () => {
     for (const subscription of subscriptions) subscription.unsubscribe();
   });
 
+  it('waits no longer than agent.maxWait, for a key, a missing key and a tree', async () => {
+    const limited = ConsulClient.create({ url: proxy.url, maxWait: '7s' });
+    const store = new ConsulKv(limited);
+    await kv.put('t/there', 'x');
+    proxy.requests.length = 0;
+    const subscriptions = [
+      store.watch('t/there').subscribe(),
+      store.watch('t/missing').subscribe(),
+      store.watchTree('t/').subscribe(),
+    ];
+    const waits = (): string[] => proxy.requests.flatMap(({ what }) => /wait=\w+/.exec(what)?.[0] ?? []);
+    await eventually(() => waits().length >= 3);
+    expect(new Set(waits())).toEqual(new Set(['wait=7000ms']));
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    store.onApplicationShutdown();
+    await limited.close();
+  });
+
   it('completes its watches when the app is closed', async () => {
     const closing = await startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url } })]));
     let isComplete = false;

@@ -5,12 +5,11 @@ import type { KvEntry } from '../client/api/types.js';
 import { ConsulClient } from '../client/consul-client.js';
 import { resolveConfigOptions, type ResolvedConfigOptions } from '../config/config-options.js';
 import { configSourceOf } from '../config/config-source.js';
-import { loadReaders } from '../config/layers/documents.js';
 import { ignoredKeys } from '../config/layers/read-layer.js';
-import { ConfigBuilder, type LayerKeys } from '../config/live/build-version.js';
-import { SecretPaths } from '../config/secret-paths.js';
+import type { LayerKeys } from '../config/live/build-version.js';
+import { createBuilder } from '../config/live/create-builder.js';
 import { unusedValues } from '../config/unused-values.js';
-import { loadValidator, type ConfigSchema } from '../config/values/validate-values.js';
+import type { ConfigSchema } from '../config/values/validate-values.js';
 import { closeNames } from '../spelling/close-names.js';
 import { parseCommand, positionals, type ParsedCommand } from './command-options.js';
 import { readKeyFolder, valueOfFile } from './key-folder.js';
@@ -56,13 +55,7 @@ async function buildProblems(
   options: ResolvedConfigOptions,
   terminal: Terminal,
 ): Promise<readonly string[]> {
-  const [readers, validate] = await Promise.all([loadReaders(options.format), loadValidator(options.schema)]);
-  const builder = new ConfigBuilder({
-    ...options,
-    readers,
-    validate,
-    secrets: new SecretPaths(options.secrets),
-  });
+  const builder = await createBuilder(options);
   const { built, problems } = await builder.build(layers);
   for (const { key, close } of built ? unusedValues(built.tree, built.values) : [])
     terminal.tell(

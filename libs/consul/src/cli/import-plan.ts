@@ -1,4 +1,5 @@
 import { MAX_VALUE_BYTES } from '../client/api/kv.api.js';
+import { MAX_OPERATIONS } from '../client/api/txn.api.js';
 import type { KvEntry } from '../client/api/types.js';
 import { transactionBytes } from '../kv/assert-arguments.js';
 import type { KvOperation } from '../kv/kv-operation.js';
@@ -60,7 +61,6 @@ export function toOperation({ key, after, flags, modifyIndex }: PlannedChange): 
     : { type: 'compareAndSet', key, value: after, flags, modifyIndex };
 }
 
-export const MAX_OPERATIONS = 64;
 /** Consul takes 512 KiB; some of it is not counted here. */
 const MAX_BYTES = 500_000;
 

@@ -15,7 +15,7 @@ export async function* watchKey(
   client: ConsulClient,
   key: string,
   signal: AbortSignal,
-  { datacenter, waitMs = () => client.waitWithin(WAIT_MS), clock = systemClock }: WatchTreeOptions = {},
+  { datacenter, waitMs = () => WAIT_MS, clock = systemClock }: WatchTreeOptions = {},
 ): AsyncGenerator<KvEntry | undefined> {
   const scope = { signal, ...(datacenter === undefined ? {} : { datacenter }) };
   for (;;) {
@@ -28,7 +28,7 @@ export async function* watchKey(
       const { index } = existing;
       if (index === undefined) break;
       const sentAt = clock.now();
-      const wait = waitMs();
+      const wait = client.waitWithin(waitMs());
       const next = await client.kv.get(key, { ...scope, index, wait });
       existing.advance(next.index, clock.now() - sentAt < wait);
       exists = next.body !== undefined;
@@ -48,7 +48,7 @@ async function untilNamed(
   for (;;) {
     const { index } = position;
     const sentAt = clock.now();
-    const wait = waitMs();
+    const wait = client.waitWithin(waitMs());
     const names = await client.kv.keys(key, {
       ...scope,
       separator: '/',

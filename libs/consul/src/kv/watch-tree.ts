@@ -36,7 +36,7 @@ export async function* watchTree(
   client: ConsulClient,
   prefix: string,
   signal: AbortSignal,
-  { datacenter, waitMs = () => client.waitWithin(WAIT_MS), clock = systemClock }: WatchTreeOptions = {},
+  { datacenter, waitMs = () => WAIT_MS, clock = systemClock }: WatchTreeOptions = {},
 ): AsyncGenerator<TreeUpdate> {
   const position = new WatchPosition(client);
   const scope = { signal, ...(datacenter === undefined ? {} : { datacenter }) };
@@ -45,7 +45,7 @@ export async function* watchTree(
   for (;;) {
     const before = position.index;
     const sentAt = clock.now();
-    const wait = waitMs();
+    const wait = client.waitWithin(waitMs());
     const { body, index } = await client.kv.list(prefix, {
       ...scope,
       ...(before === undefined ? {} : { index: before, wait }),

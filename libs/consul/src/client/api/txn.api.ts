@@ -3,7 +3,8 @@ import { parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulRequestOptions } from '../request-options.js';
 import type { TxnOperation, TxnOutcome, TxnResult } from './types.js';
 
-const MAX_OPERATIONS = 64;
+/** Consul takes no more in one transaction. */
+export const MAX_OPERATIONS = 64;
 
 /** `/v1/txn`: several operations on the key-value store, all or none. */
 export class TxnApi {

@@ -61,7 +61,7 @@ const RESERVED = [
 ];
 
 /** The key that is shown for a value that is given in the options. */
-export const DEFAULTS_KEY = 'defaults';
+const DEFAULTS_KEY = 'defaults';
 
 /** Makes values of keys. A layer that cannot be read counts as it was when it last could. */
 export class ConfigBuilder {

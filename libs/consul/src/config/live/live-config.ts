@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { DiscoveryError } from '@rookery/discovery';
 import {
   errorMessage,
   isAborted,
@@ -14,16 +13,14 @@ import type { ConfigChange, ConfigExplanation } from '../config-change.js';
 import type { ResolvedConfigOptions } from '../config-options.js';
 import { formatConfigPath, type ConfigPath } from '../config-path.js';
 import { decoratedClasses } from '../decorated-classes.js';
-import { loadReaders } from '../layers/documents.js';
-import { InvalidContent, type ConfigProblem } from '../problem.js';
-import { SecretPaths } from '../secret-paths.js';
+import type { ConfigProblem } from '../problem.js';
 import { unusedValues } from '../unused-values.js';
 import { changedPaths, freezeValues, shareValues } from '../values/plain-values.js';
-import { loadValidator } from '../values/validate-values.js';
-import { ConfigBuilder, type BuiltConfig, type LayerKeys } from './build-version.js';
+import type { BuiltConfig, ConfigBuilder, LayerKeys } from './build-version.js';
 import { ConfigReport } from './config-report.js';
 import { ConfigSnapshot } from './config-snapshot.js';
 import { ConfigTargets } from './config-targets.js';
+import { createBuilder } from './create-builder.js';
 import { Debounce } from './debounce.js';
 import { explainValue } from './explain-value.js';
 import { readFirst, type UnreadLayer } from './first-read.js';
@@ -65,19 +62,7 @@ export class LiveConfig {
    * @throws DiscoveryError `RK_CONFIG_INVALID` when the values cannot be used, and the error of Consul with `fail-fast`
    */
   static async load(options: ResolvedConfigOptions, clock: Clock = systemClock): Promise<LiveConfig> {
-    const [readers, validate] = await Promise.all([
-      loadReaders(options.format),
-      loadValidator(options.schema),
-    ]);
-    const secrets = new SecretPaths(options.secrets);
-    let builder: ConfigBuilder;
-    try {
-      builder = new ConfigBuilder({ ...options, readers, validate, secrets });
-    } catch (error) {
-      if (!(error instanceof InvalidContent)) throw error;
-      throw new DiscoveryError('RK_CONFIG_INVALID', `consulConfig: ${error.key}: ${error.reason}`);
-    }
-    const config = new LiveConfig(options, builder, clock);
+    const config = new LiveConfig(options, await createBuilder(options), clock);
     try {
       await config.#start();
     } catch (error) {
