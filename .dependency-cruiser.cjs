@@ -90,6 +90,7 @@ module.exports = {
     layer('kv', ['client'], 'consul'),
     layer('config', ['client', 'kv', 'spelling'], 'consul'),
     layer('flags', ['config'], 'consul'),
+    layer('coordination', ['client', 'kv'], 'consul'),
     layer('cli', ['client', 'kv', 'config', 'spelling'], 'consul'),
   ],
   options: {

@@ -66,7 +66,8 @@ export default {
   globalSetup: '<rootDir>/test/support/src/jest-global-setup.js',
   globalTeardown: '<rootDir>/test/support/src/jest-global-teardown.js',
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // One more than there are cores: many suites wait for most of their time.
+  maxWorkers: 3,
   reporters: [
     'default',
     '<rootDir>/test/support/src/left-out.reporter.js',

@@ -2,11 +2,14 @@ import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
 import type { DiscoveryOptions } from '@rookery/discovery';
 import { discoveryOptionsShape, invalidConfigError, validateOptions } from '@rookery/discovery/adapter';
 import { z } from 'zod';
+import { lockOptionIssues, lockOptionsSchema, type LockOptions } from './coordination/lock-options.js';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './client/agent-options.js';
 
 /** What `ConsulModule.forRoot` takes; `{}` discovers through the agent at 127.0.0.1:8500. */
 export interface ConsulModuleOptions extends DiscoveryOptions {
   agent?: AgentOptions;
+  /** The sessions of locks, semaphores, elections and ephemeral keys. */
+  locks?: LockOptions;
 }
 
 /** For `useClass` and `useExisting`. */
@@ -27,6 +30,7 @@ export interface ConsulModuleAsyncOptions {
 /** Validated and complete; secrets cannot be printed. */
 export interface ResolvedConsulOptions extends DiscoveryOptions {
   readonly resolvedAgent: ResolvedAgent;
+  readonly locks?: LockOptions;
 }
 
 const schema = z.strictObject(
@@ -35,6 +39,7 @@ const schema = z.strictObject(
     agent: z
       .looseObject({}, { error: "must be an object such as { url: 'http://127.0.0.1:8500' }" })
       .optional(),
+    locks: lockOptionsSchema.optional(),
     ...discoveryOptionsShape,
   },
   { error: 'must be an object; {} takes every default' },
@@ -50,6 +55,7 @@ export function resolveConsulOptions(
     typeof options === 'object' && !issues.some(({ field }) => field === 'agent' || field === 'options');
   const resolution = isObject ? resolveAgent(options.agent, environment) : undefined;
   issues.push(...(resolution?.issues ?? []));
+  if (isObject && !issues.some(({ field }) => field.startsWith('locks'))) issues.push(...lockOptionIssues(options.locks));
   if (issues.length > 0 || !resolution?.agent) throw invalidConfigError('ConsulModule', issues);
   const { agent: _, ...rest } = options;
   return { ...rest, resolvedAgent: resolution.agent };

@@ -14,6 +14,7 @@ import {
   systemClock,
 } from '@rookery/discovery/adapter';
 import { ConsulClient } from './client/consul-client.js';
+import { CoordinationModule } from './coordination/coordination.module.js';
 import { LiveConfigModule } from './config/live-config.module.js';
 import {
   resolveConsulOptions,
@@ -105,13 +106,13 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
     imports: [registryModule],
     inject: [CONSUL_OPTIONS, ConsulRegistry],
     useFactory: (
-      { resolvedAgent: _, ...options }: ResolvedConsulOptions,
+      { resolvedAgent: _, locks: __, ...options }: ResolvedConsulOptions,
       registry: ConsulRegistry,
     ): DiscoveryModuleOptions => ({ ...options, registry, moduleName: ConsulModule.name }),
   });
   return {
     module: ConsulModule,
-    imports: [registryModule, discovery, LiveConfigModule],
+    imports: [registryModule, discovery, LiveConfigModule, CoordinationModule.on(CONSUL_OPTIONS)],
     exports: [registryModule, discovery],
   };
 }

@@ -32,7 +32,7 @@ export { WatchLoop } from './registry/watch-loop.js';
 export type { WatchLoopOptions } from './registry/watch-loop.js';
 export type { WorkerReporter, WorkerReporterSource } from './registry/worker-reporter.js';
 
-export { isReachable, isRefused, isRetryable } from './errors/discovery-error.js';
+export { isReachable, isRefused, isRetryable, shutDownError } from './errors/discovery-error.js';
 export { NamesItsModule } from './errors/provided-by.js';
 export { aggregatedErrors, causeChain, errorMessage, isError } from './errors/error-message.js';
 
@@ -58,4 +58,4 @@ export type { BackoffOptions } from './timing/backoff.js';
 export { abortReason, delay, isAborted, systemClock } from './timing/clock.js';
 export type { CancelSignal, Clock, Random } from './timing/clock.js';
 export { withScopedSignal } from './timing/scoped-signal.js';
-export { withAbort } from './timing/with-timeout.js';
+export { withAbort, withTimeout } from './timing/with-timeout.js';

@@ -1,8 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 
 const handedOut = new Set<number>();
+/** Below the range from which Linux takes the ports of outgoing connections: none of these takes the port of an agent that is restarted. */
+const FIRST = 10_000;
+const LAST = 32_000;
 
 /**
  * Ports of 127.0.0.1 that are free for TCP and UDP (Consul's gossip and DNS use both). Between this and their use
@@ -13,9 +16,14 @@ export async function freePorts(count: number): Promise<number[]> {
   const releases: (() => Promise<unknown>)[] = [];
   try {
     while (found.length < count) {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
+      const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+      if (handedOut.has(port)) continue;
+      const server = createServer();
+      try {
+        await once(server.listen(port, '127.0.0.1'), 'listening');
+      } catch {
+        continue;
+      }
       releases.push(() => once(server.close(), 'close'));
       const socket = createSocket('udp4');
       releases.push(() => once(socket.close(), 'close'));
@@ -23,7 +31,7 @@ export async function freePorts(count: number): Promise<number[]> {
         socket.once('error', () => resolve(false));
         socket.bind(port, '127.0.0.1', () => resolve(true));
       });
-      if (!free || handedOut.has(port)) continue;
+      if (!free) continue;
       handedOut.add(port);
       found.push(port);
     }

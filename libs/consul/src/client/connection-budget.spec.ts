@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { MIN_CONNECTIONS, shareConnections } from './connection-budget.js';
 
 describe('shareConnections', () => {
-  it('gives watches 64 connections by default, most of them to lists', () => {
+  it('gives watches 62 connections by default, most of them to lists', () => {
     const { watch, list } = shareConnections();
-    expect([watch, list]).toEqual([16, 48]);
+    expect([watch, list]).toEqual([16, 46]);
   });
 
   it('never hands out more connections than there are, and at least one to each kind', () => {

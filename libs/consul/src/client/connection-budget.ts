@@ -1,11 +1,11 @@
 /** Requests with the same purpose share connections, so that two hundred watches never delay a heartbeat. */
-export type Lane = 'list' | 'watch' | 'own-watch' | 'poll' | 'heartbeat' | 'plain';
+export type Lane = 'list' | 'watch' | 'own-watch' | 'poll' | 'heartbeat' | 'session' | 'plain';
 
 export type ConnectionBudget = Readonly<Record<Lane, number>>;
 
 /** Two processes of a host fit into the 200 connections that an agent allows for each client address. */
 export const DEFAULT_CONNECTIONS = 92;
-export const MIN_CONNECTIONS = 10;
+export const MIN_CONNECTIONS = 12;
 
 /**
  * Distributes the connections of a process: first to what keeps the app registered, then to single requests; watches get the
@@ -14,18 +14,21 @@ export const MIN_CONNECTIONS = 10;
 export function shareConnections(total: number = DEFAULT_CONNECTIONS): ConnectionBudget {
   const heartbeat = 2;
   const poll = 2;
+  // Renewals of sessions: a lock is lost when they wait behind requests that hang.
+  const session = 2;
   // For the app's own registration, two for each service: hundreds of watched services must not delay it.
   const own = Math.min(8, Math.max(2, Math.round(total / 10)));
   const plain = Math.min(16, Math.max(2, Math.ceil(total / 6)));
-  const rest = total - heartbeat - poll - own - plain;
-  const watch = Math.max(1, rest >> 2);
-  return { heartbeat, poll, 'own-watch': own, plain, watch, list: rest - watch };
+  const rest = total - heartbeat - poll - session - own - plain;
+  const watch = Math.max(1, (rest + 2) >> 2);
+  return { heartbeat, poll, session, 'own-watch': own, plain, watch, list: rest - watch };
 }
 
 /** One connection for each purpose: successive requests reach the same agent. */
 export const ONE_CONNECTION: ConnectionBudget = {
   heartbeat: 1,
   poll: 1,
+  session: 1,
   'own-watch': 1,
   plain: 1,
   watch: 1,

@@ -11,7 +11,7 @@ export interface RequestParts {
   body?: unknown;
   /** Sent as they are, instead of `body`. */
   bytes?: string | Uint8Array;
-  query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  query?: Readonly<Record<string, string | number | bigint | boolean | undefined>>;
   tags?: readonly string[];
   lane?: Lane;
   accept?: readonly number[];
@@ -101,7 +101,7 @@ export class ConsulRequester {
 
   #query(options: ConsulListOptions, parts: RequestParts, waitMs: number | undefined): URLSearchParams {
     const query = new URLSearchParams();
-    const set = (name: string, value: string | number | boolean | undefined): void => {
+    const set = (name: string, value: string | number | bigint | boolean | undefined): void => {
       if (value !== undefined) query.set(name, String(value));
     };
     for (const [name, value] of Object.entries(parts.query ?? {})) set(name, value);

@@ -25,7 +25,7 @@ export type KvReadOptions<T> = Omit<ConsulReadOptions, 'index' | 'wait'> & WithC
 export type KvWriteOptions<T> = ConsulRequestOptions &
   WithCodec<T> & {
     /** A number of the application, kept with the value. Default: 0. */
-    flags?: number;
+    flags?: number | bigint;
   };
 
 export interface KvWatchOptions<T> extends WithCodec<T> {

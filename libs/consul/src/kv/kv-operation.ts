@@ -7,7 +7,7 @@ export type KvOperation =
       readonly type: 'set';
       readonly key: string;
       readonly value: string | Uint8Array;
-      readonly flags?: number;
+      readonly flags?: number | bigint;
     }
   /** Sets it if the key is still as it was read; with `modifyIndex: 0` only if there is no such key. */
   | {
@@ -15,7 +15,7 @@ export type KvOperation =
       readonly key: string;
       readonly value: string | Uint8Array;
       readonly modifyIndex: number;
-      readonly flags?: number;
+      readonly flags?: number | bigint;
     }
   /** Fails if there is no such key. */
   | { readonly type: 'get'; readonly key: string }
@@ -26,11 +26,19 @@ export type KvOperation =
   | { readonly type: 'checkIndex'; readonly key: string; readonly modifyIndex: number }
   | { readonly type: 'checkNotExists'; readonly key: string }
   /** Fails unless this session holds the key as a lock. */
-  | { readonly type: 'checkSession'; readonly key: string; readonly session: string };
+  | { readonly type: 'checkSession'; readonly key: string; readonly session: string }
+  /** Acquires the key as a lock for this session; again for its holder. `LockService` does it with all that belongs to it. */
+  | {
+      readonly type: 'lock';
+      readonly key: string;
+      readonly value: string | Uint8Array;
+      readonly session: string;
+      readonly flags?: number | bigint;
+    };
 
 const KV_OPERATIONS: readonly KvOperation['type'][] = [
   ...(['set', 'compareAndSet', 'get', 'list', 'delete', 'compareAndDelete', 'deleteTree'] as const),
-  ...(['checkIndex', 'checkNotExists', 'checkSession'] as const),
+  ...(['checkIndex', 'checkNotExists', 'checkSession', 'lock'] as const),
 ];
 
 /** The key or the prefix of an operation. */
@@ -63,6 +71,10 @@ export function toTxnOperation(operation: KvOperation): TxnOperation {
       return { KV: { Verb: 'check-not-exists', Key } };
     case 'checkSession':
       return { KV: { Verb: 'check-session', Key, Session: operation.session } };
+    case 'lock': {
+      const written = { Key, Value: base64(operation.value), ...flagsOf(operation) };
+      return { KV: { Verb: 'lock', Session: operation.session, ...written } };
+    }
     default:
       throw new DiscoveryError(
         'RK_INVALID_ARGUMENT',
@@ -78,6 +90,6 @@ function base64(value: string | Uint8Array): string {
   return Buffer.from(value as string).toString('base64');
 }
 
-function flagsOf({ flags }: { readonly flags?: number }): { Flags?: number } {
+function flagsOf({ flags }: { readonly flags?: number | bigint }): { Flags?: number | bigint } {
   return flags === undefined ? {} : { Flags: flags };
 }

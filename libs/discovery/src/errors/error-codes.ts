@@ -38,6 +38,9 @@ const FAILED: ErrorClass = { retryable: false, reachable: true, refused: false }
  * | `RK_NOT_FOUND` | the requested object does not exist | no |
  * | `RK_ID_CONFLICT` | the instance id, or the id of a check, belongs to another instance | no |
  * | `RK_TRANSACTION_CONFLICT` | a transaction was rolled back | after reading again |
+ * | `RK_LOCK_TIMEOUT` | the lock was not free within `waitFor` | later |
+ * | `RK_LOCK_LOST` | the lock is not, or may no longer be, held: what it protects must stop | by acquiring it again |
+ * | `RK_LOCK_CONFLICT` | the key holds something else than a lock, or a semaphore with another limit | no |
  * | `RK_SHUT_DOWN` | discovery was used after `app.close()` | no |
  */
 export type DiscoveryErrorCode =
@@ -61,6 +64,9 @@ export type DiscoveryErrorCode =
   | 'RK_NOT_FOUND'
   | 'RK_ID_CONFLICT'
   | 'RK_TRANSACTION_CONFLICT'
+  | 'RK_LOCK_TIMEOUT'
+  | 'RK_LOCK_LOST'
+  | 'RK_LOCK_CONFLICT'
   | 'RK_SHUT_DOWN';
 
 /** The one table of error classes; whatever decides on an error's kind reads it here. */
@@ -85,5 +91,8 @@ export const ERROR_CLASSES: Readonly<Record<DiscoveryErrorCode, ErrorClass>> = {
   RK_NOT_FOUND: REFUSED,
   RK_ID_CONFLICT: REFUSED,
   RK_TRANSACTION_CONFLICT: REFUSED,
+  RK_LOCK_TIMEOUT: BUSY,
+  RK_LOCK_LOST: FAILED,
+  RK_LOCK_CONFLICT: REFUSED,
   RK_SHUT_DOWN: REFUSED,
 };

@@ -17,6 +17,11 @@ interface TargetScope {
   readonly address: string;
 }
 
+interface LockScope {
+  /** The key in the registry, or the prefix of a semaphore. */
+  readonly key: string;
+}
+
 /** What happens to this app's registration and to the services it calls; discriminated by `type`. */
 export type DiscoveryEvent =
   /** Registered for the first time since the app started, or since `register()`. */
@@ -159,6 +164,34 @@ export type DiscoveryEvent =
   | { readonly type: 'config.rejected'; readonly path: string }
   /** The configuration cannot be watched, and its last version stays in use; and it is up to date again. */
   | { readonly type: 'config.stale'; readonly path: string; readonly reason: string }
-  | { readonly type: 'config.recovered'; readonly afterMs: number };
+  | { readonly type: 'config.recovered'; readonly afterMs: number }
+  /** This process holds the lock, or a permit of the semaphore, after it waited for `waitedMs`. */
+  | ({
+      readonly type: 'lock.acquired';
+      readonly fence: number;
+      readonly waitedMs: number;
+    } & LockScope)
+  | ({ readonly type: 'lock.released'; readonly heldMs: number } & LockScope)
+  /** It is not, or may no longer be, held: its `signal` has aborted. */
+  | ({ readonly type: 'lock.lost'; readonly reason: string; readonly heldMs: number } & LockScope)
+  /** It is held for longer than its `warnAfter`. */
+  | ({ readonly type: 'lock.overdue'; readonly heldMs: number; readonly waiters: number } & LockScope)
+  /** Renewals of its session fail: without one that succeeds it is lost in `remainingMs`. */
+  | ({
+      readonly type: 'lock.doubtful';
+      readonly reason: string;
+      readonly remainingMs: number;
+    } & LockScope)
+  /** This process leads, or no longer does. */
+  | ({ readonly type: 'leader.elected'; readonly fence: number } & LockScope)
+  | ({ readonly type: 'leader.resigned'; readonly ledMs: number } & LockScope)
+  | ({ readonly type: 'leader.lost'; readonly reason: string; readonly ledMs: number } & LockScope)
+  /** A job that runs where the leader is was not run at these many ticks of its schedule. */
+  | ({
+      readonly type: 'schedule.missed';
+      readonly job: string;
+      readonly ticks: number;
+      readonly reason: string;
+    } & LockScope);
 
 export type DiscoveryEventType = DiscoveryEvent['type'];

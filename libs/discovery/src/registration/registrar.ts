@@ -98,6 +98,11 @@ export class Registrar {
     return address === undefined ? undefined : hostAndPort({ address, port });
   }
 
+  /** As it is registered; without an address it is at that of the registry's node. */
+  get location(): Pick<RegistrationSpec, 'address' | 'port'> {
+    return this.#spec;
+  }
+
   /** Clients may know the instance: it is registered, or was within the given time. */
   wasKnownWithin(milliseconds: number): boolean {
     const { maybeRegistered, deregisteredAt } = this.#history;

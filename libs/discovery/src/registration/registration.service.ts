@@ -140,6 +140,30 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     return this.#status.value;
   }
 
+  /** Aborts when the app begins to shut down, before its registration is removed and anything of it is closed. */
+  get shutdownSignal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /**
+   * The first service of this app, as it is, or was, registered; `id` and `port` are there from then on. Without `address` it is at that of the
+   * registry's node.
+   */
+  get instance(): {
+    readonly service?: string;
+    readonly id?: string;
+    readonly address?: string;
+    readonly port?: number;
+  } {
+    const [first] = this.#services;
+    if (!first) return {};
+    const service = first.options.name;
+    if (!first.registrar) return { service };
+    const { id, location } = first.registrar;
+    const { address, port } = location;
+    return { service, id, ...(address === undefined ? {} : { address }), port };
+  }
+
   /** Whether a service of this app is, or was, registered at an address, `host:port`. @internal */
   isAdvertised(address: string): boolean {
     return this.#services.some(({ registrar }) => registrar?.address === address);

@@ -8,7 +8,8 @@ import type { KvEntry } from './types.js';
 export interface KvPutOptions extends ConsulRequestOptions {
   /** Write only if the key's `modifyIndex` is still this one; 0: only if the key does not exist. */
   cas?: number;
-  flags?: number;
+  /** Above 2^53 as a bigint. */
+  flags?: number | bigint;
   /** Acquire the key as a lock for this session. */
   acquire?: string;
   /** Release the lock of this session. */

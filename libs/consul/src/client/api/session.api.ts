@@ -21,7 +21,7 @@ export class SessionApi {
   async renew(id: string, options?: ConsulRequestOptions): Promise<Session | undefined> {
     const path = `/v1/session/renew/${segment(id, 'id')}`;
     return (
-      await this.#requester.json<Session[]>('PUT', path, options, { lane: 'heartbeat', shape: 'array' })
+      await this.#requester.json<Session[]>('PUT', path, options, { lane: 'session', shape: 'array' })
     ).body[0];
   }
 

@@ -25,7 +25,7 @@ export class TxnApi {
         hint: `A transaction of Consul has at most ${MAX_OPERATIONS}; split it`,
       });
     }
-    const parts = { body: operations, accept: [409] };
+    const parts = { bytes: `[${operations.map(toJson).join()}]`, accept: [409] };
     const answer = await this.#requester.raw('PUT', '/v1/txn', options, parts);
     const body = parseJson(answer, 'PUT /v1/txn', 'object') as {
       Results: TxnResult[] | null;
@@ -33,4 +33,10 @@ export class TxnApi {
     };
     return { committed: answer.status !== 409, results: body.Results ?? [], errors: body.Errors ?? [] };
   }
+}
+
+/** `JSON.stringify` takes no bigint, and a number above 2^53, as the flags of a lock are, would lose its last digits. */
+function toJson({ KV: { Flags, ...rest } }: TxnOperation): string {
+  const fields = JSON.stringify(rest);
+  return `{"KV":${Flags === undefined ? fields : `${fields.slice(0, -1)},"Flags":${Flags}}`}}`;
 }

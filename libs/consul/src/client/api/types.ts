@@ -148,7 +148,8 @@ export interface TxnOperation {
       | 'delete-cas';
     Key: string;
     Value?: string;
-    Flags?: number;
+    /** Above 2^53 as a bigint. */
+    Flags?: number | bigint;
     Index?: number;
     Session?: string;
   };

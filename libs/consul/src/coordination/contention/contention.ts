@@ -1,0 +1,332 @@
+import { DiscoveryError, type DiscoveryEvent } from '@rookery/discovery';
+import {
+  abortReason,
+  backoffDelay,
+  delay,
+  errorMessage,
+  isRetryable,
+  type Clock,
+  type Random,
+} from '@rookery/discovery/adapter';
+import type { KvOperation } from '../../kv/kv-operation.js';
+import type { KvValue } from '../../kv/kv-value.js';
+import type { SessionLease } from '../session/session-lease.js';
+import type { BackgroundWork } from './background-work.js';
+import type { Attempt, Contest } from './contest.js';
+import { Lock } from './lock.js';
+import { StateView } from './state-view.js';
+
+export interface ContentionEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly background: BackgroundWork;
+  /** A session for this contest. */
+  openLease(contest: Contest, onDoubt: (reason: string) => void, signal: AbortSignal): Promise<SessionLease>;
+  transaction(operations: readonly KvOperation[]): Promise<KvValue<string>[]>;
+  emit(event: DiscoveryEvent): void;
+}
+
+export interface AcquireOptions {
+  /** In milliseconds; may be infinite. */
+  readonly waitForMs: number;
+  readonly warnAfterMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface Waiter {
+  readonly since: number;
+  readonly warnAfterMs: number | undefined;
+  grant(lock: Lock): void;
+  fail(error: Error): void;
+}
+
+const BACKOFF = { base: 500, cap: 5_000 };
+/** Lets every process have a chance at what was just released, also those that hear of it later than the one that released it. */
+const LOTTERY_MS = 25;
+/** Doubled with every attempt at which another was faster. */
+const RACE_MS = { base: 50, cap: 1_000 };
+/** No watch sees the end of a lock-delay. */
+const DELAYED_MS = { min: 500, max: 1_000 };
+/** The watch finds out when it is free; in case it does not. */
+const LOOK_AGAIN_MS = 15_000;
+const RELEASE_TIMEOUT_MS = 2_000;
+
+/**
+ * All that this process does about one lock: what it holds, and what waits for it. Waiting is a queue in this process, whose head alone
+ * contends with other processes, with one watch and at most one session, however many wait behind it.
+ */
+export class Contention<State = unknown> {
+  readonly contest: Contest<State>;
+  readonly #environment: ContentionEnvironment;
+  readonly #waiters: Waiter[] = [];
+  readonly #held = new Set<Lock>();
+  #contending: AbortController | undefined;
+  #localRelease: () => void = () => undefined;
+  #lastError: unknown;
+
+  constructor(contest: Contest<State>, environment: ContentionEnvironment) {
+    this.contest = contest;
+    this.#environment = environment;
+  }
+
+  get waiters(): number {
+    return this.#waiters.length;
+  }
+
+  get held(): readonly Lock[] {
+    return [...this.#held];
+  }
+
+  get isIdle(): boolean {
+    return this.#waiters.length === 0 && this.#held.size === 0;
+  }
+
+  /** @returns undefined when it is not free */
+  async tryAcquire({ warnAfterMs, signal }: Omit<AcquireOptions, 'waitForMs'>): Promise<Lock | undefined> {
+    if (this.#waiters.length > 0 || this.#held.size >= this.contest.localLimit) return undefined;
+    const scope = signal ?? new AbortController().signal;
+    if (!this.contest.isFree(await this.contest.read(scope))) return undefined;
+    const lease = await this.#open(scope);
+    try {
+      const attempt = await this.contest.attempt(lease.id);
+      if (attempt.outcome === 'acquired' && this.#held.size < this.contest.localLimit && lease.isAlive)
+        return this.#grant(lease, attempt.fence, { since: this.#environment.clock.now(), warnAfterMs });
+      await this.#discard(lease);
+      return undefined;
+    } catch (error) {
+      await this.#discard(lease);
+      throw error;
+    }
+  }
+
+  /** @throws DiscoveryError `RK_LOCK_TIMEOUT`, or why Consul refuses it; the reason of the signal */
+  acquire({ waitForMs, warnAfterMs, signal }: AcquireOptions): Promise<Lock> {
+    const { clock } = this.#environment;
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        cancel();
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const leave = (reason: Error): void => {
+        end();
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        if (this.#waiters.length === 0) this.#contending?.abort(reason);
+        reject(reason);
+      };
+      const onAbort = (): void => {
+        if (signal) leave(abortReason(signal));
+      };
+      const cancel = Number.isFinite(waitForMs)
+        ? clock.after(waitForMs, () => leave(this.#timeout(waitForMs)))
+        : () => undefined;
+      const waiter: Waiter = {
+        since: clock.now(),
+        warnAfterMs,
+        grant: (lock) => {
+          end();
+          resolve(lock);
+        },
+        fail: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      this.#waiters.push(waiter);
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
+      this.#start();
+    });
+  }
+
+  /** Every waiter is rejected; what is held stays held. */
+  failWaiters(error: Error): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
+    this.#contending?.abort(error);
+  }
+
+  #start(): void {
+    if (this.#contending || this.#waiters.length === 0) return;
+    const contending = new AbortController();
+    this.#contending = contending;
+    const ended = this.#contend(contending.signal)
+      // Such as a token without permission: for every waiter alike.
+      .catch((error: unknown) => this.failWaiters(error as Error))
+      .then(() => {
+        this.#contending = undefined;
+        this.#start();
+      });
+    this.#environment.background.add(ended);
+  }
+
+  /** Until nothing waits any more. */
+  async #contend(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#environment;
+    const view = new StateView(this.contest, clock);
+    const pause = (milliseconds: number): Promise<void> => delay(clock, milliseconds, signal).catch(() => undefined);
+    let lease: SessionLease | undefined;
+    let failures = 0;
+    let races = 0;
+    try {
+      while (this.#waiters.length > 0 && !signal.aborted) {
+        if (this.#held.size >= this.contest.localLimit) {
+          await this.#untilLocalRelease(signal);
+          await pause(LOTTERY_MS * random());
+          continue;
+        }
+        try {
+          if (lease && !lease.isAlive) {
+            this.#abandon(lease);
+            lease = undefined;
+          }
+          if (!view.isFree && !this.contest.isFree(await this.contest.read(signal))) {
+            await this.#untilFree(view, signal, pause);
+            continue;
+          }
+          lease ??= await this.#open(signal);
+          const attempt = await this.contest.attempt(lease.id);
+          failures = 0;
+          this.#lastError = undefined;
+          if (attempt.outcome === 'acquired') {
+            const granted = lease;
+            lease = undefined;
+            races = 0;
+            const waiter = granted.isAlive ? this.#waiters.shift() : undefined;
+            if (waiter) waiter.grant(this.#grant(granted, attempt.fence, waiter));
+            else this.#abandon(granted);
+          } else if (attempt.outcome === 'session-lost') {
+            lease.stopRenewing();
+            lease = undefined;
+          } else await this.#afterFailedAttempt(attempt, ++races, view, signal, pause);
+        } catch (error) {
+          if (signal.aborted) return;
+          if (!isRetryable(error)) throw error;
+          this.#lastError = error;
+          await pause(backoffDelay(++failures, BACKOFF, random));
+        }
+      }
+    } finally {
+      view.close();
+      if (lease) this.#abandon(lease);
+    }
+  }
+
+  async #afterFailedAttempt(
+    { outcome }: Attempt,
+    races: number,
+    view: StateView<State>,
+    signal: AbortSignal,
+    pause: (milliseconds: number) => Promise<void>,
+  ): Promise<void> {
+    const { random } = this.#environment;
+    if (outcome === 'delayed') await pause(DELAYED_MS.min + (DELAYED_MS.max - DELAYED_MS.min) * random());
+    // What the watch has is older than the attempt.
+    else if (outcome === 'raced' || view.isFree) await pause(backoffDelay(races, RACE_MS, random));
+    else await this.#untilFree(view, signal, pause);
+  }
+
+  async #untilFree(
+    view: StateView<State>,
+    signal: AbortSignal,
+    pause: (milliseconds: number) => Promise<void>,
+  ): Promise<void> {
+    const { random } = this.#environment;
+    await view.untilFree(LOOK_AGAIN_MS * (1 + random()), signal);
+    await pause(LOTTERY_MS * random());
+  }
+
+  #untilLocalRelease(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        signal.removeEventListener('abort', end);
+        this.#localRelease = () => undefined;
+        resolve();
+      };
+      this.#localRelease = end;
+      signal.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  #open(signal: AbortSignal): Promise<SessionLease> {
+    const { key } = this.contest;
+    const onDoubt = (reason: string): void => {
+      const lock = this.held.find(({ session }) => session === lease?.id);
+      if (lock)
+        this.#environment.emit({ type: 'lock.doubtful', key, reason, remainingMs: Math.round(lock.remainingMs) });
+    };
+    let lease: SessionLease | undefined;
+    return this.#environment.openLease(this.contest, onDoubt, signal).then((opened) => (lease = opened));
+  }
+
+  #grant(lease: SessionLease, fence: number, waiter: Pick<Waiter, 'since' | 'warnAfterMs'>): Lock {
+    const { clock, transaction, emit } = this.#environment;
+    const { key } = this.contest;
+    const { warnAfterMs } = waiter;
+    const lock = new Lock(
+      { contest: this.contest, lease, fence, warnAfterMs },
+      {
+        clock,
+        transaction,
+        giveUp: (held) => this.#discard(held),
+        onOverdue: ({ heldMs }) =>
+          emit({ type: 'lock.overdue', key, heldMs: Math.round(heldMs), waiters: this.#waiters.length }),
+        onEnd: (ended, reason) => {
+          this.#held.delete(ended);
+          const heldMs = Math.round(ended.heldMs);
+          if (reason === undefined) emit({ type: 'lock.released', key, heldMs });
+          else {
+            emit({ type: 'lock.lost', key, reason, heldMs });
+            this.#localRelease();
+          }
+        },
+      },
+    );
+    if (!lock.isHeld) return lock;
+    this.#held.add(lock);
+    emit({ type: 'lock.acquired', key, fence, waitedMs: Math.round(clock.now() - waiter.since) });
+    return lock;
+  }
+
+  #abandon(lease: SessionLease): void {
+    this.#environment.background.add(this.#discard(lease));
+  }
+
+  /**
+   * Resolves after the first try to release it; further ones, and the end of the session, are in the background. An attempt whose
+   * outcome is unknown may have acquired it: destroying the session alone would keep others waiting for the lock-delay.
+   */
+  async #discard(lease: SessionLease): Promise<void> {
+    const { clock, background } = this.#environment;
+    const until = clock.now() + lease.remainingMs;
+    lease.stopRenewing();
+    const isReleased = await this.#tryRelease(lease);
+    this.#localRelease();
+    background.add(isReleased ? lease.close(RELEASE_TIMEOUT_MS) : this.#keepReleasing(lease, until));
+  }
+
+  /** Until the session counts as lost: Consul expires it soon after that. */
+  async #keepReleasing(lease: SessionLease, until: number): Promise<void> {
+    const { clock, random } = this.#environment;
+    const signal = new AbortController().signal;
+    for (let failures = 1; clock.now() < until; failures++) {
+      await delay(clock, backoffDelay(failures, BACKOFF, random), signal);
+      if (await this.#tryRelease(lease)) break;
+    }
+    await lease.close(RELEASE_TIMEOUT_MS);
+  }
+
+  async #tryRelease(lease: SessionLease): Promise<boolean> {
+    return this.contest.release(lease.id, RELEASE_TIMEOUT_MS).then(
+      () => true,
+      (error: unknown) => !isRetryable(error),
+    );
+  }
+
+  #timeout(waitForMs: number): DiscoveryError {
+    const { key } = this.contest;
+    const failed = this.#lastError === undefined ? '' : `: ${errorMessage(this.#lastError)}`;
+    return new DiscoveryError('RK_LOCK_TIMEOUT', `${key} was not free within ${waitForMs} ms${failed}`, {
+      cause: this.#lastError,
+      hint: failed === '' ? 'LockService.explain(key) tells who holds it' : 'See the reason',
+    });
+  }
+}

@@ -1,0 +1,36 @@
+import type { Observable } from 'rxjs';
+
+/**
+ * What an attempt came to. `occupied`: others hold it. `delayed`: Consul's lock-delay, whose end no watch sees. `raced`: another
+ * writer was faster, and it may be free. `session-lost`: another session is needed.
+ */
+export type Attempt =
+  | { readonly outcome: 'acquired'; readonly fence: number }
+  | { readonly outcome: 'occupied' | 'delayed' | 'raced' | 'session-lost' };
+
+/** What is contended for in Consul: a lock, or a permit of a semaphore. */
+export interface Contest<State = unknown> {
+  readonly kind: 'lock' | 'semaphore';
+  /** The key of the lock, or the prefix of the semaphore; for messages too. */
+  readonly key: string;
+  /** What happens to the key of a session when it ends. */
+  readonly behavior: 'release' | 'delete';
+  /** How many of it this process can hold at the same time. */
+  readonly localLimit: number;
+  /** The key that a session holds in Consul while it holds this. */
+  lockKey(session: string): string;
+  /** @throws DiscoveryError `RK_LOCK_CONFLICT` when the key is something else */
+  read(signal: AbortSignal): Promise<State>;
+  /** The present state, and each later one. */
+  watch(): Observable<State>;
+  /** Whether an attempt may succeed. */
+  isFree(state: State): boolean;
+  /** Whether the session holds it, in a state. */
+  holds(state: State, session: string): boolean;
+  /** Whether the session holds it, as the servers know it now. */
+  isHeldBy(session: string, signal: AbortSignal): Promise<boolean>;
+  /** It may be repeated with the same session, after an attempt whose outcome is unknown. */
+  attempt(session: string): Promise<Attempt>;
+  /** Gives it up, at once; nothing happens if the session does not hold it. */
+  release(session: string, timeoutMs: number): Promise<void>;
+}

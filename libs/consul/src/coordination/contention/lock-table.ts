@@ -1,0 +1,176 @@
+import { DiscoveryError, type DiscoveryEvent, type Duration } from '@rookery/discovery';
+import { shutDownError, toMilliseconds, withTimeout, type Clock, type Random } from '@rookery/discovery/adapter';
+import { Logger } from '@nestjs/common';
+import type { SessionApi } from '../../client/api/session.api.js';
+import type { ConsulKv } from '../../kv/consul-kv.js';
+import type { ResolvedLockOptions } from '../lock-options.js';
+import { SessionLease } from '../session/session-lease.js';
+import { BackgroundWork } from './background-work.js';
+import { Contention, type ContentionEnvironment } from './contention.js';
+import type { Contest } from './contest.js';
+import { isUnder, runUnder } from './current-lock.js';
+import { describeEvent } from './lock-events.js';
+import type { Lock } from './lock.js';
+
+export interface LockAcquireOptions {
+  /** How long to wait for it; `Infinity` for ever. Default: `'1m'`, longer than the lease of a holder that died. */
+  waitFor?: Duration;
+  /** Warn when it is held for longer. Default: `locks.warnAfter` of the module. */
+  warnAfter?: Duration;
+  /** Ends the wait. */
+  signal?: AbortSignal;
+}
+
+export interface LockTableEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly sessions: SessionApi;
+  readonly kv: ConsulKv;
+  /** What the sessions are called, for operators. */
+  readonly owner: () => string;
+  /** Ids of the checks that end a session. */
+  readonly checks: (signal: AbortSignal) => Promise<readonly string[]>;
+  readonly emit: (event: DiscoveryEvent) => void;
+  /** Called once: an app without locks shows nothing of them. */
+  readonly onFirstUse: () => void;
+}
+
+const DEFAULT_WAIT_MS = 60_000;
+/** For what Consul has not heard yet: releases, and the ends of sessions. */
+const BACKGROUND_TIMEOUT_MS = 3_000;
+
+/** Everything that this process holds and waits for, until the app ends. */
+export class LockTable {
+  readonly #logger = new Logger('LockService');
+  readonly #options: ResolvedLockOptions;
+  readonly #environment: LockTableEnvironment;
+  readonly #background = new BackgroundWork();
+  readonly #work = new BackgroundWork();
+  readonly #contentions = new Map<string, Contention>();
+  readonly #contention: ContentionEnvironment;
+  #isClosed = false;
+  #isUsed = false;
+
+  constructor(options: ResolvedLockOptions, environment: LockTableEnvironment) {
+    this.#options = options;
+    this.#environment = environment;
+    const { clock, random, kv } = environment;
+    this.#contention = {
+      clock,
+      random,
+      background: this.#background,
+      openLease: (contest, onDoubt, signal) => this.#openLease(contest, onDoubt, signal),
+      transaction: (operations) => kv.transaction(operations),
+      emit: (event) => this.#emit(event),
+    };
+  }
+
+  /** What is held or waited for. */
+  get contentions(): readonly Contention[] {
+    return [...this.#contentions.values()].filter(({ isIdle }) => !isIdle);
+  }
+
+  find(kind: Contest['kind'], key: string): Contention | undefined {
+    return this.contentions.find(({ contest }) => contest.kind === kind && contest.key === key);
+  }
+
+  /** Runs work under a lock that is held, and releases it. */
+  async run<T>(lock: Lock, work: (lock: Lock) => T | PromiseLike<T>): Promise<T> {
+    const running = runUnder(lock, async () => work(lock));
+    this.#work.add(
+      running.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    try {
+      const result = await running;
+      lock.assertHeld();
+      return result;
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** @returns undefined when it is not free */
+  async tryAcquire(
+    contest: Contest,
+    { warnAfter, signal }: Omit<LockAcquireOptions, 'waitFor'>,
+  ): Promise<Lock | undefined> {
+    const warnAfterMs = this.#warnAfterMs(warnAfter);
+    return this.#contentionOf(contest).tryAcquire({ warnAfterMs, signal });
+  }
+
+  async acquire(contest: Contest, options: LockAcquireOptions): Promise<Lock> {
+    const { waitFor = DEFAULT_WAIT_MS, warnAfter, signal } = options;
+    const waitForMs = waitFor === Infinity ? Infinity : toMilliseconds(waitFor, 'waitFor');
+    if (contest.kind === 'lock' && isUnder(contest.key)) {
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `${contest.key} is held by the code that wants it`, {
+        hint: 'A lock is not reentrant: it would wait for itself. currentLock() is the one that it has',
+      });
+    }
+    const warnAfterMs = this.#warnAfterMs(warnAfter);
+    return this.#contentionOf(contest).acquire({ waitForMs, warnAfterMs, signal });
+  }
+
+  /** Aborts the signals, waits for the work, releases everything. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const contentions = this.contentions;
+    for (const contention of contentions) contention.failWaiters(shutDownError());
+    const held = contentions.flatMap((contention) => contention.held);
+    for (const lock of held) lock.abort(new DiscoveryError('RK_SHUT_DOWN', 'the app is shutting down'));
+    const { shutdownTimeoutMs } = this.#options;
+    if (!(await this.#within(shutdownTimeoutMs, this.#work)))
+      this.#logger.warn(
+        `work under a lock did not end ${shutdownTimeoutMs} ms after its signal aborted; the lock is released`,
+      );
+    await Promise.all(held.map((lock) => lock.release()));
+    await this.#within(BACKGROUND_TIMEOUT_MS, this.#background);
+  }
+
+  #warnAfterMs(warnAfter: Duration | undefined): number | undefined {
+    return warnAfter === undefined ? this.#options.warnAfterMs : toMilliseconds(warnAfter, 'warnAfter');
+  }
+
+  #contentionOf(contest: Contest): Contention {
+    if (this.#isClosed) throw shutDownError();
+    if (!this.#isUsed) this.#environment.onFirstUse();
+    this.#isUsed = true;
+    const id = `${contest.kind} ${contest.localLimit} ${contest.key}`;
+    let contention = this.#contentions.get(id);
+    if (!contention) {
+      // Locks of single orders or users: what is over is forgotten.
+      for (const [each, { isIdle }] of this.#contentions) if (isIdle) this.#contentions.delete(each);
+      this.#contentions.set(id, (contention = new Contention(contest, this.#contention)));
+    }
+    return contention;
+  }
+
+  async #openLease(
+    contest: Contest,
+    onDoubt: (reason: string) => void,
+    signal: AbortSignal,
+  ): Promise<SessionLease> {
+    const { clock, checks, owner, sessions } = this.#environment;
+    const { ttlMs, lockDelayMs } = this.#options;
+    const name = `${contest.key} of ${owner()}`;
+    const spec = { name, ttlMs, lockDelayMs, behavior: contest.behavior, checks: await checks(signal) };
+    return SessionLease.open(sessions, spec, { clock, onDoubt }, signal);
+  }
+
+  #emit(event: DiscoveryEvent): void {
+    this.#environment.emit(event);
+    const described = describeEvent(event);
+    if (described !== undefined) this.#logger.warn(described);
+  }
+
+  /** @returns false when it did not end in time */
+  async #within(milliseconds: number, work: BackgroundWork): Promise<boolean> {
+    const { clock } = this.#environment;
+    return withTimeout(clock, milliseconds, work.settled(), () => new Error('it did not end in time')).then(
+      () => true,
+      () => false,
+    );
+  }
+}

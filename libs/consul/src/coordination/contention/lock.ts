@@ -1,0 +1,208 @@
+import { DiscoveryError } from '@rookery/discovery';
+import { abortReason, formatDuration, type Clock } from '@rookery/discovery/adapter';
+import type { Subscription } from 'rxjs';
+import type { KvOperation } from '../../kv/kv-operation.js';
+import { KvTransactionError } from '../../kv/kv-transaction-error.js';
+import type { KvValue } from '../../kv/kv-value.js';
+import type { SessionLease } from '../session/session-lease.js';
+import type { Contest } from './contest.js';
+
+export interface LockEnvironment {
+  readonly clock: Clock;
+  transaction(operations: readonly KvOperation[]): Promise<KvValue<string>[]>;
+  /** Releases it in Consul, and ends its session; never rejects. */
+  giveUp(lease: SessionLease): Promise<void>;
+  /** Once, when it is released or lost. */
+  onEnd(lock: Lock, lostBecause: string | undefined): void;
+  onOverdue(lock: Lock): void;
+}
+
+export interface LockGrant {
+  readonly contest: Contest;
+  readonly lease: SessionLease;
+  readonly fence: number;
+  readonly warnAfterMs: number | undefined;
+}
+
+/** A lock that is held for a shorter time than this is not watched: the renewals of its session find its loss soon enough. */
+const WATCH_AFTER_MS = 1_000;
+const VERIFY_EVERY_MS = 1_000;
+
+/**
+ * A lock that this process holds, or a permit of a semaphore. It is a lease: `signal` aborts as soon as it may be lost, and what
+ * works under it has to stop then. A process that is paused cannot; so pass `fence` to the resource, which refuses what is
+ * older than it has seen.
+ */
+export class Lock {
+  /**
+   * Rises with every holder of the key: its `ModifyIndex` in Consul when this one acquired it. `LockIndex` is no such number: a plain write
+   * resets it.
+   */
+  readonly fence: number;
+  /** The key, or the prefix of a semaphore. */
+  readonly key: string;
+  readonly #contest: Contest;
+  readonly #lease: SessionLease;
+  readonly #environment: LockEnvironment;
+  readonly #ending = new AbortController();
+  readonly #acquiredAt: number;
+  readonly #cancelTimers: (() => void)[];
+  #watch: Subscription | undefined;
+  #isVerifying = false;
+  #release: Promise<void> | undefined;
+
+  /** @internal */
+  constructor({ contest, lease, fence, warnAfterMs }: LockGrant, environment: LockEnvironment) {
+    this.#contest = contest;
+    this.#lease = lease;
+    this.#environment = environment;
+    this.key = contest.key;
+    this.fence = fence;
+    const { clock } = environment;
+    this.#acquiredAt = clock.now();
+    this.#cancelTimers = [clock.after(WATCH_AFTER_MS, () => this.#startWatch())];
+    if (warnAfterMs !== undefined)
+      this.#cancelTimers.push(clock.after(warnAfterMs, () => environment.onOverdue(this)));
+    if (lease.lost.aborted) this.#onLost();
+    else lease.lost.addEventListener('abort', this.#onLost, { once: true });
+  }
+
+  /** Aborts when the lock is released, or may be lost: at 80 % of the TTL after the last renewal that succeeded was sent, at the latest. */
+  get signal(): AbortSignal {
+    // A timer is late after a pause of the process: the clock decides.
+    void this.#lease.isAlive;
+    return this.#ending.signal;
+  }
+
+  /** By the clock: also right when the process was paused, before a timer has run. Ask it before each step that cannot be undone. */
+  get isHeld(): boolean {
+    return this.#lease.isAlive && !this.#ending.signal.aborted;
+  }
+
+  /** How long it has been, or was, held; in milliseconds. */
+  get heldMs(): number {
+    return this.#environment.clock.now() - this.#acquiredAt;
+  }
+
+  /** How long until `signal` aborts, without a further renewal; in milliseconds. */
+  get remainingMs(): number {
+    return this.isHeld ? this.#lease.remainingMs : 0;
+  }
+
+  /** How long until Consul can give it to another, without a further renewal; in milliseconds. */
+  get expiresInMs(): number {
+    return this.isHeld ? this.#lease.expiresInMs : 0;
+  }
+
+  /** The id of its session in Consul. */
+  get session(): string {
+    return this.#lease.id;
+  }
+
+  /** @throws DiscoveryError `RK_LOCK_LOST` when it is released, or may be lost */
+  assertHeld(): void {
+    if (!this.isHeld) throw this.#lostError();
+  }
+
+  /**
+   * Writes keys in Consul, only if the lock is still held there: the servers check it in the same transaction.
+   *
+   * @example
+   * ```ts
+   * await lock.guardedWrite([{ type: 'set', key: 'jobs/nightly/position', value: String(position) }]);
+   * ```
+   * @throws DiscoveryError `RK_LOCK_LOST` when it is not, and nothing was written
+   * @throws KvTransactionError when another of the operations fails; `failures` count from the first of them
+   */
+  async guardedWrite(operations: readonly KvOperation[]): Promise<KvValue<string>[]> {
+    this.assertHeld();
+    const session = this.#lease.id;
+    const guard: KvOperation = { type: 'checkSession', key: this.#contest.lockKey(session), session };
+    try {
+      return (await this.#environment.transaction([guard, ...operations])).slice(1);
+    } catch (error) {
+      if (!(error instanceof KvTransactionError)) throw error;
+      const [first] = error.failures;
+      if (first?.index === 0 && first.kind !== 'denied') {
+        this.#lease.lose('Consul has given it to another session, or its key was deleted');
+        throw this.#lostError();
+      }
+      if (first?.index === 0) throw error;
+      const errors = error.failures.map(({ index, text }) => ({ OpIndex: index - 1, What: text }));
+      throw new KvTransactionError(operations, errors);
+    }
+  }
+
+  /**
+   * Gives it to the next one, at once. It never rejects: where Consul does not respond, it is repeated in the background, and the
+   * session expires by itself at the latest.
+   */
+  release(): Promise<void> {
+    this.#release ??= this.#releaseOnce();
+    return this.#release;
+  }
+
+  /** What works under it should stop, before it is released. @internal */
+  abort(reason: Error): void {
+    this.#ending.abort(reason);
+  }
+
+  async #releaseOnce(): Promise<void> {
+    const wasAlive = this.#lease.isAlive;
+    this.#end(new DiscoveryError('RK_LOCK_LOST', `${this.key} was released`));
+    if (!wasAlive) return;
+    this.#environment.onEnd(this, undefined);
+    await this.#environment.giveUp(this.#lease);
+  }
+
+  readonly #onLost = (): void => {
+    const isFirst = !this.#release;
+    const reason = abortReason(this.#lease.lost);
+    const lost = new DiscoveryError('RK_LOCK_LOST', `${this.key} is lost: ${reason.message}`, {
+      hint: 'What it protects must stop: another process may hold it',
+    });
+    this.#release ??= Promise.resolve();
+    this.#end(lost);
+    if (isFirst) this.#environment.onEnd(this, reason.message);
+  };
+
+  #end(reason: Error): void {
+    this.#ending.abort(reason);
+    for (const cancel of this.#cancelTimers.splice(0)) cancel();
+    this.#watch?.unsubscribe();
+    this.#lease.lost.removeEventListener('abort', this.#onLost);
+  }
+
+  #lostError(): DiscoveryError {
+    const { reason } = this.#ending.signal as { reason: unknown };
+    return reason instanceof DiscoveryError
+      ? reason
+      : new DiscoveryError('RK_LOCK_LOST', `${this.key} is no longer held after ${formatDuration(this.heldMs)}`);
+  }
+
+  /** Sees what no renewal does: the key was deleted, or taken from the session, which goes on. */
+  #startWatch(): void {
+    if (!this.isHeld) return;
+    this.#watch = this.#contest.watch().subscribe((state) => {
+      if (!this.#contest.holds(state, this.#lease.id)) void this.#verify();
+    });
+    // The subscription may have called back at once.
+    if (!this.isHeld) this.#watch.unsubscribe();
+  }
+
+  /** What the watch has may be older than the lock. Never rejects. */
+  async #verify(): Promise<void> {
+    if (this.#isVerifying || !this.isHeld) return;
+    this.#isVerifying = true;
+    try {
+      const isHeld = await this.#contest.isHeldBy(this.#lease.id, this.#ending.signal);
+      if (!isHeld) this.#lease.lose('its key was deleted, or another session holds it');
+    } catch {
+      // The next look decides; without Consul, the lease.
+      if (this.isHeld)
+        this.#cancelTimers.push(this.#environment.clock.after(VERIFY_EVERY_MS, () => void this.#verify()));
+    } finally {
+      this.#isVerifying = false;
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { DiscoveryModule as ProviderScannerModule, DiscoveryService as ProviderScanner } from '@nestjs/core';
+import { DiscoveryEvents, RegistrationService } from '@rookery/discovery';
+import { HealthContributors, systemClock } from '@rookery/discovery/adapter';
+import { ConsulClient } from '../client/consul-client.js';
+import { ConsulKv } from '../kv/consul-kv.js';
+import { sessionChecks } from './session/session-checks.js';
+import { LockTable } from './contention/lock-table.js';
+import { LeaderElection } from './election/leader-election.js';
+import { LeaderElections } from './election/leader-elections.js';
+import { LeaderJobs } from './election/leader-jobs.js';
+import { KeyLock } from './lock/key-lock.js';
+import { thisHolder, type LockHolder } from './lock/lock-holder.js';
+import { LockService } from './lock/lock.service.js';
+import { lockHealth } from './lock-health.js';
+import { resolveLockOptions, type LockOptions, type ResolvedLockOptions } from './lock-options.js';
+import { ConsulSession } from './presence/consul-session.js';
+
+const LOCK_OPTIONS = Symbol.for('rookery:lock-options');
+
+/** Locks, semaphores, elections and ephemeral keys. */
+@Global()
+@Module({})
+export class CoordinationModule {
+  /** @param options the token of the options of `ConsulModule` */
+  static on(options: symbol): DynamicModule {
+    return {
+      module: CoordinationModule,
+      imports: [ProviderScannerModule],
+      providers: [
+        {
+          provide: LOCK_OPTIONS,
+          useFactory: ({ locks }: { locks?: LockOptions }) => resolveLockOptions(locks),
+          inject: [options],
+        },
+        {
+          provide: LockTable,
+          useFactory: createTable,
+          inject: [
+            ConsulClient,
+            ConsulKv,
+            LOCK_OPTIONS,
+            RegistrationService,
+            DiscoveryEvents,
+            HealthContributors,
+          ],
+        },
+        {
+          provide: LockService,
+          useFactory: (
+            client: ConsulClient,
+            kv: ConsulKv,
+            table: LockTable,
+            registration: RegistrationService,
+          ) => new LockService(client, kv, table, holderOf(registration)),
+          inject: [ConsulClient, ConsulKv, LockTable, RegistrationService],
+        },
+        {
+          provide: LeaderElections,
+          useFactory: createElections,
+          inject: [
+            ConsulClient,
+            ConsulKv,
+            LockTable,
+            LOCK_OPTIONS,
+            RegistrationService,
+            DiscoveryEvents,
+            ProviderScanner,
+          ],
+        },
+        {
+          provide: ConsulSession,
+          useFactory: createSession,
+          inject: [ConsulClient, ConsulKv, LOCK_OPTIONS, RegistrationService],
+        },
+      ],
+      exports: [LockService, LeaderElections, ConsulSession],
+    };
+  }
+}
+
+function holderOf(registration: RegistrationService): () => LockHolder {
+  return () => thisHolder(registration.instance);
+}
+
+/** What the sessions of this process are called. */
+function ownerOf({ instance: { id, service } }: RegistrationService): string {
+  return id ?? `${service ?? 'an app'}, pid ${process.pid}`;
+}
+
+function createTable(
+  client: ConsulClient,
+  kv: ConsulKv,
+  options: ResolvedLockOptions,
+  registration: RegistrationService,
+  events: DiscoveryEvents,
+  health: HealthContributors,
+): LockTable {
+  const table: LockTable = new LockTable(options, {
+    clock: systemClock,
+    random: Math.random,
+    sessions: client.session,
+    kv,
+    owner: () => ownerOf(registration),
+    checks: (signal) => sessionChecks(client, options.checks, registration.instance.id, signal),
+    emit: (event) => events.emit(event),
+    onFirstUse: () => health.add(lockHealth(table)),
+  });
+  return table;
+}
+
+function createElections(
+  client: ConsulClient,
+  kv: ConsulKv,
+  table: LockTable,
+  { shutdownTimeoutMs }: ResolvedLockOptions,
+  registration: RegistrationService,
+  events: DiscoveryEvents,
+  providers: ProviderScanner,
+): LeaderElections {
+  const holder = holderOf(registration);
+  const shared = {
+    clock: systemClock,
+    random: Math.random,
+    emit: (event: Parameters<DiscoveryEvents['emit']>[0]) => events.emit(event),
+  };
+  const create = (key: string): LeaderElection =>
+    new LeaderElection(new KeyLock(key, client, kv, holder), { ...shared, table, shutdownTimeoutMs });
+  return new LeaderElections(create, new LeaderJobs({ ...shared, kv, providers, holder }), registration, providers);
+}
+
+function createSession(
+  client: ConsulClient,
+  kv: ConsulKv,
+  { ttlMs, checks }: ResolvedLockOptions,
+  registration: RegistrationService,
+): ConsulSession {
+  return new ConsulSession(client, kv, {
+    clock: systemClock,
+    random: Math.random,
+    spec: async (signal) => ({
+      name: `keys of ${ownerOf(registration)}`,
+      ttlMs,
+      // Nothing is protected by it: the next process writes its key as soon as this one is gone.
+      lockDelayMs: 0,
+      behavior: 'delete',
+      checks: await sessionChecks(client, checks, registration.instance.id, signal),
+    }),
+  });
+}

@@ -1,0 +1,97 @@
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import type { DiscoveryService as ProviderScanner } from '@nestjs/core';
+import type { RegistrationService } from '@rookery/discovery';
+import { errorMessage, NamesItsModule, shutDownError } from '@rookery/discovery/adapter';
+import { distinctUntilChanged, map, type Subscription } from 'rxjs';
+import { electionsOf } from './election-keys.js';
+import type { LeaderElection } from './leader-election.js';
+import type { LeaderJobs } from './leader-jobs.js';
+
+/**
+ * The elections that this app takes part in: those of its `@OnlyLeader` methods, from its start, and those that are asked for here.
+ * Injectable where `ConsulModule` is imported. When the app begins to shut down, it resigns from all of them.
+ */
+@Injectable()
+@NamesItsModule()
+export class LeaderElections implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #logger = new Logger('LeaderElection');
+  readonly #elections = new Map<string, LeaderElection>();
+  readonly #create: (key: string) => LeaderElection;
+  readonly #registration: RegistrationService;
+  readonly #providers: ProviderScanner;
+  readonly #subscription: Subscription;
+  /** Runs the methods with `@OnlyLeader`. @internal */
+  readonly jobs: LeaderJobs;
+  #stopping: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(
+    create: (key: string) => LeaderElection,
+    jobs: LeaderJobs,
+    registration: RegistrationService,
+    providers: ProviderScanner,
+  ) {
+    this.#create = create;
+    this.jobs = jobs;
+    this.#registration = registration;
+    this.#providers = providers;
+    const { shutdownSignal } = registration;
+    shutdownSignal.addEventListener('abort', () => void this.#stop(), { once: true });
+    this.#subscription = registration.status$
+      .pipe(
+        map(({ id, state }) => (state === 'registered' ? id : undefined)),
+        distinctUntilChanged(),
+      )
+      .subscribe((id) => {
+        if (id !== undefined) this.#describe();
+      });
+  }
+
+  /**
+   * The election of a key; the app takes part in it from the first call on.
+   *
+   * @throws DiscoveryError `RK_SHUT_DOWN` when the app is shutting down
+   */
+  of(key: string): LeaderElection {
+    let election = this.#elections.get(key);
+    if (!election) {
+      if (this.#registration.shutdownSignal.aborted) throw shutDownError();
+      election = this.#create(key);
+      this.#elections.set(key, election);
+      election.start();
+    }
+    return election;
+  }
+
+  /** Those that it takes part in. */
+  get all(): readonly LeaderElection[] {
+    return [...this.#elections.values()];
+  }
+
+  onApplicationBootstrap(): void {
+    const classes = [...this.#providers.getProviders(), ...this.#providers.getControllers()];
+    for (const { metatype } of classes)
+      if (typeof metatype === 'function') for (const key of electionsOf(metatype)) this.of(key);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#stop();
+  }
+
+  #stop(): Promise<void> {
+    this.#subscription.unsubscribe();
+    this.jobs.close();
+    this.#stopping ??= Promise.all(this.all.map((election) => election.stop())).then(() => undefined);
+    return this.#stopping;
+  }
+
+  #describe(): void {
+    for (const election of this.all)
+      election.describe().catch((error: unknown) => this.#logger.debug(`${election.key}: ${errorMessage(error)}`));
+  }
+}

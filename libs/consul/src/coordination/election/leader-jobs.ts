@@ -1,0 +1,162 @@
+import { Logger } from '@nestjs/common';
+import type { DiscoveryService as ProviderScanner } from '@nestjs/core';
+import type { DiscoveryEvent } from '@rookery/discovery';
+import { backoffDelay, delay, errorMessage, isRetryable, type Clock, type Random } from '@rookery/discovery/adapter';
+import { filter, firstValueFrom, fromEvent, merge, take, timer } from 'rxjs';
+import type { ConsulKv } from '../../kv/consul-kv.js';
+import type { Lock } from '../contention/lock.js';
+import { describeHolder, type LockHolder } from '../lock/lock-holder.js';
+import { scheduleOf, type CronOptions } from '../schedule/cron-schedule.js';
+import { nominalTick, ticksBetween, type NextTick, type Tick } from '../schedule/nominal-tick.js';
+import { claimTick, type TickRecord } from '../schedule/tick-record.js';
+import type { LeaderElection } from './leader-election.js';
+
+export interface LeaderJobsEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly kv: ConsulKv;
+  readonly providers: ProviderScanner;
+  readonly holder: () => LockHolder;
+  readonly emit: (event: DiscoveryEvent) => void;
+}
+
+export interface LeaderJob {
+  /** `Class.method`. */
+  readonly name: string;
+  readonly election: LeaderElection;
+  /** Of its `@Cron`; undefined: it has none, and runs whenever it is called while this process leads. */
+  readonly cron: CronOptions | undefined;
+}
+
+/** What became of the calls of one job in this process. */
+export interface JobReport {
+  readonly job: string;
+  readonly ran: number;
+  /** Another process leads, or none; or another process has run the tick. */
+  readonly skipped: number;
+  /** Ticks that no process ran, as far as this one has counted them, and why. */
+  readonly missed: number;
+  readonly missedBecause: string | undefined;
+}
+
+/** How long a tick waits for this process to be elected: a tick in the middle of a handover is run by the next leader. */
+const MAX_GRACE_MS = 10_000;
+const BACKOFF = { base: 250, cap: 2_000 };
+const BACK_TO_SECONDS = 1_000;
+
+/** Runs the methods with `@OnlyLeader`: those with `@Cron` once at most for each tick, in all processes. */
+export class LeaderJobs {
+  readonly #logger = new Logger('LeaderElection');
+  readonly #environment: LeaderJobsEnvironment;
+  readonly #closing = new AbortController();
+  readonly #reports = new Map<string, JobReport>();
+  readonly #schedules = new Map<CronOptions, NextTick | undefined>();
+  /** Why the last tick was not run by this process though it led. */
+  readonly #failures = new Map<string, string>();
+
+  constructor(environment: LeaderJobsEnvironment) {
+    this.#environment = environment;
+  }
+
+  report(): JobReport[] {
+    return [...this.#reports.values()];
+  }
+
+  close(): void {
+    this.#closing.abort(new Error('the app is shutting down'));
+  }
+
+  /** @returns undefined when it is not run here */
+  async run<T>(job: LeaderJob, work: () => T | PromiseLike<T>): Promise<T | undefined> {
+    const term = job.cron ? await this.#claimed(job, job.cron) : job.election.term;
+    if (!term) {
+      this.#count(job, { skipped: 1 });
+      return undefined;
+    }
+    this.#count(job, { ran: 1 });
+    return job.election.run(term, work);
+  }
+
+  /** The term in which this process runs the present tick; undefined: it does not. */
+  async #claimed(job: LeaderJob, cron: CronOptions): Promise<Lock | undefined> {
+    const { clock, random } = this.#environment;
+    const next = this.#scheduleOf(cron);
+    const now = Date.now();
+    const tick = (next && nominalTick(now, next)) ?? wholeSecond(now);
+    const until = clock.now() + Math.min(MAX_GRACE_MS, tick.gapMs / 2);
+    const { signal } = this.#closing;
+    for (let failures = 0; clock.now() < until && !signal.aborted;) {
+      const term = job.election.term ?? (await this.#elected(job.election, until - clock.now()));
+      if (!term) return undefined;
+      try {
+        if (await this.#claim(job, term, tick, next)) return term;
+        return undefined;
+      } catch (error) {
+        this.#failures.set(job.name, errorMessage(error));
+        if (!isRetryable(error) && term.isHeld) break;
+        await delay(clock, backoffDelay(++failures, BACKOFF, random), signal).catch(() => undefined);
+      }
+    }
+    const failure = this.#failures.get(job.name);
+    if (failure !== undefined && job.election.isLeader)
+      this.#logger.warn(`${job.name}: the tick of ${iso(tick.at)} is not run: ${failure}`);
+    return undefined;
+  }
+
+  async #claim(job: LeaderJob, term: Lock, tick: Tick, next: NextTick | undefined): Promise<boolean> {
+    const { kv, holder } = this.#environment;
+    const by = describeHolder(holder());
+    const claim = await claimTick(kv, term, `${job.election.key}/ticks/${job.name}`, { tick: tick.at, by });
+    if (claim.outcome === 'done') return false;
+    if (claim.previous && next) this.#countMissed(job, term, claim.previous, ticksBetween(claim.previous.tick, tick.at, next));
+    this.#failures.delete(job.name);
+    return true;
+  }
+
+  #countMissed(job: LeaderJob, term: Lock, previous: TickRecord, ticks: number): void {
+    if (ticks === 0) return;
+    const ledSince = Date.now() - term.heldMs;
+    const failure = this.#failures.get(job.name);
+    const reason =
+      ledSince > previous.tick
+        ? `no process led between ${iso(previous.tick)}, which ${previous.by} ran, and ${iso(ledSince)}`
+        : (failure ?? 'the timers of this process were late, or it was paused');
+    this.#count(job, { missed: ticks, missedBecause: reason });
+    this.#logger.warn(`${job.name}: ${ticks} ${ticks === 1 ? 'tick was' : 'ticks were'} missed: ${reason}`);
+    this.#environment.emit({ type: 'schedule.missed', key: job.election.key, job: job.name, ticks, reason });
+  }
+
+  /** Undefined when this process is not elected in time. */
+  async #elected(election: LeaderElection, withinMs: number): Promise<Lock | undefined> {
+    const elected = election.term$.pipe(filter((term) => term?.isHeld === true));
+    const gaveUp = merge(timer(withinMs), fromEvent(this.#closing.signal, 'abort'));
+    const first = merge(elected, gaveUp.pipe(take(1)));
+    await firstValueFrom(first, { defaultValue: undefined });
+    return election.term;
+  }
+
+  #scheduleOf(cron: CronOptions): NextTick | undefined {
+    if (!this.#schedules.has(cron)) this.#schedules.set(cron, scheduleOf(cron, this.#environment.providers));
+    return this.#schedules.get(cron);
+  }
+
+  #count({ name }: LeaderJob, change: Partial<JobReport>): void {
+    const before = this.#reports.get(name);
+    this.#reports.set(name, {
+      job: name,
+      ran: (before?.ran ?? 0) + (change.ran ?? 0),
+      skipped: (before?.skipped ?? 0) + (change.skipped ?? 0),
+      missed: (before?.missed ?? 0) + (change.missed ?? 0),
+      missedBecause: change.missedBecause ?? before?.missedBecause,
+    });
+  }
+}
+
+/** A schedule that is not known, as that of a single date: ticks are at whole seconds. */
+function wholeSecond(now: number): Tick {
+  return { at: Math.round(now / BACK_TO_SECONDS) * BACK_TO_SECONDS, gapMs: 2 * BACK_TO_SECONDS };
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

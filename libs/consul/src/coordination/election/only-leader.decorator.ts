@@ -1,0 +1,37 @@
+import { Inject } from '@nestjs/common';
+import { replaceMethod } from '../decorated-method.js';
+import { cronOptionsOf } from '../schedule/cron-schedule.js';
+import { noteElection } from './election-keys.js';
+import { LeaderElections } from './leader-elections.js';
+
+const ELECTIONS = Symbol('rookery:leader-elections');
+
+/**
+ * The method runs only in the process that leads the election of the key; in the others a call does nothing, and resolves to undefined. The app
+ * takes part in the election from its start. `currentLock()` inside the method is the leader's lock, with `signal` and `fence`.
+ *
+ * With `@Cron` of `@nestjs/schedule`, above or below, each tick is run once at most, in all processes: the leader claims it in Consul first. A tick
+ * during a handover is run by the next leader; ticks that nobody ran are counted, with the reason, in the event `schedule.missed`.
+ *
+ * @param key of the election, in Consul's key-value store; claims are kept below `<key>/ticks/`
+ *
+ * @example
+ * ```ts
+ * @Cron('0 3 * * *')
+ * @OnlyLeader('leaders/nightly')
+ * async report() {
+ *   await this.reports.write({ signal: currentLock()?.signal });
+ * }
+ * ```
+ */
+export function OnlyLeader(key: string): MethodDecorator {
+  return (target, method, descriptor) => {
+    noteElection(target.constructor, key);
+    Inject(LeaderElections)(target, ELECTIONS);
+    replaceMethod(target, method, descriptor, async (instance, name, run, replaced) => {
+      const elections = (instance as { [ELECTIONS]?: LeaderElections })[ELECTIONS];
+      if (!elections) throw new Error(`${name} was called on an object that Nest has not created`);
+      return elections.jobs.run({ name, election: elections.of(key), cron: cronOptionsOf(replaced) }, run);
+    });
+  };
+}

@@ -1,0 +1,94 @@
+import type { Observable } from 'rxjs';
+import type { ConsulClient } from '../../client/consul-client.js';
+import type { TxnOutcome } from '../../client/api/types.js';
+import type { ConsulKv } from '../../kv/consul-kv.js';
+import { bytesCodec } from '../../kv/kv-codec.js';
+import { toTxnOperation, type KvOperation } from '../../kv/kv-operation.js';
+import { KvTransactionError } from '../../kv/kv-transaction-error.js';
+import type { KvValue } from '../../kv/kv-value.js';
+import { acquireKey, assertFlags } from '../contention/acquire-key.js';
+import type { Attempt, Contest } from '../contention/contest.js';
+
+/** By these flags `consul lock` and the `api.Lock` of Consul's Go client know a lock from other keys. */
+export const LOCK_FLAGS = 0x2ddccbc058a50c18n;
+
+export type LockState = KvValue<Uint8Array> | undefined;
+
+/**
+ * A lock on one key, as the `api.Lock` of Consul's Go client: both exclude each other. The key is deleted when the lock is released,
+ * so that locks for single orders or users leave nothing behind.
+ */
+export class KeyLock implements Contest<LockState> {
+  readonly kind = 'lock';
+  readonly key: string;
+  /** After an expiry the key stays, without a session; its flags tell that it was a lock. */
+  readonly behavior = 'release';
+  readonly localLimit = 1;
+  readonly #client: ConsulClient;
+  readonly #kv: ConsulKv;
+  readonly #holder: () => object;
+
+  /** @param holder what the key holds, as JSON */
+  constructor(key: string, client: ConsulClient, kv: ConsulKv, holder: () => object) {
+    this.key = key;
+    this.#client = client;
+    this.#kv = kv;
+    this.#holder = holder;
+  }
+
+  lockKey(): string {
+    return this.key;
+  }
+
+  async read(signal: AbortSignal): Promise<LockState> {
+    const state = await this.#kv.get(this.key, { codec: bytesCodec, signal });
+    assertFlags(state, this.key, LOCK_FLAGS);
+    return state;
+  }
+
+  watch(): Observable<LockState> {
+    return this.#kv.watch(this.key, { codec: bytesCodec });
+  }
+
+  isFree(state: LockState): boolean {
+    return state?.session === undefined;
+  }
+
+  holds(state: LockState, session: string): boolean {
+    return state?.session === session;
+  }
+
+  async isHeldBy(session: string, signal: AbortSignal): Promise<boolean> {
+    const options = { codec: bytesCodec, signal, consistency: 'consistent' } as const;
+    return this.holds(await this.#kv.get(this.key, options), session);
+  }
+
+  async attempt(session: string): Promise<Attempt> {
+    const value = JSON.stringify(this.#holder());
+    return acquireKey(this.#client, [{ type: 'lock', key: this.key, value, session, flags: LOCK_FLAGS }]);
+  }
+
+  async release(session: string, timeoutMs: number): Promise<void> {
+    const operations: KvOperation[] = [
+      { type: 'checkSession', key: this.key, session },
+      { type: 'delete', key: this.key },
+    ];
+    const outcome = await this.#client.txn.commit(operations.map(toTxnOperation), { timeout: timeoutMs });
+    if (!outcome.committed && !isSessionMismatch(outcome))
+      throw new KvTransactionError(operations, outcome.errors);
+  }
+
+  /** Changes what the key holds; the lock stays as it is. */
+  async describe(session: string): Promise<void> {
+    const value = JSON.stringify(this.#holder());
+    // Also a check: another session could not.
+    await this.#kv.transaction([
+      { type: 'checkSession', key: this.key, session },
+      { type: 'lock', key: this.key, value, session, flags: LOCK_FLAGS },
+    ]);
+  }
+}
+
+function isSessionMismatch({ errors }: TxnOutcome): boolean {
+  return errors.every(({ What }) => /check session|session check/i.test(What));
+}

@@ -1,0 +1,37 @@
+import { Inject } from '@nestjs/common';
+import type { LockAcquireOptions } from '../contention/lock-table.js';
+import { replaceMethod } from '../decorated-method.js';
+import { LockService } from './lock.service.js';
+
+const LOCKS = Symbol('rookery:locks');
+
+/**
+ * The method runs under the lock of a key: one call at a time, in all processes. `currentLock()` inside it is the lock, with `signal` and
+ * `fence`. The method becomes asynchronous.
+ *
+ * @param key in Consul's key-value store, or a function of the method's arguments
+ *
+ * @example
+ * ```ts
+ * @Locked((orderId: string) => `locks/orders/${orderId}`, { waitFor: '5s' })
+ * async pay(orderId: string) {}
+ * ```
+ */
+export function Locked<Arguments extends readonly never[] | readonly unknown[]>(
+  key: string | ((...args: Arguments) => string),
+  options: LockAcquireOptions = {},
+): <T extends (...args: never[]) => unknown>(
+  target: object,
+  method: string | symbol,
+  descriptor: TypedPropertyDescriptor<T>,
+) => void {
+  return (target, method, descriptor) => {
+    Inject(LockService)(target, LOCKS);
+    replaceMethod(target, method, descriptor, async (instance, name, run, _replaced, args) => {
+      const locks = (instance as { [LOCKS]?: LockService })[LOCKS];
+      if (!locks) throw new Error(`${name} was called on an object that Nest has not created`);
+      const own = typeof key === 'string' ? key : key(...(args as unknown as Arguments));
+      return locks.withLock(own, run, options);
+    });
+  };
+}

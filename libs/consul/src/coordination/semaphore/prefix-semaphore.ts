@@ -1,0 +1,144 @@
+import { DiscoveryError } from '@rookery/discovery';
+import { defer, type Observable } from 'rxjs';
+import type { ConsulClient } from '../../client/consul-client.js';
+import { ConsulError } from '../../client/consul-error.js';
+import type { ConsulKv } from '../../kv/consul-kv.js';
+import { bytesCodec } from '../../kv/kv-codec.js';
+import { KvTransactionError } from '../../kv/kv-transaction-error.js';
+import type { KvValue } from '../../kv/kv-value.js';
+import { acquireKey, assertFlags } from '../contention/acquire-key.js';
+import type { Attempt, Contest } from '../contention/contest.js';
+import { decodeHolders, encodeHolders, liveHolders } from './semaphore-holders.js';
+
+/** By these flags `consul lock -n` and the `api.Semaphore` of Consul's Go client know a semaphore from other keys. */
+export const SEMAPHORE_FLAGS = 0xe0f69a2baa414de0n;
+
+type Entries = readonly KvValue<Uint8Array>[];
+
+const MAX_CAS_ATTEMPTS = 20;
+
+/**
+ * A semaphore below a prefix, with the layout of the `api.Semaphore` of Consul's Go client: each contender holds the key
+ * `<prefix>/<session>`, and the key `<prefix>/.lock` lists the sessions of the holders.
+ */
+export class PrefixSemaphore implements Contest<Entries> {
+  readonly kind = 'semaphore';
+  readonly key: string;
+  readonly limit: number;
+  /** The key of a contender is of no use after its session. */
+  readonly behavior = 'delete';
+  readonly #client: ConsulClient;
+  readonly #kv: ConsulKv;
+  readonly #holder: () => object;
+
+  constructor(prefix: string, limit: number, client: ConsulClient, kv: ConsulKv, holder: () => object) {
+    this.key = prefix.replace(/\/+$/, '');
+    this.limit = limit;
+    this.#client = client;
+    this.#kv = kv;
+    this.#holder = holder;
+  }
+
+  get localLimit(): number {
+    return this.limit;
+  }
+
+  lockKey(session: string): string {
+    return `${this.key}/${session}`;
+  }
+
+  async read(signal: AbortSignal): Promise<Entries> {
+    const entries = await this.#kv.list(`${this.key}/`, { codec: bytesCodec, signal });
+    this.#assertLimit(entries);
+    return entries;
+  }
+
+  watch(): Observable<Entries> {
+    return defer(() => this.#kv.watchTree(`${this.key}/`, { codec: bytesCodec }));
+  }
+
+  isFree(entries: Entries): boolean {
+    return this.#holders(entries).length < this.limit;
+  }
+
+  holds(entries: Entries, session: string): boolean {
+    return this.#holders(entries).includes(session);
+  }
+
+  async isHeldBy(session: string, signal: AbortSignal): Promise<boolean> {
+    const options = { codec: bytesCodec, signal, consistency: 'consistent' } as const;
+    return this.holds(await this.#kv.list(`${this.key}/`, options), session);
+  }
+
+  async attempt(session: string): Promise<Attempt> {
+    const value = JSON.stringify(this.#holder());
+    const contender = { type: 'lock', key: this.lockKey(session), value, session, flags: SEMAPHORE_FLAGS } as const;
+    const entered = await acquireKey(this.#client, [contender]);
+    if (entered.outcome !== 'acquired') return entered;
+    const entries = await this.#kv.list(`${this.key}/`, { codec: bytesCodec, consistency: 'consistent' });
+    this.#assertLimit(entries);
+    const holders = this.#holders(entries);
+    // After an attempt whose outcome was unknown.
+    if (holders.includes(session)) return { outcome: 'acquired', fence: this.#lockEntry(entries)?.modifyIndex ?? 0 };
+    if (holders.length >= this.limit) return { outcome: 'occupied' };
+    return this.#write(entries, [...holders, session]);
+  }
+
+  async release(session: string, timeoutMs: number): Promise<void> {
+    for (let attempt = 0; !(await this.#leave(session, timeoutMs)); attempt++) {
+      if (attempt < MAX_CAS_ATTEMPTS) continue;
+      const message = `${this.#lockKey}: other writers were faster ${MAX_CAS_ATTEMPTS} times`;
+      throw new ConsulError('RK_REGISTRY_ERROR', message);
+    }
+    await this.#client.kv.delete(this.lockKey(session), { timeout: timeoutMs });
+  }
+
+  /** @returns false when another writer was faster */
+  async #leave(session: string, timeout: number): Promise<boolean> {
+    const { body } = await this.#client.kv.get(this.#lockKey, { consistency: 'consistent', timeout });
+    const state = body && decodeHolders(this.#lockKey, body.value, this.limit);
+    if (!body || !state?.holders.includes(session)) return true;
+    const cas = body.modifyIndex;
+    const holders = state.holders.filter((each) => each !== session);
+    // Nothing is left behind, and the next ones may agree on another limit.
+    if (holders.length === 0) return this.#client.kv.delete(this.#lockKey, { cas, timeout });
+    const value = encodeHolders({ ...state, holders });
+    return this.#client.kv.put(this.#lockKey, value, { cas, flags: SEMAPHORE_FLAGS, timeout });
+  }
+
+  get #lockKey(): string {
+    return `${this.key}/.lock`;
+  }
+
+  #lockEntry(entries: Entries): KvValue<Uint8Array> | undefined {
+    return entries.find(({ key }) => key === this.#lockKey);
+  }
+
+  #holders(entries: Entries): readonly string[] {
+    const alive = new Set(entries.flatMap(({ session }) => session ?? []));
+    return liveHolders(decodeHolders(this.#lockKey, this.#lockEntry(entries)?.value, this.limit), alive);
+  }
+
+  async #write(entries: Entries, holders: readonly string[]): Promise<Attempt> {
+    const value = encodeHolders({ limit: this.limit, holders });
+    const modifyIndex = this.#lockEntry(entries)?.modifyIndex ?? 0;
+    const written = { type: 'compareAndSet', key: this.#lockKey, value, modifyIndex } as const;
+    try {
+      const [result] = await this.#kv.transaction([{ ...written, flags: SEMAPHORE_FLAGS }]);
+      return { outcome: 'acquired', fence: result?.modifyIndex ?? 0 };
+    } catch (error) {
+      if (error instanceof KvTransactionError && error.code === 'RK_TRANSACTION_CONFLICT') return { outcome: 'raced' };
+      throw error;
+    }
+  }
+
+  #assertLimit(entries: Entries): void {
+    const lock = this.#lockEntry(entries);
+    assertFlags(lock, this.#lockKey, SEMAPHORE_FLAGS);
+    const { limit } = decodeHolders(this.#lockKey, lock?.value, this.limit);
+    if (limit === this.limit || this.#holders(entries).length === 0) return;
+    throw new DiscoveryError('RK_LOCK_CONFLICT', `${this.key} is a semaphore of ${limit}, not of ${this.limit}`, {
+      hint: 'Every process has to use the same limit; it can be changed while nobody holds it',
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { DiscoveryError } from '@rookery/discovery';
+import type { ConsulClient } from '../../client/consul-client.js';
+
+/** Ids of the checks that end a session when they are critical. */
+export async function sessionChecks(
+  client: ConsulClient,
+  option: 'none' | 'service' | readonly string[],
+  instance: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (option === 'none') return [];
+  if (option !== 'service') return option;
+  const checks = instance === undefined ? [] : await checksOf(client, instance, signal);
+  if (checks.length > 0) return checks;
+  throw new DiscoveryError('RK_NOT_FOUND', "locks.checks = 'service': this app has no check in Consul", {
+    hint: 'It is not registered yet, registers no service, or one without a check',
+    // A registration comes, or comes back.
+    retryable: true,
+  });
+}
+
+async function checksOf(client: ConsulClient, instance: string, signal: AbortSignal): Promise<string[]> {
+  const { body } = await client.agent.checks.list({ signal });
+  return Object.values(body)
+    .filter(({ ServiceID }) => ServiceID === instance)
+    .map(({ CheckID }) => CheckID);
+}
