@@ -179,7 +179,9 @@ describe('locks', () => {
     // An operator deletes the key: another process acquires it before this one knows.
     await other.kv.delete(KEY);
     const next = await other.locks.acquire(KEY);
-    const stale = await thrownBy(() => lock.guardedWrite([{ type: 'set', key: 'g/position', value: 'stale' }]));
+    const stale = await thrownBy(() =>
+      lock.guardedWrite([{ type: 'set', key: 'g/position', value: 'stale' }]),
+    );
     expect(stale).toMatchObject({ code: 'RK_LOCK_LOST' });
     expect(lock.isHeld).toBe(false);
     expect(next.fence).toBeGreaterThan(lock.fence);
@@ -303,6 +305,7 @@ describe('locks', () => {
     expect(own?.expiresInMs).toBeGreaterThan(own?.remainingMs ?? Infinity);
     const health = async (process: Process): Promise<object> =>
       ((await (await fetch(`${process.app.url}/health`)).json()) as { details: object }).details;
+    await eventually(async () => 'locks' in (await health(one)));
     expect(await health(one)).toMatchObject({ locks: { status: 'up', held: [KEY], waiting: [] } });
     expect(await health(other)).not.toHaveProperty('locks');
     await lock.release();

@@ -55,7 +55,8 @@ export function resolveConsulOptions(
     typeof options === 'object' && !issues.some(({ field }) => field === 'agent' || field === 'options');
   const resolution = isObject ? resolveAgent(options.agent, environment) : undefined;
   issues.push(...(resolution?.issues ?? []));
-  if (isObject && !issues.some(({ field }) => field.startsWith('locks'))) issues.push(...lockOptionIssues(options.locks));
+  if (isObject && !issues.some(({ field }) => field.startsWith('locks')))
+    issues.push(...lockOptionIssues(options.locks));
   if (issues.length > 0 || !resolution?.agent) throw invalidConfigError('ConsulModule', issues);
   const { agent: _, ...rest } = options;
   return { ...rest, resolvedAgent: resolution.agent };

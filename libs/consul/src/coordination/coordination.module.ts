@@ -126,7 +126,12 @@ function createElections(
   };
   const create = (key: string): LeaderElection =>
     new LeaderElection(new KeyLock(key, client, kv, holder), { ...shared, table, shutdownTimeoutMs });
-  return new LeaderElections(create, new LeaderJobs({ ...shared, kv, providers, holder }), registration, providers);
+  return new LeaderElections(
+    create,
+    new LeaderJobs({ ...shared, kv, providers, holder }),
+    registration,
+    providers,
+  );
 }
 
 function createSession(

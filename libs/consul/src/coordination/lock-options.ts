@@ -1,5 +1,11 @@
 import type { Duration } from '@rookery/discovery';
-import { durationSchema, nonEmptyString, toMilliseconds, type OptionIssue, type OptionShape } from '@rookery/discovery/adapter';
+import {
+  durationSchema,
+  nonEmptyString,
+  toMilliseconds,
+  type OptionIssue,
+  type OptionShape,
+} from '@rookery/discovery/adapter';
 import { z } from 'zod';
 
 /** The sessions of locks, semaphores and elections. */
@@ -54,7 +60,12 @@ export const lockOptionsSchema = z.strictObject(lockOptionsShape, {
 });
 
 export function resolveLockOptions(options: LockOptions = {}): ResolvedLockOptions {
-  const { ttl = DEFAULT_TTL_MS, checks = 'none', warnAfter, shutdownTimeout = DEFAULT_SHUTDOWN_TIMEOUT_MS } = options;
+  const {
+    ttl = DEFAULT_TTL_MS,
+    checks = 'none',
+    warnAfter,
+    shutdownTimeout = DEFAULT_SHUTDOWN_TIMEOUT_MS,
+  } = options;
   const ttlMs = toMilliseconds(ttl, 'locks.ttl');
   const { lockDelay = ttlMs } = options;
   return {

@@ -20,9 +20,8 @@ export class SessionApi {
   /** @throws ConsulError `RK_NOT_FOUND` when the session is gone */
   async renew(id: string, options?: ConsulRequestOptions): Promise<Session | undefined> {
     const path = `/v1/session/renew/${segment(id, 'id')}`;
-    return (
-      await this.#requester.json<Session[]>('PUT', path, options, { lane: 'session', shape: 'array' })
-    ).body[0];
+    return (await this.#requester.json<Session[]>('PUT', path, options, { lane: 'session', shape: 'array' }))
+      .body[0];
   }
 
   async destroy(id: string, options?: ConsulRequestOptions): Promise<void> {

@@ -19,7 +19,11 @@ export async function acquireKey(client: ConsulClient, operations: readonly KvOp
 }
 
 /** @throws DiscoveryError `RK_LOCK_CONFLICT` when the key is there, and is something else */
-export function assertFlags(entry: Pick<KvValue<unknown>, 'flags'> | undefined, key: string, flags: bigint): void {
+export function assertFlags(
+  entry: Pick<KvValue<unknown>, 'flags'> | undefined,
+  key: string,
+  flags: bigint,
+): void {
   // In JSON the flags lose their last digits.
   if (entry === undefined || entry.flags === Number(flags)) return;
   throw new DiscoveryError('RK_LOCK_CONFLICT', `${key} is in use for something else`, {

@@ -162,7 +162,8 @@ export class Contention<State = unknown> {
   async #contend(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#environment;
     const view = new StateView(this.contest, clock);
-    const pause = (milliseconds: number): Promise<void> => delay(clock, milliseconds, signal).catch(() => undefined);
+    const pause = (milliseconds: number): Promise<void> =>
+      delay(clock, milliseconds, signal).catch(() => undefined);
     let lease: SessionLease | undefined;
     let failures = 0;
     let races = 0;
@@ -251,7 +252,12 @@ export class Contention<State = unknown> {
     const onDoubt = (reason: string): void => {
       const lock = this.held.find(({ session }) => session === lease?.id);
       if (lock)
-        this.#environment.emit({ type: 'lock.doubtful', key, reason, remainingMs: Math.round(lock.remainingMs) });
+        this.#environment.emit({
+          type: 'lock.doubtful',
+          key,
+          reason,
+          remainingMs: Math.round(lock.remainingMs),
+        });
     };
     let lease: SessionLease | undefined;
     return this.#environment.openLease(this.contest, onDoubt, signal).then((opened) => (lease = opened));

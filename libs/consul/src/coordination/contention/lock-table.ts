@@ -1,5 +1,11 @@
 import { DiscoveryError, type DiscoveryEvent, type Duration } from '@rookery/discovery';
-import { shutDownError, toMilliseconds, withTimeout, type Clock, type Random } from '@rookery/discovery/adapter';
+import {
+  shutDownError,
+  toMilliseconds,
+  withTimeout,
+  type Clock,
+  type Random,
+} from '@rookery/discovery/adapter';
 import { Logger } from '@nestjs/common';
 import type { SessionApi } from '../../client/api/session.api.js';
 import type { ConsulKv } from '../../kv/consul-kv.js';

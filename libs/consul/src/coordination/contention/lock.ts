@@ -177,7 +177,10 @@ export class Lock {
     const { reason } = this.#ending.signal as { reason: unknown };
     return reason instanceof DiscoveryError
       ? reason
-      : new DiscoveryError('RK_LOCK_LOST', `${this.key} is no longer held after ${formatDuration(this.heldMs)}`);
+      : new DiscoveryError(
+          'RK_LOCK_LOST',
+          `${this.key} is no longer held after ${formatDuration(this.heldMs)}`,
+        );
   }
 
   /** Sees what no renewal does: the key was deleted, or taken from the session, which goes on. */

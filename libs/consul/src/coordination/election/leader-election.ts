@@ -79,7 +79,9 @@ export class LeaderElection {
   /** The process that leads, as Consul has it: at present, and each change; undefined while none does. */
   get leader$(): Observable<LockHolder | undefined> {
     return this.#contest.watch().pipe(
-      map((state) => (state?.session === undefined ? undefined : { session: state.session, value: state.value })),
+      map((state) =>
+        state?.session === undefined ? undefined : { session: state.session, value: state.value },
+      ),
       distinctUntilChanged(
         (before, after) =>
           before?.session === after?.session &&

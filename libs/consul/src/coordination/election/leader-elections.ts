@@ -92,6 +92,8 @@ export class LeaderElections implements OnApplicationBootstrap, BeforeApplicatio
 
   #describe(): void {
     for (const election of this.all)
-      election.describe().catch((error: unknown) => this.#logger.debug(`${election.key}: ${errorMessage(error)}`));
+      election
+        .describe()
+        .catch((error: unknown) => this.#logger.debug(`${election.key}: ${errorMessage(error)}`));
   }
 }

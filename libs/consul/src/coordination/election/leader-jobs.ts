@@ -1,7 +1,14 @@
 import { Logger } from '@nestjs/common';
 import type { DiscoveryService as ProviderScanner } from '@nestjs/core';
 import type { DiscoveryEvent } from '@rookery/discovery';
-import { backoffDelay, delay, errorMessage, isRetryable, type Clock, type Random } from '@rookery/discovery/adapter';
+import {
+  backoffDelay,
+  delay,
+  errorMessage,
+  isRetryable,
+  type Clock,
+  type Random,
+} from '@rookery/discovery/adapter';
 import { filter, firstValueFrom, fromEvent, merge, take, timer } from 'rxjs';
 import type { ConsulKv } from '../../kv/consul-kv.js';
 import type { Lock } from '../contention/lock.js';
@@ -108,7 +115,8 @@ export class LeaderJobs {
     const by = describeHolder(holder());
     const claim = await claimTick(kv, term, `${job.election.key}/ticks/${job.name}`, { tick: tick.at, by });
     if (claim.outcome === 'done') return false;
-    if (claim.previous && next) this.#countMissed(job, term, claim.previous, ticksBetween(claim.previous.tick, tick.at, next));
+    if (claim.previous && next)
+      this.#countMissed(job, term, claim.previous, ticksBetween(claim.previous.tick, tick.at, next));
     this.#failures.delete(job.name);
     return true;
   }

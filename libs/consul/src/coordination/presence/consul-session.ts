@@ -86,7 +86,11 @@ export class ConsulSession implements BeforeApplicationShutdown {
    * @returns when it was written for the first time, or could not be: `isWritten` tells
    * @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that is written already, or a value without a form in the codec
    */
-  async put<T>(key: string, value: T, { codec = jsonCodec<T>() }: EphemeralKeyOptions<T> = {}): Promise<EphemeralKey<T>> {
+  async put<T>(
+    key: string,
+    value: T,
+    { codec = jsonCodec<T>() }: EphemeralKeyOptions<T> = {},
+  ): Promise<EphemeralKey<T>> {
     if (this.#closing.signal.aborted) throw shutDownError();
     kvPath(key);
     assertNew(key, this.#keys.has(key));

@@ -16,6 +16,7 @@ interface CronTime {
   readonly source: unknown;
   readonly realDate?: boolean;
   readonly timeZone?: string;
+  readonly utcOffset?: number;
   getNextDateFrom(start: Date, timeZone?: string): { toMillis(): number };
 }
 
@@ -51,15 +52,19 @@ export function scheduleOf(options: CronOptions, providers: ProviderScanner): Ne
   };
 }
 
-function isSame({ source, timeZone }: CronTime, options: CronOptions): boolean {
-  return source === options.cronTime && (timeZone ?? undefined) === (options.timeZone ?? undefined);
+/** Without a zone of its own a job has that of the host. */
+function isSame({ source, timeZone, utcOffset }: CronTime, options: CronOptions): boolean {
+  if (source !== options.cronTime) return false;
+  if (options.utcOffset !== undefined) return utcOffset === options.utcOffset;
+  const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return (timeZone ?? local) === (options.timeZone ?? local);
 }
 
 function isCronRegistry(instance: unknown): instance is CronRegistry {
   return (
     typeof instance === 'object' &&
     instance !== null &&
-    instance.constructor.name === 'SchedulerRegistry' &&
+    (instance.constructor as { name?: string } | undefined)?.name === 'SchedulerRegistry' &&
     typeof (instance as Partial<CronRegistry>).getCronJobs === 'function'
   );
 }

@@ -35,6 +35,7 @@ export function nominalTick(now: number, next: NextTick): Tick | undefined {
 /** How many ticks a schedule has between two others, both excluded. */
 export function ticksBetween(first: number, last: number, next: NextTick): number {
   let count = 0;
-  for (let tick = next(first); tick !== undefined && tick < last && count < MAX_TICKS; tick = next(tick)) count++;
+  for (let tick = next(first); tick !== undefined && tick < last && count < MAX_TICKS; tick = next(tick))
+    count++;
   return count;
 }

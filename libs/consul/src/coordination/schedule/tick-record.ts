@@ -21,7 +21,12 @@ export type TickClaim =
  *
  * @throws DiscoveryError `RK_LOCK_LOST` when it does not; others when Consul does not answer
  */
-export async function claimTick(kv: ConsulKv, term: Lock, key: string, claim: TickRecord): Promise<TickClaim> {
+export async function claimTick(
+  kv: ConsulKv,
+  term: Lock,
+  key: string,
+  claim: TickRecord,
+): Promise<TickClaim> {
   for (;;) {
     const found = await kv.get(key, { consistency: 'consistent' });
     const previous = found && parseRecord(found.value);

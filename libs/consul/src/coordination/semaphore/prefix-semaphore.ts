@@ -72,14 +72,21 @@ export class PrefixSemaphore implements Contest<Entries> {
 
   async attempt(session: string): Promise<Attempt> {
     const value = JSON.stringify(this.#holder());
-    const contender = { type: 'lock', key: this.lockKey(session), value, session, flags: SEMAPHORE_FLAGS } as const;
+    const contender = {
+      type: 'lock',
+      key: this.lockKey(session),
+      value,
+      session,
+      flags: SEMAPHORE_FLAGS,
+    } as const;
     const entered = await acquireKey(this.#client, [contender]);
     if (entered.outcome !== 'acquired') return entered;
     const entries = await this.#kv.list(`${this.key}/`, { codec: bytesCodec, consistency: 'consistent' });
     this.#assertLimit(entries);
     const holders = this.#holders(entries);
     // After an attempt whose outcome was unknown.
-    if (holders.includes(session)) return { outcome: 'acquired', fence: this.#lockEntry(entries)?.modifyIndex ?? 0 };
+    if (holders.includes(session))
+      return { outcome: 'acquired', fence: this.#lockEntry(entries)?.modifyIndex ?? 0 };
     if (holders.length >= this.limit) return { outcome: 'occupied' };
     return this.#write(entries, [...holders, session]);
   }
@@ -127,7 +134,8 @@ export class PrefixSemaphore implements Contest<Entries> {
       const [result] = await this.#kv.transaction([{ ...written, flags: SEMAPHORE_FLAGS }]);
       return { outcome: 'acquired', fence: result?.modifyIndex ?? 0 };
     } catch (error) {
-      if (error instanceof KvTransactionError && error.code === 'RK_TRANSACTION_CONFLICT') return { outcome: 'raced' };
+      if (error instanceof KvTransactionError && error.code === 'RK_TRANSACTION_CONFLICT')
+        return { outcome: 'raced' };
       throw error;
     }
   }
@@ -137,8 +145,12 @@ export class PrefixSemaphore implements Contest<Entries> {
     assertFlags(lock, this.#lockKey, SEMAPHORE_FLAGS);
     const { limit } = decodeHolders(this.#lockKey, lock?.value, this.limit);
     if (limit === this.limit || this.#holders(entries).length === 0) return;
-    throw new DiscoveryError('RK_LOCK_CONFLICT', `${this.key} is a semaphore of ${limit}, not of ${this.limit}`, {
-      hint: 'Every process has to use the same limit; it can be changed while nobody holds it',
-    });
+    throw new DiscoveryError(
+      'RK_LOCK_CONFLICT',
+      `${this.key} is a semaphore of ${limit}, not of ${this.limit}`,
+      {
+        hint: 'Every process has to use the same limit; it can be changed while nobody holds it',
+      },
+    );
   }
 }

@@ -31,7 +31,10 @@ export class Semaphore {
   }
 
   /** Runs work with a permit, as `LockService.withLock`. */
-  async withPermit<T>(work: (permit: Lock) => T | PromiseLike<T>, options: LockAcquireOptions = {}): Promise<T> {
+  async withPermit<T>(
+    work: (permit: Lock) => T | PromiseLike<T>,
+    options: LockAcquireOptions = {},
+  ): Promise<T> {
     return this.#table.run(await this.acquire(options), work);
   }
 

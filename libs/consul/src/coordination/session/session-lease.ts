@@ -146,7 +146,9 @@ export class SessionLease {
     try {
       const renewed = await withScopedSignal(this.#closing.signal, (signal, end) => {
         // Unlike the deadline of the request, it includes the wait for a connection.
-        const cancel = clock.after(timeoutMs, () => end(new Error(`no response in ${Math.round(timeoutMs)} ms`)));
+        const cancel = clock.after(timeoutMs, () =>
+          end(new Error(`no response in ${Math.round(timeoutMs)} ms`)),
+        );
         return this.#sessions.renew(this.id, { timeout: timeoutMs, signal }).finally(cancel);
       });
       this.#isDoubtful = false;
