@@ -80,7 +80,7 @@ describe('locks', () => {
     await expect(failing).rejects.toThrow('disk full');
     const lock = await locks.tryLock(KEY);
     expect(lock?.isHeld).toBe(true);
-    await locks.release(lock as Lock);
+    if (lock) await locks.release(lock);
     expect(lock?.isHeld).toBe(false);
     expect(lock?.signal.aborted).toBe(true);
     expect(() => lock?.assertHeld()).toThrow('was released');
@@ -338,7 +338,7 @@ describe('locks', () => {
 
   it('name every wrong option, and what to write instead', async () => {
     const wrong = async (locks: object): Promise<string> =>
-      (await thrownBy(() => start({ locks: locks as never }))).message;
+      (await thrownBy(() => start({ locks: locks }))).message;
     expect(await wrong({ ttl: '5s' })).toContain('locks.ttl = "5s": must be a duration from 10 s to 24 h');
     expect(await wrong({ ttl: '30s', lockDelay: '15s' })).toContain(
       'locks.lockDelay = "15s": must not be below locks.ttl, 30000 ms',

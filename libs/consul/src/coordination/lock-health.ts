@@ -1,4 +1,3 @@
-import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { Contributor } from '@rookery/discovery/adapter';
 import type { LockTable } from './contention/lock-table.js';
 
@@ -14,7 +13,7 @@ export function lockHealth(table: LockTable): Contributor {
       const { contentions } = table;
       const held = contentions.flatMap(({ contest, held: locks }) => locks.map(() => contest.key));
       const waiting = contentions.filter(({ waiters }) => waiters > 0).map(({ contest }) => contest.key);
-      return { [NAME]: { status: 'up', held, waiting } } as HealthIndicatorResult;
+      return { [NAME]: { status: 'up', held, waiting } };
     },
   };
 }

@@ -4,6 +4,7 @@ import {
   backoffDelay,
   delay,
   errorMessage,
+  isAborted,
   isRetryable,
   type Clock,
   type Random,
@@ -21,9 +22,13 @@ export interface ContentionEnvironment {
   readonly random: Random;
   readonly background: BackgroundWork;
   /** A session for this contest. */
-  openLease(contest: Contest, onDoubt: (reason: string) => void, signal: AbortSignal): Promise<SessionLease>;
-  transaction(operations: readonly KvOperation[]): Promise<KvValue<string>[]>;
-  emit(event: DiscoveryEvent): void;
+  readonly openLease: (
+    contest: Contest,
+    onDoubt: (reason: string) => void,
+    signal: AbortSignal,
+  ) => Promise<SessionLease>;
+  readonly transaction: (operations: readonly KvOperation[]) => Promise<KvValue<string>[]>;
+  readonly emit: (event: DiscoveryEvent) => void;
 }
 
 export interface AcquireOptions {
@@ -199,7 +204,7 @@ export class Contention<State = unknown> {
             lease = undefined;
           } else await this.#afterFailedAttempt(attempt, ++races, view, signal, pause);
         } catch (error) {
-          if (signal.aborted) return;
+          if (isAborted(signal)) return;
           if (!isRetryable(error)) throw error;
           this.#lastError = error;
           await pause(backoffDelay(++failures, BACKOFF, random));

@@ -9,12 +9,12 @@ import type { Contest } from './contest.js';
 
 export interface LockEnvironment {
   readonly clock: Clock;
-  transaction(operations: readonly KvOperation[]): Promise<KvValue<string>[]>;
+  readonly transaction: (operations: readonly KvOperation[]) => Promise<KvValue<string>[]>;
   /** Releases it in Consul, and ends its session; never rejects. */
-  giveUp(lease: SessionLease): Promise<void>;
+  readonly giveUp: (lease: SessionLease) => Promise<void>;
   /** Once, when it is released or lost. */
-  onEnd(lock: Lock, lostBecause: string | undefined): void;
-  onOverdue(lock: Lock): void;
+  readonly onEnd: (lock: Lock, lostBecause: string | undefined) => void;
+  readonly onOverdue: (lock: Lock) => void;
 }
 
 export interface LockGrant {
@@ -70,13 +70,13 @@ export class Lock {
   /** Aborts when the lock is released, or may be lost: at 80 % of the TTL after the last renewal that succeeded was sent, at the latest. */
   get signal(): AbortSignal {
     // A timer is late after a pause of the process: the clock decides.
-    void this.#lease.isAlive;
+    this.#lease.check();
     return this.#ending.signal;
   }
 
   /** By the clock: also right when the process was paused, before a timer has run. Ask it before each step that cannot be undone. */
   get isHeld(): boolean {
-    return this.#lease.isAlive && !this.#ending.signal.aborted;
+    return this.#check();
   }
 
   /** How long it has been, or was, held; in milliseconds. */
@@ -183,26 +183,30 @@ export class Lock {
         );
   }
 
+  #check(): boolean {
+    return this.#lease.check() && !this.#ending.signal.aborted;
+  }
+
   /** Sees what no renewal does: the key was deleted, or taken from the session, which goes on. */
   #startWatch(): void {
-    if (!this.isHeld) return;
+    if (!this.#check()) return;
     this.#watch = this.#contest.watch().subscribe((state) => {
       if (!this.#contest.holds(state, this.#lease.id)) void this.#verify();
     });
     // The subscription may have called back at once.
-    if (!this.isHeld) this.#watch.unsubscribe();
+    if (!this.#check()) this.#watch.unsubscribe();
   }
 
   /** What the watch has may be older than the lock. Never rejects. */
   async #verify(): Promise<void> {
-    if (this.#isVerifying || !this.isHeld) return;
+    if (this.#isVerifying || !this.#check()) return;
     this.#isVerifying = true;
     try {
       const isHeld = await this.#contest.isHeldBy(this.#lease.id, this.#ending.signal);
       if (!isHeld) this.#lease.lose('its key was deleted, or another session holds it');
     } catch {
       // The next look decides; without Consul, the lease.
-      if (this.isHeld)
+      if (this.#check())
         this.#cancelTimers.push(this.#environment.clock.after(VERIFY_EVERY_MS, () => void this.#verify()));
     } finally {
       this.#isVerifying = false;

@@ -4,6 +4,7 @@ import {
   backoffDelay,
   delay,
   errorMessage,
+  isAborted,
   isRetryable,
   withTimeout,
   type Clock,
@@ -154,7 +155,7 @@ export class LeaderElection {
         failures = 0;
         if (await this.#lead(term)) await delay(clock, STAND_BACK_MS, signal).catch(() => undefined);
       } catch (error) {
-        if (signal.aborted) return;
+        if (isAborted(signal)) return;
         failures++;
         this.#logger.error(`cannot take part in the election ${this.key}, retrying: ${errorMessage(error)}`);
         const backoff = isRetryable(error) ? { base: 500, cap: 5_000 } : REFUSED_BACKOFF;

@@ -17,20 +17,16 @@ const LOCKS = Symbol('rookery:locks');
  * async pay(orderId: string) {}
  * ```
  */
-export function Locked<Arguments extends readonly never[] | readonly unknown[]>(
-  key: string | ((...args: Arguments) => string),
+export function Locked<T extends (...args: never[]) => unknown>(
+  key: string | ((...args: Parameters<T>) => string),
   options: LockAcquireOptions = {},
-): <T extends (...args: never[]) => unknown>(
-  target: object,
-  method: string | symbol,
-  descriptor: TypedPropertyDescriptor<T>,
-) => void {
+): (target: object, method: string | symbol, descriptor: TypedPropertyDescriptor<T>) => void {
   return (target, method, descriptor) => {
     Inject(LockService)(target, LOCKS);
     replaceMethod(target, method, descriptor, async (instance, name, run, _replaced, args) => {
       const locks = (instance as { [LOCKS]?: LockService })[LOCKS];
       if (!locks) throw new Error(`${name} was called on an object that Nest has not created`);
-      const own = typeof key === 'string' ? key : key(...(args as unknown as Arguments));
+      const own = typeof key === 'string' ? key : key(...(args as Parameters<T>));
       return locks.withLock(own, run, options);
     });
   };

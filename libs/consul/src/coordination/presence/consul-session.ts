@@ -4,6 +4,7 @@ import {
   backoffDelay,
   delay,
   errorMessage,
+  isAborted,
   isRetryable,
   NamesItsModule,
   shutDownError,
@@ -100,7 +101,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
       changed: () => this.#wake(),
       remove: () => this.#remove(key),
     });
-    this.#keys.set(key, ephemeral as EphemeralKey<unknown>);
+    this.#keys.set(key, ephemeral);
     this.#run();
     this.#wake();
     await ephemeral.firstTry;
@@ -144,7 +145,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
         failures = 0;
         await this.#untilChanged(waits ? OCCUPIED_MS : Infinity, lease.lost, signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (isAborted(signal)) return;
         for (const key of this.#keys.values()) key.tried(false);
         if (failures++ === 0 || !isRetryable(error))
           this.#logger.warn(`cannot write its keys, retrying: ${errorMessage(error)}`);
@@ -159,7 +160,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
       const { clock, spec } = this.#environment;
       const lease = await SessionLease.open(this.#sessions, await spec(signal), { clock }, signal);
       // It may have been opened just when the app was closed.
-      if (signal.aborted) await lease.close(CLOSE_TIMEOUT_MS);
+      if (isAborted(signal)) await lease.close(CLOSE_TIMEOUT_MS);
       this.#lease = lease;
     }
     return this.#lease;

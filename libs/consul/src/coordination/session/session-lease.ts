@@ -81,8 +81,12 @@ export class SessionLease {
     return this.#lost.signal;
   }
 
-  /** By the clock, also when the timer is late: after a pause of the process. */
   get isAlive(): boolean {
+    return this.check();
+  }
+
+  /** Whether it counts as held: by the clock, also when the timer is late, after a pause of the process. */
+  check(): boolean {
     if (this.remainingMs <= 0) this.lose('no renewal was confirmed in time');
     return !this.#lost.signal.aborted && !this.#closing.signal.aborted;
   }
