@@ -49,7 +49,8 @@ describe(`five workers contend for one lock for ${SECONDS} s, seed ${SEED}`, () 
 
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const between = (least: number, most: number): number => least + (most - least) * random();
-  const holder = (): LockWorker | undefined => workers.find((each) => each !== frozen && each.holds !== undefined);
+  const holder = (): LockWorker | undefined =>
+    workers.find((each) => each !== frozen && each.holds !== undefined);
   const running = (): LockWorker[] => workers.filter((each) => each !== frozen);
   const acquisitions = (): number =>
     workers.reduce((sum, { events }) => sum + events.filter(({ type }) => type === 'acquired').length, 0);

@@ -12,7 +12,7 @@ import { z } from 'zod';
 export interface LockOptions {
   /**
    * How long a holder that Consul does not hear of keeps what it holds; Consul waits up to twice as long. Shorter ones are lost in a
-   * shorter outage: one of 70 % of it is always survived. Default: `'15s'`; from 10 s.
+   * shorter outage: one of two thirds of it is always survived. Default: `'15s'`; from 10 s.
    */
   ttl?: Duration;
   /**

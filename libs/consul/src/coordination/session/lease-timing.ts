@@ -3,7 +3,7 @@
  * that succeeded was *sent*. Consul expires a session no earlier than its TTL after that renewal arrived.
  */
 const HELD_SHARE = 0.8;
-/** Renewals go on a fixed grid. With twelve of them in a TTL, one is sent after any outage of `0.7 x TTL`, in time to be answered. */
+/** Renewals go on a fixed grid. With twelve of them in a TTL, one is sent after any outage of two thirds of it, in time to be answered. */
 const RENEWALS_PER_TTL = 12;
 /** A server under load answers with a longer TTL, and asks for fewer renewals; more than these are lost to one failed renewal. */
 const MIN_RENEWALS_PER_TTL = 3;

@@ -21,6 +21,9 @@ export interface SessionSpec {
   readonly checks: readonly string[];
 }
 
+/** What a lease needs of Consul's API. */
+export type SessionCalls = Pick<SessionApi, 'create' | 'renew' | 'destroy'>;
+
 export interface SessionLeaseOptions {
   readonly clock: Clock;
   /** Called when a renewal fails for the first time since one succeeded. */
@@ -37,7 +40,7 @@ const GONE = 'its session is gone: it was invalidated, or has expired';
 export class SessionLease {
   readonly id: string;
   readonly ttlMs: number;
-  readonly #sessions: SessionApi;
+  readonly #sessions: SessionCalls;
   readonly #options: SessionLeaseOptions;
   readonly #lost = new AbortController();
   readonly #closing = new AbortController();
@@ -49,7 +52,7 @@ export class SessionLease {
 
   /** @throws DiscoveryError when Consul does not create it, such as for a check that does not exist or is critical */
   static async open(
-    sessions: SessionApi,
+    sessions: SessionCalls,
     spec: SessionSpec,
     options: SessionLeaseOptions,
     signal: AbortSignal,
@@ -60,7 +63,7 @@ export class SessionLease {
   }
 
   private constructor(
-    sessions: SessionApi,
+    sessions: SessionCalls,
     id: string,
     ttlMs: number,
     confirmedAt: number,
