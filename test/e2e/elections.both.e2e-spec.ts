@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, type Provider } from '@nestjs/common';
 import { Cron, ScheduleModule } from '@nestjs/schedule';
 import {
   ConsulKv,
@@ -58,12 +58,34 @@ class Ticks {
   }
 }
 
+@Injectable()
+class Hourly {
+  @Cron('0 0 * * * *')
+  @OnlyLeader('leaders/hourly')
+  async run(): Promise<string> {
+    return 'ran';
+  }
+}
+
+/** Another class of the same name. */
+function twin(): Provider {
+  @Injectable()
+  class Twin {
+    @OnlyLeader('leaders/hourly')
+    async run(): Promise<void> {
+      await sleep(1);
+    }
+  }
+  Object.defineProperty(Twin, 'name', { value: 'Hourly' });
+  return { provide: 'twin', useClass: Twin };
+}
+
 describe('leader election', () => {
   let consul: TestConsul;
   let apps: TestApp[];
 
   const start = async (
-    providers: Type[] = [],
+    providers: Provider[] = [],
     options: ConsulModuleOptions = {},
   ): Promise<TestApp & { elections: LeaderElections; events: TimedDiscoveryEvent[] }> => {
     const imports = [
@@ -107,7 +129,7 @@ describe('leader election', () => {
     const [next] = leaders();
     expect(next).not.toBe(first);
     expect(next?.term?.fence).toBeGreaterThan(term?.fence ?? 0);
-    await eventually(() => seen.length > 1);
+    await eventually(() => seen.filter((leader) => leader !== undefined).length > 1);
     // The one that has resigned takes part again.
     await next?.resign();
     await eventually(() => leaders().length === 1);
@@ -198,6 +220,26 @@ describe('leader election', () => {
     const skipped = all.map(({ elections }) => elections.jobs.report());
     expect(skipped.flat().some(({ skipped: count }) => count > 0)).toBe(true);
   }, 60_000);
+
+  it('runs a tick once, however late and however often it is called', async () => {
+    const { app, elections } = await start([Hourly]);
+    await eventually(() => elections.of('leaders/hourly').isLeader);
+    const hourly = app.get(Hourly);
+    expect(await hourly.run()).toBe('ran');
+    await sleep(1_200);
+    expect(await hourly.run()).toBeUndefined();
+    const record = await app.get(ConsulKv).get('leaders/hourly/ticks/Hourly.run');
+    expect(JSON.parse(record?.value ?? '{}')).toMatchObject({ tick: expect.stringMatching(/:00:00\.000Z$/) });
+  });
+
+  it('refuses two jobs of one name, which would take ticks from each other', async () => {
+    const { app, elections } = await start([Hourly, twin()]);
+    await eventually(() => elections.of('leaders/hourly').isLeader);
+    await app.get(Hourly).run();
+    const other = await thrownBy(() => app.get<{ run(): Promise<void> }>('twin').run());
+    expect(other).toMatchObject({ code: 'RK_CONFIG_INVALID' });
+    expect(other.message).toContain('two jobs of the leader are called Hourly.run');
+  });
 
   it('counts the ticks that nobody ran, and tells why', async () => {
     const { app, events, elections } = await start([Ticks]);

@@ -200,7 +200,7 @@ describe('locks', () => {
     });
     const lost = await thrownBy(() => working);
     expect(lost).toMatchObject({ code: 'RK_LOCK_LOST' });
-    expect(lost.message).toMatch(/locks\/orders\/42 is lost: its session is gone/);
+    expect(lost.message).toMatch(/locks\/orders\/42 is lost: its (session is gone|key was deleted)/);
     expect((signal?.reason as Error).message).toBe(lost.message);
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['lock.acquired', 'lock.lost']));
     expect(app.logger.lines.join('\n')).toContain('locks/orders/42: lost after');

@@ -89,9 +89,11 @@ export class LockWorker {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, NO_COLOR: '1', LOCK_WORKER: JSON.stringify(this.#options) },
     });
-    child.on('message', (message: LockEvent | (Operation & { type: 'operation' })) => {
+    // JSON has no Infinity.
+    type Reported = Omit<Operation, 'end'> & { readonly type: 'operation'; readonly end: number | null };
+    child.on('message', (message: LockEvent | Reported) => {
       if (message.type !== 'operation') this.events.push(message);
-      else this.operations.push({ ...message, end: (message.end as number | null) ?? Infinity });
+      else this.operations.push({ ...message, end: message.end ?? Infinity });
     });
     endWithUs(child);
     return child;

@@ -232,7 +232,9 @@ describe('locks under faults', () => {
     const holder = await start({ agent: { url: agent.url } });
     const held = await holder.acquire('locks/popular');
     let done = 0;
-    const work = (): void => void done++;
+    const work = (): void => {
+      done++;
+    };
     const waiting = services.flatMap((locks) =>
       Array.from({ length: 200 }, () => locks.withLock('locks/popular', work, { waitFor: '5m' })),
     );

@@ -106,6 +106,8 @@ function createTable(
     emit: (event) => events.emit(event),
     onFirstUse: () => health.add(lockHealth(table)),
   });
+  // Without the service its checks are gone, and with them every session: others would wait for the lock-delay.
+  if (options.checks === 'service') registration.beforeLeaving(() => table.close());
   return table;
 }
 

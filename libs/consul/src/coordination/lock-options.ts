@@ -21,7 +21,7 @@ export interface LockOptions {
   lockDelay?: Duration;
   /**
    * The checks that end the session when they are critical, and with it what is held. `none`: only the TTL does. `service`: those of this
-   * app's service, as registered. Or ids of checks of this agent, such as `serfHealth`, which flaps with its network. Default: `'none'`.
+   * app's service, as registered; locks are released before it is deregistered. Or ids of checks of this agent, such as `serfHealth`, which flaps with its network. Default: `'none'`.
    */
   checks?: 'none' | 'service' | readonly string[];
   /** Warn of a lock that is held for longer. Default: never; an option of each lock overrides it. */

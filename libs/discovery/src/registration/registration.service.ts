@@ -108,6 +108,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   readonly #services: readonly OwnService[];
   readonly #closing = new AbortController();
   readonly #releases: (() => void)[] = [];
+  readonly #beforeLeaving: (() => Promise<void>)[] = [];
   #statusSubscription: Subscription | undefined;
   #requests: RequestTracker | undefined;
   /** The last command; commands run one after the other. */
@@ -162,6 +163,11 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     const { id, location } = first.registrar;
     const { address, port } = location;
     return { service, id, ...(address === undefined ? {} : { address }), port };
+  }
+
+  /** Adds work to be done when the app shuts down, before it is deregistered; it is waited for. @internal */
+  beforeLeaving(work: () => Promise<void>): void {
+    this.#beforeLeaving.push(work);
   }
 
   /** Whether a service of this app is, or was, registered at an address, `host:port`. @internal */
@@ -363,6 +369,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   async #shutDown(): Promise<void> {
     this.#closing.abort(new Error(SHUTTING_DOWN));
     this.#options.onLeaving();
+    await Promise.all(this.#beforeLeaving.map((work) => work()));
     const { shutdown, clock } = this.#options;
     const steps = {
       deregister: () => this.deregister(),

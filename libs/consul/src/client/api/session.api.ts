@@ -1,3 +1,4 @@
+import { ConsulError } from '../consul-error.js';
 import type { ConsulResponse } from '../consul-response.js';
 import { segment, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
@@ -14,14 +15,26 @@ export class SessionApi {
   /** @returns the new session's id */
   async create(definition: SessionDefinition = {}, options?: ConsulRequestOptions): Promise<string> {
     const parts = { body: definition, shape: 'object' as const };
-    return (await this.#requester.json<{ ID: string }>('PUT', '/v1/session/create', options, parts)).body.ID;
+    const { body } = await this.#requester.json<{ ID?: unknown }>(
+      'PUT',
+      '/v1/session/create',
+      options,
+      parts,
+    );
+    if (typeof body.ID === 'string' && body.ID !== '') return body.ID;
+    throw new ConsulError('RK_REGISTRY_BAD_RESPONSE', 'PUT /v1/session/create: the response has no ID', {
+      hint: 'Another server than Consul may be listening at this address',
+    });
   }
 
-  /** @throws ConsulError `RK_NOT_FOUND` when the session is gone */
-  async renew(id: string, options?: ConsulRequestOptions): Promise<Session | undefined> {
+  /**
+   * @param isPatient it may take long, and must not hold a connection that other renewals need
+   * @throws ConsulError `RK_NOT_FOUND` when the session is gone
+   */
+  async renew(id: string, options?: ConsulRequestOptions, isPatient = false): Promise<Session | undefined> {
     const path = `/v1/session/renew/${segment(id, 'id')}`;
-    return (await this.#requester.json<Session[]>('PUT', path, options, { lane: 'session', shape: 'array' }))
-      .body[0];
+    const parts = { lane: isPatient ? 'plain' : 'session', shape: 'array' } as const;
+    return (await this.#requester.json<Session[]>('PUT', path, options, parts)).body[0];
   }
 
   async destroy(id: string, options?: ConsulRequestOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import { DiscoveryError } from '@rookery/discovery';
 import type { ConsulClient } from '../../client/consul-client.js';
+import { ConsulError } from '../../client/consul-error.js';
 import { toTxnOperation, type KvOperation } from '../../kv/kv-operation.js';
 import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import type { KvValue } from '../../kv/kv-value.js';
@@ -8,7 +9,7 @@ import type { Attempt } from './contest.js';
 /** One transaction that acquires a key. */
 export async function acquireKey(client: ConsulClient, operations: readonly KvOperation[]): Promise<Attempt> {
   const { committed, results, errors } = await client.txn.commit(operations.map(toTxnOperation));
-  if (committed) return { outcome: 'acquired', fence: results.at(-1)?.KV.ModifyIndex ?? 0 };
+  if (committed) return { outcome: 'acquired', fence: assertIndex(results.at(-1)?.KV.ModifyIndex) };
   const texts = errors.map(({ What }) => What);
   const says = (pattern: RegExp): boolean => texts.some((text) => pattern.test(text));
   if (says(/permission denied|ACL not found/i)) throw new KvTransactionError(operations, errors);
@@ -28,5 +29,13 @@ export function assertFlags(
   if (entry === undefined || entry.flags === Number(flags)) return;
   throw new DiscoveryError('RK_LOCK_CONFLICT', `${key} is in use for something else`, {
     hint: 'Use another key: acquiring it would overwrite its value',
+  });
+}
+
+/** @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when the response has no index, so that it is none of Consul */
+export function assertIndex(index: unknown): number {
+  if (typeof index === 'number' && Number.isSafeInteger(index) && index > 0) return index;
+  throw new ConsulError('RK_REGISTRY_BAD_RESPONSE', 'PUT /v1/txn: the response has no ModifyIndex', {
+    hint: 'Another server than Consul may be listening at this address',
   });
 }

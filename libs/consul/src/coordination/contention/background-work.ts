@@ -9,6 +9,7 @@ export class BackgroundWork {
   }
 
   async settled(): Promise<void> {
-    await Promise.all(this.#running);
+    // Work may add more when it ends.
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 }

@@ -55,6 +55,8 @@ const DELAYED_MS = { min: 500, max: 1_000 };
 /** The watch finds out when it is free; in case it does not. */
 const LOOK_AGAIN_MS = 15_000;
 const RELEASE_TIMEOUT_MS = 2_000;
+/** Of one `tryAcquire`. */
+const MAX_RACES = 10;
 
 /**
  * All that this process does about one lock: what it holds, and what waits for it. Waiting is a queue in this process, whose head alone
@@ -68,6 +70,9 @@ export class Contention<State = unknown> {
   #contending: AbortController | undefined;
   #localRelease: () => void = () => undefined;
   #lastError: unknown;
+  /** Calls of `tryAcquire` that have not ended. */
+  #tries = 0;
+  #closedBy: Error | undefined;
 
   constructor(contest: Contest<State>, environment: ContentionEnvironment) {
     this.contest = contest;
@@ -83,25 +88,18 @@ export class Contention<State = unknown> {
   }
 
   get isIdle(): boolean {
-    return this.#waiters.length === 0 && this.#held.size === 0;
+    return this.#waiters.length === 0 && this.#held.size === 0 && this.#tries === 0;
   }
 
   /** @returns undefined when it is not free */
-  async tryAcquire({ warnAfterMs, signal }: Omit<AcquireOptions, 'waitForMs'>): Promise<Lock | undefined> {
-    if (this.#waiters.length > 0 || this.#held.size >= this.contest.localLimit) return undefined;
-    const scope = signal ?? new AbortController().signal;
-    if (!this.contest.isFree(await this.contest.read(scope))) return undefined;
-    const lease = await this.#open(scope);
-    try {
-      const attempt = await this.contest.attempt(lease.id);
-      if (attempt.outcome === 'acquired' && this.#held.size < this.contest.localLimit && lease.isAlive)
-        return this.#grant(lease, attempt.fence, { since: this.#environment.clock.now(), warnAfterMs });
-      await this.#discard(lease);
-      return undefined;
-    } catch (error) {
-      await this.#discard(lease);
-      throw error;
-    }
+  async tryAcquire(options: Omit<AcquireOptions, 'waitForMs'>): Promise<Lock | undefined> {
+    const trying = this.#tryAcquire(options);
+    this.#tries++;
+    const settled = (): void => {
+      this.#tries--;
+    };
+    this.#environment.background.add(trying.then(settled, settled));
+    return trying;
   }
 
   /** @throws DiscoveryError `RK_LOCK_TIMEOUT`, or why Consul refuses it; the reason of the signal */
@@ -143,10 +141,49 @@ export class Contention<State = unknown> {
     });
   }
 
-  /** Every waiter is rejected; what is held stays held. */
-  failWaiters(error: Error): void {
+  /** Nothing is acquired any more, and every waiter is rejected; what is held stays held. */
+  close(error: Error): void {
+    this.#closedBy = error;
+    this.#failWaiters(error);
+  }
+
+  #failWaiters(error: Error): void {
     for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
     this.#contending?.abort(error);
+  }
+
+  async #tryAcquire({
+    warnAfterMs,
+    signal = new AbortController().signal,
+  }: Omit<AcquireOptions, 'waitForMs'>): Promise<Lock | undefined> {
+    const { clock, random } = this.#environment;
+    const since = clock.now();
+    for (let tries = 1; !this.#checkTaken(); tries++) {
+      if (!this.contest.isFree(await this.contest.read(signal))) return undefined;
+      const lease = await this.#open(signal);
+      let attempt: Attempt;
+      try {
+        attempt = await this.contest.attempt(lease.id);
+      } catch (error) {
+        await this.#discard(lease);
+        throw error;
+      }
+      if (attempt.outcome === 'acquired' && !this.#checkTaken() && lease.isAlive)
+        return this.#grant(lease, attempt.fence, { since, warnAfterMs });
+      await this.#discard(lease);
+      if (this.#closedBy) throw this.#closedBy;
+      // Another one was faster, but there may be more than one permit.
+      if (attempt.outcome !== 'raced' || tries >= MAX_RACES) return undefined;
+      await delay(clock, backoffDelay(tries, RACE_MS, random), signal);
+    }
+    return undefined;
+  }
+
+  /** This process cannot have another one now. */
+  #checkTaken(): boolean {
+    return (
+      this.#closedBy !== undefined || this.#waiters.length > 0 || this.#held.size >= this.contest.localLimit
+    );
   }
 
   #start(): void {
@@ -155,7 +192,7 @@ export class Contention<State = unknown> {
     this.#contending = contending;
     const ended = this.#contend(contending.signal)
       // Such as a token without permission: for every waiter alike.
-      .catch((error: unknown) => this.failWaiters(error as Error))
+      .catch((error: unknown) => this.#failWaiters(error as Error))
       .then(() => {
         this.#contending = undefined;
         this.#start();
@@ -170,8 +207,15 @@ export class Contention<State = unknown> {
     const pause = (milliseconds: number): Promise<void> =>
       delay(clock, milliseconds, signal).catch(() => undefined);
     let lease: SessionLease | undefined;
+    /** The last attempt had no response: it may have acquired it for the same session. */
+    let isUnknown = false;
     let failures = 0;
     let races = 0;
+    const giveUpSession = (): void => {
+      if (lease) this.#abandon(lease);
+      lease = undefined;
+      isUnknown = false;
+    };
     try {
       while (this.#waiters.length > 0 && !signal.aborted) {
         if (this.#held.size >= this.contest.localLimit) {
@@ -180,16 +224,23 @@ export class Contention<State = unknown> {
           continue;
         }
         try {
-          if (lease && !lease.isAlive) {
-            this.#abandon(lease);
-            lease = undefined;
-          }
-          if (!view.isFree && !this.contest.isFree(await this.contest.read(signal))) {
+          if (lease && !lease.isAlive) giveUpSession();
+          if (!isUnknown && !view.isFree && !this.contest.isFree(await this.contest.read(signal))) {
+            failures = 0;
+            this.#lastError = undefined;
             await this.#untilFree(view, signal, pause);
             continue;
           }
           lease ??= await this.#open(signal);
+          isUnknown = true;
           const attempt = await this.contest.attempt(lease.id);
+          isUnknown = false;
+          if (attempt.outcome === 'session-lost') {
+            giveUpSession();
+            // The first time it has expired; a Consul that knows none of its sessions is not asked for more and more.
+            if (++failures > 1) await pause(backoffDelay(failures, BACKOFF, random));
+            continue;
+          }
           failures = 0;
           this.#lastError = undefined;
           if (attempt.outcome === 'acquired') {
@@ -199,9 +250,6 @@ export class Contention<State = unknown> {
             const waiter = granted.isAlive ? this.#waiters.shift() : undefined;
             if (waiter) waiter.grant(this.#grant(granted, attempt.fence, waiter));
             else this.#abandon(granted);
-          } else if (attempt.outcome === 'session-lost') {
-            lease.stopRenewing();
-            lease = undefined;
           } else await this.#afterFailedAttempt(attempt, ++races, view, signal, pause);
         } catch (error) {
           if (isAborted(signal)) return;
@@ -212,7 +260,7 @@ export class Contention<State = unknown> {
       }
     } finally {
       view.close();
-      if (lease) this.#abandon(lease);
+      giveUpSession();
     }
   }
 
@@ -307,14 +355,14 @@ export class Contention<State = unknown> {
    */
   async #discard(lease: SessionLease): Promise<void> {
     const { clock, background } = this.#environment;
-    const until = clock.now() + lease.remainingMs;
+    const until = clock.now() + lease.goneInMs;
     lease.stopRenewing();
     const isReleased = await this.#tryRelease(lease);
     this.#localRelease();
     background.add(isReleased ? lease.close(RELEASE_TIMEOUT_MS) : this.#keepReleasing(lease, until));
   }
 
-  /** Until the session counts as lost: Consul expires it soon after that. */
+  /** Until Consul has expired the session by itself. */
   async #keepReleasing(lease: SessionLease, until: number): Promise<void> {
     const { clock, random } = this.#environment;
     const signal = new AbortController().signal;

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Contest } from './contest.js';
 import type { Lock } from './lock.js';
 
 interface HeldLocks {
@@ -28,9 +29,10 @@ export function runUnder<T>(lock: Lock, work: () => T): T {
   return storage.run({ lock, outer: storage.getStore() }, work);
 }
 
-/** Whether this code runs under a lock on the key, which it would wait for for ever. */
-export function isUnder(key: string): boolean {
+/** Whether this code runs under the only one that there is of a lock or a semaphore, which it would wait for for ever. */
+export function isUnder({ kind, key, localLimit }: Pick<Contest, 'kind' | 'key' | 'localLimit'>): boolean {
+  if (localLimit > 1) return false;
   for (let held = storage.getStore(); held; held = held.outer)
-    if (held.lock.key === key && held.lock.isHeld) return true;
+    if (held.lock.key === key && held.lock.kind === kind && held.lock.isHeld) return true;
   return false;
 }

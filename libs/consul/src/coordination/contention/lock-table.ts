@@ -56,6 +56,7 @@ export class LockTable {
   readonly #contention: ContentionEnvironment;
   #isClosed = false;
   #isUsed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedLockOptions, environment: LockTableEnvironment) {
     this.#options = options;
@@ -82,7 +83,11 @@ export class LockTable {
 
   /** Runs work under a lock that is held, and releases it. */
   async run<T>(lock: Lock, work: (lock: Lock) => T | PromiseLike<T>): Promise<T> {
-    const running = runUnder(lock, async () => work(lock));
+    const running = runUnder(lock, async () => {
+      // It may be lost already, or the app is closed.
+      lock.assertHeld();
+      return work(lock);
+    });
     this.#work.add(
       running.then(
         () => undefined,
@@ -110,7 +115,7 @@ export class LockTable {
   async acquire(contest: Contest, options: LockAcquireOptions): Promise<Lock> {
     const { waitFor = DEFAULT_WAIT_MS, warnAfter, signal } = options;
     const waitForMs = waitFor === Infinity ? Infinity : toMilliseconds(waitFor, 'waitFor');
-    if (contest.kind === 'lock' && isUnder(contest.key)) {
+    if (isUnder(contest)) {
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `${contest.key} is held by the code that wants it`, {
         hint: 'A lock is not reentrant: it would wait for itself. currentLock() is the one that it has',
       });
@@ -120,10 +125,15 @@ export class LockTable {
   }
 
   /** Aborts the signals, waits for the work, releases everything. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true;
     const contentions = this.contentions;
-    for (const contention of contentions) contention.failWaiters(shutDownError());
+    for (const contention of contentions) contention.close(shutDownError());
     const held = contentions.flatMap((contention) => contention.held);
     for (const lock of held) lock.abort(new DiscoveryError('RK_SHUT_DOWN', 'the app is shutting down'));
     const { shutdownTimeoutMs } = this.#options;

@@ -41,6 +41,7 @@ export class Lock {
   readonly fence: number;
   /** The key, or the prefix of a semaphore. */
   readonly key: string;
+  readonly kind: 'lock' | 'semaphore';
   readonly #contest: Contest;
   readonly #lease: SessionLease;
   readonly #environment: LockEnvironment;
@@ -49,6 +50,8 @@ export class Lock {
   readonly #cancelTimers: (() => void)[];
   #watch: Subscription | undefined;
   #isVerifying = false;
+  /** It was released or lost, and that was told. */
+  #isOver = false;
   #release: Promise<void> | undefined;
 
   /** @internal */
@@ -57,6 +60,7 @@ export class Lock {
     this.#lease = lease;
     this.#environment = environment;
     this.key = contest.key;
+    this.kind = contest.kind;
     this.fence = fence;
     const { clock } = environment;
     this.#acquiredAt = clock.now();
@@ -138,6 +142,8 @@ export class Lock {
    * session expires by itself at the latest.
    */
   release(): Promise<void> {
+    // It may be lost, and not know.
+    this.#lease.check();
     this.#release ??= this.#releaseOnce();
     return this.#release;
   }
@@ -148,22 +154,23 @@ export class Lock {
   }
 
   async #releaseOnce(): Promise<void> {
-    const wasAlive = this.#lease.isAlive;
+    const isFirst = !this.#isOver;
+    this.#isOver = true;
     this.#end(new DiscoveryError('RK_LOCK_LOST', `${this.key} was released`));
-    if (!wasAlive) return;
-    this.#environment.onEnd(this, undefined);
+    if (isFirst) this.#environment.onEnd(this, undefined);
+    // Also when it was lost: Consul may not know, and would keep it from everyone until the session expires.
     await this.#environment.giveUp(this.#lease);
   }
 
   readonly #onLost = (): void => {
-    const isFirst = !this.#release;
     const reason = abortReason(this.#lease.lost);
     const lost = new DiscoveryError('RK_LOCK_LOST', `${this.key} is lost: ${reason.message}`, {
       hint: 'What it protects must stop: another process may hold it',
     });
-    this.#release ??= Promise.resolve();
     this.#end(lost);
-    if (isFirst) this.#environment.onEnd(this, reason.message);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#environment.onEnd(this, reason.message);
   };
 
   #end(reason: Error): void {

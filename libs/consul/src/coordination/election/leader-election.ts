@@ -5,6 +5,7 @@ import {
   delay,
   errorMessage,
   isAborted,
+  IsolatedObservable,
   isRetryable,
   withTimeout,
   type Clock,
@@ -74,7 +75,9 @@ export class LeaderElection {
 
   /** The lock while this process leads, and undefined while it does not: at present, and each change. */
   get term$(): Observable<Lock | undefined> {
-    return this.#term.asObservable();
+    return new IsolatedObservable(this.#term, (error) =>
+      this.#logger.error(`a subscriber of term$ threw: ${errorMessage(error)}`),
+    );
   }
 
   /** The process that leads, as Consul has it: at present, and each change; undefined while none does. */
@@ -110,7 +113,7 @@ export class LeaderElection {
    */
   async resign(): Promise<void> {
     const { value: term } = this.#term;
-    if (!term) return;
+    if (!term) return this.#resigning;
     this.#resigning ??= this.#resign(term).finally(() => (this.#resigning = undefined));
     await this.#resigning;
   }

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { DiscoveryService as ProviderScanner } from '@nestjs/core';
-import type { DiscoveryEvent } from '@rookery/discovery';
+import { DiscoveryError, type DiscoveryEvent } from '@rookery/discovery';
 import {
   backoffDelay,
   delay,
@@ -15,7 +15,7 @@ import type { Lock } from '../contention/lock.js';
 import { describeHolder, type LockHolder } from '../lock/lock-holder.js';
 import { scheduleOf, type CronOptions } from '../schedule/cron-schedule.js';
 import { nominalTick, ticksBetween, type NextTick, type Tick } from '../schedule/nominal-tick.js';
-import { claimTick, type TickRecord } from '../schedule/tick-record.js';
+import { claimTick, newClaim, type TickRecord } from '../schedule/tick-record.js';
 import type { LeaderElection } from './leader-election.js';
 
 export interface LeaderJobsEnvironment {
@@ -31,6 +31,7 @@ export interface LeaderJob {
   /** `Class.method`. */
   readonly name: string;
   readonly election: LeaderElection;
+  readonly method: object;
   /** Of its `@Cron`; undefined: it has none, and runs whenever it is called while this process leads. */
   readonly cron: CronOptions | undefined;
 }
@@ -46,6 +47,11 @@ export interface JobReport {
   readonly missedBecause: string | undefined;
 }
 
+type TickOutcome<T> =
+  | { readonly type: 'ran'; readonly result: T }
+  | { readonly type: 'done' }
+  | { readonly type: 'failed'; readonly reason: string; readonly isFinal: boolean };
+
 /** How long a tick waits for this process to be elected: a tick in the middle of a handover is run by the next leader. */
 const MAX_GRACE_MS = 10_000;
 const BACKOFF = { base: 250, cap: 2_000 };
@@ -57,7 +63,8 @@ export class LeaderJobs {
   readonly #environment: LeaderJobsEnvironment;
   readonly #closing = new AbortController();
   readonly #reports = new Map<string, JobReport>();
-  readonly #schedules = new Map<CronOptions, NextTick | undefined>();
+  readonly #schedules = new Map<CronOptions, NextTick>();
+  readonly #methods = new Map<string, object>();
   /** Why the last tick was not run by this process though it led. */
   readonly #failures = new Map<string, string>();
 
@@ -75,50 +82,83 @@ export class LeaderJobs {
 
   /** @returns undefined when it is not run here */
   async run<T>(job: LeaderJob, work: () => T | PromiseLike<T>): Promise<T | undefined> {
-    const term = job.cron ? await this.#claimed(job, job.cron) : job.election.term;
-    if (!term) {
-      this.#count(job, { skipped: 1 });
-      return undefined;
-    }
-    this.#count(job, { ran: 1 });
-    return job.election.run(term, work);
+    this.#assertOnlyOne(job);
+    if (job.cron) return this.#runTick(job, job.cron, work);
+    const { term } = job.election;
+    this.#count(job, term ? { ran: 1 } : { skipped: 1 });
+    return term && job.election.run(term, work);
   }
 
-  /** The term in which this process runs the present tick; undefined: it does not. */
-  async #claimed(job: LeaderJob, cron: CronOptions): Promise<Lock | undefined> {
+  async #runTick<T>(
+    job: LeaderJob,
+    cron: CronOptions,
+    work: () => T | PromiseLike<T>,
+  ): Promise<T | undefined> {
     const { clock, random } = this.#environment;
     const next = this.#scheduleOf(cron);
     const now = Date.now();
     const tick = (next && nominalTick(now, next)) ?? wholeSecond(now);
+    const claim = newClaim();
     const until = clock.now() + Math.min(MAX_GRACE_MS, tick.gapMs / 2);
     const { signal } = this.#closing;
+    let unclaimed: string | undefined;
     for (let failures = 0; clock.now() < until && !signal.aborted;) {
-      const term = job.election.term ?? (await this.#elected(job.election, until - clock.now()));
-      if (!term) return undefined;
-      try {
-        if (await this.#claim(job, term, tick, next)) return term;
-        return undefined;
-      } catch (error) {
-        this.#failures.set(job.name, errorMessage(error));
-        if (!isRetryable(error) && term.isHeld) break;
-        await delay(clock, backoffDelay(++failures, BACKOFF, random), signal).catch(() => undefined);
+      const { election } = job;
+      const term = election.term ?? (await this.#elected(election, until - clock.now()));
+      if (!term) break;
+      // One piece of work, so that a leader that resigns waits for all of it.
+      const outcome = await election.run(term, () => this.#tryTick(job, term, { tick, next, claim }, work));
+      if (outcome.type === 'ran') return outcome.result;
+      if (outcome.type === 'done') {
+        unclaimed = undefined;
+        break;
       }
+      unclaimed = outcome.reason;
+      this.#failures.set(job.name, outcome.reason);
+      if (outcome.isFinal) break;
+      await delay(clock, backoffDelay(++failures, BACKOFF, random), signal).catch(() => undefined);
     }
-    const failure = this.#failures.get(job.name);
-    if (failure !== undefined && job.election.isLeader)
-      this.#logger.warn(`${job.name}: the tick of ${iso(tick.at)} is not run: ${failure}`);
+    this.#count(job, { skipped: 1 });
+    if (unclaimed !== undefined)
+      this.#logger.warn(`${job.name}: this process does not run the tick of ${iso(tick.at)}: ${unclaimed}`);
     return undefined;
   }
 
-  async #claim(job: LeaderJob, term: Lock, tick: Tick, next: NextTick | undefined): Promise<boolean> {
+  async #tryTick<T>(
+    job: LeaderJob,
+    term: Lock,
+    { tick, next, claim }: { tick: Tick; next: NextTick | undefined; claim: string },
+    work: () => T | PromiseLike<T>,
+  ): Promise<TickOutcome<T>> {
     const { kv, holder } = this.#environment;
-    const by = describeHolder(holder());
-    const claim = await claimTick(kv, term, `${job.election.key}/ticks/${job.name}`, { tick: tick.at, by });
-    if (claim.outcome === 'done') return false;
-    if (claim.previous && next)
-      this.#countMissed(job, term, claim.previous, ticksBetween(claim.previous.tick, tick.at, next));
+    const key = `${job.election.key}/ticks/${job.name}`;
+    try {
+      const by = describeHolder(holder());
+      const claimed = await claimTick(kv, term, key, { tick: tick.at, by, claim });
+      if (claimed.outcome === 'done') return { type: 'done' };
+      if (!term.isHeld) {
+        // Still before the next leader: that one runs it.
+        await claimed.giveBack();
+        return { type: 'failed', reason: 'this process leads no more', isFinal: false };
+      }
+      if (claimed.previous && next)
+        this.#countMissed(job, term, claimed.previous, ticksBetween(claimed.previous.tick, tick.at, next));
+    } catch (error) {
+      return { type: 'failed', reason: errorMessage(error), isFinal: !isRetryable(error) && term.isHeld };
+    }
     this.#failures.delete(job.name);
-    return true;
+    this.#count(job, { ran: 1 });
+    return { type: 'ran', result: await work() };
+  }
+
+  /** Two methods of one name would share the record of their ticks, and one of them would never run. */
+  #assertOnlyOne({ name, method }: LeaderJob): void {
+    const known = this.#methods.get(name) ?? method;
+    this.#methods.set(name, known);
+    if (known === method) return;
+    throw new DiscoveryError('RK_CONFIG_INVALID', `two jobs of the leader are called ${name}`, {
+      hint: "Give one of them a name: @OnlyLeader(key, { job: 'name' })",
+    });
   }
 
   #countMissed(job: LeaderJob, term: Lock, previous: TickRecord, ticks: number): void {
@@ -144,8 +184,9 @@ export class LeaderJobs {
   }
 
   #scheduleOf(cron: CronOptions): NextTick | undefined {
-    if (!this.#schedules.has(cron)) this.#schedules.set(cron, scheduleOf(cron, this.#environment.providers));
-    return this.#schedules.get(cron);
+    const found = this.#schedules.get(cron) ?? scheduleOf(cron, this.#environment.providers);
+    if (found) this.#schedules.set(cron, found);
+    return found;
   }
 
   #count({ name }: LeaderJob, change: Partial<JobReport>): void {

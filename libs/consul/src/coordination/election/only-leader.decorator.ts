@@ -6,6 +6,11 @@ import { LeaderElections } from './leader-elections.js';
 
 const ELECTIONS = Symbol('rookery:leader-elections');
 
+export interface OnlyLeaderOptions {
+  /** The name of the job, under which its ticks are claimed. Default: `Class.method`. */
+  job?: string;
+}
+
 /**
  * The method runs only in the process that leads the election of the key; in the others a call does nothing, and resolves to undefined. The app
  * takes part in the election from its start. `currentLock()` inside the method is the leader's lock, with `signal` and `fence`.
@@ -14,6 +19,7 @@ const ELECTIONS = Symbol('rookery:leader-elections');
  * during a handover is run by the next leader; ticks that nobody ran are counted, with the reason, in the event `schedule.missed`.
  *
  * @param key of the election, in Consul's key-value store; claims are kept below `<key>/ticks/`
+ * @throws DiscoveryError `RK_CONFIG_INVALID` at a call, when two methods of the app have the same name of the job
  *
  * @example
  * ```ts
@@ -24,14 +30,18 @@ const ELECTIONS = Symbol('rookery:leader-elections');
  * }
  * ```
  */
-export function OnlyLeader(key: string): MethodDecorator {
+export function OnlyLeader(key: string, { job }: OnlyLeaderOptions = {}): MethodDecorator {
   return (target, method, descriptor) => {
     noteElection(target.constructor, key);
     Inject(LeaderElections)(target, ELECTIONS);
     replaceMethod(target, method, descriptor, async (instance, name, run, replaced) => {
       const elections = (instance as { [ELECTIONS]?: LeaderElections })[ELECTIONS];
       if (!elections) throw new Error(`${name} was called on an object that Nest has not created`);
-      return elections.jobs.run({ name, election: elections.of(key), cron: cronOptionsOf(replaced) }, run);
+      const election = elections.of(key);
+      return elections.jobs.run(
+        { name: job ?? name, method: replaced, election, cron: cronOptionsOf(replaced) },
+        run,
+      );
     });
   };
 }

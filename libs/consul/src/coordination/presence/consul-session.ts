@@ -5,7 +5,6 @@ import {
   delay,
   errorMessage,
   isAborted,
-  isRetryable,
   NamesItsModule,
   shutDownError,
   withTimeout,
@@ -13,13 +12,13 @@ import {
   type Random,
 } from '@rookery/discovery/adapter';
 import { map, type Observable } from 'rxjs';
-import type { SessionApi } from '../../client/api/session.api.js';
 import { kvPath } from '../../client/api/kv-key.js';
 import type { ConsulClient } from '../../client/consul-client.js';
 import type { ConsulKv, KvWatchOptions } from '../../kv/consul-kv.js';
 import { jsonCodec, type KvCodec } from '../../kv/kv-codec.js';
+import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import { encoded, type KvValue } from '../../kv/kv-value.js';
-import { acquireKey } from '../contention/acquire-key.js';
+import { acquireKey, assertFlags } from '../contention/acquire-key.js';
 import { BackgroundWork } from '../contention/background-work.js';
 import { SessionLease, type SessionSpec } from '../session/session-lease.js';
 import { EphemeralKey } from './ephemeral-key.js';
@@ -35,21 +34,25 @@ export interface EphemeralKeyOptions<T> {
   codec?: KvCodec<T>;
 }
 
+/** `rookery`, as a number: a key with other flags is not one of these, and is left alone. */
+const EPHEMERAL_FLAGS = 0x726f6f6b657279n;
 const BACKOFF = { base: 500, cap: 10_000 };
 /** A key of a process that was killed stays until its session expires: it is tried again this often. */
 const OCCUPIED_MS = 1_000;
+/** Whether the keys are still there: somebody may have deleted one. */
+const LOOK_EVERY_MS = 15_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 
 /**
  * The session of this app in Consul: keys that live for as long as the process does, such as its membership in a group. They are gone at
- * once when the app is closed, and after once to twice `locks.ttl` when it dies. When Consul loses the session, the app gets another one, and its
- * keys are written again. Injectable where `ConsulModule` is imported.
+ * once when the app is closed, and after once to twice `locks.ttl` when it dies. When Consul loses the session or a key, it is written
+ * again. Injectable where `ConsulModule` is imported.
  *
  * @example
  * ```ts
  * const me = await session.put(`workers/${hostname()}`, { queues: ['mail'] });
  * session.watch<Worker>('workers/').subscribe((workers) => this.share(workers));
- * await me.update({ queues: ['mail', 'exports'] });
+ * me.update({ queues: ['mail', 'exports'] });
  * ```
  */
 @Injectable()
@@ -57,7 +60,6 @@ const CLOSE_TIMEOUT_MS = 3_000;
 export class ConsulSession implements BeforeApplicationShutdown {
   readonly #logger = new Logger('ConsulSession');
   readonly #client: ConsulClient;
-  readonly #sessions: SessionApi;
   readonly #kv: ConsulKv;
   readonly #environment: ConsulSessionEnvironment;
   readonly #keys = new Map<string, EphemeralKey<unknown>>();
@@ -65,12 +67,16 @@ export class ConsulSession implements BeforeApplicationShutdown {
   readonly #closing = new AbortController();
   #lease: SessionLease | undefined;
   #isRunning = false;
+  /** Requests about keys go one after the other, so that a write does not undo a removal. */
+  #lastRequest: Promise<unknown> = Promise.resolve();
+  /** Why a key could not be written, as it was logged last. */
+  readonly #reported = new WeakMap<EphemeralKey<unknown>, string>();
+  #isChanged = false;
   #wake: () => void = () => undefined;
 
   /** @internal */
   constructor(client: ConsulClient, kv: ConsulKv, environment: ConsulSessionEnvironment) {
     this.#client = client;
-    this.#sessions = client.session;
     this.#kv = kv;
     this.#environment = environment;
   }
@@ -82,10 +88,11 @@ export class ConsulSession implements BeforeApplicationShutdown {
 
   /**
    * Writes a key that lives for as long as this process, and writes it again whenever it is lost; while Consul does not respond,
-   * in the background. A key that another session holds is waited for.
+   * in the background. A key that another session holds is waited for, also in the background.
    *
-   * @returns when it was written for the first time, or could not be: `isWritten` tells
-   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that is written already, or a value without a form in the codec
+   * @returns when it was written for the first time, or could not be yet: `isWritten` tells
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that is written already, or a value without a form in the codec;
+   *   `RK_LOCK_CONFLICT` when the key is something else
    */
   async put<T>(
     key: string,
@@ -96,14 +103,14 @@ export class ConsulSession implements BeforeApplicationShutdown {
     kvPath(key);
     assertNew(key, this.#keys.has(key));
     const encode = (each: T): string | Uint8Array => encoded(key, each, codec);
-    const ephemeral = new EphemeralKey<T>(key, encode(value), {
+    const ephemeral: EphemeralKey<T> = new EphemeralKey<T>(key, encode(value), {
       encode,
-      changed: () => this.#wake(),
-      remove: () => this.#remove(key),
+      changed: () => this.#changed(),
+      remove: () => this.#remove(ephemeral),
     });
     this.#keys.set(key, ephemeral);
     this.#run();
-    this.#wake();
+    this.#changed();
     await ephemeral.firstTry;
     return ephemeral;
   }
@@ -118,14 +125,22 @@ export class ConsulSession implements BeforeApplicationShutdown {
 
   async beforeApplicationShutdown(): Promise<void> {
     this.#closing.abort(shutDownError());
-    const lease = this.#lease;
+    for (const key of this.#keys.values()) key.fail(shutDownError());
     this.#keys.clear();
-    // With the behavior `delete` the keys end with the session.
-    if (lease) await lease.close(CLOSE_TIMEOUT_MS);
+    const { clock } = this.#environment;
     const late = (): Error => new Error('it did not end in time');
-    await withTimeout(this.#environment.clock, CLOSE_TIMEOUT_MS, this.#background.settled(), late).catch(
-      () => undefined,
-    );
+    // A session that is being opened is closed there.
+    const closed = Promise.all([this.#lease?.close(CLOSE_TIMEOUT_MS), this.#background.settled()]);
+    await withTimeout(clock, CLOSE_TIMEOUT_MS, closed, late).catch(() => undefined);
+  }
+
+  #hasChanged(): boolean {
+    return this.#isChanged;
+  }
+
+  #changed(): void {
+    this.#isChanged = true;
+    this.#wake();
   }
 
   #run(): void {
@@ -140,58 +155,112 @@ export class ConsulSession implements BeforeApplicationShutdown {
     for (let failures = 0; !signal.aborted;) {
       try {
         const lease = await this.#alive(signal);
-        const waits = await this.#writeAll(lease.id);
-        if (failures > 0) this.#logger.log('its keys are written again');
-        failures = 0;
-        await this.#untilChanged(waits ? OCCUPIED_MS : Infinity, lease.lost, signal);
+        this.#isChanged = false;
+        const outcome = await this.#writeAll(lease, signal);
+        if (outcome === 'failed') failures++;
+        else failures = 0;
+        const againMs =
+          outcome === 'failed'
+            ? backoffDelay(failures, BACKOFF, random)
+            : outcome === 'occupied'
+              ? OCCUPIED_MS
+              : LOOK_EVERY_MS;
+        await this.#untilChanged(againMs, lease.lost, signal);
+        if (isAborted(lease.lost)) continue;
+        if (outcome === 'written' && !this.#hasChanged()) await this.#look(lease.id, signal);
       } catch (error) {
         if (isAborted(signal)) return;
-        for (const key of this.#keys.values()) key.tried(false);
-        if (failures++ === 0 || !isRetryable(error))
-          this.#logger.warn(`cannot write its keys, retrying: ${errorMessage(error)}`);
+        for (const key of this.#keys.values()) key.tried(key.value, false);
+        if (failures++ === 0) this.#logger.warn(`cannot write its keys, retrying: ${errorMessage(error)}`);
         await delay(clock, backoffDelay(failures, BACKOFF, random), signal).catch(() => undefined);
       }
     }
   }
 
   async #alive(signal: AbortSignal): Promise<SessionLease> {
-    if (this.#lease?.isAlive !== true) {
-      for (const key of this.#keys.values()) key.lost();
-      const { clock, spec } = this.#environment;
-      const lease = await SessionLease.open(this.#sessions, await spec(signal), { clock }, signal);
-      // It may have been opened just when the app was closed.
-      if (isAborted(signal)) await lease.close(CLOSE_TIMEOUT_MS);
-      this.#lease = lease;
-    }
-    return this.#lease;
+    if (this.#lease?.isAlive === true) return this.#lease;
+    for (const key of this.#keys.values()) key.lost();
+    // It may live on in Consul, and hold the keys.
+    if (this.#lease) await this.#client.session.destroy(this.#lease.id, { signal });
+    const { clock, spec } = this.#environment;
+    const lease = await SessionLease.open(this.#client.session, await spec(signal), { clock }, signal);
+    // It may have been opened just when the app was closed.
+    if (isAborted(signal)) await lease.close(CLOSE_TIMEOUT_MS);
+    this.#lease = lease;
+    return lease;
   }
 
-  /** @returns whether one of them is held by another session */
-  async #writeAll(session: string): Promise<boolean> {
-    let waits = false;
-    for (const key of this.#keys.values()) {
-      if (key.isWritten) continue;
-      const value = key.begin();
-      const { outcome } = await acquireKey(this.#client, [{ type: 'lock', key: key.key, value, session }]);
-      if (outcome === 'session-lost') this.#lease?.lose('Consul does not know it');
-      key.tried(outcome === 'acquired');
-      if (outcome !== 'acquired') waits = true;
+  /** One key that Consul refuses does not keep the others from being written. */
+  async #writeAll(lease: SessionLease, signal: AbortSignal): Promise<'written' | 'occupied' | 'failed'> {
+    let worst: 'written' | 'occupied' | 'failed' = 'written';
+    for (const key of [...this.#keys.values()]) {
+      if (key.isWritten || signal.aborted) continue;
+      try {
+        const isWritten = await this.#inTurn(() => this.#write(key, lease, signal));
+        if (!isWritten && worst === 'written') worst = 'occupied';
+      } catch (error) {
+        if (isAborted(signal)) break;
+        if (error instanceof DiscoveryError && error.code === 'RK_LOCK_CONFLICT') {
+          this.#keys.delete(key.key);
+          this.#logger.error(errorMessage(error));
+          key.fail(error);
+          continue;
+        }
+        worst = 'failed';
+        key.tried(key.value, false);
+        const reason = errorMessage(error);
+        if (this.#reported.get(key) !== reason)
+          this.#logger.warn(`cannot write ${key.key}, retrying: ${reason}`);
+        this.#reported.set(key, reason);
+      }
     }
-    return waits;
+    return worst;
   }
 
-  async #remove(key: string): Promise<void> {
-    this.#keys.delete(key);
+  async #write(key: EphemeralKey<unknown>, lease: SessionLease, signal: AbortSignal): Promise<boolean> {
+    // It may have been removed while it waited for its turn.
+    if (this.#keys.get(key.key) !== key) return true;
+    const { value } = key;
+    const { id: session } = lease;
+    const { body: present } = await this.#client.kv.get(key.key, { signal });
+    if (present?.session === undefined) assertFlags(present, key.key, EPHEMERAL_FLAGS);
+    const write = { type: 'lock', key: key.key, value, session, flags: EPHEMERAL_FLAGS } as const;
+    const { outcome } = await acquireKey(this.#client, [write]);
+    if (outcome === 'session-lost') lease.lose('Consul does not know it');
+    key.tried(value, outcome === 'acquired');
+    return outcome === 'acquired';
+  }
+
+  /** Finds the keys that somebody has deleted, or taken. */
+  async #look(session: string, signal: AbortSignal): Promise<void> {
+    for (const key of [...this.#keys.values()]) {
+      const { body } = await this.#client.kv.get(key.key, { signal });
+      if (body?.session !== session) key.lost();
+    }
+  }
+
+  async #remove(key: EphemeralKey<unknown>): Promise<void> {
+    // It may have a successor.
+    if (this.#keys.get(key.key) !== key) return;
+    this.#keys.delete(key.key);
     const session = this.id;
     if (session === undefined) return;
-    await this.#kv
-      .transaction([
-        { type: 'checkSession', key, session },
-        { type: 'delete', key },
-      ])
-      .catch((error: unknown) => {
-        if (isRetryable(error)) throw error;
-      });
+    const remove = this.#inTurn(() =>
+      this.#kv.transaction([
+        { type: 'checkSession', key: key.key, session },
+        { type: 'delete', key: key.key },
+      ]),
+    );
+    await remove.catch((error: unknown) => {
+      // It is not ours, or not there.
+      if (!(error instanceof KvTransactionError) || error.code !== 'RK_TRANSACTION_CONFLICT') throw error;
+    });
+  }
+
+  #inTurn<T>(request: () => Promise<T>): Promise<T> {
+    const result = this.#lastRequest.then(request);
+    this.#lastRequest = result.catch(() => undefined);
+    return result;
   }
 
   #untilChanged(maxMs: number, lost: AbortSignal, signal: AbortSignal): Promise<void> {
@@ -203,12 +272,11 @@ export class ConsulSession implements BeforeApplicationShutdown {
         this.#wake = () => undefined;
         resolve();
       };
-      const cancel = Number.isFinite(maxMs) ? this.#environment.clock.after(maxMs, end) : () => undefined;
+      const cancel = this.#environment.clock.after(maxMs, end);
       this.#wake = end;
       lost.addEventListener('abort', end, { once: true });
       signal.addEventListener('abort', end, { once: true });
-      const isPending = [...this.#keys.values()].some(({ isWritten, isTried }) => !isWritten && !isTried);
-      if (lost.aborted || signal.aborted || isPending) end();
+      if (lost.aborted || signal.aborted || this.#isChanged) end();
     });
   }
 }

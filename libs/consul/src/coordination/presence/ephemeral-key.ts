@@ -7,30 +7,30 @@ interface Owner<T> {
 /** A key of this process, which Consul deletes when the process ends. */
 export class EphemeralKey<T> {
   readonly key: string;
-  /** Resolves after the first attempt to write it. @internal */
+  /** Settles after the first attempt to write it; rejects when it can never be. @internal */
   readonly firstTry: Promise<void>;
   readonly #owner: Owner<T>;
   #value: string | Uint8Array;
   #isWritten = false;
-  #isTried = false;
   #resolve: () => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
 
   /** @internal */
   constructor(key: string, value: string | Uint8Array, owner: Owner<T>) {
     this.key = key;
     this.#value = value;
     this.#owner = owner;
-    this.firstTry = new Promise((resolve) => (this.#resolve = resolve));
+    this.firstTry = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // It is handled where it is awaited.
+    this.firstTry.catch(() => undefined);
   }
 
   /** Consul has it, with its present value, as far as this process knows. */
   get isWritten(): boolean {
     return this.#isWritten;
-  }
-
-  /** @internal */
-  get isTried(): boolean {
-    return this.#isTried;
   }
 
   /**
@@ -40,12 +40,12 @@ export class EphemeralKey<T> {
    */
   update(value: T): void {
     this.#value = this.#owner.encode(value);
-    this.#isWritten = this.#isTried = false;
+    this.#isWritten = false;
     this.#owner.changed();
   }
 
   /**
-   * Deletes the key, while the process lives.
+   * Deletes the key, while the process lives; nothing happens if it was removed before.
    *
    * @throws DiscoveryError when Consul does not respond; the key ends with the session
    */
@@ -54,20 +54,25 @@ export class EphemeralKey<T> {
   }
 
   /** The value to write now. @internal */
-  begin(): string | Uint8Array {
-    this.#isTried = true;
+  get value(): string | Uint8Array {
     return this.#value;
   }
 
-  /** @internal */
-  tried(isWritten: boolean): void {
-    // Unless the value has changed meanwhile.
-    this.#isWritten = isWritten && this.#isTried;
+  /** @param value what was written, or was not @internal */
+  tried(value: string | Uint8Array, isWritten: boolean): void {
+    // Unless it has changed meanwhile.
+    this.#isWritten = isWritten && value === this.#value;
     this.#resolve();
   }
 
-  /** @internal */
+  /** Consul has it no more. @internal */
   lost(): void {
-    this.#isWritten = this.#isTried = false;
+    this.#isWritten = false;
+  }
+
+  /** It is never written: the app is closed, or the key is something else. @internal */
+  fail(error: Error): void {
+    this.#isWritten = false;
+    this.#reject(error);
   }
 }

@@ -1,5 +1,6 @@
-import { KvTransactionError } from '../../kv/kv-transaction-error.js';
+import { randomUUID } from 'node:crypto';
 import type { ConsulKv } from '../../kv/consul-kv.js';
+import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import type { Lock } from '../contention/lock.js';
 
 /** The last tick of a job that was run, or was about to be. */
@@ -10,32 +11,52 @@ export interface TickRecord {
   readonly by: string;
 }
 
-/** `claimed`: this process runs it. `done`: another did. `lost`: this process does not lead any more. */
+/** `claimed`: this process runs it. `done`: another did, or this one did before. */
 export type TickClaim =
-  | { readonly outcome: 'claimed'; readonly previous: TickRecord | undefined }
-  | { readonly outcome: 'done'; readonly by: string };
+  | {
+      readonly outcome: 'claimed';
+      readonly previous: TickRecord | undefined;
+      /** Gives the tick back, before it was run. */
+      readonly giveBack: () => Promise<void>;
+    }
+  | { readonly outcome: 'done' };
+
+interface StoredRecord extends TickRecord {
+  readonly claim: string | undefined;
+}
 
 /**
  * Claims a tick for the leader, in Consul, before it is run: so it is run once at most, whatever the clocks of the hosts say, and whoever leads
  * when their timers fire. The servers check in the same transaction that this process still leads.
  *
- * @throws DiscoveryError `RK_LOCK_LOST` when it does not; others when Consul does not answer
+ * @throws DiscoveryError `RK_LOCK_LOST` when it does not lead; others when Consul does not answer
  */
 export async function claimTick(
   kv: ConsulKv,
   term: Lock,
   key: string,
-  claim: TickRecord,
+  { tick, by, claim }: TickRecord & { readonly claim: string },
 ): Promise<TickClaim> {
   for (;;) {
     const found = await kv.get(key, { consistency: 'consistent' });
     const previous = found && parseRecord(found.value);
-    if (previous && previous.tick >= claim.tick) return { outcome: 'done', by: previous.by };
-    const value = JSON.stringify({ tick: new Date(claim.tick).toISOString(), by: claim.by });
+    if (previous?.claim === claim) {
+      const giveBack = async (): Promise<void> => {
+        await kv.delete(key, { modifyIndex: found?.modifyIndex ?? 0 });
+      };
+      return { outcome: 'claimed', previous: undefined, giveBack };
+    }
+    if (previous && previous.tick >= tick) return { outcome: 'done' };
     try {
-      const modifyIndex = found?.modifyIndex ?? 0;
-      await term.guardedWrite([{ type: 'compareAndSet', key, value, modifyIndex }]);
-      return { outcome: 'claimed', previous };
+      const value = JSON.stringify({ tick: new Date(tick).toISOString(), by, claim });
+      const write = { type: 'compareAndSet', key, value, modifyIndex: found?.modifyIndex ?? 0 } as const;
+      const [written] = await term.guardedWrite([write]);
+      const modifyIndex = written?.modifyIndex ?? 0;
+      const giveBack = async (): Promise<void> => {
+        if (found) await kv.compareAndSet(key, found.value, modifyIndex);
+        else await kv.delete(key, { modifyIndex });
+      };
+      return { outcome: 'claimed', previous, giveBack };
     } catch (error) {
       // An overlapping run of this process was faster: look again.
       if (error instanceof KvTransactionError && error.code === 'RK_TRANSACTION_CONFLICT') continue;
@@ -44,11 +65,21 @@ export async function claimTick(
   }
 }
 
-function parseRecord(text: string): TickRecord | undefined {
+/** The identity of a claim, by which it is known after a response was lost. */
+export function newClaim(): string {
+  return randomUUID();
+}
+
+function parseRecord(text: string): StoredRecord | undefined {
   try {
-    const { tick, by } = JSON.parse(text) as { tick?: unknown; by?: unknown };
+    const { tick, by, claim } = JSON.parse(text) as { tick?: unknown; by?: unknown; claim?: unknown };
     const at = typeof tick === 'string' ? Date.parse(tick) : NaN;
-    return Number.isFinite(at) ? { tick: at, by: typeof by === 'string' ? by : 'unknown' } : undefined;
+    if (!Number.isFinite(at)) return undefined;
+    return {
+      tick: at,
+      by: typeof by === 'string' ? by : 'unknown',
+      claim: typeof claim === 'string' ? claim : undefined,
+    };
   } catch {
     // Somebody has edited it: the next claim replaces it.
     return undefined;

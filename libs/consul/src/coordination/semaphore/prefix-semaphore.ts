@@ -6,7 +6,7 @@ import type { ConsulKv } from '../../kv/consul-kv.js';
 import { bytesCodec } from '../../kv/kv-codec.js';
 import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import type { KvValue } from '../../kv/kv-value.js';
-import { acquireKey, assertFlags } from '../contention/acquire-key.js';
+import { acquireKey, assertFlags, assertIndex } from '../contention/acquire-key.js';
 import type { Attempt, Contest } from '../contention/contest.js';
 import { decodeHolders, encodeHolders, liveHolders } from './semaphore-holders.js';
 
@@ -85,8 +85,7 @@ export class PrefixSemaphore implements Contest<Entries> {
     this.#assertLimit(entries);
     const holders = this.#holders(entries);
     // After an attempt whose outcome was unknown.
-    if (holders.includes(session))
-      return { outcome: 'acquired', fence: this.#lockEntry(entries)?.modifyIndex ?? 0 };
+    if (holders.includes(session)) return entered;
     if (holders.length >= this.limit) return { outcome: 'occupied' };
     return this.#write(entries, [...holders, session]);
   }
@@ -132,7 +131,7 @@ export class PrefixSemaphore implements Contest<Entries> {
     const written = { type: 'compareAndSet', key: this.#lockKey, value, modifyIndex } as const;
     try {
       const [result] = await this.#kv.transaction([{ ...written, flags: SEMAPHORE_FLAGS }]);
-      return { outcome: 'acquired', fence: result?.modifyIndex ?? 0 };
+      return { outcome: 'acquired', fence: assertIndex(result?.modifyIndex) };
     } catch (error) {
       if (error instanceof KvTransactionError && error.code === 'RK_TRANSACTION_CONFLICT')
         return { outcome: 'raced' };

@@ -28,3 +28,11 @@ export function untilNextRenewalMs(now: number, intervalMs: number): number {
   const rest = intervalMs - (now % intervalMs);
   return rest < EARLY_TIMER_MS ? rest + intervalMs : rest;
 }
+
+/**
+ * How long a renewal may take at most when others have timed out, in milliseconds: where Consul is slow, only such ones succeed. It is
+ * shorter than a third of the TTL.
+ */
+export function patientTimeoutMs(ttlMs: number): number {
+  return 0.3 * ttlMs;
+}

@@ -9,7 +9,7 @@ import {
 import { DiscoveryError } from '@rookery/discovery';
 import type { SessionApi } from '../../client/api/session.api.js';
 import type { SessionDefinition } from '../../client/api/types.js';
-import { heldForMs, renewalIntervalMs, untilNextRenewalMs } from './lease-timing.js';
+import { heldForMs, patientTimeoutMs, renewalIntervalMs, untilNextRenewalMs } from './lease-timing.js';
 
 export interface SessionSpec {
   /** For operators, in the list of sessions. */
@@ -47,6 +47,7 @@ export class SessionLease {
   #confirmedAt: number;
   #serverTtlMs: number;
   #isDoubtful = false;
+  #isPatient = false;
   #cancelRenewal: () => void = () => undefined;
   #cancelDeadline: () => void = () => undefined;
 
@@ -104,6 +105,11 @@ export class SessionLease {
     return this.#confirmedAt + this.ttlMs - this.#options.clock.now();
   }
 
+  /** How long until Consul has expired it for sure, without a further renewal. */
+  get goneInMs(): number {
+    return this.expiresInMs + this.ttlMs;
+  }
+
   lose(reason: string): void {
     if (this.#closing.signal.aborted || this.#lost.signal.aborted) return;
     this.#stopTimers();
@@ -145,20 +151,33 @@ export class SessionLease {
   }
 
   /** Never rejects. */
-  async #renew(timeoutMs: number): Promise<void> {
-    const { clock, onDoubt } = this.#options;
-    const sentAt = clock.now();
+  async #renew(intervalMs: number): Promise<void> {
     // The next one is due when this one times out.
     this.#schedule();
+    // After an outage connections hang: a short timeout frees them for the next renewal. Consul may be slow, too.
+    if (this.#isDoubtful && !this.#isPatient) void this.#renewPatiently();
+    await this.#send(intervalMs, false);
+  }
+
+  /** Never rejects. */
+  async #renewPatiently(): Promise<void> {
+    this.#isPatient = true;
+    await this.#send(patientTimeoutMs(this.ttlMs), true);
+    this.#isPatient = false;
+  }
+
+  /** Never rejects. */
+  async #send(timeoutMs: number, isPatient: boolean): Promise<void> {
+    const { clock, onDoubt } = this.#options;
+    const sentAt = clock.now();
     try {
       const renewed = await withScopedSignal(this.#closing.signal, (signal, end) => {
         // Unlike the deadline of the request, it includes the wait for a connection.
-        const cancel = clock.after(timeoutMs, () =>
-          end(new Error(`no response in ${Math.round(timeoutMs)} ms`)),
-        );
-        return this.#sessions.renew(this.id, { timeout: timeoutMs, signal }).finally(cancel);
+        const late = new Error(`no response in ${Math.round(timeoutMs)} ms`);
+        const cancel = clock.after(timeoutMs, () => end(late));
+        return this.#sessions.renew(this.id, { timeout: timeoutMs, signal }, isPatient).finally(cancel);
       });
-      this.#isDoubtful = false;
+      if (!isPatient) this.#isDoubtful = false;
       this.#serverTtlMs = serverTtl(renewed?.TTL) ?? this.ttlMs;
       if (sentAt > this.#confirmedAt) this.#confirmedAt = sentAt;
       if (!this.#closing.signal.aborted) this.#arm();
