@@ -27,7 +27,7 @@ class Reports {
   work: () => Promise<unknown> = async () => undefined;
 
   @OnlyLeader(KEY)
-  async write(name: string): Promise<string> {
+  async write(name: string): Promise<string | undefined> {
     this.fences.push(currentLock()?.fence ?? 0);
     await this.work();
     return `written ${name}`;
@@ -217,6 +217,14 @@ describe('leader election', () => {
     }
     const record = await all[0]?.app.get(ConsulKv).get(`${KEY}/ticks/Ticks.cronAbove`);
     expect(JSON.parse(record?.value ?? '{}')).toMatchObject({ tick: expect.stringMatching(/T.*\.000Z$/) });
+    const [first] = all;
+    const shown = await (await fetch(`${first?.url}/discovery`)).json();
+    expect(shown).toMatchObject({
+      elections: {
+        elections: [{ key: KEY }],
+        jobs: expect.arrayContaining([expect.objectContaining({ job: 'Ticks.cronAbove' })]),
+      },
+    });
     const skipped = all.map(({ elections }) => elections.jobs.report());
     expect(skipped.flat().some(({ skipped: count }) => count > 0)).toBe(true);
   }, 60_000);

@@ -308,6 +308,11 @@ describe('locks', () => {
     await eventually(async () => 'locks' in (await health(one)));
     expect(await health(one)).toMatchObject({ locks: { status: 'up', held: [KEY], waiting: [] } });
     expect(await health(other)).not.toHaveProperty('locks');
+    const shown = await (await fetch(`${one.app.url}/discovery`)).json();
+    expect(shown).toMatchObject({
+      services: [],
+      locks: [{ key: KEY, waiters: 0, held: [{ fence: lock.fence }] }],
+    });
     await lock.release();
     expect(await other.locks.explain(KEY)).toMatchObject({ holder: undefined, session: undefined });
   });

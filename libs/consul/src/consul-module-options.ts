@@ -39,8 +39,8 @@ const schema = z.strictObject(
     agent: z
       .looseObject({}, { error: "must be an object such as { url: 'http://127.0.0.1:8500' }" })
       .optional(),
-    locks: lockOptionsSchema.optional(),
     ...discoveryOptionsShape,
+    locks: lockOptionsSchema.optional(),
   },
   { error: 'must be an object; {} takes every default' },
 );

@@ -49,6 +49,7 @@ export { isStandardSchema, issuePath } from './configuration/standard-schema.js'
 export type { StandardIssue, StandardSchema } from './configuration/standard-schema.js';
 
 export { IsolatedObservable } from './events/isolated-observable.js';
+export { DiscoverySections } from './introspection/discovery-sections.js';
 export { HealthContributors } from './health/health-contributors.js';
 export type { Contributor } from './health/health-contributors.js';
 export { fileNameFor, readCheckedFile, writeCheckedFile } from './storage/checked-file.js';

@@ -46,6 +46,7 @@ import { teachServiceUrls } from './http/service-urls.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
 import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
+import { DiscoverySections } from './introspection/discovery-sections.js';
 import { DeadlineInterceptor } from './receiving/deadline.interceptor.js';
 import { receiveCall } from './receiving/receive-call.js';
 import { AppServers } from './registration/location/app-servers.js';
@@ -98,6 +99,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     private readonly connections: HttpConnections,
     private readonly modules: ModulesContainer,
     private readonly config: ApplicationConfig,
+    private readonly sections: DiscoverySections,
   ) {}
 
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
@@ -123,6 +125,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
         HealthService,
         HealthContributors,
         DiscoveryEvents,
+        DiscoverySections,
         RegistryHealthIndicator,
         ServiceHealthIndicator,
         ServiceClientFactory,
@@ -179,9 +182,9 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     mountHealthRoutes(adapter, { path, exposure, groups, isTaken }, this.health);
     if (endpoint.exposure === 'none') return;
     if (this.#isTaken(endpoint.path, routes.find(endpoint.path), ENDPOINT_CURE)) return;
-    mountDiscoveryRoutes(adapter, endpoint, (): readonly ServiceExplanation[] =>
-      this.catalog.explainAll().map((explanation) => withCalls(explanation, this.caller)),
-    );
+    const explainAll = (): readonly ServiceExplanation[] =>
+      this.catalog.explainAll().map((explanation) => withCalls(explanation, this.caller));
+    mountDiscoveryRoutes(adapter, endpoint, explainAll, this.sections);
   }
 
   /** Express would shadow the app's route silently, and Fastify would refuse to start. */
@@ -221,6 +224,7 @@ function openStore(directory: string, logger: Logger, events: DiscoveryEvents): 
 
 const coreProviders: Provider[] = [
   DiscoveryEvents,
+  DiscoverySections,
   HealthContributors,
   ReconnectSignal,
   {

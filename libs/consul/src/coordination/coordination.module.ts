@@ -1,7 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule as ProviderScannerModule, DiscoveryService as ProviderScanner } from '@nestjs/core';
 import { DiscoveryEvents, RegistrationService } from '@rookery/discovery';
-import { HealthContributors, systemClock } from '@rookery/discovery/adapter';
+import { DiscoverySections, HealthContributors, systemClock } from '@rookery/discovery/adapter';
 import { ConsulClient } from '../client/consul-client.js';
 import { ConsulKv } from '../kv/consul-kv.js';
 import { sessionChecks } from './session/session-checks.js';
@@ -9,6 +9,7 @@ import { LockTable } from './contention/lock-table.js';
 import { LeaderElection } from './election/leader-election.js';
 import { LeaderElections } from './election/leader-elections.js';
 import { LeaderJobs } from './election/leader-jobs.js';
+import { explainContention } from './lock/explain-lock.js';
 import { KeyLock } from './lock/key-lock.js';
 import { thisHolder, type LockHolder } from './lock/lock-holder.js';
 import { LockService } from './lock/lock.service.js';
@@ -43,6 +44,7 @@ export class CoordinationModule {
             RegistrationService,
             DiscoveryEvents,
             HealthContributors,
+            DiscoverySections,
           ],
         },
         {
@@ -66,6 +68,7 @@ export class CoordinationModule {
             RegistrationService,
             DiscoveryEvents,
             ProviderScanner,
+            DiscoverySections,
           ],
         },
         {
@@ -95,6 +98,7 @@ function createTable(
   registration: RegistrationService,
   events: DiscoveryEvents,
   health: HealthContributors,
+  sections: DiscoverySections,
 ): LockTable {
   const table: LockTable = new LockTable(options, {
     clock: systemClock,
@@ -104,7 +108,10 @@ function createTable(
     owner: () => ownerOf(registration),
     checks: (signal) => sessionChecks(client, options.checks, registration.instance.id, signal),
     emit: (event) => events.emit(event),
-    onFirstUse: () => health.add(lockHealth(table)),
+    onFirstUse: () => {
+      health.add(lockHealth(table));
+      sections.add('locks', () => table.contentions.map(explainContention));
+    },
   });
   // Without the service its checks are gone, and with them every session: others would wait for the lock-delay.
   if (options.checks === 'service') registration.beforeLeaving(() => table.close());
@@ -119,6 +126,7 @@ function createElections(
   registration: RegistrationService,
   events: DiscoveryEvents,
   providers: ProviderScanner,
+  sections: DiscoverySections,
 ): LeaderElections {
   const holder = holderOf(registration);
   const shared = {
@@ -128,12 +136,10 @@ function createElections(
   };
   const create = (key: string): LeaderElection =>
     new LeaderElection(new KeyLock(key, client, kv, holder), { ...shared, table, shutdownTimeoutMs });
-  return new LeaderElections(
-    create,
-    new LeaderJobs({ ...shared, kv, providers, holder }),
-    registration,
-    providers,
-  );
+  const jobs = new LeaderJobs({ ...shared, kv, providers, holder });
+  const elections = new LeaderElections(create, jobs, registration, providers);
+  sections.add('elections', () => (elections.all.length > 0 ? elections.explain() : undefined));
+  return elections;
 }
 
 function createSession(

@@ -3,6 +3,7 @@ import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { ServiceExplanation } from '../catalog/explanation.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
+import type { DiscoverySections } from './discovery-sections.js';
 import { isExposedTo, type Exposure } from '../health/exposure.js';
 
 export interface DiscoveryRoutes {
@@ -16,13 +17,14 @@ interface AdapterRequest extends Pick<IncomingMessage, 'headers' | 'socket'> {
 }
 
 /**
- * Mounts `<path>`, which explains every service in use, and `<path>/<service>`. They are mounted on the HTTP adapter, like the
+ * Mounts `<path>`, which explains every service in use and what else the app adds, and `<path>/<service>`. They are mounted on the HTTP adapter, like the
  * health endpoints, so that a global guard of the app does not hide them from an operator on the host.
  */
 export function mountDiscoveryRoutes(
   adapter: AbstractHttpAdapter,
   { path, exposure }: DiscoveryRoutes,
   explainAll: () => readonly ServiceExplanation[],
+  sections: DiscoverySections,
 ): void {
   const mount = (at: string, explain: (service: string) => Promise<object>): void => {
     adapter.get(at, (request: AdapterRequest, response: unknown, next?: unknown) => {
@@ -43,7 +45,7 @@ export function mountDiscoveryRoutes(
       );
     });
   };
-  mount(path, async () => ({ services: explainAll() }));
+  mount(path, async () => ({ services: explainAll(), ...sections.explain() }));
   // Only services in use: a request for a name must not start a watch.
   mount(`${path}/:service`, async (service) => ({
     services: explainAll().filter((explained) => explained.service === service),

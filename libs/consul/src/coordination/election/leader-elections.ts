@@ -10,7 +10,18 @@ import { errorMessage, NamesItsModule, shutDownError } from '@rookery/discovery/
 import { distinctUntilChanged, map, type Subscription } from 'rxjs';
 import { electionsOf } from './election-keys.js';
 import type { LeaderElection } from './leader-election.js';
-import type { LeaderJobs } from './leader-jobs.js';
+import type { JobReport, LeaderJobs } from './leader-jobs.js';
+
+/** What `LeaderElections.explain()` returns. */
+export interface ElectionsExplanation {
+  readonly elections: readonly {
+    readonly key: string;
+    readonly isLeader: boolean;
+    readonly fence?: number;
+    readonly ledMs?: number;
+  }[];
+  readonly jobs: readonly JobReport[];
+}
 
 /**
  * The elections that this app takes part in: those of its `@OnlyLeader` methods, from its start, and those that are asked for here.
@@ -71,6 +82,16 @@ export class LeaderElections implements OnApplicationBootstrap, BeforeApplicatio
   /** Those that it takes part in. */
   get all(): readonly LeaderElection[] {
     return [...this.#elections.values()];
+  }
+
+  /** The elections of this app, and what became of the jobs of the leader in this process. */
+  explain(): ElectionsExplanation {
+    const elections = this.all.map(({ key, isLeader, term }) => ({
+      key,
+      isLeader,
+      ...(term ? { fence: term.fence, ledMs: Math.round(term.heldMs) } : {}),
+    }));
+    return { elections, jobs: this.jobs.report() };
   }
 
   onApplicationBootstrap(): void {
