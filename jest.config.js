@@ -49,7 +49,10 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{libs,apps}/*/src/**/*.spec.ts', '<rootDir>/test/{simulation,history}/*.spec.ts'],
+      testMatch: [
+        '<rootDir>/{libs,apps}/*/src/**/*.spec.ts',
+        '<rootDir>/test/{simulation,history}/*.spec.ts',
+      ],
     },
     // *.both.e2e-spec.ts run twice, on the embedded Consul and on the real one; *.consul.e2e-spec.ts need the real one.
     {

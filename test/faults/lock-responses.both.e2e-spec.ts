@@ -32,7 +32,7 @@ class Job {
   }
 }
 
-describe('locks and lost responses', () => {
+describe('F65 locks and lost responses', () => {
   let consul: TestConsul;
   let proxy: FaultProxy;
   let apps: TestApp[];

@@ -83,7 +83,7 @@ describe('locks under faults', () => {
     await proxy.stop();
   }, 120_000);
 
-  it('hands over as soon as it is released', async () => {
+  it('F28 hands over as soon as it is released', async () => {
     const [one, other] = [
       await start({ agent: { url: agent.url } }),
       await start({ agent: { url: agent.url } }),
@@ -103,14 +103,14 @@ describe('locks under faults', () => {
     }
     took.sort((a, b) => a - b);
     figure(
-      'locks',
+      'F28',
       `handed over ${median(took).toFixed(1)} ms after the release (median of ${took.length}, worst ${took.at(-1)?.toFixed(1)} ms)`,
     );
     // Not by a poll, and not after a lease: those take seconds.
     expect(median(took)).toBeLessThan(1_000);
   }, 120_000);
 
-  it('a leader that is killed is replaced after its lease; one that is frozen past it does nothing more', async () => {
+  it('F28 a leader that is killed is replaced after its lease; one that is frozen past it does nothing more', async () => {
     // A fence orders the holders of one key.
     const [resource, resourceOfKilled] = [await FencedResource.start(), await FencedResource.start()];
     const worker = (name: string, key: string): LockWorker =>
@@ -146,7 +146,7 @@ describe('locks under faults', () => {
       );
       const elected = next?.events.find(({ type }) => type === 'acquired')?.at ?? NaN;
       figure(
-        'locks',
+        'F28',
         `a killed leader was replaced after ${((elected - began) / 1_000).toFixed(1)} s; twice its TTL and the lock-delay are ${FAIL_OVER_MS / 1_000} s`,
       );
       // Earlier, Consul would have given it away within the lease.
@@ -162,7 +162,7 @@ describe('locks under faults', () => {
       expect(after).toEqual([]);
       expect(signal?.reason).toContain('no renewal was confirmed in time');
       figure(
-        'locks',
+        'F28',
         `a leader frozen past its lease: 0 steps after its signal, ${resource.stale - stale} requests refused by the fence`,
       );
       expect(other?.holds).toBeGreaterThan(frozenFence ?? 0);
@@ -173,7 +173,7 @@ describe('locks under faults', () => {
     }
   }, 150_000);
 
-  it('a @Cron job of five replicas through 20 restarts: each tick once at most, and what was missed is told', async () => {
+  it('F28 a @Cron job of five replicas through 20 restarts: each tick once at most, and what was missed is told', async () => {
     const ran = new Map<number, number[]>();
     const missed: { ticks: number; reason: string }[] = [];
     let leader: number | undefined;
@@ -219,14 +219,14 @@ describe('locks under faults', () => {
     const all = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) + 1;
     const told = missed.reduce((sum, each) => sum + each.ticks, 0);
     figure(
-      'locks',
+      'F28',
       `20 restarts: ${ticks.length} of ${all} ticks ran, ${all - ticks.length} were missed, ${told} of them told (${missed.map(({ reason }) => reason).join('; ') || 'none'})`,
     );
     expect([...ran].filter(([, pids]) => pids.length > 1)).toEqual([]);
     expect(told).toBe(all - ticks.length);
   }, 180_000);
 
-  it('1,000 waiters in five processes: few requests while it is held, and a bounded rate while it goes round', async () => {
+  it('F28 1,000 waiters in five processes: few requests while it is held, and a bounded rate while it goes round', async () => {
     const proxy = await FaultProxy.start(agent.url);
     const services = await Promise.all(Array.from({ length: 5 }, () => start({ agent: { url: proxy.url } })));
     const holder = await start({ agent: { url: agent.url } });
@@ -251,7 +251,7 @@ describe('locks under faults', () => {
     const busy = (proxy.requests.length - before) / seconds;
     const perTurn = (proxy.requests.length - before) / done;
     figure(
-      'locks',
+      'F28',
       `1,000 waiters: ${idle.toFixed(1)} requests a second while it was held; then ${(done / seconds).toFixed(1)} turns and ${busy.toFixed(0)} requests a second, ${perTurn.toFixed(1)} for each turn`,
     );
     // A watch for each process; a request a waiter would be hundreds.
