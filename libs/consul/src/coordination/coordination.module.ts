@@ -106,7 +106,7 @@ function createTable(
     sessions: client.session,
     kv,
     owner: () => ownerOf(registration),
-    checks: (signal) => sessionChecks(client, options.checks, registration.instance.id, signal),
+    checks: () => sessionChecks(client, options.checks, registration.instance.id),
     emit: (event) => events.emit(event),
     onFirstUse: () => {
       health.add(lockHealth(table));
@@ -151,13 +151,13 @@ function createSession(
   return new ConsulSession(client, kv, {
     clock: systemClock,
     random: Math.random,
-    spec: async (signal) => ({
+    spec: async () => ({
       name: `keys of ${ownerOf(registration)}`,
       ttlMs,
       // Nothing is protected by it: the next process writes its key as soon as this one is gone.
       lockDelayMs: 0,
       behavior: 'delete',
-      checks: await sessionChecks(client, checks, registration.instance.id, signal),
+      checks: await sessionChecks(client, checks, registration.instance.id),
     }),
   });
 }

@@ -4,7 +4,6 @@ import {
   backoffDelay,
   delay,
   errorMessage,
-  isAborted,
   isRetryable,
   type Clock,
   type Random,
@@ -13,22 +12,19 @@ import type { KvOperation } from '../../kv/kv-operation.js';
 import type { KvValue } from '../../kv/kv-value.js';
 import type { SessionLease } from '../session/session-lease.js';
 import type { BackgroundWork } from './background-work.js';
+import { Contender, RACE_MS, RETRY_MS } from './contender.js';
 import type { Attempt, Contest } from './contest.js';
 import { Lock } from './lock.js';
-import { StateView } from './state-view.js';
 
 export interface ContentionEnvironment {
   readonly clock: Clock;
   readonly random: Random;
   readonly background: BackgroundWork;
   /** A session for this contest. */
-  readonly openLease: (
-    contest: Contest,
-    onDoubt: (reason: string) => void,
-    signal: AbortSignal,
-  ) => Promise<SessionLease>;
+  readonly openLease: (contest: Contest, onDoubt: (reason: string) => void) => Promise<SessionLease>;
   readonly transaction: (operations: readonly KvOperation[]) => Promise<KvValue<string>[]>;
   readonly emit: (event: DiscoveryEvent) => void;
+  readonly warn: (message: string) => void;
 }
 
 export interface AcquireOptions {
@@ -45,15 +41,6 @@ interface Waiter {
   fail(error: Error): void;
 }
 
-const BACKOFF = { base: 500, cap: 5_000 };
-/** Lets every process have a chance at what was just released, also those that hear of it later than the one that released it. */
-const LOTTERY_MS = 25;
-/** Doubled with every attempt at which another was faster. */
-const RACE_MS = { base: 50, cap: 1_000 };
-/** No watch sees the end of a lock-delay. */
-const DELAYED_MS = { min: 500, max: 1_000 };
-/** The watch finds out when it is free; in case it does not. */
-const LOOK_AGAIN_MS = 15_000;
 const RELEASE_TIMEOUT_MS = 2_000;
 /** Of one `tryAcquire`. */
 const MAX_RACES = 10;
@@ -160,7 +147,7 @@ export class Contention<State = unknown> {
     const since = clock.now();
     for (let tries = 1; !this.#checkTaken(); tries++) {
       if (!this.contest.isFree(await this.contest.read(signal))) return undefined;
-      const lease = await this.#open(signal);
+      const lease = await this.#open();
       let attempt: Attempt;
       try {
         attempt = await this.contest.attempt(lease.id);
@@ -168,10 +155,11 @@ export class Contention<State = unknown> {
         await this.#discard(lease);
         throw error;
       }
-      if (attempt.outcome === 'acquired' && !this.#checkTaken() && lease.isAlive)
+      if (attempt.outcome === 'acquired' && !this.#checkTaken() && lease.isAlive && !signal.aborted)
         return this.#grant(lease, attempt.fence, { since, warnAfterMs });
       await this.#discard(lease);
       if (this.#closedBy) throw this.#closedBy;
+      if (signal.aborted) throw abortReason(signal);
       // Another one was faster, but there may be more than one permit.
       if (attempt.outcome !== 'raced' || tries >= MAX_RACES) return undefined;
       await delay(clock, backoffDelay(tries, RACE_MS, random), signal);
@@ -190,7 +178,21 @@ export class Contention<State = unknown> {
     if (this.#contending || this.#waiters.length === 0) return;
     const contending = new AbortController();
     this.#contending = contending;
-    const ended = this.#contend(contending.signal)
+    const contender = new Contender(
+      this.contest,
+      {
+        isWaiting: () => this.#waiters.length > 0,
+        isFull: () => this.#held.size >= this.contest.localLimit,
+        untilRelease: (signal) => this.#untilLocalRelease(signal),
+        open: () => this.#open(),
+        grant: (lease, fence) => this.#grantNext(lease, fence),
+        abandon: (lease) => this.#abandon(lease),
+        onOutcome: (error) => this.#onOutcome(error),
+      },
+      this.#environment,
+    );
+    const ended = contender
+      .run(contending.signal)
       // Such as a token without permission: for every waiter alike.
       .catch((error: unknown) => this.#failWaiters(error as Error))
       .then(() => {
@@ -200,92 +202,16 @@ export class Contention<State = unknown> {
     this.#environment.background.add(ended);
   }
 
-  /** Until nothing waits any more. */
-  async #contend(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#environment;
-    const view = new StateView(this.contest, clock);
-    const pause = (milliseconds: number): Promise<void> =>
-      delay(clock, milliseconds, signal).catch(() => undefined);
-    let lease: SessionLease | undefined;
-    /** The last attempt had no response: it may have acquired it for the same session. */
-    let isUnknown = false;
-    let failures = 0;
-    let races = 0;
-    const giveUpSession = (): void => {
-      if (lease) this.#abandon(lease);
-      lease = undefined;
-      isUnknown = false;
-    };
-    try {
-      while (this.#waiters.length > 0 && !signal.aborted) {
-        if (this.#held.size >= this.contest.localLimit) {
-          await this.#untilLocalRelease(signal);
-          await pause(LOTTERY_MS * random());
-          continue;
-        }
-        try {
-          if (lease && !lease.isAlive) giveUpSession();
-          if (!isUnknown && !view.isFree && !this.contest.isFree(await this.contest.read(signal))) {
-            failures = 0;
-            this.#lastError = undefined;
-            await this.#untilFree(view, signal, pause);
-            continue;
-          }
-          lease ??= await this.#open(signal);
-          isUnknown = true;
-          const attempt = await this.contest.attempt(lease.id);
-          isUnknown = false;
-          if (attempt.outcome === 'session-lost') {
-            giveUpSession();
-            // The first time it has expired; a Consul that knows none of its sessions is not asked for more and more.
-            if (++failures > 1) await pause(backoffDelay(failures, BACKOFF, random));
-            continue;
-          }
-          failures = 0;
-          this.#lastError = undefined;
-          if (attempt.outcome === 'acquired') {
-            const granted = lease;
-            lease = undefined;
-            races = 0;
-            const waiter = granted.isAlive ? this.#waiters.shift() : undefined;
-            if (waiter) waiter.grant(this.#grant(granted, attempt.fence, waiter));
-            else this.#abandon(granted);
-          } else await this.#afterFailedAttempt(attempt, ++races, view, signal, pause);
-        } catch (error) {
-          if (isAborted(signal)) return;
-          if (!isRetryable(error)) throw error;
-          this.#lastError = error;
-          await pause(backoffDelay(++failures, BACKOFF, random));
-        }
-      }
-    } finally {
-      view.close();
-      giveUpSession();
-    }
+  #grantNext(lease: SessionLease, fence: number): void {
+    const waiter = lease.isAlive ? this.#waiters.shift() : undefined;
+    if (waiter) waiter.grant(this.#grant(lease, fence, waiter));
+    else this.#abandon(lease);
   }
 
-  async #afterFailedAttempt(
-    { outcome }: Attempt,
-    races: number,
-    view: StateView<State>,
-    signal: AbortSignal,
-    pause: (milliseconds: number) => Promise<void>,
-  ): Promise<void> {
-    const { random } = this.#environment;
-    if (outcome === 'delayed') await pause(DELAYED_MS.min + (DELAYED_MS.max - DELAYED_MS.min) * random());
-    // What the watch has is older than the attempt.
-    else if (outcome === 'raced' || view.isFree) await pause(backoffDelay(races, RACE_MS, random));
-    else await this.#untilFree(view, signal, pause);
-  }
-
-  async #untilFree(
-    view: StateView<State>,
-    signal: AbortSignal,
-    pause: (milliseconds: number) => Promise<void>,
-  ): Promise<void> {
-    const { random } = this.#environment;
-    await view.untilFree(LOOK_AGAIN_MS * (1 + random()), signal);
-    await pause(LOTTERY_MS * random());
+  #onOutcome(error: unknown): void {
+    if (error !== undefined && this.#lastError === undefined)
+      this.#environment.warn(`cannot acquire ${this.contest.key}, retrying: ${errorMessage(error)}`);
+    this.#lastError = error;
   }
 
   #untilLocalRelease(signal: AbortSignal): Promise<void> {
@@ -300,7 +226,8 @@ export class Contention<State = unknown> {
     });
   }
 
-  #open(signal: AbortSignal): Promise<SessionLease> {
+  /** It is not aborted: a session that is created meanwhile would stay behind. */
+  #open(): Promise<SessionLease> {
     const { key } = this.contest;
     const onDoubt = (reason: string): void => {
       const lock = this.held.find(({ session }) => session === lease?.id);
@@ -313,7 +240,7 @@ export class Contention<State = unknown> {
         });
     };
     let lease: SessionLease | undefined;
-    return this.#environment.openLease(this.contest, onDoubt, signal).then((opened) => (lease = opened));
+    return this.#environment.openLease(this.contest, onDoubt).then((opened) => (lease = opened));
   }
 
   #grant(lease: SessionLease, fence: number, waiter: Pick<Waiter, 'since' | 'warnAfterMs'>): Lock {
@@ -367,7 +294,7 @@ export class Contention<State = unknown> {
     const { clock, random } = this.#environment;
     const signal = new AbortController().signal;
     for (let failures = 1; clock.now() < until; failures++) {
-      await delay(clock, backoffDelay(failures, BACKOFF, random), signal);
+      await delay(clock, backoffDelay(failures, RETRY_MS, random), signal);
       if (await this.#tryRelease(lease)) break;
     }
     await lease.close(RELEASE_TIMEOUT_MS);

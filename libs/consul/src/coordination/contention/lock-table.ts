@@ -35,7 +35,7 @@ export interface LockTableEnvironment {
   /** What the sessions are called, for operators. */
   readonly owner: () => string;
   /** Ids of the checks that end a session. */
-  readonly checks: (signal: AbortSignal) => Promise<readonly string[]>;
+  readonly checks: () => Promise<readonly string[]>;
   readonly emit: (event: DiscoveryEvent) => void;
   /** Called once: an app without locks shows nothing of them. */
   readonly onFirstUse: () => void;
@@ -66,9 +66,10 @@ export class LockTable {
       clock,
       random,
       background: this.#background,
-      openLease: (contest, onDoubt, signal) => this.#openLease(contest, onDoubt, signal),
+      openLease: (contest, onDoubt) => this.#openLease(contest, onDoubt),
       transaction: (operations) => kv.transaction(operations),
       emit: (event) => this.#emit(event),
+      warn: (message) => this.#logger.warn(message),
     };
   }
 
@@ -163,16 +164,12 @@ export class LockTable {
     return contention;
   }
 
-  async #openLease(
-    contest: Contest,
-    onDoubt: (reason: string) => void,
-    signal: AbortSignal,
-  ): Promise<SessionLease> {
+  async #openLease(contest: Contest, onDoubt: (reason: string) => void): Promise<SessionLease> {
     const { clock, checks, owner, sessions } = this.#environment;
     const { ttlMs, lockDelayMs } = this.#options;
     const name = `${contest.key} of ${owner()}`;
-    const spec = { name, ttlMs, lockDelayMs, behavior: contest.behavior, checks: await checks(signal) };
-    return SessionLease.open(sessions, spec, { clock, onDoubt }, signal);
+    const spec = { name, ttlMs, lockDelayMs, behavior: contest.behavior, checks: await checks() };
+    return SessionLease.open(sessions, spec, { clock, onDoubt });
   }
 
   #emit(event: DiscoveryEvent): void {

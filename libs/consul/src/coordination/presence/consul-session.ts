@@ -26,7 +26,7 @@ import { EphemeralKey } from './ephemeral-key.js';
 export interface ConsulSessionEnvironment {
   readonly clock: Clock;
   readonly random: Random;
-  readonly spec: (signal: AbortSignal) => Promise<SessionSpec>;
+  readonly spec: () => Promise<SessionSpec>;
 }
 
 export interface EphemeralKeyOptions<T> {
@@ -183,7 +183,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
     // It may live on in Consul, and hold the keys.
     if (this.#lease) await this.#client.session.destroy(this.#lease.id, { signal });
     const { clock, spec } = this.#environment;
-    const lease = await SessionLease.open(this.#client.session, await spec(signal), { clock }, signal);
+    const lease = await SessionLease.open(this.#client.session, await spec(), { clock });
     // It may have been opened just when the app was closed.
     if (isAborted(signal)) await lease.close(CLOSE_TIMEOUT_MS);
     this.#lease = lease;

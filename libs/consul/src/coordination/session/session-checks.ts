@@ -6,11 +6,10 @@ export async function sessionChecks(
   client: ConsulClient,
   option: 'none' | 'service' | readonly string[],
   instance: string | undefined,
-  signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (option === 'none') return [];
   if (option !== 'service') return option;
-  const checks = instance === undefined ? [] : await checksOf(client, instance, signal);
+  const checks = instance === undefined ? [] : await checksOf(client, instance);
   if (checks.length > 0) return checks;
   throw new DiscoveryError('RK_NOT_FOUND', "locks.checks = 'service': this app has no check in Consul", {
     hint: 'It is not registered yet, registers no service, or one without a check',
@@ -19,8 +18,8 @@ export async function sessionChecks(
   });
 }
 
-async function checksOf(client: ConsulClient, instance: string, signal: AbortSignal): Promise<string[]> {
-  const { body } = await client.agent.checks.list({ signal });
+async function checksOf(client: ConsulClient, instance: string): Promise<string[]> {
+  const { body } = await client.agent.checks.list();
   return Object.values(body)
     .filter(({ ServiceID }) => ServiceID === instance)
     .map(({ CheckID }) => CheckID);

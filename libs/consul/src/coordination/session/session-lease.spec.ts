@@ -71,7 +71,7 @@ describe('SessionLease', () => {
       destroy: async (id) => void destroyed.push(id),
     };
     const onDoubt = (reason: string): void => void doubts.push(reason);
-    const lease = await SessionLease.open(sessions, SPEC, { clock, onDoubt }, new AbortController().signal);
+    const lease = await SessionLease.open(sessions, SPEC, { clock, onDoubt });
     return { clock, lease, renewals, doubts, destroyed, created };
   };
   const failing = (): Promise<never> => Promise.reject(new Error('connection refused'));

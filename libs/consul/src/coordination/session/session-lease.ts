@@ -56,10 +56,9 @@ export class SessionLease {
     sessions: SessionCalls,
     spec: SessionSpec,
     options: SessionLeaseOptions,
-    signal: AbortSignal,
   ): Promise<SessionLease> {
     const sentAt = options.clock.now();
-    const id = await sessions.create(toDefinition(spec), { signal });
+    const id = await sessions.create(toDefinition(spec));
     return new SessionLease(sessions, id, spec.ttlMs, sentAt, options);
   }
 
