@@ -236,6 +236,11 @@ export const kvCases: readonly ConformanceCase[] = [
         await api.ask('GET', '/v1/kv/gone'),
         await api.ask('GET', '/v1/kv/closed'),
         await api.ask('PUT', `/v1/kv/closed?acquire=${next}`, '2'),
+        await api.ask('PUT', '/v1/txn', [{ KV: { Verb: 'lock', Key: 'closed', Session: next } }]),
+        await api.ask('PUT', '/v1/txn', [
+          { KV: { Verb: 'lock', Key: 'closed', Session: closing } },
+          { KV: { Verb: 'get', Key: 'missing' } },
+        ]),
         await api.ask('PUT', '/v1/kv/closed', 'plain'),
       ];
     },

@@ -148,6 +148,9 @@ function run(core: Core, request: ApiRequest, wanted: readonly KvOperation[], re
       !authorizer.may('key', operation.key, READS.has(operation.verb) ? 'read' : 'write')
     ) {
       errors.push({ OpIndex: at, What: 'Permission denied' });
+    } else if (operation.verb === 'lock' && core.kv.isClosed(operation.key)) {
+      const key = JSON.stringify(operation.key);
+      errors.push({ OpIndex: at, What: `failed to lock key ${key} due to lock delay` });
     }
   });
   if (errors.length === 0) {
