@@ -31,7 +31,7 @@ describe('live configuration of another datacenter', () => {
     await eventually(() => config.get('where') === 'changed in dc2' && seen.includes('changed in dc2'));
     expect(seen).not.toContain('changed in dc1');
     subscription.unsubscribe();
-    kv.onApplicationShutdown();
+    kv.beforeApplicationShutdown();
     await app.close();
     await client.close();
   });

@@ -286,7 +286,7 @@ describe('ConsulKv', () => {
     await eventually(() => waits().length >= 3);
     expect(new Set(waits())).toEqual(new Set(['wait=7000ms']));
     for (const subscription of subscriptions) subscription.unsubscribe();
-    store.onApplicationShutdown();
+    store.beforeApplicationShutdown();
     await limited.close();
   });
 

@@ -175,6 +175,11 @@ describe('locks', () => {
     );
     expect(failed).toBeInstanceOf(KvTransactionError);
     expect((failed as KvTransactionError).failures).toMatchObject([{ index: 1, key: 'g/position' }]);
+    for (const own of [
+      { type: 'set', key: KEY, value: '1' } as const,
+      { type: 'deleteTree', prefix: 'locks/' } as const,
+    ])
+      expect(await thrownBy(() => lock.guardedWrite([own]))).toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
     expect(lock.isHeld).toBe(true);
     // An operator deletes the key: another process acquires it before this one knows.
     await other.kv.delete(KEY);
@@ -200,7 +205,7 @@ describe('locks', () => {
     });
     const lost = await thrownBy(() => working);
     expect(lost).toMatchObject({ code: 'RK_LOCK_LOST' });
-    expect(lost.message).toMatch(/locks\/orders\/42 is lost: its (session is gone|key was deleted)/);
+    expect(lost.message).toMatch(/locks\/orders\/42 is lost: its session (is gone|has ended)/);
     expect((signal?.reason as Error).message).toBe(lost.message);
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['lock.acquired', 'lock.lost']));
     expect(app.logger.lines.join('\n')).toContain('locks/orders/42: lost after');
@@ -213,15 +218,19 @@ describe('locks', () => {
     expect(lock.isHeld).toBe(true);
     await kv.delete(KEY);
     await eventually(() => lock.signal.aborted);
-    expect((lock.signal.reason as Error).message).toContain('its key was deleted');
+    expect((lock.signal.reason as Error).message).toContain('or its key was deleted or taken');
     await eventually(async () => (await locks.tryLock(KEY))?.isHeld === true);
   });
 
   it('keep a lock through a plain write of its key, which resets LockIndex, and through a short outage', async () => {
-    const { locks, kv } = await start();
+    const [{ locks, kv }, waiting] = [await start(), await start()];
     const lock = await locks.acquire(KEY);
     await sleep(1_500);
     await kv.put(KEY, 'somebody was here');
+    expect(await locks.tryLock(KEY)).toBeUndefined();
+    expect((await thrownBy(() => waiting.locks.acquire(KEY, { waitFor: 100 }))).message).toContain(
+      'was not free',
+    );
     consul.pause();
     await sleep(4_000);
     consul.resume();
@@ -253,6 +262,9 @@ describe('locks', () => {
     await eventually(() => other.locks.explain()[0]?.waiters === 1);
     await consul.request('PUT', `/v1/session/destroy/${lock.session}`);
     const destroyed = performance.now();
+    const impatient = await start();
+    const told = await thrownBy(() => impatient.locks.acquire(KEY, { waitFor: '2s' }));
+    expect(told.message).toContain('Consul keeps it from everyone for the lock-delay');
     const next = await waiting;
     expect(performance.now() - destroyed).toBeGreaterThan(9_000);
     expect(next.isHeld).toBe(true);
@@ -348,6 +360,7 @@ describe('locks', () => {
     expect(await wrong({ ttl: '30s', lockDelay: '15s' })).toContain(
       'locks.lockDelay = "15s": must not be below locks.ttl, 30000 ms',
     );
+    expect(await wrong({ ttl: '2m', lockDelay: '3m' })).toContain('must be a duration from 10 s to 1 m');
     expect(await wrong({ checks: 'serfHealth' })).toContain("must be 'none', 'service', or ids of checks");
     expect(await wrong({ leaseTime: 1 })).toContain('locks.leaseTime: unknown option');
   });

@@ -29,7 +29,7 @@ export class Payments {
 }
 // README locks end
 // README leader begin
-// nightly.ts
+// nightly.ts, with the imports of payments.ts
 import { Cron } from '@nestjs/schedule';
 import { OnlyLeader } from '@rookery/consul';
 

@@ -89,7 +89,7 @@ export async function withKv(
   try {
     return await work(kv, client);
   } finally {
-    kv.onApplicationShutdown();
+    kv.beforeApplicationShutdown();
     await client.close();
   }
 }

@@ -37,3 +37,14 @@ export function replaceMethod(
     Reflect.defineMetadata(key, Reflect.getMetadata(key, original), replaced);
   descriptor.value = replaced;
 }
+
+/** Its services are injected by Nest. */
+export function notCreated(name: string): DiscoveryError {
+  return new DiscoveryError(
+    'RK_INVALID_ARGUMENT',
+    `${name} was called on an object that Nest has not created`,
+    {
+      hint: 'List its class in providers, and inject it',
+    },
+  );
+}

@@ -16,7 +16,8 @@ export interface LockOptions {
    */
   ttl?: Duration;
   /**
-   * How long Consul keeps a lock from everyone after it took it from its holder, who may not know yet. Not below the TTL. Default: `ttl`.
+   * How long Consul keeps a lock from everyone after it took it from its holder, who may not know yet. Not below the TTL. Default: `ttl`, and 60 s above that, since Consul
+   * applies no more: with such a TTL use no `checks`, which end a session early.
    */
   lockDelay?: Duration;
   /**
@@ -41,18 +42,20 @@ export interface ResolvedLockOptions {
 const MIN_TTL_MS = 10_000;
 const MAX_TTL_MS = 86_400_000;
 const DEFAULT_TTL_MS = 15_000;
+/** Consul applies no longer one, though it takes and shows it. */
+const MAX_LOCK_DELAY_MS = 60_000;
 const DEFAULT_SHUTDOWN_TIMEOUT_MS = 5_000;
 
 export const lockOptionsShape = {
   ttl: durationSchema(MIN_TTL_MS, MAX_TTL_MS).optional(),
-  lockDelay: durationSchema(MIN_TTL_MS, MAX_TTL_MS).optional(),
+  lockDelay: durationSchema(MIN_TTL_MS, MAX_LOCK_DELAY_MS).optional(),
   checks: z
     .union([z.enum(['none', 'service']), z.array(nonEmptyString('must be the id of a check')).nonempty()], {
       error: "must be 'none', 'service', or ids of checks such as ['serfHealth']",
     })
     .optional(),
   warnAfter: durationSchema().optional(),
-  shutdownTimeout: durationSchema(0).optional(),
+  shutdownTimeout: durationSchema().optional(),
 } satisfies OptionShape<LockOptions>;
 
 export const lockOptionsSchema = z.strictObject(lockOptionsShape, {
@@ -67,7 +70,7 @@ export function resolveLockOptions(options: LockOptions = {}): ResolvedLockOptio
     shutdownTimeout = DEFAULT_SHUTDOWN_TIMEOUT_MS,
   } = options;
   const ttlMs = toMilliseconds(ttl, 'locks.ttl');
-  const { lockDelay = ttlMs } = options;
+  const { lockDelay = Math.min(ttlMs, MAX_LOCK_DELAY_MS) } = options;
   return {
     ttlMs,
     lockDelayMs: toMilliseconds(lockDelay, 'locks.lockDelay'),
@@ -80,7 +83,7 @@ export function resolveLockOptions(options: LockOptions = {}): ResolvedLockOptio
 /** What the schema of each field cannot see; the fields are valid. */
 export function lockOptionIssues(options: LockOptions = {}): OptionIssue[] {
   const { ttlMs, lockDelayMs } = resolveLockOptions(options);
-  if (options.lockDelay === undefined || lockDelayMs >= ttlMs) return [];
+  if (options.lockDelay === undefined || lockDelayMs >= Math.min(ttlMs, MAX_LOCK_DELAY_MS)) return [];
   return [
     {
       field: 'locks.lockDelay',

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { errorMessage, IsolatedObservable, NamesItsModule, systemClock } from '@rookery/discovery/adapter';
 import { distinctUntilChanged, filter, map, type Observable } from 'rxjs';
 import { kvPath } from '../client/api/kv-key.js';
@@ -47,7 +47,7 @@ const MAX_UPDATE_ATTEMPTS = 10;
  */
 @Injectable()
 @NamesItsModule()
-export class ConsulKv implements OnApplicationShutdown {
+export class ConsulKv implements BeforeApplicationShutdown {
   readonly #client: ConsulClient;
   readonly #watches: KvWatches;
   readonly #logger = new Logger('ConsulKv');
@@ -218,7 +218,8 @@ export class ConsulKv implements OnApplicationShutdown {
     );
   }
 
-  onApplicationShutdown(): void {
+  /** Before the client is closed, which a watch would take for an outage. */
+  beforeApplicationShutdown(): void {
     this.#watches.close();
   }
 

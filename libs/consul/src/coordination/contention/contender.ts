@@ -22,6 +22,8 @@ export interface ContenderQueue {
   readonly abandon: (lease: SessionLease) => void;
   /** Why it could not be tried; undefined: it could. */
   readonly onOutcome: (error: unknown) => void;
+  /** It is free, but Consul keeps it from everyone. */
+  readonly onDelayed: () => void;
 }
 
 /** Consul did not respond. */
@@ -96,6 +98,7 @@ export class Contender<State> {
           }
           failures = 0;
           queue.onOutcome(undefined);
+          if (attempt.outcome === 'delayed') queue.onDelayed();
           if (attempt.outcome === 'acquired') {
             queue.grant(lease, attempt.fence);
             lease = undefined;

@@ -57,6 +57,8 @@ export class Contention<State = unknown> {
   #contending: AbortController | undefined;
   #localRelease: () => void = () => undefined;
   #lastError: unknown;
+  /** The last attempt was during a lock-delay. */
+  #isDelayed = false;
   /** Calls of `tryAcquire` that have not ended. */
   #tries = 0;
   #closedBy: Error | undefined;
@@ -188,6 +190,9 @@ export class Contention<State = unknown> {
         grant: (lease, fence) => this.#grantNext(lease, fence),
         abandon: (lease) => this.#abandon(lease),
         onOutcome: (error) => this.#onOutcome(error),
+        onDelayed: () => {
+          this.#isDelayed = true;
+        },
       },
       this.#environment,
     );
@@ -212,6 +217,7 @@ export class Contention<State = unknown> {
     if (error !== undefined && this.#lastError === undefined)
       this.#environment.warn(`cannot acquire ${this.contest.key}, retrying: ${errorMessage(error)}`);
     this.#lastError = error;
+    this.#isDelayed = false;
   }
 
   #untilLocalRelease(signal: AbortSignal): Promise<void> {
@@ -308,11 +314,16 @@ export class Contention<State = unknown> {
   }
 
   #timeout(waitForMs: number): DiscoveryError {
-    const { key } = this.contest;
-    const failed = this.#lastError === undefined ? '' : `: ${errorMessage(this.#lastError)}`;
-    return new DiscoveryError('RK_LOCK_TIMEOUT', `${key} was not free within ${waitForMs} ms${failed}`, {
-      cause: this.#lastError,
-      hint: failed === '' ? 'LockService.explain(key) tells who holds it' : 'See the reason',
+    const { key, kind } = this.contest;
+    if (this.#lastError !== undefined) {
+      const reason = errorMessage(this.#lastError);
+      const message = `${key} could not be acquired within ${waitForMs} ms: ${reason}`;
+      return new DiscoveryError('RK_LOCK_TIMEOUT', message, { cause: this.#lastError });
+    }
+    const delayed = 'Its holder was lost: Consul keeps it from everyone for the lock-delay';
+    const held = `LockService.explain(${JSON.stringify(key)}) tells who holds it`;
+    return new DiscoveryError('RK_LOCK_TIMEOUT', `${key} was not free within ${waitForMs} ms`, {
+      ...(this.#isDelayed ? { hint: delayed } : kind === 'lock' ? { hint: held } : {}),
     });
   }
 }

@@ -78,8 +78,8 @@ export class LockTable {
     return [...this.#contentions.values()].filter(({ isIdle }) => !isIdle);
   }
 
-  find(kind: Contest['kind'], key: string): Contention | undefined {
-    return this.contentions.find(({ contest }) => contest.kind === kind && contest.key === key);
+  find(key: string): Contention | undefined {
+    return this.contentions.find(({ contest }) => contest.key === key);
   }
 
   /** Runs work under a lock that is held, and releases it. */
@@ -115,7 +115,7 @@ export class LockTable {
 
   async acquire(contest: Contest, options: LockAcquireOptions): Promise<Lock> {
     const { waitFor = DEFAULT_WAIT_MS, warnAfter, signal } = options;
-    const waitForMs = waitFor === Infinity ? Infinity : toMilliseconds(waitFor, 'waitFor');
+    const waitForMs = waitFor === Infinity ? Infinity : durationOf(waitFor, 'waitFor');
     if (isUnder(contest)) {
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `${contest.key} is held by the code that wants it`, {
         hint: 'A lock is not reentrant: it would wait for itself. currentLock() is the one that it has',
@@ -140,14 +140,14 @@ export class LockTable {
     const { shutdownTimeoutMs } = this.#options;
     if (!(await this.#within(shutdownTimeoutMs, this.#work)))
       this.#logger.warn(
-        `work under a lock did not end ${shutdownTimeoutMs} ms after its signal aborted; the lock is released`,
+        `work under ${held.map(({ key }) => key).join(', ')} did not end ${shutdownTimeoutMs} ms after its signal aborted: it is released, and another process may begin`,
       );
     await Promise.all(held.map((lock) => lock.release()));
     await this.#within(BACKGROUND_TIMEOUT_MS, this.#background);
   }
 
   #warnAfterMs(warnAfter: Duration | undefined): number | undefined {
-    return warnAfter === undefined ? this.#options.warnAfterMs : toMilliseconds(warnAfter, 'warnAfter');
+    return warnAfter === undefined ? this.#options.warnAfterMs : durationOf(warnAfter, 'warnAfter');
   }
 
   #contentionOf(contest: Contest): Contention {
@@ -186,4 +186,13 @@ export class LockTable {
       () => false,
     );
   }
+}
+
+/** An option of a call, which no schema has seen. */
+export function durationOf(value: Duration, field: string): number {
+  if (typeof value === 'string' || (typeof value === 'number' && value >= 0))
+    return toMilliseconds(value, field);
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `${field}: ${String(value)} is not a duration`, {
+    hint: "Use milliseconds, '10s' or Infinity",
+  });
 }

@@ -1,7 +1,7 @@
 import { DiscoveryError } from '@rookery/discovery';
 import { abortReason, formatDuration, type Clock } from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
-import type { KvOperation } from '../../kv/kv-operation.js';
+import { keyOf, type KvOperation } from '../../kv/kv-operation.js';
 import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import type { KvValue } from '../../kv/kv-value.js';
 import type { SessionLease } from '../session/session-lease.js';
@@ -52,6 +52,7 @@ export class Lock {
   #isVerifying = false;
   /** It was released or lost, and that was told. */
   #isOver = false;
+  #isLost = false;
   #release: Promise<void> | undefined;
 
   /** @internal */
@@ -117,10 +118,12 @@ export class Lock {
    * ```
    * @throws DiscoveryError `RK_LOCK_LOST` when it is not, and nothing was written
    * @throws KvTransactionError when another of the operations fails; `failures` count from the first of them
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for the key of the lock itself, or more than 63 operations
    */
   async guardedWrite(operations: readonly KvOperation[]): Promise<KvValue<string>[]> {
-    this.assertHeld();
     const session = this.#lease.id;
+    assertNotOwnKey(operations, this.#contest.lockKey(session));
+    this.assertHeld();
     const guard: KvOperation = { type: 'checkSession', key: this.#contest.lockKey(session), session };
     try {
       return (await this.#environment.transaction([guard, ...operations])).slice(1);
@@ -148,6 +151,11 @@ export class Lock {
     return this.#release;
   }
 
+  /** It ended by itself, and was not released. @internal */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /** What works under it should stop, before it is released. @internal */
   abort(reason: Error): void {
     this.#ending.abort(reason);
@@ -169,7 +177,7 @@ export class Lock {
     });
     this.#end(lost);
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#isOver = this.#isLost = true;
     this.#environment.onEnd(this, reason.message);
   };
 
@@ -210,7 +218,7 @@ export class Lock {
     this.#isVerifying = true;
     try {
       const isHeld = await this.#contest.isHeldBy(this.#lease.id, this.#ending.signal);
-      if (!isHeld) this.#lease.lose('its key was deleted, or another session holds it');
+      if (!isHeld) this.#lease.lose('its session has ended, or its key was deleted or taken');
     } catch {
       // The next look decides; without Consul, the lease.
       if (this.#check())
@@ -218,5 +226,18 @@ export class Lock {
     } finally {
       this.#isVerifying = false;
     }
+  }
+}
+
+/** It would lose its flags, and its holder: others could not tell that it is a lock. */
+function assertNotOwnKey(operations: readonly KvOperation[], key: string): void {
+  for (const operation of operations) {
+    if (operation.type === 'get' || operation.type === 'list' || operation.type.startsWith('check')) continue;
+    const isOwn =
+      operation.type === 'deleteTree' ? key.startsWith(operation.prefix) : keyOf(operation) === key;
+    if (!isOwn) continue;
+    throw new DiscoveryError('RK_INVALID_ARGUMENT', `guardedWrite: ${key} is the key of the lock itself`, {
+      hint: 'Write another key; release() ends the lock',
+    });
   }
 }

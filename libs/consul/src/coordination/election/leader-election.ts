@@ -11,13 +11,13 @@ import {
   type Clock,
   type Random,
 } from '@rookery/discovery/adapter';
-import { BehaviorSubject, distinctUntilChanged, map, type Observable } from 'rxjs';
+import { BehaviorSubject, distinctUntilChanged, map, type Observable, type Subscription } from 'rxjs';
 import { BackgroundWork } from '../contention/background-work.js';
 import { runUnder } from '../contention/current-lock.js';
 import type { LockTable } from '../contention/lock-table.js';
 import type { Lock } from '../contention/lock.js';
 import type { KeyLock } from '../lock/key-lock.js';
-import { parseHolder, type LockHolder } from '../lock/lock-holder.js';
+import { describeHolder, parseHolder, type LockHolder } from '../lock/lock-holder.js';
 
 export interface LeaderElectionEnvironment {
   readonly clock: Clock;
@@ -53,6 +53,8 @@ export class LeaderElection {
   readonly #ending = new AbortController();
   #work = new BackgroundWork();
   #resigning: Promise<void> | undefined;
+  #leader: LockHolder | undefined;
+  #leaderSubscription: Subscription | undefined;
   #campaign: Promise<void> | undefined;
 
   /** @internal */
@@ -78,6 +80,11 @@ export class LeaderElection {
     return new IsolatedObservable(this.#term, (error) =>
       this.#logger.error(`a subscriber of term$ threw: ${errorMessage(error)}`),
     );
+  }
+
+  /** The process that leads, as Consul had it last; undefined: none, or not known yet. */
+  get leader(): LockHolder | undefined {
+    return this.#leader;
   }
 
   /** The process that leads, as Consul has it: at present, and each change; undefined while none does. */
@@ -123,11 +130,13 @@ export class LeaderElection {
     this.#ending.abort(new Error('it takes part no more'));
     await this.resign();
     await this.#campaign;
+    this.#leaderSubscription?.unsubscribe();
     this.#term.complete();
   }
 
   /** Takes part. @internal */
   start(): void {
+    this.#leaderSubscription ??= this.leader$.subscribe((leader) => this.#onLeader(leader));
     this.#campaign ??= this.#run(this.#ending.signal);
   }
 
@@ -135,6 +144,15 @@ export class LeaderElection {
   async describe(): Promise<void> {
     const { term } = this;
     if (term) await this.#contest.describe(term.session);
+  }
+
+  #onLeader(leader: LockHolder | undefined): void {
+    const before = this.#leader && describeHolder(this.#leader);
+    this.#leader = leader;
+    // It tells of itself, and is described again once it is registered.
+    if (this.isLeader) return;
+    const now = leader && describeHolder(leader);
+    if (now !== before) this.#logger.log(`${this.key}: ${now ?? 'no process'} leads`);
   }
 
   async #resign(term: Lock): Promise<void> {
@@ -178,23 +196,22 @@ export class LeaderElection {
     });
     this.#term.next(term);
     emit({ type: 'leader.elected', key, fence: term.fence });
-    this.#logger.log(`${key}: this process leads`);
+    this.#logger.log(`${key}: this process leads, with fence ${term.fence}`);
     if (this.#ending.signal.aborted) void this.resign();
     await ended;
     this.#term.next(undefined);
     const resigning = this.#resigning;
     const ledMs = Math.round(term.heldMs);
-    if (resigning) {
-      await resigning;
+    // Also when somebody has released the lock itself, or the app ends before anything else could resign.
+    await (resigning ?? term.release());
+    if (!term.isLost) {
       emit({ type: 'leader.resigned', key, ledMs });
       this.#logger.log(`${key}: this process has resigned`);
       return true;
     }
     const reason = errorMessage(term.signal.reason);
-    // Also when the app ends before anything else could resign.
-    await term.release();
     emit({ type: 'leader.lost', key, reason, ledMs });
-    this.#logger.warn(`${key}: this process leads no more: ${reason}`);
+    this.#logger.warn(`${key}: this process leads no more`);
     return false;
   }
 }

@@ -8,7 +8,9 @@ import type { DiscoveryService as ProviderScanner } from '@nestjs/core';
 import type { RegistrationService } from '@rookery/discovery';
 import { errorMessage, NamesItsModule, shutDownError } from '@rookery/discovery/adapter';
 import { distinctUntilChanged, map, type Subscription } from 'rxjs';
-import { electionsOf } from './election-keys.js';
+import { assertLockKey } from '../contention/lock-key.js';
+import { electionsOf } from './leader-methods.js';
+import type { LockHolder } from '../lock/lock-holder.js';
 import type { LeaderElection } from './leader-election.js';
 import type { JobReport, LeaderJobs } from './leader-jobs.js';
 
@@ -17,6 +19,8 @@ export interface ElectionsExplanation {
   readonly elections: readonly {
     readonly key: string;
     readonly isLeader: boolean;
+    /** Undefined: none, or not known yet. */
+    readonly leader: LockHolder | undefined;
     readonly fence?: number;
     readonly ledMs?: number;
   }[];
@@ -72,7 +76,7 @@ export class LeaderElections implements OnApplicationBootstrap, BeforeApplicatio
     let election = this.#elections.get(key);
     if (!election) {
       if (this.#registration.shutdownSignal.aborted) throw shutDownError();
-      election = this.#create(key);
+      election = this.#create(assertLockKey(key));
       this.#elections.set(key, election);
       election.start();
     }
@@ -86,18 +90,22 @@ export class LeaderElections implements OnApplicationBootstrap, BeforeApplicatio
 
   /** The elections of this app, and what became of the jobs of the leader in this process. */
   explain(): ElectionsExplanation {
-    const elections = this.all.map(({ key, isLeader, term }) => ({
+    const elections = this.all.map(({ key, isLeader, leader, term }) => ({
       key,
       isLeader,
+      leader,
       ...(term ? { fence: term.fence, ledMs: Math.round(term.heldMs) } : {}),
     }));
     return { elections, jobs: this.jobs.report() };
   }
 
   onApplicationBootstrap(): void {
-    const classes = [...this.#providers.getProviders(), ...this.#providers.getControllers()];
-    for (const { metatype } of classes)
-      if (typeof metatype === 'function') for (const key of electionsOf(metatype)) this.of(key);
+    const wrappers = [...this.#providers.getProviders(), ...this.#providers.getControllers()];
+    const classes = wrappers.flatMap(({ metatype, inject }) =>
+      // A factory is no class.
+      typeof metatype === 'function' && !inject ? [metatype] : [],
+    );
+    for (const key of electionsOf(classes)) this.of(key);
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { DiscoveryService as ProviderScanner } from '@nestjs/core';
-import { DiscoveryError, type DiscoveryEvent } from '@rookery/discovery';
+import type { DiscoveryEvent } from '@rookery/discovery';
 import {
   backoffDelay,
   delay,
@@ -31,7 +31,6 @@ export interface LeaderJob {
   /** `Class.method`. */
   readonly name: string;
   readonly election: LeaderElection;
-  readonly method: object;
   /** Of its `@Cron`; undefined: it has none, and runs whenever it is called while this process leads. */
   readonly cron: CronOptions | undefined;
 }
@@ -64,7 +63,8 @@ export class LeaderJobs {
   readonly #closing = new AbortController();
   readonly #reports = new Map<string, JobReport>();
   readonly #schedules = new Map<CronOptions, NextTick>();
-  readonly #methods = new Map<string, object>();
+  /** The last tick of a job that this process ran. */
+  readonly #lastTicks = new Map<string, TickRecord>();
   /** Why the last tick was not run by this process though it led. */
   readonly #failures = new Map<string, string>();
 
@@ -82,7 +82,6 @@ export class LeaderJobs {
 
   /** @returns undefined when it is not run here */
   async run<T>(job: LeaderJob, work: () => T | PromiseLike<T>): Promise<T | undefined> {
-    this.#assertOnlyOne(job);
     if (job.cron) return this.#runTick(job, job.cron, work);
     const { term } = job.election;
     this.#count(job, term ? { ran: 1 } : { skipped: 1 });
@@ -107,7 +106,9 @@ export class LeaderJobs {
       const term = election.term ?? (await this.#elected(election, until - clock.now()));
       if (!term) break;
       // One piece of work, so that a leader that resigns waits for all of it.
-      const outcome = await election.run(term, () => this.#tryTick(job, term, { tick, next, claim }, work));
+      const outcome = await election.run(term, () =>
+        this.#tryTick(job, term, { tick, next, claim, until }, work),
+      );
       if (outcome.type === 'ran') return outcome.result;
       if (outcome.type === 'done') {
         unclaimed = undefined;
@@ -127,38 +128,34 @@ export class LeaderJobs {
   async #tryTick<T>(
     job: LeaderJob,
     term: Lock,
-    { tick, next, claim }: { tick: Tick; next: NextTick | undefined; claim: string },
+    { tick, next, claim, until }: { tick: Tick; next: NextTick | undefined; claim: string; until: number },
     work: () => T | PromiseLike<T>,
   ): Promise<TickOutcome<T>> {
     const { kv, holder } = this.#environment;
     const key = `${job.election.key}/ticks/${job.name}`;
     try {
       const by = describeHolder(holder());
+      const known = this.#lastTicks.get(job.name);
       const claimed = await claimTick(kv, term, key, { tick: tick.at, by, claim });
       if (claimed.outcome === 'done') return { type: 'done' };
-      if (!term.isHeld) {
+      const isLate = this.#environment.clock.now() > until;
+      if (!term.isHeld || isLate) {
         // Still before the next leader: that one runs it.
         await claimed.giveBack();
-        return { type: 'failed', reason: 'this process leads no more', isFinal: false };
+        const reason = isLate ? 'Consul took too long to answer' : 'this process leads no more';
+        return { type: 'failed', reason, isFinal: isLate };
       }
-      if (claimed.previous && next)
-        this.#countMissed(job, term, claimed.previous, ticksBetween(claimed.previous.tick, tick.at, next));
+      // A Consul that came back empty knows of none.
+      const previous = claimed.previous ?? known;
+      if (previous && next)
+        this.#countMissed(job, term, previous, ticksBetween(previous.tick, tick.at, next));
+      this.#lastTicks.set(job.name, { tick: tick.at, by });
     } catch (error) {
       return { type: 'failed', reason: errorMessage(error), isFinal: !isRetryable(error) && term.isHeld };
     }
     this.#failures.delete(job.name);
     this.#count(job, { ran: 1 });
     return { type: 'ran', result: await work() };
-  }
-
-  /** Two methods of one name would share the record of their ticks, and one of them would never run. */
-  #assertOnlyOne({ name, method }: LeaderJob): void {
-    const known = this.#methods.get(name) ?? method;
-    this.#methods.set(name, known);
-    if (known === method) return;
-    throw new DiscoveryError('RK_CONFIG_INVALID', `two jobs of the leader are called ${name}`, {
-      hint: "Give one of them a name: @OnlyLeader(key, { job: 'name' })",
-    });
   }
 
   #countMissed(job: LeaderJob, term: Lock, previous: TickRecord, ticks: number): void {

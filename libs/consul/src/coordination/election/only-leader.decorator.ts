@@ -1,7 +1,8 @@
 import { Inject } from '@nestjs/common';
-import { replaceMethod } from '../decorated-method.js';
+import { assertLockKey } from '../contention/lock-key.js';
+import { notCreated, replaceMethod } from '../decorated-method.js';
 import { cronOptionsOf } from '../schedule/cron-schedule.js';
-import { noteElection } from './election-keys.js';
+import { noteLeaderMethod } from './leader-methods.js';
 import { LeaderElections } from './leader-elections.js';
 
 const ELECTIONS = Symbol('rookery:leader-elections');
@@ -12,14 +13,15 @@ export interface OnlyLeaderOptions {
 }
 
 /**
- * The method runs only in the process that leads the election of the key; in the others a call does nothing, and resolves to undefined. The app
+ * The method runs only in the process that leads the election of the key; in the others a call does nothing, and resolves to undefined,
+ * also where it is declared to return something else. The app
  * takes part in the election from its start. `currentLock()` inside the method is the leader's lock, with `signal` and `fence`.
  *
  * With `@Cron` of `@nestjs/schedule`, above or below, each tick is run once at most, in all processes: the leader claims it in Consul first. A tick
  * during a handover is run by the next leader; ticks that nobody ran are counted, with the reason, in the event `schedule.missed`.
  *
  * @param key of the election, in Consul's key-value store; claims are kept below `<key>/ticks/`
- * @throws DiscoveryError `RK_CONFIG_INVALID` at a call, when two methods of the app have the same name of the job
+ * @throws DiscoveryError `RK_CONFIG_INVALID` when the app starts, and two of its methods have the same name of the job
  *
  * @example
  * ```ts
@@ -31,17 +33,15 @@ export interface OnlyLeaderOptions {
  * ```
  */
 export function OnlyLeader(key: string, { job }: OnlyLeaderOptions = {}): MethodDecorator {
+  assertLockKey(key);
   return (target, method, descriptor) => {
-    noteElection(target.constructor, key);
+    noteLeaderMethod(target.constructor, { key, job, method });
     Inject(LeaderElections)(target, ELECTIONS);
     replaceMethod(target, method, descriptor, async (instance, name, run, replaced) => {
       const elections = (instance as { [ELECTIONS]?: LeaderElections })[ELECTIONS];
-      if (!elections) throw new Error(`${name} was called on an object that Nest has not created`);
+      if (!elections) throw notCreated(name);
       const election = elections.of(key);
-      return elections.jobs.run(
-        { name: job ?? name, method: replaced, election, cron: cronOptionsOf(replaced) },
-        run,
-      );
+      return elections.jobs.run({ name: job ?? name, election, cron: cronOptionsOf(replaced) }, run);
     });
   };
 }

@@ -42,7 +42,8 @@ export class KeyLock implements Contest<LockState> {
 
   async read(signal: AbortSignal): Promise<LockState> {
     const state = await this.#kv.get(this.key, { codec: bytesCodec, signal });
-    assertFlags(state, this.key, LOCK_FLAGS);
+    // A plain write by somebody resets the flags of a key that is held.
+    if (state?.session === undefined) assertFlags(state, this.key, LOCK_FLAGS);
     return state;
   }
 

@@ -1,9 +1,9 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DiscoveryError } from '@rookery/discovery';
 import { NamesItsModule } from '@rookery/discovery/adapter';
-import { kvPath } from '../../client/api/kv-key.js';
 import type { ConsulClient } from '../../client/consul-client.js';
 import type { ConsulKv } from '../../kv/consul-kv.js';
+import { assertLockKey } from '../contention/lock-key.js';
 import type { LockAcquireOptions, LockTable } from '../contention/lock-table.js';
 import type { Lock } from '../contention/lock.js';
 import { PrefixSemaphore } from '../semaphore/prefix-semaphore.js';
@@ -53,6 +53,11 @@ export class LockService implements BeforeApplicationShutdown {
     work: (lock: Lock) => T | PromiseLike<T>,
     options: LockAcquireOptions = {},
   ): Promise<T> {
+    if (typeof work !== 'function') {
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `withLock of ${key}: there is no work`, {
+        hint: "Use withLock('locks/orders/42', async ({ signal, fence }) => ...)",
+      });
+    }
     return this.#table.run(await this.acquire(key, options), work);
   }
 
@@ -60,6 +65,7 @@ export class LockService implements BeforeApplicationShutdown {
    * Acquires the lock if it is free now. Release it: `await lock.release()`.
    *
    * @returns undefined when it is held, here or elsewhere
+   * @throws DiscoveryError when Consul does not respond: whether it is free is not known
    */
   async tryLock(key: string, options: Omit<LockAcquireOptions, 'waitFor'> = {}): Promise<Lock | undefined> {
     return this.#table.tryAcquire(this.#keyLock(key), options);
@@ -94,11 +100,11 @@ export class LockService implements BeforeApplicationShutdown {
 
   /** What this process holds and waits for. */
   explain(): LockExplanation[];
-  /** Who holds a lock, as Consul has it, and what this process has to do with it. */
+  /** Who holds a lock, as Consul has it, and what this process has to do with it; of a semaphore only the latter. */
   explain(key: string): Promise<LockReport>;
   explain(key?: string): LockExplanation[] | Promise<LockReport> {
     if (key === undefined) return this.#table.contentions.map(explainContention);
-    const own = this.#table.find('lock', assertLockKey(key));
+    const own = this.#table.find(assertLockKey(key));
     return readReport(this.#client, key, own && explainContention(own));
   }
 
@@ -109,15 +115,4 @@ export class LockService implements BeforeApplicationShutdown {
   #keyLock(key: string): KeyLock {
     return new KeyLock(assertLockKey(key), this.#client, this.#kv, this.#holder);
   }
-}
-
-/** @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that Consul would change */
-function assertLockKey(key: string): string {
-  if (typeof key !== 'string' || key.trim() === '') {
-    throw new DiscoveryError('RK_INVALID_ARGUMENT', `key of a lock: ${JSON.stringify(key)}`, {
-      hint: "Use a key such as 'locks/nightly'",
-    });
-  }
-  kvPath(key);
-  return key;
 }

@@ -58,7 +58,9 @@ export class SessionLease {
     options: SessionLeaseOptions,
   ): Promise<SessionLease> {
     const sentAt = options.clock.now();
-    const id = await sessions.create(toDefinition(spec));
+    const id = await sessions.create(toDefinition(spec)).catch((error: unknown) => {
+      throw withSessionHint(error);
+    });
     return new SessionLease(sessions, id, spec.ttlMs, sentAt, options);
   }
 
@@ -212,4 +214,12 @@ function serverTtl(text: string | undefined): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+function withSessionHint(error: unknown): unknown {
+  if (!(error instanceof DiscoveryError) || error.code !== 'RK_ACL_DENIED') return error;
+  return new DiscoveryError('RK_ACL_DENIED', 'the token may not create a session', {
+    hint: 'It needs session:write on the node of its agent: session_prefix "" { policy = "write" }',
+    cause: error,
+  });
 }
