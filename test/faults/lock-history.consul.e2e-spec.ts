@@ -124,7 +124,7 @@ describe(`five workers contend for one lock for ${SECONDS} s, seed ${SEED}`, () 
     const lost = found.filter(({ isLost }) => isLost).length;
     figure(
       'F28',
-      `seed ${SEED}: ${done.length} faults, ${found.length} times acquired, ${lost} times lost, ${twice.length} overlaps (${twice.map(({ ms }) => Math.round(ms)).join(', ')} ms), ` +
+      `seed ${SEED}: ${done.length} faults, ${found.length} times acquired, ${lost} times lost, ${twice.length} overlaps of ${new Set(twice.map(({ earlier }) => earlier.fence)).size} holders, ` +
         `${resource.accepted} writes, ${resource.stale} stale requests refused; register: ${history.length} operations, ${history.filter(({ end }) => end === Infinity).length} without a response`,
     );
     expect(violations(found)).toEqual([]);
@@ -142,7 +142,9 @@ function holdersOf({ name, events }: LockWorker): Holder[] {
   return events.flatMap((event) => {
     if (event.type !== 'acquired') return [];
     const signal = events.find(({ type, fence }) => type === 'signal' && fence === event.fence);
-    const isLost = signal !== undefined && !(signal.reason ?? '').includes('was released');
+    // It may also hear of it at its release.
+    const told = events.some(({ code, fence }) => code === 'RK_LOCK_LOST' && fence === event.fence);
+    const isLost = told || (signal !== undefined && !(signal.reason ?? '').includes('was released'));
     return [{ worker: name, fence: event.fence ?? 0, from: event.at, to: signal?.at ?? Infinity, isLost }];
   });
 }

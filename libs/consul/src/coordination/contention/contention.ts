@@ -265,10 +265,8 @@ export class Contention<State = unknown> {
           this.#held.delete(ended);
           const heldMs = Math.round(ended.heldMs);
           if (reason === undefined) emit({ type: 'lock.released', key, heldMs });
-          else {
-            emit({ type: 'lock.lost', key, reason, heldMs });
-            this.#localRelease();
-          }
+          else emit({ type: 'lock.lost', key, reason, heldMs });
+          this.#localRelease();
         },
       },
     );
@@ -279,20 +277,22 @@ export class Contention<State = unknown> {
   }
 
   #abandon(lease: SessionLease): void {
-    this.#environment.background.add(this.#discard(lease));
+    this.#environment.background.add(this.#discard(lease).then(() => undefined));
   }
 
   /**
    * Resolves after the first try to release it; further ones, and the end of the session, are in the background. An attempt whose
    * outcome is unknown may have acquired it: destroying the session alone would keep others waiting for the lock-delay.
    */
-  async #discard(lease: SessionLease): Promise<void> {
+  async #discard(lease: SessionLease): Promise<boolean> {
     const { clock, background } = this.#environment;
     const until = clock.now() + lease.goneInMs;
     lease.stopRenewing();
-    const isReleased = await this.#tryRelease(lease);
-    this.#localRelease();
-    background.add(isReleased ? lease.close(RELEASE_TIMEOUT_MS) : this.#keepReleasing(lease, until));
+    const released = await this.#tryRelease(lease);
+    background.add(
+      released === undefined ? this.#keepReleasing(lease, until) : lease.close(RELEASE_TIMEOUT_MS),
+    );
+    return released ?? true;
   }
 
   /** Until Consul has expired the session by itself. */
@@ -301,16 +301,16 @@ export class Contention<State = unknown> {
     const signal = new AbortController().signal;
     for (let failures = 1; clock.now() < until; failures++) {
       await delay(clock, backoffDelay(failures, RETRY_MS, random), signal);
-      if (await this.#tryRelease(lease)) break;
+      if ((await this.#tryRelease(lease)) !== undefined) break;
     }
     await lease.close(RELEASE_TIMEOUT_MS);
   }
 
-  async #tryRelease(lease: SessionLease): Promise<boolean> {
-    return this.contest.release(lease.id, RELEASE_TIMEOUT_MS).then(
-      () => true,
-      (error: unknown) => !isRetryable(error),
-    );
+  /** @returns whether it was held; undefined: it has to be repeated */
+  async #tryRelease(lease: SessionLease): Promise<boolean | undefined> {
+    return this.contest
+      .release(lease.id, RELEASE_TIMEOUT_MS)
+      .catch((error: unknown) => (isRetryable(error) ? undefined : true));
   }
 
   #timeout(waitForMs: number): DiscoveryError {

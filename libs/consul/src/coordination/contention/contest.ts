@@ -31,6 +31,6 @@ export interface Contest<State = unknown> {
   isHeldBy(session: string, signal: AbortSignal): Promise<boolean>;
   /** It may be repeated with the same session, after an attempt whose outcome is unknown. */
   attempt(session: string): Promise<Attempt>;
-  /** Gives it up, at once; nothing happens if the session does not hold it. */
-  release(session: string, timeoutMs: number): Promise<void>;
+  /** Gives it up, at once. @returns false when the session did not hold it: nothing happened */
+  release(session: string, timeoutMs: number): Promise<boolean>;
 }

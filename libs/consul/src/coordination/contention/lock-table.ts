@@ -95,13 +95,17 @@ export class LockTable {
         () => undefined,
       ),
     );
+    let result: T;
     try {
-      const result = await running;
+      result = await running;
       lock.assertHeld();
-      return result;
     } finally {
       await lock.release();
     }
+    if (!lock.isLost) return result;
+    throw new DiscoveryError('RK_LOCK_LOST', `${lock.key} was lost before its work had ended`, {
+      hint: 'The work is done, but it may not have been alone',
+    });
   }
 
   /** @returns undefined when it is not free */

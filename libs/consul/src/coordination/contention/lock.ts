@@ -10,8 +10,8 @@ import type { Contest } from './contest.js';
 export interface LockEnvironment {
   readonly clock: Clock;
   readonly transaction: (operations: readonly KvOperation[]) => Promise<KvValue<string>[]>;
-  /** Releases it in Consul, and ends its session; never rejects. */
-  readonly giveUp: (lease: SessionLease) => Promise<void>;
+  /** Releases it in Consul, and ends its session; never rejects. Resolves to false when Consul had it no more. */
+  readonly giveUp: (lease: SessionLease) => Promise<boolean>;
   /** Once, when it is released or lost. */
   readonly onEnd: (lock: Lock, lostBecause: string | undefined) => void;
   readonly onOverdue: (lock: Lock) => void;
@@ -141,7 +141,7 @@ export class Lock {
   }
 
   /**
-   * Gives it to the next one, at once. It never rejects: where Consul does not respond, it is repeated in the background, and the
+   * Gives it to the next one, at once. Consul may have it no more then: `withLock` rejects with that. It never rejects: where Consul does not respond, it is repeated in the background, and the
    * session expires by itself at the latest.
    */
   release(): Promise<void> {
@@ -162,12 +162,16 @@ export class Lock {
   }
 
   async #releaseOnce(): Promise<void> {
-    const isFirst = !this.#isOver;
-    this.#isOver = true;
     this.#end(new DiscoveryError('RK_LOCK_LOST', `${this.key} was released`));
-    if (isFirst) this.#environment.onEnd(this, undefined);
     // Also when it was lost: Consul may not know, and would keep it from everyone until the session expires.
-    await this.#environment.giveUp(this.#lease);
+    const wasHeld = await this.#environment.giveUp(this.#lease);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#isLost = !wasHeld;
+    this.#environment.onEnd(
+      this,
+      wasHeld ? undefined : 'when it was released, Consul had given it to another, or its key was deleted',
+    );
   }
 
   readonly #onLost = (): void => {

@@ -69,7 +69,7 @@ export class KeyLock implements Contest<LockState> {
     return acquireKey(this.#client, [{ type: 'lock', key: this.key, value, session, flags: LOCK_FLAGS }]);
   }
 
-  async release(session: string, timeoutMs: number): Promise<void> {
+  async release(session: string, timeoutMs: number): Promise<boolean> {
     const operations: KvOperation[] = [
       { type: 'checkSession', key: this.key, session },
       { type: 'delete', key: this.key },
@@ -77,6 +77,7 @@ export class KeyLock implements Contest<LockState> {
     const outcome = await this.#client.txn.commit(operations.map(toTxnOperation), { timeout: timeoutMs });
     if (!outcome.committed && !isSessionMismatch(outcome))
       throw new KvTransactionError(operations, outcome.errors);
+    return outcome.committed;
   }
 
   /** Changes what the key holds; the lock stays as it is. */

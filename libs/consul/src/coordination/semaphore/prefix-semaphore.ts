@@ -90,26 +90,29 @@ export class PrefixSemaphore implements Contest<Entries> {
     return this.#write(entries, [...holders, session]);
   }
 
-  async release(session: string, timeoutMs: number): Promise<void> {
-    for (let attempt = 0; !(await this.#leave(session, timeoutMs)); attempt++) {
-      if (attempt < MAX_CAS_ATTEMPTS) continue;
-      const message = `${this.#lockKey}: other writers were faster ${MAX_CAS_ATTEMPTS} times`;
-      throw new ConsulError('RK_REGISTRY_ERROR', message);
-    }
+  async release(session: string, timeoutMs: number): Promise<boolean> {
+    const was = await this.#leave(session, timeoutMs);
     await this.#client.kv.delete(this.lockKey(session), { timeout: timeoutMs });
+    return was;
   }
 
-  /** @returns false when another writer was faster */
+  /** @returns whether it was one of the holders */
   async #leave(session: string, timeout: number): Promise<boolean> {
-    const { body } = await this.#client.kv.get(this.#lockKey, { consistency: 'consistent', timeout });
-    const state = body && decodeHolders(this.#lockKey, body.value, this.limit);
-    if (!body || !state?.holders.includes(session)) return true;
-    const cas = body.modifyIndex;
-    const holders = state.holders.filter((each) => each !== session);
-    // Nothing is left behind, and the next ones may agree on another limit.
-    if (holders.length === 0) return this.#client.kv.delete(this.#lockKey, { cas, timeout });
-    const value = encodeHolders({ ...state, holders });
-    return this.#client.kv.put(this.#lockKey, value, { cas, flags: SEMAPHORE_FLAGS, timeout });
+    for (let attempt = 0; attempt < MAX_CAS_ATTEMPTS; attempt++) {
+      const { body } = await this.#client.kv.get(this.#lockKey, { consistency: 'consistent', timeout });
+      const state = body && decodeHolders(this.#lockKey, body.value, this.limit);
+      if (!body || !state?.holders.includes(session)) return false;
+      const cas = body.modifyIndex;
+      const holders = state.holders.filter((each) => each !== session);
+      const value = encodeHolders({ ...state, holders });
+      // Nothing is left behind, and the next ones may agree on another limit.
+      const isWritten = await (holders.length === 0
+        ? this.#client.kv.delete(this.#lockKey, { cas, timeout })
+        : this.#client.kv.put(this.#lockKey, value, { cas, flags: SEMAPHORE_FLAGS, timeout }));
+      if (isWritten) return true;
+    }
+    const message = `${this.#lockKey}: other writers were faster ${MAX_CAS_ATTEMPTS} times`;
+    throw new ConsulError('RK_REGISTRY_ERROR', message);
   }
 
   get #lockKey(): string {
