@@ -16,6 +16,7 @@ import {
   type LockHolder,
   type TimedDiscoveryEvent,
 } from '@rookery/consul';
+import { of, type Observable } from 'rxjs';
 import { eventually, startTestConsul, thrownBy, type TestConsul } from '@rookery/test-support';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
@@ -64,6 +65,23 @@ class Hourly {
   @OnlyLeader('leaders/hourly')
   async run(): Promise<string> {
     return 'ran';
+  }
+}
+
+@Injectable()
+class Weekly extends Hourly {
+  @Cron('0 0 * * 0')
+  @OnlyLeader('leaders/hourly')
+  override async run(): Promise<string> {
+    return `${await super.run()}, too`;
+  }
+}
+
+@Injectable()
+class Lazy {
+  @OnlyLeader('leaders/hourly')
+  values(): Observable<number> {
+    return of(1);
   }
 }
 
@@ -202,6 +220,32 @@ describe('leader election', () => {
     await elections[leader]?.resign();
     await Promise.all([working, elected]);
     expect(steps).toEqual(['ended', 'elected']);
+  });
+
+  it('waits for the work of the leader when the app is closed, before another one leads', async () => {
+    const [one, other] = [await start([Reports]), await start()];
+    await eventually(() => one.elections.of(KEY).isLeader);
+    const following = other.elections.of(KEY);
+    const steps: string[] = [];
+    one.app.get(Reports).work = async () => {
+      await new Promise((resolve) => currentLock()?.signal.addEventListener('abort', resolve));
+      await sleep(400);
+      steps.push('ended');
+    };
+    const working = one.app.get(Reports).write('long');
+    const elected = eventually(() => following.isLeader, { every: 2 }).then(() => steps.push('elected'));
+    await one.app.close();
+    await Promise.all([working, elected]);
+    expect(steps).toEqual(['ended', 'elected']);
+  });
+
+  it('runs a job that calls that of its base class, and refuses what begins after the method has returned', async () => {
+    const { app, elections } = await start([Weekly, Lazy]);
+    await eventually(() => elections.of('leaders/hourly').isLeader);
+    expect(await app.get(Weekly).run()).toBe('ran, too');
+    const lazy = await thrownBy(async () => app.get(Lazy).values());
+    expect(lazy).toMatchObject({ code: 'RK_INVALID_ARGUMENT' });
+    expect(lazy.message).toContain('Lazy.values returns what begins later, without the lock');
   });
 
   it('runs a @Cron job once for each tick, in whichever order the decorators are', async () => {

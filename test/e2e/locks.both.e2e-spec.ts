@@ -141,6 +141,44 @@ describe('locks', () => {
     });
   });
 
+  it('do not overwrite what another program writes to their key while they wait', async () => {
+    const [one, other] = [await start(), await start()];
+    await one.locks.acquire(KEY);
+    const waiting = thrownBy(() => other.locks.acquire(KEY));
+    await eventually(() => other.locks.explain()[0]?.waiters === 1);
+    await sleep(300);
+    await one.kv.transaction([
+      { type: 'delete', key: KEY },
+      { type: 'set', key: KEY, value: 'precious' },
+    ]);
+    expect(await waiting).toMatchObject({ code: 'RK_LOCK_CONFLICT' });
+    expect((await one.kv.get(KEY))?.value).toBe('precious');
+  });
+
+  it('go to the waiter that they were granted to, whatever a subscriber of the event does', async () => {
+    const { locks, app } = await start();
+    const stopping = new AbortController();
+    const subscription = app.app.get(DiscoveryEvents).events$.subscribe(({ type }) => {
+      if (type === 'lock.acquired') stopping.abort(new Error('stopped'));
+    });
+    const [first, second] = [locks.acquire(KEY, { signal: stopping.signal }), locks.acquire(KEY)];
+    await (await first).release();
+    subscription.unsubscribe();
+    expect((await second).isHeld).toBe(true);
+  });
+
+  it("are released before the app is deregistered, with checks: 'service'", async () => {
+    const options = { service: { name: 'orders' }, locks: { checks: 'service' } } as const;
+    const [one, other] = [await start(options), await start()];
+    const lock = await one.locks.acquire(KEY);
+    const waiting = other.locks.acquire(KEY);
+    const leaving = performance.now();
+    await one.app.app.get(RegistrationService).deregister();
+    await waiting;
+    expect(performance.now() - leaving).toBeLessThan(12_000); // not after the lock-delay
+    expect(lock.signal.aborted).toBe(true);
+  });
+
   it('are not reentrant: a call that would wait for itself is refused at once', async () => {
     const { locks } = await start();
     const inner = async (): Promise<void> => {

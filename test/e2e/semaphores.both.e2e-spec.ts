@@ -92,6 +92,17 @@ describe('semaphores', () => {
     await eventually(() => permit.signal.aborted);
   });
 
+  it('are lost, and refused to waiters, when somebody writes something else to their key', async () => {
+    const [one, other] = [await start(), await start()];
+    const permit = await one.locks.semaphore(PREFIX, 1).acquire();
+    const waiting = thrownBy(() => other.locks.semaphore(PREFIX, 1).acquire());
+    await eventually(() => other.locks.explain()[0]?.waiters === 1);
+    await sleep(1_300);
+    await one.kv.put(`${PREFIX}/.lock`, 'garbage');
+    await eventually(() => permit.signal.aborted);
+    expect(await waiting).toMatchObject({ code: 'RK_LOCK_CONFLICT' });
+  });
+
   it('refuse another limit, a prefix that is something else, and limits that are none', async () => {
     const { locks, kv } = await start();
     await locks.semaphore(PREFIX, 2).acquire();

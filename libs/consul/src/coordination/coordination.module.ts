@@ -1,6 +1,6 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule as ProviderScannerModule, DiscoveryService as ProviderScanner } from '@nestjs/core';
-import { DiscoveryEvents, RegistrationService } from '@rookery/discovery';
+import { DiscoveryError, DiscoveryEvents, RegistrationService } from '@rookery/discovery';
 import { DiscoverySections, HealthContributors, systemClock } from '@rookery/discovery/adapter';
 import { ConsulClient } from '../client/consul-client.js';
 import { ConsulKv } from '../kv/consul-kv.js';
@@ -113,8 +113,11 @@ function createTable(
       sections.add('locks', () => table.contentions.map(explainContention));
     },
   });
-  // Without the service its checks are gone, and with them every session: others would wait for the lock-delay.
-  if (options.checks === 'service') registration.beforeLeaving(() => table.close());
+  if (options.checks === 'service') {
+    // Without the service its checks are gone, and with them every session: others would wait for the lock-delay.
+    const left = new DiscoveryError('RK_LOCK_LOST', 'the app leaves Consul, and its checks end its locks');
+    registration.beforeLeaving(() => table.releaseAll(left));
+  }
   return table;
 }
 

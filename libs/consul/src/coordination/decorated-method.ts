@@ -29,7 +29,13 @@ export function replaceMethod(
   }
   const replaced: Method = function (this: object, ...args) {
     const name = `${this.constructor.name}.${String(method)}`;
-    return around(this, name, () => (original as Method).apply(this, args), replaced, args);
+    return around(
+      this,
+      name,
+      () => assertSettles((original as Method).apply(this, args), name),
+      replaced,
+      args,
+    );
   };
   Object.defineProperty(replaced, 'name', { value: original.name, configurable: true });
   // Of decorators below it, such as @Cron.
@@ -47,4 +53,14 @@ export function notCreated(name: string): DiscoveryError {
       hint: 'List its class in providers, and inject it',
     },
   );
+}
+
+/** An Observable and a generator begin when somebody subscribes or iterates: after the lock was released. */
+function assertSettles(result: unknown, name: string): unknown {
+  if (typeof result !== 'object' || result === null) return result;
+  const isLazy = 'subscribe' in result || Symbol.asyncIterator in result || 'next' in result;
+  if (!isLazy) return result;
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `${name} returns what begins later, without the lock`, {
+    hint: 'Return a promise: of an Observable, lastValueFrom(...)',
+  });
 }

@@ -165,7 +165,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     return { service, id, ...(address === undefined ? {} : { address }), port };
   }
 
-  /** Adds work to be done when the app shuts down, before it is deregistered; it is waited for. @internal */
+  /** Adds work to be done before the app is deregistered, each time; it is waited for. @internal */
   beforeLeaving(work: () => Promise<void>): void {
     this.#beforeLeaving.push(work);
   }
@@ -354,6 +354,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   async #stopAll(): Promise<void> {
     const isKept = this.#closing.signal.aborted && !this.#options.shutdown.deregister;
+    await Promise.allSettled(this.#beforeLeaving.map((work) => work()));
     const registrars = this.#services.flatMap(({ registrar }) => registrar ?? []);
     await Promise.all(
       registrars.map((registrar) => (isKept ? registrar.stopWithoutDeregistering() : registrar.stop())),
@@ -369,7 +370,6 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   async #shutDown(): Promise<void> {
     this.#closing.abort(new Error(SHUTTING_DOWN));
     this.#options.onLeaving();
-    await Promise.all(this.#beforeLeaving.map((work) => work()));
     const { shutdown, clock } = this.#options;
     const steps = {
       deregister: () => this.deregister(),

@@ -62,14 +62,11 @@ export class Contender<State> {
     const pause = (milliseconds: number): Promise<void> =>
       delay(clock, milliseconds, signal).catch(() => undefined);
     let lease: SessionLease | undefined;
-    /** The last attempt had no response: it may have acquired it for the same session. */
-    let isUnknown = false;
     let failures = 0;
     let races = 0;
     const giveUpSession = (): void => {
       if (lease) queue.abandon(lease);
       lease = undefined;
-      isUnknown = false;
     };
     try {
       while (queue.isWaiting() && !signal.aborted) {
@@ -80,16 +77,21 @@ export class Contender<State> {
         }
         try {
           if (lease && !lease.isAlive) giveUpSession();
-          if (!isUnknown && !view.isFree && !contest.isFree(await contest.read(signal))) {
+          const state = await contest.read(signal);
+          if (lease && contest.holds(state, lease.id)) {
+            // By an attempt whose response was lost.
+            queue.grant(lease, contest.fenceOf(state, lease.id));
+            lease = undefined;
+            continue;
+          }
+          if (!contest.isFree(state)) {
             failures = 0;
             queue.onOutcome(undefined);
             await this.#untilFree(view, signal, pause);
             continue;
           }
           lease ??= await queue.open();
-          isUnknown = true;
-          const attempt = await contest.attempt(lease.id);
-          isUnknown = false;
+          const attempt = await contest.attempt(lease.id, state);
           if (attempt.outcome === 'session-lost') {
             giveUpSession();
             // The first time it has expired; a Consul that knows none of its sessions is not asked for more and more.

@@ -37,6 +37,8 @@ export interface AcquireOptions {
 interface Waiter {
   readonly since: number;
   readonly warnAfterMs: number | undefined;
+  /** It cannot leave any more. */
+  end(): void;
   grant(lock: Lock): void;
   fail(error: Error): void;
 }
@@ -114,10 +116,8 @@ export class Contention<State = unknown> {
       const waiter: Waiter = {
         since: clock.now(),
         warnAfterMs,
-        grant: (lock) => {
-          end();
-          resolve(lock);
-        },
+        end,
+        grant: resolve,
         fail: (error) => {
           end();
           reject(error);
@@ -148,11 +148,12 @@ export class Contention<State = unknown> {
     const { clock, random } = this.#environment;
     const since = clock.now();
     for (let tries = 1; !this.#checkTaken(); tries++) {
-      if (!this.contest.isFree(await this.contest.read(signal))) return undefined;
+      const state = await this.contest.read(signal);
+      if (!this.contest.isFree(state)) return undefined;
       const lease = await this.#open();
       let attempt: Attempt;
       try {
-        attempt = await this.contest.attempt(lease.id);
+        attempt = await this.contest.attempt(lease.id, state);
       } catch (error) {
         await this.#discard(lease);
         throw error;
@@ -163,7 +164,8 @@ export class Contention<State = unknown> {
       if (this.#closedBy) throw this.#closedBy;
       if (signal.aborted) throw abortReason(signal);
       // Another one was faster, but there may be more than one permit.
-      if (attempt.outcome !== 'raced' || tries >= MAX_RACES) return undefined;
+      const isRepeated = attempt.outcome === 'raced' || attempt.outcome === 'session-lost';
+      if (!isRepeated || tries >= MAX_RACES) return undefined;
       await delay(clock, backoffDelay(tries, RACE_MS, random), signal);
     }
     return undefined;
@@ -209,6 +211,8 @@ export class Contention<State = unknown> {
 
   #grantNext(lease: SessionLease, fence: number): void {
     const waiter = lease.isAlive ? this.#waiters.shift() : undefined;
+    // A subscriber of the event may abort its signal.
+    waiter?.end();
     if (waiter) waiter.grant(this.#grant(lease, fence, waiter));
     else this.#abandon(lease);
   }

@@ -29,8 +29,10 @@ export interface Contest<State = unknown> {
   holds(state: State, session: string): boolean;
   /** Whether the session holds it, as the servers know it now. */
   isHeldBy(session: string, signal: AbortSignal): Promise<boolean>;
-  /** It may be repeated with the same session, after an attempt whose outcome is unknown. */
-  attempt(session: string): Promise<Attempt>;
+  /** Of the session that holds it, in a state. */
+  fenceOf(state: State, session: string): number;
+  /** @param state what was read last: where it has changed since, the attempt is raced */
+  attempt(session: string, state: State): Promise<Attempt>;
   /** Gives it up, at once. @returns false when the session did not hold it: nothing happened */
   release(session: string, timeoutMs: number): Promise<boolean>;
 }

@@ -89,12 +89,7 @@ export class LockTable {
       lock.assertHeld();
       return work(lock);
     });
-    this.#work.add(
-      running.then(
-        () => undefined,
-        () => undefined,
-      ),
-    );
+    this.track(running);
     let result: T;
     try {
       result = await running;
@@ -106,6 +101,16 @@ export class LockTable {
     throw new DiscoveryError('RK_LOCK_LOST', `${lock.key} was lost before its work had ended`, {
       hint: 'The work is done, but it may not have been alone',
     });
+  }
+
+  /** Work under a lock, which the end of the app waits for. */
+  track(work: Promise<unknown>): void {
+    this.#work.add(
+      work.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
   }
 
   /** @returns undefined when it is not free */
@@ -137,17 +142,21 @@ export class LockTable {
 
   async #close(): Promise<void> {
     this.#isClosed = true;
-    const contentions = this.contentions;
-    for (const contention of contentions) contention.close(shutDownError());
-    const held = contentions.flatMap((contention) => contention.held);
-    for (const lock of held) lock.abort(new DiscoveryError('RK_SHUT_DOWN', 'the app is shutting down'));
+    for (const contention of this.contentions) contention.close(shutDownError());
+    await this.releaseAll(new DiscoveryError('RK_SHUT_DOWN', 'the app is shutting down'));
+    await this.#within(BACKGROUND_TIMEOUT_MS, this.#background);
+  }
+
+  /** Aborts the signals of what is held, waits for the work, and releases it. Bounded, and never rejects. */
+  async releaseAll(reason: DiscoveryError): Promise<void> {
+    const held = this.contentions.flatMap((contention) => contention.held);
+    for (const lock of held) lock.abort(reason);
     const { shutdownTimeoutMs } = this.#options;
     if (!(await this.#within(shutdownTimeoutMs, this.#work)))
       this.#logger.warn(
         `work under ${held.map(({ key }) => key).join(', ')} did not end ${shutdownTimeoutMs} ms after its signal aborted: it is released, and another process may begin`,
       );
     await Promise.all(held.map((lock) => lock.release()));
-    await this.#within(BACKGROUND_TIMEOUT_MS, this.#background);
   }
 
   #warnAfterMs(warnAfter: Duration | undefined): number | undefined {

@@ -105,6 +105,7 @@ export class LeaderElection {
   /** Runs work while this process leads; work that runs is waited for when it resigns. */
   async run<T>(term: Lock, work: () => T | PromiseLike<T>): Promise<T> {
     const running = runUnder(term, async () => work());
+    this.#environment.table.track(running);
     this.#work.add(
       running.then(
         () => undefined,

@@ -15,7 +15,7 @@ import type { Lock } from '../contention/lock.js';
 import { describeHolder, type LockHolder } from '../lock/lock-holder.js';
 import { scheduleOf, type CronOptions } from '../schedule/cron-schedule.js';
 import { nominalTick, ticksBetween, type NextTick, type Tick } from '../schedule/nominal-tick.js';
-import { claimTick, newClaim, type TickRecord } from '../schedule/tick-record.js';
+import { TickClaim, type TickRecord } from '../schedule/tick-claim.js';
 import type { LeaderElection } from './leader-election.js';
 
 export interface LeaderJobsEnvironment {
@@ -46,6 +46,14 @@ export interface JobReport {
   readonly missedBecause: string | undefined;
 }
 
+interface TickAttempt {
+  readonly tick: Tick;
+  readonly next: NextTick | undefined;
+  readonly claim: TickClaim;
+  /** By the clock: it is not run later. */
+  readonly until: number;
+}
+
 type TickOutcome<T> =
   | { readonly type: 'ran'; readonly result: T }
   | { readonly type: 'done' }
@@ -53,6 +61,8 @@ type TickOutcome<T> =
 
 /** How long a tick waits for this process to be elected: a tick in the middle of a handover is run by the next leader. */
 const MAX_GRACE_MS = 10_000;
+/** With a delay of two seconds in between: longer than an election of the servers, and than a restart. */
+const MAX_GIVE_BACKS = 30;
 const BACKOFF = { base: 250, cap: 2_000 };
 const BACK_TO_SECONDS = 1_000;
 
@@ -97,7 +107,9 @@ export class LeaderJobs {
     const next = this.#scheduleOf(cron);
     const now = Date.now();
     const tick = (next && nominalTick(now, next)) ?? wholeSecond(now);
-    const claim = newClaim();
+    const { kv, holder } = this.#environment;
+    const record = { tick: tick.at, by: describeHolder(holder()) };
+    const claim = new TickClaim(kv, `${job.election.key}/ticks/${job.name}`, record);
     const until = clock.now() + Math.min(MAX_GRACE_MS, tick.gapMs / 2);
     const { signal } = this.#closing;
     let unclaimed: string | undefined;
@@ -120,6 +132,7 @@ export class LeaderJobs {
       await delay(clock, backoffDelay(++failures, BACKOFF, random), signal).catch(() => undefined);
     }
     this.#count(job, { skipped: 1 });
+    if (claim.isDoubtful) void this.#giveBack(claim);
     if (unclaimed !== undefined)
       this.#logger.warn(`${job.name}: this process does not run the tick of ${iso(tick.at)}: ${unclaimed}`);
     return undefined;
@@ -128,34 +141,39 @@ export class LeaderJobs {
   async #tryTick<T>(
     job: LeaderJob,
     term: Lock,
-    { tick, next, claim, until }: { tick: Tick; next: NextTick | undefined; claim: string; until: number },
+    { tick, next, claim, until }: TickAttempt,
     work: () => T | PromiseLike<T>,
   ): Promise<TickOutcome<T>> {
-    const { kv, holder } = this.#environment;
-    const key = `${job.election.key}/ticks/${job.name}`;
     try {
-      const by = describeHolder(holder());
-      const known = this.#lastTicks.get(job.name);
-      const claimed = await claimTick(kv, term, key, { tick: tick.at, by, claim });
-      if (claimed.outcome === 'done') return { type: 'done' };
+      if (!(await claim.try(term))) return { type: 'done' };
       const isLate = this.#environment.clock.now() > until;
       if (!term.isHeld || isLate) {
         // Still before the next leader: that one runs it.
-        await claimed.giveBack();
+        await claim.giveBack();
         const reason = isLate ? 'Consul took too long to answer' : 'this process leads no more';
         return { type: 'failed', reason, isFinal: isLate };
       }
-      // A Consul that came back empty knows of none.
-      const previous = claimed.previous ?? known;
-      if (previous && next)
-        this.#countMissed(job, term, previous, ticksBetween(previous.tick, tick.at, next));
-      this.#lastTicks.set(job.name, { tick: tick.at, by });
     } catch (error) {
       return { type: 'failed', reason: errorMessage(error), isFinal: !isRetryable(error) && term.isHeld };
     }
+    // A Consul that came back empty knows of none.
+    const previous = claim.previous ?? this.#lastTicks.get(job.name);
+    if (previous && next) this.#countMissed(job, term, previous, ticksBetween(previous.tick, tick.at, next));
+    this.#lastTicks.set(job.name, { tick: tick.at, by: describeHolder(this.#environment.holder()) });
     this.#failures.delete(job.name);
     this.#count(job, { ran: 1 });
     return { type: 'ran', result: await work() };
+  }
+
+  /** A tick that is claimed and not run would not be counted. Never rejects. */
+  async #giveBack(claim: TickClaim): Promise<void> {
+    const { clock, random } = this.#environment;
+    const { signal } = this.#closing;
+    for (let failures = 1; failures <= MAX_GIVE_BACKS && !signal.aborted; failures++) {
+      await claim.giveBack().catch(() => undefined);
+      if (!claim.isDoubtful) return;
+      await delay(clock, backoffDelay(failures, BACKOFF, random), signal).catch(() => undefined);
+    }
   }
 
   #countMissed(job: LeaderJob, term: Lock, previous: TickRecord, ticks: number): void {

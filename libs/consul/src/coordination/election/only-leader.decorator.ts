@@ -1,4 +1,5 @@
 import { Inject } from '@nestjs/common';
+import { currentLock } from '../contention/current-lock.js';
 import { assertLockKey } from '../contention/lock-key.js';
 import { notCreated, replaceMethod } from '../decorated-method.js';
 import { cronOptionsOf } from '../schedule/cron-schedule.js';
@@ -41,6 +42,9 @@ export function OnlyLeader(key: string, { job }: OnlyLeaderOptions = {}): Method
       const elections = (instance as { [ELECTIONS]?: LeaderElections })[ELECTIONS];
       if (!elections) throw notCreated(name);
       const election = elections.of(key);
+      // A job that calls another one, such as that of its base class: it is no tick of its own.
+      const outer = currentLock();
+      if (outer !== undefined && outer === election.term) return run();
       return elections.jobs.run({ name: job ?? name, election, cron: cronOptionsOf(replaced) }, run);
     });
   };

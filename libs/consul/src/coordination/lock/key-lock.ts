@@ -6,7 +6,7 @@ import { bytesCodec } from '../../kv/kv-codec.js';
 import { toTxnOperation, type KvOperation } from '../../kv/kv-operation.js';
 import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import type { KvValue } from '../../kv/kv-value.js';
-import { acquireKey, assertFlags } from '../contention/acquire-key.js';
+import { acquireKey, assertFlags, assertIndex } from '../contention/acquire-key.js';
 import type { Attempt, Contest } from '../contention/contest.js';
 
 /** By these flags `consul lock` and the `api.Lock` of Consul's Go client know a lock from other keys. */
@@ -64,9 +64,19 @@ export class KeyLock implements Contest<LockState> {
     return this.holds(await this.#kv.get(this.key, options), session);
   }
 
-  async attempt(session: string): Promise<Attempt> {
+  fenceOf(state: LockState): number {
+    return assertIndex(state?.modifyIndex);
+  }
+
+  async attempt(session: string, state: LockState): Promise<Attempt> {
+    const { key } = this;
     const value = JSON.stringify(this.#holder());
-    return acquireKey(this.#client, [{ type: 'lock', key: this.key, value, session, flags: LOCK_FLAGS }]);
+    // What somebody has written since is not overwritten.
+    const unchanged: KvOperation =
+      state === undefined
+        ? { type: 'checkNotExists', key }
+        : { type: 'checkIndex', key, modifyIndex: state.modifyIndex };
+    return acquireKey(this.#client, [unchanged, { type: 'lock', key, value, session, flags: LOCK_FLAGS }]);
   }
 
   async release(session: string, timeoutMs: number): Promise<boolean> {

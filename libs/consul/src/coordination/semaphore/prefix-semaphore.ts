@@ -1,5 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
-import { defer, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { ConsulClient } from '../../client/consul-client.js';
 import { ConsulError } from '../../client/consul-error.js';
 import type { ConsulKv } from '../../kv/consul-kv.js';
@@ -54,15 +54,21 @@ export class PrefixSemaphore implements Contest<Entries> {
   }
 
   watch(): Observable<Entries> {
-    return defer(() => this.#kv.watchTree(`${this.key}/`, { codec: bytesCodec }));
+    return this.#kv.watchTree(`${this.key}/`, { codec: bytesCodec });
   }
 
   isFree(entries: Entries): boolean {
-    return this.#holders(entries).length < this.limit;
+    const holders = this.#holdersIfReadable(entries);
+    // Of what is no semaphore an attempt tells, with its error.
+    return holders === undefined || holders.length < this.limit;
   }
 
   holds(entries: Entries, session: string): boolean {
-    return this.#holders(entries).includes(session);
+    return this.#holdersIfReadable(entries)?.includes(session) === true;
+  }
+
+  fenceOf(entries: Entries, session: string): number {
+    return assertIndex(entries.find(({ key }) => key === this.lockKey(session))?.modifyIndex);
   }
 
   async isHeldBy(session: string, signal: AbortSignal): Promise<boolean> {
@@ -121,6 +127,15 @@ export class PrefixSemaphore implements Contest<Entries> {
 
   #lockEntry(entries: Entries): KvValue<Uint8Array> | undefined {
     return entries.find(({ key }) => key === this.#lockKey);
+  }
+
+  /** Undefined: somebody has written something else. */
+  #holdersIfReadable(entries: Entries): readonly string[] | undefined {
+    try {
+      return this.#holders(entries);
+    } catch {
+      return undefined;
+    }
   }
 
   #holders(entries: Entries): readonly string[] {

@@ -1,6 +1,8 @@
 import { DiscoveryError } from '@rookery/discovery';
 import type { ConsulClient } from '../../client/consul-client.js';
 
+const MAINTENANCE = '_service_maintenance:';
+
 /** Ids of the checks that end a session when they are critical. */
 export async function sessionChecks(
   client: ConsulClient,
@@ -20,7 +22,10 @@ export async function sessionChecks(
 
 async function checksOf(client: ConsulClient, instance: string): Promise<string[]> {
   const { body } = await client.agent.checks.list();
-  return Object.values(body)
-    .filter(({ ServiceID }) => ServiceID === instance)
-    .map(({ CheckID }) => CheckID);
+  return (
+    Object.values(body)
+      // In maintenance the service gets one more, which is critical.
+      .filter(({ ServiceID, CheckID }) => ServiceID === instance && !CheckID.startsWith(MAINTENANCE))
+      .map(({ CheckID }) => CheckID)
+  );
 }
