@@ -3,7 +3,7 @@ import type { LockTable } from './contention/lock-table.js';
 
 const NAME = 'locks';
 
-/** What is held and waited for, for those who look; a lock that is lost does not make the app unfit for requests. */
+/** What is held and waited for; a lock that is lost does not make the app unfit for requests. */
 export function lockHealth(table: LockTable): Contributor {
   return {
     name: NAME,

@@ -16,7 +16,7 @@ export interface LockOptions {
    */
   ttl?: Duration;
   /**
-   * How long Consul keeps a lock from everyone after it took it from its holder, who may not know yet. Not below the TTL. Default: `ttl`, and 60 s above that, since Consul
+   * How long Consul keeps a lock from everyone after it took it from its holder, which may not know yet. Not below the TTL. Default: `ttl`, and 60 s above that, since Consul
    * applies no more: with such a TTL use no `checks`, which end a session early.
    */
   lockDelay?: Duration;

@@ -87,7 +87,7 @@ export class Contender<State> {
           if (!contest.isFree(state)) {
             failures = 0;
             queue.onOutcome(undefined);
-            await this.#untilFree(view, signal, pause);
+            races = await this.#afterFailedAttempt({ outcome: 'occupied' }, races, view, signal, pause);
             continue;
           }
           lease ??= await queue.open();
@@ -119,7 +119,7 @@ export class Contender<State> {
     }
   }
 
-  /** @returns how many attempts in a row were raced */
+  /** @returns how many attempts in a row were raced, or found it occupied though the watch says that it is free */
   async #afterFailedAttempt(
     { outcome }: Attempt,
     races: number,

@@ -325,7 +325,7 @@ export class Contention<State = unknown> {
       return new DiscoveryError('RK_LOCK_TIMEOUT', message, { cause: this.#lastError });
     }
     const delayed = 'Its holder was lost: Consul keeps it from everyone for the lock-delay';
-    const held = `LockService.explain(${JSON.stringify(key)}) tells who holds it`;
+    const held = `LockService.explain(${JSON.stringify(key)}) tells which process holds it`;
     return new DiscoveryError('RK_LOCK_TIMEOUT', `${key} was not free within ${waitForMs} ms`, {
       ...(this.#isDelayed ? { hint: delayed } : kind === 'lock' ? { hint: held } : {}),
     });

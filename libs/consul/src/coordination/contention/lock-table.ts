@@ -201,10 +201,13 @@ export class LockTable {
   }
 }
 
+/** A timer of Node takes no more, and would fire at once: 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** An option of a call, which no schema has seen. */
 export function durationOf(value: Duration, field: string): number {
   if (typeof value === 'string' || (typeof value === 'number' && value >= 0))
-    return toMilliseconds(value, field);
+    return Math.min(toMilliseconds(value, field), MAX_TIMER_MS);
   throw new DiscoveryError('RK_INVALID_ARGUMENT', `${field}: ${String(value)} is not a duration`, {
     hint: "Use milliseconds, '10s' or Infinity",
   });

@@ -40,7 +40,7 @@ const STAND_BACK_MS = 2_000;
  * ```ts
  * const election = elections.of('leaders/reports');
  * election.isLeader;                                          // by the clock, at this moment
- * election.leader$.subscribe((leader) => show(leader?.id));   // whoever leads, in every process
+ * election.leader$.subscribe((leader) => show(leader?.id));   // the process that leads, in every process
  * await election.resign();                                    // and another one leads
  * ```
  */
@@ -203,7 +203,7 @@ export class LeaderElection {
     this.#term.next(undefined);
     const resigning = this.#resigning;
     const ledMs = Math.round(term.heldMs);
-    // Also when somebody has released the lock itself, or the app ends before anything else could resign.
+    // Also when the lock itself was released, or the app ends before anything else could resign.
     await (resigning ?? term.release());
     if (!term.isLost) {
       emit({ type: 'leader.resigned', key, ledMs });

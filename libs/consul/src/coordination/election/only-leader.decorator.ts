@@ -19,7 +19,7 @@ export interface OnlyLeaderOptions {
  * takes part in the election from its start. `currentLock()` inside the method is the leader's lock, with `signal` and `fence`.
  *
  * With `@Cron` of `@nestjs/schedule`, above or below, each tick is run once at most, in all processes: the leader claims it in Consul first. A tick
- * during a handover is run by the next leader; ticks that nobody ran are counted, with the reason, in the event `schedule.missed`.
+ * during a handover is run by the next leader; ticks that no process ran are counted, with the reason, in the event `schedule.missed`.
  *
  * @param key of the election, in Consul's key-value store; claims are kept below `<key>/ticks/`
  * @throws DiscoveryError `RK_CONFIG_INVALID` when the app starts, and two of its methods have the same name of the job

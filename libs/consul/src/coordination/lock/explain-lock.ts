@@ -22,7 +22,7 @@ export interface LockExplanation {
 /** A lock, as Consul has it. */
 export interface LockReport {
   readonly key: string;
-  /** Undefined: nobody holds it. */
+  /** Undefined: it is free. */
   readonly holder: LockHolder | undefined;
   readonly session:
     | {

@@ -42,7 +42,7 @@ export class KeyLock implements Contest<LockState> {
 
   async read(signal: AbortSignal): Promise<LockState> {
     const state = await this.#kv.get(this.key, { codec: bytesCodec, signal });
-    // A plain write by somebody resets the flags of a key that is held.
+    // A plain write resets the flags of a key that is held.
     if (state?.session === undefined) assertFlags(state, this.key, LOCK_FLAGS);
     return state;
   }
@@ -71,7 +71,7 @@ export class KeyLock implements Contest<LockState> {
   async attempt(session: string, state: LockState): Promise<Attempt> {
     const { key } = this;
     const value = JSON.stringify(this.#holder());
-    // What somebody has written since is not overwritten.
+    // What was written since is not overwritten.
     const unchanged: KvOperation =
       state === undefined
         ? { type: 'checkNotExists', key }

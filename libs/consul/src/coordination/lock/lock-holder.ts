@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 
-/** Who holds a lock, or leads: the JSON in its key. */
+/** The process that holds a lock, or leads: the JSON in its key. */
 export interface LockHolder {
   /** The service of the process; undefined: it registers none. */
   readonly service?: string;

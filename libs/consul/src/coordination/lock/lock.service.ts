@@ -100,7 +100,7 @@ export class LockService implements BeforeApplicationShutdown {
 
   /** What this process holds and waits for. */
   explain(): LockExplanation[];
-  /** Who holds a lock, as Consul has it, and what this process has to do with it; of a semaphore only the latter. */
+  /** The holder of a lock, as Consul has it, and what this process has to do with it; of a semaphore only the latter. */
   explain(key: string): Promise<LockReport>;
   explain(key?: string): LockExplanation[] | Promise<LockReport> {
     if (key === undefined) return this.#table.contentions.map(explainContention);

@@ -39,7 +39,7 @@ const EPHEMERAL_FLAGS = 0x726f6f6b657279n;
 const BACKOFF = { base: 500, cap: 10_000 };
 /** A key of a process that was killed stays until its session expires: it is tried again this often. */
 const OCCUPIED_MS = 1_000;
-/** Whether the keys are still there: somebody may have deleted one. */
+/** Whether the keys are still there: one may have been deleted. */
 const LOOK_EVERY_MS = 15_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 
@@ -231,7 +231,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
     return outcome === 'acquired';
   }
 
-  /** Finds the keys that somebody has deleted, or taken. */
+  /** Finds the keys that were deleted, or taken. */
   async #look(session: string, signal: AbortSignal): Promise<void> {
     for (const key of [...this.#keys.values()]) {
       const { body } = await this.#client.kv.get(key.key, { signal });

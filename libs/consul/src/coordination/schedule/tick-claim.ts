@@ -16,8 +16,8 @@ interface StoredRecord extends TickRecord {
 }
 
 /**
- * The claim of a tick by the leader, in Consul, before it is run: so it is run once at most, whatever the clocks of the hosts say, and whoever
- * leads when their timers fire. It has an identity, by which it is known again when a response was lost.
+ * The claim of a tick by the leader, in Consul, before it is run: so it is run once at most, whatever the clocks of the hosts say, and whichever
+ * process leads when their timers fire. It has an identity, by which it is known again when a response was lost.
  */
 export class TickClaim {
   readonly #kv: ConsulKv;
@@ -101,7 +101,7 @@ function parseRecord(text: string): StoredRecord | undefined {
       claim: typeof claim === 'string' ? claim : undefined,
     };
   } catch {
-    // Somebody has edited it: the next claim replaces it.
+    // It was edited by hand: the next claim replaces it.
     return undefined;
   }
 }

@@ -129,7 +129,7 @@ export class PrefixSemaphore implements Contest<Entries> {
     return entries.find(({ key }) => key === this.#lockKey);
   }
 
-  /** Undefined: somebody has written something else. */
+  /** Undefined: it is something else. */
   #holdersIfReadable(entries: Entries): readonly string[] | undefined {
     try {
       return this.#holders(entries);
@@ -166,7 +166,7 @@ export class PrefixSemaphore implements Contest<Entries> {
       'RK_LOCK_CONFLICT',
       `${this.key} is a semaphore of ${limit}, not of ${this.limit}`,
       {
-        hint: 'Every process has to use the same limit; it can be changed while nobody holds it',
+        hint: 'Every process has to use the same limit; it can be changed while there are no holders',
       },
     );
   }

@@ -4,7 +4,7 @@ import type { PrefixSemaphore } from './prefix-semaphore.js';
 
 /**
  * At most `limit` holders at a time, in all processes: `LockService.semaphore(prefix, limit)`. What it grants is a `Lock`, whose `fence` orders
- * acquisitions; it excludes nobody, since there are several holders.
+ * acquisitions; it excludes no other, since there are several holders.
  *
  * @example
  * ```ts
