@@ -88,6 +88,10 @@ describe(`five workers contend for one lock for ${SECONDS} s, seed ${SEED}`, () 
       await sleep(between(0, 2_000));
       await server.relaunch();
     },
+    'the wall clock of a worker jumps': async () => {
+      pick(running()).jumpClock(between(-3_600_000, 3_600_000));
+      await sleep(500);
+    },
     'an operator deletes the key': async () => {
       await cluster.clients[0]?.request('DELETE', `/v1/kv/${KEY}`);
     },

@@ -14,6 +14,11 @@ class WorkerModule {}
 Module({ imports: [ConsulModule.forRoot(options)] })(WorkerModule);
 const app = await NestFactory.createApplicationContext(WorkerModule, { abortOnError: false, logger: false });
 let isRunning = true;
+// The wall clock of this process is set: no lease may depend on it.
+const wallClock = Date.now;
+process.on('message', ({ clockJumpMs }) => {
+  Date.now = () => wallClock() + clockJumpMs;
+});
 process.on('SIGTERM', () => {
   isRunning = false;
   void app.close().then(() => process.exit(0));

@@ -63,6 +63,11 @@ export class LockWorker {
     this.#process.kill('SIGCONT');
   }
 
+  /** Its wall clock is off by this much from now on. */
+  jumpClock(clockJumpMs: number): void {
+    this.#process.send({ clockJumpMs });
+  }
+
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
     await exited(this.#process);

@@ -154,7 +154,7 @@ export class LockTable {
     const { shutdownTimeoutMs } = this.#options;
     if (!(await this.#within(shutdownTimeoutMs, this.#work)))
       this.#logger.warn(
-        `work under ${held.map(({ key }) => key).join(', ')} did not end ${shutdownTimeoutMs} ms after its signal aborted: it is released, and another process may begin`,
+        `work under ${held.map(({ key }) => key).join(', ') || 'a lock'} did not end ${shutdownTimeoutMs} ms after its signal aborted: it is released, and another process may begin`,
       );
     await Promise.all(held.map((lock) => lock.release()));
   }

@@ -64,7 +64,7 @@ const MAX_GRACE_MS = 10_000;
 /** With a delay of two seconds in between: longer than an election of the servers, and than a restart. */
 const MAX_GIVE_BACKS = 30;
 const BACKOFF = { base: 250, cap: 2_000 };
-const BACK_TO_SECONDS = 1_000;
+const SECOND_MS = 1_000;
 
 /** Runs the methods with `@OnlyLeader`: those with `@Cron` once at most for each tick, in all processes. */
 export class LeaderJobs {
@@ -103,11 +103,10 @@ export class LeaderJobs {
     cron: CronOptions,
     work: () => T | PromiseLike<T>,
   ): Promise<T | undefined> {
-    const { clock, random } = this.#environment;
+    const { clock, random, kv, holder } = this.#environment;
     const next = this.#scheduleOf(cron);
     const now = Date.now();
     const tick = (next && nominalTick(now, next)) ?? wholeSecond(now);
-    const { kv, holder } = this.#environment;
     const record = { tick: tick.at, by: describeHolder(holder()) };
     const claim = new TickClaim(kv, `${job.election.key}/ticks/${job.name}`, record);
     const until = clock.now() + Math.min(MAX_GRACE_MS, tick.gapMs / 2);
@@ -218,7 +217,7 @@ export class LeaderJobs {
 
 /** A schedule that is not known, as that of a single date: ticks are at whole seconds. */
 function wholeSecond(now: number): Tick {
-  return { at: Math.round(now / BACK_TO_SECONDS) * BACK_TO_SECONDS, gapMs: 2 * BACK_TO_SECONDS };
+  return { at: Math.round(now / SECOND_MS) * SECOND_MS, gapMs: 2 * SECOND_MS };
 }
 
 function iso(milliseconds: number): string {

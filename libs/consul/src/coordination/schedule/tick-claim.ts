@@ -40,7 +40,7 @@ export class TickClaim {
     return value === undefined ? undefined : parseRecord(value);
   }
 
-  /** A try had no response: the claim may be in Consul. */
+  /** A try, or giving it back, had no response: the claim may be in Consul. */
   get isDoubtful(): boolean {
     return this.#isDoubtful;
   }
@@ -79,6 +79,7 @@ export class TickClaim {
    * @throws DiscoveryError when Consul does not answer
    */
   async giveBack(): Promise<void> {
+    this.#isDoubtful = true;
     const found = await this.#kv.get(this.#key, { consistency: 'consistent' });
     if (found && parseRecord(found.value)?.claim === this.#claim) {
       const { modifyIndex } = found;
