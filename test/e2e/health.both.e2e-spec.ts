@@ -85,16 +85,22 @@ describe.each(PLATFORMS)('health on %s', (platform: Platform) => {
   it('runs the checks once for concurrent requests, and caches the result for a second', async () => {
     const { app, url } = await start();
     await app.get(RegistrationService).whenRegistered();
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    asked = 0;
-    let release: () => void = () => undefined;
-    answer = () => new Promise((resolve) => (release = resolve));
-    const probes = Array.from({ length: 20 }, () => get(`${url}/health/ready`));
-    await eventually(() => asked === 1);
-    release();
-    for (const { status } of await Promise.all(probes)) expect(status).toBe(200);
-    await get(`${url}/health/ready`);
-    expect(asked).toBe(1);
+    /** How many checks ran for 21 requests; undefined when the machine was too busy to send them within a second. */
+    const round = async (): Promise<number | undefined> => {
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      asked = 0;
+      const began = performance.now();
+      let release: () => void = () => undefined;
+      answer = () => new Promise((resolve) => (release = resolve));
+      const probes = Array.from({ length: 20 }, () => get(`${url}/health/ready`));
+      await eventually(() => asked === 1);
+      answer = () => Promise.resolve();
+      release();
+      for (const { status } of await Promise.all(probes)) expect(status).toBe(200);
+      await get(`${url}/health/ready`);
+      return performance.now() - began < 900 ? asked : undefined;
+    };
+    expect(await eventually(round)).toBe(1);
     await app.close();
   });
 
