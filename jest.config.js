@@ -10,7 +10,9 @@ const rootDir = fileURLToPath(new URL('.', import.meta.url));
 
 // These put a steady load on the machine, which other suites would disturb: CI runs them alone, after the others.
 const ALONE = 'faults/(calls|shutdown|chaos)\\.';
-const left = process.env.ROOKERY_WITHOUT_LOADS ? [ALONE] : [];
+// These wait for most of their time, for leases and timeouts: CI runs more of them at once than there are cores.
+const WAITING = 'faults/(lock|patience|doubt)|e2e/(locks|elections|session)\\.';
+const left = process.env.ROOKERY_WITHOUT_LOADS ? [ALONE, WAITING] : [];
 
 const common = {
   testPathIgnorePatterns: ['/node_modules/', ...left],
@@ -69,8 +71,7 @@ export default {
   globalSetup: '<rootDir>/test/support/src/jest-global-setup.js',
   globalTeardown: '<rootDir>/test/support/src/jest-global-teardown.js',
   testTimeout: 60_000,
-  // One more than there are cores: many suites wait for most of their time.
-  maxWorkers: 3,
+  maxWorkers: 2,
   reporters: [
     'default',
     '<rootDir>/test/support/src/left-out.reporter.js',
