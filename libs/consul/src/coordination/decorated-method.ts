@@ -55,7 +55,7 @@ export function notCreated(name: string): DiscoveryError {
   );
 }
 
-/** An Observable and a generator begin when somebody subscribes or iterates: after the lock was released. */
+/** An Observable and a generator begin with a subscription or an iteration: after the lock was released. */
 function assertSettles(result: unknown, name: string): unknown {
   if (typeof result !== 'object' || result === null) return result;
   const isLazy = 'subscribe' in result || Symbol.asyncIterator in result || 'next' in result;

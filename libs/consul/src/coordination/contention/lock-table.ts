@@ -56,7 +56,6 @@ export class LockTable {
   readonly #contention: ContentionEnvironment;
   #isClosed = false;
   #isUsed = false;
-  #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedLockOptions, environment: LockTableEnvironment) {
     this.#options = options;
@@ -135,12 +134,7 @@ export class LockTable {
   }
 
   /** Aborts the signals, waits for the work, releases everything. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosed = true;
     for (const contention of this.contentions) contention.close(shutDownError());
     await this.releaseAll(new DiscoveryError('RK_SHUT_DOWN', 'the app is shutting down'));

@@ -158,7 +158,7 @@ export class LeaderJobs {
     // A Consul that came back empty knows of none.
     const previous = claim.previous ?? this.#lastTicks.get(job.name);
     if (previous && next) this.#countMissed(job, term, previous, ticksBetween(previous.tick, tick.at, next));
-    this.#lastTicks.set(job.name, { tick: tick.at, by: describeHolder(this.#environment.holder()) });
+    this.#lastTicks.set(job.name, claim.record);
     this.#failures.delete(job.name);
     this.#count(job, { ran: 1 });
     return { type: 'ran', result: await work() };

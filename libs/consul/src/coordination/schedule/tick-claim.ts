@@ -22,7 +22,7 @@ interface StoredRecord extends TickRecord {
 export class TickClaim {
   readonly #kv: ConsulKv;
   readonly #key: string;
-  readonly #record: TickRecord;
+  readonly record: TickRecord;
   readonly #claim = randomUUID();
   /** What was there before the first try. */
   #before: { readonly value: string | undefined } | undefined;
@@ -31,7 +31,7 @@ export class TickClaim {
   constructor(kv: ConsulKv, key: string, record: TickRecord) {
     this.#kv = kv;
     this.#key = key;
-    this.#record = record;
+    this.record = record;
   }
 
   /** The tick that was run before this one. */
@@ -56,9 +56,9 @@ export class TickClaim {
       const found = await this.#kv.get(this.#key, { consistency: 'consistent' });
       const latest = found && parseRecord(found.value);
       if (latest?.claim === this.#claim) return true;
-      if (latest && latest.tick >= this.#record.tick) return false;
+      if (latest && latest.tick >= this.record.tick) return false;
       this.#before = { value: found?.value };
-      const { tick, by } = this.#record;
+      const { tick, by } = this.record;
       const value = JSON.stringify({ tick: new Date(tick).toISOString(), by, claim: this.#claim });
       const modifyIndex = found?.modifyIndex ?? 0;
       try {
