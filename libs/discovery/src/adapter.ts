@@ -1,7 +1,8 @@
 // What the author of a registry or of an instance source uses, besides the entry for applications.
 export { DiscoveryModule } from './discovery.module.js';
-export type { DiscoveryModuleAsyncOptions, DiscoveryModuleOptions } from './discovery.module.js';
+export type { DiscoveryModuleAsyncOptions } from './discovery.module.js';
 export { discoveryOptionsShape } from './discovery-options.js';
+export type { DiscoveryModuleOptions } from './discovery-options.js';
 
 export { ServiceRegistry } from './registry/service-registry.js';
 export type { RegistrationChange } from './registry/service-registry.js';
@@ -49,6 +50,9 @@ export { isStandardSchema, issuePath } from './configuration/standard-schema.js'
 export type { StandardIssue, StandardSchema } from './configuration/standard-schema.js';
 
 export { IsolatedObservable } from './events/isolated-observable.js';
+export { fieldsOf, loggerTakesFields } from './events/event-log.js';
+export { providedInstances } from './scanning/provided-instances.js';
+export type { ProvidedClass, ProvidedInstances } from './scanning/provided-instances.js';
 export { DiscoverySections } from './introspection/discovery-sections.js';
 export { HealthContributors } from './health/health-contributors.js';
 export type { Contributor } from './health/health-contributors.js';

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { clientsOptionsSchema, type ClientsOptions } from './calling/options/client-options.js';
 import { type Duration } from './configuration/duration.js';
 import { durationSchema, nonEmptyString, type OptionShape } from './configuration/validate-options.js';
+import { eventOptionsSchema, type EventOptions } from './events/event-options.js';
 import type { Exposure } from './health/exposure.js';
 import { contextOptionsSchema, type ContextOptions } from './receiving/context-options.js';
 import { InstanceSource } from './registry/instance-source.js';
+import type { ServiceRegistry } from './registry/service-registry.js';
 import { serviceOptionsSchema, type ServiceOptions } from './registration/options/service-options.js';
 
 /** The options that are the same for every registry. */
@@ -23,6 +25,15 @@ export interface DiscoveryOptions {
   shutdown?: ShutdownOptions;
   /** What calls take from the incoming request that they are made for; `true`: the defaults. Default: false, nothing. */
   context?: boolean | ContextOptions;
+  /** What becomes of events: the log, and how many are kept. */
+  events?: EventOptions;
+}
+
+/** Validated options, and the registry that the core runs on. */
+export interface DiscoveryModuleOptions extends DiscoveryOptions {
+  readonly registry: ServiceRegistry;
+  /** The module that the application imports, for messages. Default: `DiscoveryModule`. */
+  readonly moduleName?: string;
 }
 
 export interface HealthOptions {
@@ -151,6 +162,7 @@ export const discoveryOptionsShape: OptionShape<DiscoveryOptions> = {
     .optional(),
   clients: clientsOptionsSchema.optional(),
   context: contextOptionsSchema.optional(),
+  events: eventOptionsSchema.optional(),
   startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),
   shutdown: z
     .strictObject({

@@ -95,5 +95,7 @@ export type {
 } from './registration/options/check-options.js';
 
 export { DiscoveryEvents } from './events/discovery-events.js';
-export type { TimedDiscoveryEvent } from './events/discovery-events.js';
-export type { DiscoveryEvent, DiscoveryEventType } from './events/discovery-event.js';
+export type { DiscoveryEvent, DiscoveryEventType, TimedDiscoveryEvent } from './events/discovery-event.js';
+export type { EventOptions } from './events/event-options.js';
+export { OnDiscoveryEvent } from './events/on-discovery-event.decorator.js';
+export type { EventOf, EventPattern } from './events/event-pattern.js';

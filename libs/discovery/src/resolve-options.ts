@@ -3,6 +3,8 @@ import { toMilliseconds } from './configuration/duration.js';
 import { omitUndefined } from './configuration/omit-undefined.js';
 import { invalidConfigError } from './configuration/validate-options.js';
 import type { DiscoveryOptions, LoadOptions } from './discovery-options.js';
+import { DEFAULT_HISTORY } from './events/discovery-events.js';
+import { loggerTakesFields } from './events/event-log.js';
 import type { Exposure } from './health/exposure.js';
 import type { LoadLimits } from './health/load.health.js';
 import { contextSettings, type ContextSettings } from './receiving/context-options.js';
@@ -32,11 +34,18 @@ export interface ResolvedDiscoveryOptions extends Pick<
   readonly endpoint: { readonly path: string; readonly exposure: Exposure };
   readonly clients: ClientsOptions;
   readonly context: ContextSettings | undefined;
+  readonly events: {
+    readonly log: boolean;
+    readonly structured: boolean;
+    readonly linesPerMinute: number;
+    readonly history: number;
+  };
   readonly moduleName: string;
   /** The zone that calls stay in; undefined: all zones are alike. */
   readonly callerZone: string | undefined;
 }
 
+const DEFAULT_LINES_PER_MINUTE = 30;
 const SHUTDOWN = { deregisterTimeout: '3s', drainTimeout: '10s', inFlightTimeout: '30s', timeout: '45s' };
 /** Of a process whose successor needs its port. */
 const QUICK_SHUTDOWN = { deregisterTimeout: '1s', drainTimeout: 0, inFlightTimeout: '1s', timeout: '2s' };
@@ -56,6 +65,7 @@ export function resolveDiscoveryOptions(
     startup,
     shutdown = {},
     context,
+    events = {},
     moduleName = 'DiscoveryModule',
   }: DiscoveryOptions & { readonly moduleName?: string | undefined },
   variables: NodeJS.ProcessEnv,
@@ -99,6 +109,12 @@ export function resolveDiscoveryOptions(
     endpoint: { path: endpoint.path ?? '/discovery', exposure: endpoint.exposure ?? 'loopback' },
     clients,
     context: contextSettings(context),
+    events: {
+      log: events.log ?? true,
+      structured: events.structured ?? loggerTakesFields(),
+      linesPerMinute: events.linesPerMinute ?? DEFAULT_LINES_PER_MINUTE,
+      history: events.history ?? DEFAULT_HISTORY,
+    },
     moduleName,
     callerZone: zone === false ? undefined : zone,
     shutdown: {

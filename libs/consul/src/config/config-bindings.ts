@@ -1,6 +1,6 @@
 import { Logger, type OnModuleInit, type OnApplicationShutdown } from '@nestjs/common';
 import type { DiscoveryService as ProviderScanner } from '@nestjs/core';
-import { errorMessage } from '@rookery/discovery/adapter';
+import { errorMessage, providedInstances } from '@rookery/discovery/adapter';
 import { skip, type Subscription } from 'rxjs';
 import { configValuesOf } from './config-value.decorator.js';
 import type { ConsulConfig } from './consul-config.js';
@@ -19,19 +19,8 @@ export class ConfigBindings implements OnModuleInit, OnApplicationShutdown {
   }
 
   onModuleInit(): void {
-    const wrappers = [...this.#providers.getProviders(), ...this.#providers.getControllers()];
-    const instances = new Set<object>();
-    for (const wrapper of wrappers) {
-      if (!wrapper.isDependencyTreeStatic()) {
-        this.#warnRequestScoped(wrapper.metatype);
-        continue;
-      }
-      const created = wrapper.isTransient
-        ? wrapper.getStaticTransientInstances().map((transient) => transient?.instance as unknown)
-        : [wrapper.instance as unknown];
-      for (const instance of created)
-        if (typeof instance === 'object' && instance !== null) instances.add(instance);
-    }
+    const { instances, requestScoped } = providedInstances(this.#providers);
+    for (const { name, prototype } of requestScoped) this.#warnRequestScoped(name, prototype);
     // All properties first, so that no method that is called meanwhile sees an old one.
     for (const instance of instances) this.#bindValues(instance);
     for (const instance of instances) this.#bindHandlers(instance);
@@ -51,13 +40,10 @@ export class ConfigBindings implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** An instance that is made for a request does not exist when a value changes. */
-  #warnRequestScoped(type: unknown): void {
-    if (typeof type !== 'function') return;
-    const prototype: unknown = type.prototype;
-    if (typeof prototype !== 'object' || prototype === null) return;
+  #warnRequestScoped(name: string, prototype: object): void {
     if (configValuesOf(prototype).length + configHandlersOf(prototype).length === 0) return;
     this.#logger.warn(
-      `${type.name} gets no configuration: it is request-scoped. Read ConsulConfig.get(path) there, or move it to a singleton`,
+      `${name} gets no configuration: it is request-scoped. Read ConsulConfig.get(path) there, or move it to a singleton`,
     );
   }
 

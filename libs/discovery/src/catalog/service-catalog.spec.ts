@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { map } from 'rxjs';
+import { describeEvent } from '../events/describe-event.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
@@ -241,13 +242,17 @@ describe('ServiceCatalog', () => {
     });
     const local = { ...query, datacenter: 'dc1' };
 
-    it('logs the failover, which no call shows', async () => {
+    it('tells of the failover, which no call shows', async () => {
       await ports(local);
       registry.setStatus('inventory-2', 'critical');
       await clock.advance(200);
-      expect(
-        logger.matching(/warn "inventory": failing over from dc1 to dc2: dc1 has 1 usable/),
-      ).toHaveLength(1);
+      const failovers = events.filter(({ type }) => type === 'service.failover');
+      expect(failovers.map(describeEvent)).toEqual([
+        {
+          level: 'warn',
+          message: expect.stringMatching(/"inventory": failing over from dc1 to dc2: dc1 has 1 usable/),
+        },
+      ]);
     });
 
     it('fails over at once below the threshold, and fails back after a while of good health', async () => {

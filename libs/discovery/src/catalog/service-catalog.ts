@@ -3,7 +3,6 @@ import { Observable } from 'rxjs';
 import { shutDownError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
-import { logEvent } from '../events/event-logger.js';
 import { IsolatedObservable } from '../events/isolated-observable.js';
 import type { InstanceProbe } from '../registry/instance-probe.js';
 import type { InstanceSource } from '../registry/instance-source.js';
@@ -65,17 +64,13 @@ export class ServiceCatalog {
   readonly #emit: (event: DiscoveryEvent) => void;
   readonly #views = new Map<string, OpenView>();
   #cancelSweep: (() => void) | undefined;
-  #isLeaving = false;
   #isClosed = false;
 
   constructor(registry: ServiceRegistry, options: CatalogOptions) {
     this.#options = options;
     const { clock, random, logger, probe, store, sources = ['registry'] } = options;
-    this.#emit = (event) => {
-      if (!this.#isLeaving) logEvent(event, logger);
-      options.emit?.(event);
-    };
-    const emit = this.#emit;
+    const emit = options.emit ?? (() => undefined);
+    this.#emit = emit;
     this.#sources = sources.map((source, index) => {
       const isRegistry = source === 'registry';
       const reconnectSignal = isRegistry ? options.reconnectSignal : new ReconnectSignal();
@@ -158,11 +153,6 @@ export class ServiceCatalog {
   /** The number of running watches. */
   get watches(): number {
     return this.#sources.reduce((sum, { size }) => sum + size, 0);
-  }
-
-  /** The app shuts down: what its own deregistration changes in the lists need not be logged. */
-  leave(): void {
-    this.#isLeaving = true;
   }
 
   /** Stops every watch, for good. */

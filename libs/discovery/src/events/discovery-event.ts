@@ -2,6 +2,8 @@ interface RegistrationScope {
   /** Instance id. */
   readonly id: string;
   readonly service: string;
+  /** Where it is registered, for messages. */
+  readonly registry: string;
 }
 
 interface ListScope {
@@ -26,14 +28,30 @@ interface LockScope {
 export type DiscoveryEvent =
   /** Registered for the first time since the app started, or since `register()`. */
   | ({ readonly type: 'registration.registered' } & RegistrationScope)
+  /** It cannot be registered yet, since the app is not ready; once for each reason. */
+  | ({ readonly type: 'registration.notReady'; readonly reason: string } & RegistrationScope)
+  /** The registry cannot be asked or told of it; `isRetryable` is false where that needs manual action. It is retried in any case. */
+  | ({
+      readonly type: 'registration.failed';
+      readonly reason: string;
+      readonly isRetryable: boolean;
+    } & RegistrationScope)
   /** The registry lost the registration, or holds something else under its id; it is being repaired. */
-  | ({ readonly type: 'registration.lost'; readonly reason: string } & RegistrationScope)
+  | ({
+      readonly type: 'registration.lost';
+      readonly reason: string;
+      /** Another writer keeps undoing it, which `registration.contested` has told. */
+      readonly isContested: boolean;
+    } & RegistrationScope)
   /** The registration is repaired, `afterMs` after its loss was seen. */
   | ({
       readonly type: 'registration.restored';
       readonly reason: string;
       readonly afterMs: number;
+      readonly isContested: boolean;
     } & RegistrationScope)
+  /** It was registered again, since the registry keeps the token of a registration and the token has changed. */
+  | ({ readonly type: 'registration.refreshed' } & RegistrationScope)
   /** Another writer keeps undoing the registration; it is repaired less often from now on. */
   | ({
       readonly type: 'registration.contested';
@@ -43,6 +61,20 @@ export type DiscoveryEvent =
   /** Another live instance owns the id, or the id of a check: this app is not registered. */
   | ({ readonly type: 'registration.conflict'; readonly reason: string } & RegistrationScope)
   | ({ readonly type: 'registration.deregistered' } & RegistrationScope)
+  /** It stays listed until its check fails, if `wasRegistered`. */
+  | ({
+      readonly type: 'registration.deregistrationFailed';
+      readonly reason: string;
+      readonly wasRegistered: boolean;
+    } & RegistrationScope)
+  /** The app, or one of its services, is put into maintenance, or taken out of it. */
+  | {
+      readonly type: 'maintenance.started';
+      /** Undefined: all services of the app. */
+      readonly service: string | undefined;
+      readonly reason: string;
+    }
+  | { readonly type: 'maintenance.ended'; readonly service: string | undefined }
   /** The app's event loop was blocked for `lagMs`; its heartbeat reported that to the registry. */
   | ({ readonly type: 'heartbeat.stalled'; readonly lagMs: number } & RegistrationScope)
   /** Heartbeats of a TTL check do not arrive, though the registration is there. */
@@ -130,6 +162,14 @@ export type DiscoveryEvent =
       readonly durationMs: number;
     }
   | { readonly type: 'circuit.closed'; readonly service: string }
+  /** Failed calls are not retried, since the retry budget is empty; and it is not empty any more. */
+  | { readonly type: 'retryBudget.exhausted' | 'retryBudget.available'; readonly service: string }
+  /** The bulkhead rejects calls: `limit` of them are in flight, and its queue is full; and it has room again. */
+  | {
+      readonly type: 'bulkhead.full' | 'bulkhead.available';
+      readonly service: string;
+      readonly limit: number;
+    }
   /** Calls go to another datacenter, or to another registry; and back. */
   | {
       readonly type: 'service.failover';
@@ -195,3 +235,11 @@ export type DiscoveryEvent =
     } & LockScope);
 
 export type DiscoveryEventType = DiscoveryEvent['type'];
+
+/** An event, when it happened, and which one it is. */
+export type TimedDiscoveryEvent<E extends DiscoveryEvent = DiscoveryEvent> = E & {
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  /** 1 for the first event of this process, then one more with each. */
+  readonly sequence: number;
+};

@@ -3,6 +3,7 @@ import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { DiscoveryEvents } from '../events/discovery-events.js';
+import { describeEvent } from '../events/describe-event.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import { RegistryReachability } from '../registry/registry-reachability.js';
@@ -37,7 +38,11 @@ describe('Registrar', () => {
     isHolderReachable = true;
     events = new DiscoveryEvents();
     seen = [];
-    events.events$.subscribe((event) => seen.push(event));
+    events.events$.subscribe((event) => {
+      seen.push(event);
+      const line = describeEvent(event);
+      if (line) logger[line.level](line.message);
+    });
     reconnectSignal = new ReconnectSignal();
     registrar = createRegistrar();
   });
@@ -61,7 +66,6 @@ describe('Registrar', () => {
     return new Registrar(registry, spec, {
       clock,
       random: () => 1,
-      logger,
       events,
       reconnectSignal,
       reachability: new RegistryReachability(clock, {
@@ -114,6 +118,7 @@ describe('Registrar', () => {
     await clock.advance(1_000);
     expect(await isRegistered()).toBe(true);
     expect(seen.map(({ type }) => type)).toEqual([
+      'registration.failed',
       'registry.unreachable',
       'registry.reachable',
       'registration.registered',

@@ -1,4 +1,3 @@
-import type { LoggerService } from '@nestjs/common';
 import { BehaviorSubject } from 'rxjs';
 import { isReachable, isRetryable } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
@@ -16,29 +15,26 @@ export interface AnnouncedInstance {
 }
 
 export interface AnnouncerOptions {
-  readonly logger: LoggerService;
   readonly events: DiscoveryEvents;
   readonly clock: Clock;
   readonly reachability: RegistryReachability;
 }
 
-/** Publishes what happens to one registration: log lines for humans, events and a status for programs. */
+/** Publishes what happens to one registration: events, which are logged, and a status. */
 export class RegistrationAnnouncer {
   readonly status$: BehaviorSubject<InstanceRegistrationStatus>;
   readonly #instance: AnnouncedInstance;
-  readonly #logger: LoggerService;
   readonly #events: DiscoveryEvents;
   readonly #clock: Clock;
   readonly #reachability: RegistryReachability;
   #lostSince: number | undefined;
-  #contestedLogged = false;
+  #isContested = false;
   #heartbeatFailing = false;
   /** Why the checks of this healthy app fail. */
   #checkFailing: string | undefined;
 
-  constructor(instance: AnnouncedInstance, { logger, events, clock, reachability }: AnnouncerOptions) {
+  constructor(instance: AnnouncedInstance, { events, clock, reachability }: AnnouncerOptions) {
     this.#instance = instance;
-    this.#logger = logger;
     this.#events = events;
     this.#clock = clock;
     this.#reachability = reachability;
@@ -63,39 +59,35 @@ export class RegistrationAnnouncer {
 
   notReady(output: string): void {
     if (this.status$.value.reason !== output)
-      this.#logger.warn(`not registered yet, the app is not ready: ${output}`);
+      this.#events.emit({ type: 'registration.notReady', ...this.#instance, reason: output });
     this.setState('pending', output);
   }
 
   /** @param repairs those of the last minute, if another client keeps undoing them */
   lost(because: string, repairs: number | undefined): void {
-    const { id, service, registry } = this.#instance;
     this.#lostSince ??= this.#clock.now();
-    this.#events.emit({ type: 'registration.lost', id, service, reason: because });
+    const wasContested = this.#isContested;
+    this.#isContested = repairs !== undefined;
+    const lost = { ...this.#instance, reason: because };
+    this.#events.emit({ type: 'registration.lost', ...lost, isContested: this.#isContested });
     this.setState('pending', because);
-    if (repairs === undefined) {
-      this.#contestedLogged = false;
-      this.#logger.warn(`"${id}" in ${registry}: ${because}; registering again`);
-      return;
-    }
-    if (this.#contestedLogged) return;
-    this.#contestedLogged = true;
-    this.#logger.error(
-      `another writer keeps changing "${id}" in ${registry}: ${repairs} repairs in the last minute. Repairs are limited to ` +
-        '6 a minute and no longer logged. Look for a second app with this id, a script, or another registrator',
-    );
-    this.#events.emit({ type: 'registration.contested', id, service, reason: because, repairs });
+    if (repairs !== undefined && !wasContested)
+      this.#events.emit({ type: 'registration.contested', ...lost, repairs });
   }
 
   registered(because: string | undefined): void {
-    const { id, service, registry } = this.#instance;
     if (because === undefined) {
-      this.#logger.log(`"${id}" is registered with ${registry}`);
-      this.#events.emit({ type: 'registration.registered', id, service });
+      this.#events.emit({ type: 'registration.registered', ...this.#instance });
     } else {
       const afterMs = this.#clock.now() - (this.#lostSince ?? this.#clock.now());
-      if (!this.#contestedLogged) this.#logger.log(`"${id}" is registered again with ${registry}`);
-      this.#events.emit({ type: 'registration.restored', id, service, reason: because, afterMs });
+      const isContested = this.#isContested;
+      this.#events.emit({
+        type: 'registration.restored',
+        ...this.#instance,
+        reason: because,
+        afterMs,
+        isContested,
+      });
     }
     this.#lostSince = undefined;
     this.setState('registered');
@@ -103,25 +95,26 @@ export class RegistrationAnnouncer {
 
   /** Registered again since the token has changed: the registry keeps the token of a registration. */
   refreshed(): void {
-    const { id, registry } = this.#instance;
-    this.#logger.log(`"${id}" is registered again with ${registry}: the token has changed`);
+    this.#events.emit({ type: 'registration.refreshed', ...this.#instance });
   }
 
   conflict(because: string): void {
     if (this.status$.value.reason === because) return;
-    const { id, service } = this.#instance;
-    this.#logger.error(
-      `"${id}" is not registered: ${because}. ` +
-        'Give each instance an id of its own: leave out service.id, or include the host and the port in it',
-    );
-    this.#events.emit({ type: 'registration.conflict', id, service, reason: because });
+    this.#events.emit({ type: 'registration.conflict', ...this.#instance, reason: because });
     this.setState('pending', because);
   }
 
   failed(error: unknown, isFirst: boolean, isRegistered: boolean): void {
-    if (isFirst) this.#logger.warn(this.#explain(error));
-    if (!isReachable(error)) this.#reachability.unreachable(this, errorMessage(error));
-    this.setState(isRegistered ? 'unconfirmed' : 'pending', errorMessage(error));
+    const reason = errorMessage(error);
+    if (isFirst)
+      this.#events.emit({
+        type: 'registration.failed',
+        ...this.#instance,
+        reason,
+        isRetryable: isRetryable(error),
+      });
+    if (!isReachable(error)) this.#reachability.unreachable(this, reason);
+    this.setState(isRegistered ? 'unconfirmed' : 'pending', reason);
   }
 
   /** @returns whether the registry had been unreachable */
@@ -130,77 +123,60 @@ export class RegistrationAnnouncer {
   }
 
   stalled(lagMs: number): void {
-    const { id, service } = this.#instance;
-    const seconds = (lagMs / 1000).toFixed(1);
-    this.#logger.warn(`event loop blocked for ${seconds} s, and with it the heartbeat of "${id}"`);
-    this.#events.emit({ type: 'heartbeat.stalled', id, service, lagMs });
+    this.#events.emit({ type: 'heartbeat.stalled', ...this.#instance, lagMs });
   }
 
   /** @param error of heartbeats that do not arrive, while the registration is there; undefined: they do again */
   heartbeat(error: unknown): void {
-    const { id, service, registry } = this.#instance;
     const { state } = this.status$.value;
     if (error === undefined) {
       if (!this.#heartbeatFailing) return;
       this.#heartbeatFailing = false;
-      this.#logger.log(`the heartbeat of "${id}" reaches ${registry} again`);
-      this.#events.emit({ type: 'heartbeat.recovered', id, service });
+      this.#events.emit({ type: 'heartbeat.recovered', ...this.#instance });
       if (state === 'unconfirmed') this.setState('registered');
       return;
     }
     if (state !== 'registered') return;
     this.#heartbeatFailing = true;
     const reason = `heartbeats do not arrive: ${errorMessage(error)}`;
-    this.#logger.warn(`"${id}" in ${registry}: ${reason}; its TTL check will expire`);
-    this.#events.emit({ type: 'heartbeat.failed', id, service, reason });
+    this.#events.emit({ type: 'heartbeat.failed', ...this.#instance, reason });
     this.setState('unconfirmed', reason);
   }
 
   /** @param output of the checks that fail although the app is healthy */
   checkFailing(output: string): void {
-    const { id, service, registry } = this.#instance;
-    const cause = likelyCause(output);
     const reason = output === '' ? 'its check fails, without any output' : `its check fails: ${output}`;
     this.#checkFailing = reason;
-    this.#logger.warn(
-      `"${id}" finds itself healthy, but ${registry} lists it as critical, so that it gets no calls: ${reason}. Likely cause: ${cause}`,
-    );
-    this.#events.emit({ type: 'check.failed', id, service, reason: output, cause });
+    this.#events.emit({
+      type: 'check.failed',
+      ...this.#instance,
+      reason: output,
+      cause: likelyCause(output),
+    });
     this.setState(this.status$.value.state, reason);
   }
 
   checkRecovered(): void {
-    const { id, service, registry } = this.#instance;
     this.#checkFailing = undefined;
-    this.#logger.log(`"${id}" is no longer listed as critical by ${registry}`);
-    this.#events.emit({ type: 'check.recovered', id, service });
+    this.#events.emit({ type: 'check.recovered', ...this.#instance });
     // In another state the reason is another one.
     if (this.status$.value.state === 'registered') this.setState('registered');
   }
 
   deregistered(): void {
-    const { id, service, registry } = this.#instance;
-    this.#logger.log(`"${id}" is deregistered from ${registry}`);
-    this.#events.emit({ type: 'registration.deregistered', id, service });
+    this.#events.emit({ type: 'registration.deregistered', ...this.#instance });
   }
 
   deregistrationFailed(error: unknown, wasRegistered: boolean): void {
     this.#checkFailing = undefined;
-    const { id, registry } = this.#instance;
-    const outlook = wasRegistered
-      ? 'It stays listed until its check fails'
-      : 'It had never been registered there';
-    this.#logger.warn(
-      `"${id}" could not be deregistered from ${registry}: ${errorMessage(error)}. ${outlook}`,
-    );
-    if (wasRegistered) this.setState('unconfirmed', `deregistration failed: ${errorMessage(error)}`);
+    const reason = errorMessage(error);
+    this.#events.emit({
+      type: 'registration.deregistrationFailed',
+      ...this.#instance,
+      reason,
+      wasRegistered,
+    });
+    if (wasRegistered) this.setState('unconfirmed', `deregistration failed: ${reason}`);
     else this.setState('deregistered');
-  }
-
-  #explain(error: unknown): string {
-    const outlook = isRetryable(error)
-      ? 'retrying in the background'
-      : 'this needs manual action; still retrying';
-    return `cannot keep "${this.#instance.id}" registered, ${outlook}: ${errorMessage(error)}`;
   }
 }

@@ -243,8 +243,9 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     if (chosen.length === 0)
       throw service === undefined ? this.#nothingToRegister() : this.#unknownService(service);
     const { signal } = this.#closing;
-    const which = service === undefined ? '' : `"${service}" `;
-    this.#logger.log(on ? `${which}in maintenance: ${reason}` : `${which}maintenance ended`);
+    this.#options.events.emit(
+      on ? { type: 'maintenance.started', service, reason } : { type: 'maintenance.ended', service },
+    );
     for (const own of chosen) own.maintenance = on ? reason : undefined;
     await Promise.all(
       chosen.flatMap(({ registrar, maintenance }) => registrar?.setMaintenance(maintenance, signal) ?? []),
@@ -404,7 +405,6 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       reconnectSignal,
       reachability: this.#options.reachability,
       health,
-      logger,
       deregisterTimeoutMs: shutdown.deregisterTimeoutMs,
       heartbeats: createHeartbeats(registry, ttlCheck, heartbeatOptions),
       isReachable: async (address = registry.host ?? '127.0.0.1', port) =>

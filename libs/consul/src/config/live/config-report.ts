@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { DiscoveryEvent } from '@rookery/discovery';
-import { errorMessage, isRefused, type Clock } from '@rookery/discovery/adapter';
+import { errorMessage, fieldsOf, isRefused, loggerTakesFields, type Clock } from '@rookery/discovery/adapter';
 import { Subject } from 'rxjs';
 import type { ConfigProblem } from '../problem.js';
 
@@ -48,10 +48,12 @@ export class ConfigReport {
 
   changed(version: number, paths: readonly string[]): void {
     const more = paths.length > SHOWN_PATHS ? `, and ${paths.length - SHOWN_PATHS} more` : '';
-    this.#logger.log(
-      `configuration version ${version}: changed ${paths.slice(0, SHOWN_PATHS).join(', ')}${more}`,
+    const changed = paths.slice(0, SHOWN_PATHS).join(', ');
+    this.#tell(
+      { type: 'config.changed', version, paths },
+      'log',
+      `configuration version ${version}: changed ${changed}${more}`,
     );
-    this.#events.next({ type: 'config.changed', version, paths });
   }
 
   /** All problems that there are now: each is reported once, and once that it is solved. */
@@ -60,29 +62,29 @@ export class ConfigReport {
     this.#problems = problems;
     for (const problem of problems) {
       if (before.some(({ key, reason }) => key === problem.key && reason === problem.reason)) continue;
-      this.#logger.error(`${problem.key} cannot be used, and the last good values stay: ${problem.reason}`);
-      this.#events.next({ type: 'config.invalid', ...problem });
+      this.#tell(
+        { type: 'config.invalid', ...problem },
+        'error',
+        `${problem.key} cannot be used, and the last good values stay: ${problem.reason}`,
+      );
     }
     for (const key of new Set(before.map((problem) => problem.key))) {
       if (problems.some((problem) => problem.key === key)) continue;
-      this.#logger.log(`${key} is no longer wrong`);
-      this.#events.next({ type: 'config.valid', key });
+      this.#tell({ type: 'config.valid', key }, 'log', `${key} is no longer wrong`);
     }
   }
 
   suspect(path: string, missing: number, reason: string): void {
-    this.#logger.warn(reason);
-    this.#events.next({ type: 'config.suspect', path, missing, reason });
+    this.#tell({ type: 'config.suspect', path, missing, reason }, 'warn', reason);
   }
 
   confirmed(path: string, removed: number, reason: string): void {
-    this.#logger.warn(`${path}: ${removed} keys are removed: ${reason}`);
-    this.#events.next({ type: 'config.confirmed', path, removed, reason });
+    const message = `${path}: ${removed} keys are removed: ${reason}`;
+    this.#tell({ type: 'config.confirmed', path, removed, reason }, 'warn', message);
   }
 
   rejected(path: string): void {
-    this.#logger.log(`${path}: the missing keys are back`);
-    this.#events.next({ type: 'config.rejected', path });
+    this.#tell({ type: 'config.rejected', path }, 'log', `${path}: the missing keys are back`);
   }
 
   /** The watch of a tree fails; that of all of them is one event. */
@@ -91,28 +93,33 @@ export class ConfigReport {
     const isFirst = this.#failing.size === 0;
     if (isFirst) this.#failingSince = this.#clock.now();
     this.#failing.add(path);
-    if (isFirst || (isRefused(error) && this.#failure !== reason))
-      this.#logger.warn(
-        `cannot watch the keys below ${path}, version ${version} stays in use, retrying: ${reason}`,
-      );
+    const isNewRefusal = isRefused(error) && this.#failure !== reason;
     this.#failure = reason;
-    if (isFirst) this.#events.next({ type: 'config.stale', path, reason });
+    const message = `cannot watch the keys below ${path}, version ${version} stays in use, retrying: ${reason}`;
+    if (isFirst) this.#tell({ type: 'config.stale', path, reason }, 'warn', message);
+    else if (isNewRefusal) this.#logger.warn(message);
   }
 
   recovered(path: string): void {
     if (!this.#failing.delete(path) || this.#failing.size > 0) return;
     this.#failure = undefined;
     const afterMs = Math.round(this.#clock.now() - this.#failingSince);
-    this.#logger.log(`the configuration is watched again, after ${afterMs} ms`);
-    this.#events.next({ type: 'config.recovered', afterMs });
+    const message = `the configuration is watched again, after ${afterMs} ms`;
+    this.#tell({ type: 'config.recovered', afterMs }, 'log', message);
   }
 
   snapshotFailed(file: string, reason: string): void {
-    this.#logger.warn(`snapshot ${file}: ${reason}`);
-    this.#events.next({ type: 'snapshot.failed', file, reason });
+    this.#tell({ type: 'snapshot.failed', file, reason }, 'warn', `snapshot ${file}: ${reason}`);
   }
 
   close(): void {
     this.#events.complete();
+  }
+
+  /** Here rather than where other events are logged, since a configuration is read before there is an app. */
+  #tell(event: ConfigEvent, level: 'log' | 'warn' | 'error', message: string): void {
+    if (loggerTakesFields()) this.#logger[level](message, fieldsOf(event));
+    else this.#logger[level](message);
+    this.#events.next(event);
   }
 }

@@ -15,7 +15,6 @@ import { BackgroundWork } from './background-work.js';
 import { Contention, type ContentionEnvironment } from './contention.js';
 import type { Contest } from './contest.js';
 import { isUnder, runUnder } from './current-lock.js';
-import { describeEvent } from './lock-events.js';
 import type { Lock } from './lock.js';
 
 export interface LockAcquireOptions {
@@ -67,7 +66,7 @@ export class LockTable {
       background: this.#background,
       openLease: (contest, onDoubt) => this.#openLease(contest, onDoubt),
       transaction: (operations) => kv.transaction(operations),
-      emit: (event) => this.#emit(event),
+      emit: environment.emit,
       warn: (message) => this.#logger.warn(message),
     };
   }
@@ -177,12 +176,6 @@ export class LockTable {
     const name = `${contest.key} of ${owner()}`;
     const spec = { name, ttlMs, lockDelayMs, behavior: contest.behavior, checks: await checks() };
     return SessionLease.open(sessions, spec, { clock, onDoubt });
-  }
-
-  #emit(event: DiscoveryEvent): void {
-    this.#environment.emit(event);
-    const described = describeEvent(event);
-    if (described !== undefined) this.#logger.warn(described);
   }
 
   /** @returns false when it did not end in time */

@@ -197,7 +197,6 @@ export class LeaderElection {
     });
     this.#term.next(term);
     emit({ type: 'leader.elected', key, fence: term.fence });
-    this.#logger.log(`${key}: this process leads, with fence ${term.fence}`);
     if (this.#ending.signal.aborted) void this.resign();
     await ended;
     this.#term.next(undefined);
@@ -207,12 +206,10 @@ export class LeaderElection {
     await (resigning ?? term.release());
     if (!term.isLost) {
       emit({ type: 'leader.resigned', key, ledMs });
-      this.#logger.log(`${key}: this process has resigned`);
       return true;
     }
     const reason = errorMessage(term.signal.reason);
     emit({ type: 'leader.lost', key, reason, ledMs });
-    this.#logger.warn(`${key}: this process leads no more`);
     return false;
   }
 }

@@ -184,7 +184,6 @@ export class LeaderJobs {
         ? `no process led between ${iso(previous.tick)}, which ${previous.by} ran, and ${iso(ledSince)}`
         : (failure ?? 'the timers of this process were late, or it was paused');
     this.#count(job, { missed: ticks, missedBecause: reason });
-    this.#logger.warn(`${job.name}: ${ticks} ${ticks === 1 ? 'tick was' : 'ticks were'} missed: ${reason}`);
     this.#environment.emit({ type: 'schedule.missed', key: job.election.key, job: job.name, ticks, reason });
   }
 
