@@ -28,6 +28,8 @@ export type {
   TcpCheck,
   TtlCheck,
 } from './registry/service-registration.js';
+export type { RegistryRequest } from './registry/registry-request.js';
+export { untraced } from './telemetry/untraced.js';
 export { ReconnectSignal } from './registry/reconnect-signal.js';
 export { WatchLoop } from './registry/watch-loop.js';
 export type { WatchLoopOptions } from './registry/watch-loop.js';

@@ -35,6 +35,7 @@ import { ReconnectSignal } from './registry/reconnect-signal.js';
 import { RegistryReachability } from './registry/registry-reachability.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { resolveDiscoveryOptions, type ResolvedDiscoveryOptions } from './resolve-options.js';
+import { Telemetry } from './telemetry/telemetry.js';
 import { systemClock } from './timing/clock.js';
 
 export const DISCOVERY_MODULE_OPTIONS = Symbol.for('rookery:discovery-module-options');
@@ -74,6 +75,19 @@ export const coreProviders: Provider[] = [
       return log;
     },
     inject: [RESOLVED_OPTIONS, DiscoveryEvents],
+  },
+  {
+    provide: Telemetry,
+    useFactory: (
+      { telemetry: settings }: ResolvedDiscoveryOptions,
+      events: DiscoveryEvents,
+      registry: ServiceRegistry,
+    ) => {
+      const telemetry = new Telemetry(systemClock, settings);
+      telemetry.count({ events, registry });
+      return telemetry;
+    },
+    inject: [RESOLVED_OPTIONS, DiscoveryEvents, ServiceRegistry],
   },
   {
     provide: EventBindings,
@@ -132,6 +146,7 @@ export const coreProviders: Provider[] = [
       catalog: ServiceCatalog,
       connections: HttpConnections,
       events: DiscoveryEvents,
+      telemetry: Telemetry,
     ) => {
       return new ServiceCaller(catalog, {
         clock: systemClock,
@@ -141,9 +156,10 @@ export const coreProviders: Provider[] = [
         probe: probeInstance,
         emit: (event) => events.emit(event),
         onUnused: (instance) => connections.release(instance),
+        ...(telemetry.observer ? { observer: telemetry.observer } : {}),
       });
     },
-    inject: [RESOLVED_OPTIONS, ServiceCatalog, HttpConnections, DiscoveryEvents],
+    inject: [RESOLVED_OPTIONS, ServiceCatalog, HttpConnections, DiscoveryEvents, Telemetry],
   },
   {
     provide: DiscoveryService,

@@ -7,6 +7,7 @@ import type { Exposure } from './health/exposure.js';
 import { contextOptionsSchema, type ContextOptions } from './receiving/context-options.js';
 import { InstanceSource } from './registry/instance-source.js';
 import type { ServiceRegistry } from './registry/service-registry.js';
+import { telemetryOptionsSchema, type TelemetryOptions } from './telemetry/telemetry-options.js';
 import { serviceOptionsSchema, type ServiceOptions } from './registration/options/service-options.js';
 
 /** The options that are the same for every registry. */
@@ -27,6 +28,8 @@ export interface DiscoveryOptions {
   context?: boolean | ContextOptions;
   /** What becomes of events: the log, and how many are kept. */
   events?: EventOptions;
+  /** What is told to OpenTelemetry, where the process has its SDK; `false`: nothing. Default: true. */
+  telemetry?: boolean | TelemetryOptions;
 }
 
 /** Validated options, and the registry that the core runs on. */
@@ -163,6 +166,7 @@ export const discoveryOptionsShape: OptionShape<DiscoveryOptions> = {
   clients: clientsOptionsSchema.optional(),
   context: contextOptionsSchema.optional(),
   events: eventOptionsSchema.optional(),
+  telemetry: telemetryOptionsSchema.optional(),
   startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),
   shutdown: z
     .strictObject({

@@ -49,6 +49,7 @@ import { RegistrationService } from './registration/registration.service.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { noteCopy } from './configuration/loaded-copies.js';
 import type { ResolvedDiscoveryOptions } from './resolve-options.js';
+import { Telemetry } from './telemetry/telemetry.js';
 import { systemClock } from './timing/clock.js';
 
 export interface DiscoveryModuleAsyncOptions {
@@ -85,6 +86,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     private readonly events: DiscoveryEvents,
     private readonly log: EventLog,
     private readonly bindings: EventBindings,
+    private readonly telemetry: Telemetry,
   ) {}
 
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
@@ -122,9 +124,12 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
   onModuleInit(): void {
     for (const http of this.#plainHttpServices())
       this.#undo.push(teachServiceUrls(http, this.caller, this.connections));
+    const { catalog, caller, registration } = this;
+    this.telemetry.observe({ catalog, caller, registration });
     this.bindings.bind();
     const bridge = bridgeToEventEmitter(this.events, this.modules);
     this.#undo.push(
+      () => this.telemetry.close(),
       () => this.bindings.close(),
       () => bridge?.unsubscribe(),
       () => this.log.close(),

@@ -96,6 +96,7 @@ export type {
 
 export { DiscoveryEvents } from './events/discovery-events.js';
 export type { DiscoveryEvent, DiscoveryEventType, TimedDiscoveryEvent } from './events/discovery-event.js';
+export type { TelemetryOptions } from './telemetry/telemetry-options.js';
 export type { EventOptions } from './events/event-options.js';
 export { OnDiscoveryEvent } from './events/on-discovery-event.decorator.js';
 export type { EventOf, EventPattern } from './events/event-pattern.js';

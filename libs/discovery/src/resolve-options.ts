@@ -11,6 +11,7 @@ import { contextSettings, type ContextSettings } from './receiving/context-optio
 import type { RegistrationOptions } from './registration/registration.service.js';
 import { addressSchema, type ServiceOptions } from './registration/options/service-options.js';
 import type { InstanceSource } from './registry/instance-source.js';
+import { telemetrySettings, type TelemetrySettings } from './telemetry/telemetry-options.js';
 
 /** The options with their defaults and the environment: complete, and in milliseconds. */
 export interface ResolvedDiscoveryOptions extends Pick<
@@ -34,6 +35,7 @@ export interface ResolvedDiscoveryOptions extends Pick<
   readonly endpoint: { readonly path: string; readonly exposure: Exposure };
   readonly clients: ClientsOptions;
   readonly context: ContextSettings | undefined;
+  readonly telemetry: TelemetrySettings;
   readonly events: {
     readonly log: boolean;
     readonly structured: boolean;
@@ -66,6 +68,7 @@ export function resolveDiscoveryOptions(
     shutdown = {},
     context,
     events = {},
+    telemetry,
     moduleName = 'DiscoveryModule',
   }: DiscoveryOptions & { readonly moduleName?: string | undefined },
   variables: NodeJS.ProcessEnv,
@@ -109,6 +112,7 @@ export function resolveDiscoveryOptions(
     endpoint: { path: endpoint.path ?? '/discovery', exposure: endpoint.exposure ?? 'loopback' },
     clients,
     context: contextSettings(context),
+    telemetry: telemetrySettings(telemetry),
     events: {
       log: events.log ?? true,
       structured: events.structured ?? loggerTakesFields(),

@@ -125,12 +125,51 @@ async function rookeryModule({ consul }, options = {}) {
   return ConsulModule.forRoot({ agent: { url: consul }, clients: CLIENTS, ...options });
 }
 
-async function rookery(target) {
+/**
+ * In a process with the SDK of OpenTelemetry, as part of requests that it traces: instrumentation of the server has made their context.
+ *
+ * @param recorded of ten requests; undefined: there is no tracer
+ */
+async function withTelemetry(target, recorded, options = {}) {
+  const { context, metrics, propagation, trace } = await import('@opentelemetry/api');
+  const { MeterProvider, PeriodicExportingMetricReader } = await import('@opentelemetry/sdk-metrics');
+  const exporter = {
+    export: (_, done) => done({ code: 0 }),
+    forceFlush: async () => undefined,
+    shutdown: async () => undefined,
+  };
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 5_000 });
+  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  if (recorded === undefined) return ofAxios((await rookery(target, options)).http.axiosRef);
+  const { AsyncLocalStorageContextManager } = await import('@opentelemetry/context-async-hooks');
+  const { W3CTraceContextPropagator } = await import('@opentelemetry/core');
+  const { BasicTracerProvider, BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-base');
+  trace.setGlobalTracerProvider(
+    new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] }),
+  );
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  const calls = ofAxios((await rookery(target, options)).http.axiosRef);
+  const requests = Array.from({ length: 10 }, (_, n) =>
+    trace.setSpanContext(context.active(), {
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      spanId: 'b7ad6b7169203331',
+      traceFlags: n < recorded ? 1 : 0,
+    }),
+  );
+  let n = 0;
+  return {
+    get: () => context.with(requests[n++ % 10], calls.get),
+    post: (body) => context.with(requests[n++ % 10], calls.post, undefined, body),
+  };
+}
+
+async function rookery(target, options = {}) {
   const { Module } = await import('@nestjs/common');
   const { NestFactory } = await import('@nestjs/core');
   const { ServiceClientFactory, DiscoveryService } = await import('@rookery/consul');
   class App {}
-  Module({ imports: [await rookeryModule(target)] })(App);
+  Module({ imports: [await rookeryModule(target, options)] })(App);
   const app = await NestFactory.createApplicationContext(App, { logger: ['warn', 'error'] });
   const discovery = app.get(DiscoveryService);
   await discovery.getInstances('inventory');
@@ -262,6 +301,13 @@ export const IMPLEMENTATIONS = {
   'rookery, in a request': (target) => inRequest(target, false),
   'rookery, in a request, with context': (target) => inRequest(target, true),
   'rookery, in a request, that cancels': (target) => inRequest(target, { cancelWithClient: true }),
+  // With the SDK of OpenTelemetry. As most deploy it: metrics, and one in ten traces is recorded; then every one of them.
+  'rookery, telemetry off': async (target) =>
+    ofAxios((await rookery(target, { telemetry: false })).http.axiosRef),
+  'rookery, metrics': (target) => withTelemetry(target),
+  'rookery, telemetry off, with the SDK': (target) => withTelemetry(target, 1, { telemetry: false }),
+  'rookery, metrics and a tenth of the traces': (target) => withTelemetry(target, 1),
+  'rookery, metrics and all traces': (target) => withTelemetry(target, 10),
   "rookery, through axios's core": async (target) => {
     // An instance that was made from a client is one of axios itself, with the adapter.
     return ofAxios((await rookery(target)).http.axiosRef.create());

@@ -63,7 +63,7 @@ export async function benchHttp(args) {
     (name) =>
       !values.only ||
       [BASE, WIRE].includes(name) ||
-      values.only.split(',').some((part) => name.includes(part)),
+      values.only.split(';').some((part) => name.includes(part)),
   );
   const cells = values.methods
     .split(',')

@@ -9,7 +9,7 @@ import {
   type Clock,
 } from '@rookery/discovery/adapter';
 import { AgentSwitchedError } from './agent-switched-error.js';
-import type { Lane } from './connection-budget.js';
+import { BLOCKING } from './connection-budget.js';
 import { ConsulError } from './consul-error.js';
 import type { Transport, TransportCall, TransportResponse } from './consul-transport.js';
 import { FreezeDetector } from './freeze-detector.js';
@@ -19,7 +19,6 @@ const PING_TIMEOUT_MS = 2_000;
 
 /** Requests about the state of one agent, which the others do not share. */
 const AGENT_LOCAL = '/v1/agent/';
-const BLOCKING: ReadonlySet<Lane> = new Set(['list', 'watch', 'own-watch']);
 
 /**
  * Several agents of one datacenter: lookups go to the next one while the first is unreachable or frozen, and back to the first as soon

@@ -1,6 +1,9 @@
 /** Requests with the same purpose share connections, so that two hundred watches never delay a heartbeat. */
 export type Lane = 'list' | 'watch' | 'own-watch' | 'poll' | 'heartbeat' | 'session' | 'plain';
 
+/** Requests that wait for a change. */
+export const BLOCKING: ReadonlySet<Lane> = new Set(['list', 'watch', 'own-watch']);
+
 export type ConnectionBudget = Readonly<Record<Lane, number>>;
 
 /** Two processes of a host fit into the 200 connections that an agent allows for each client address. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { invalidConfigError, NamesItsModule } from '@rookery/discovery/adapter';
+import { invalidConfigError, NamesItsModule, type RegistryRequest } from '@rookery/discovery/adapter';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './agent-options.js';
 import { AgentApi } from './api/agent.api.js';
 import { CatalogApi } from './api/catalog.api.js';
@@ -16,6 +16,7 @@ import { ConsulRequester } from './consul-requester.js';
 import { AgentFailover } from './agent-failover.js';
 import { ONE_CONNECTION, type ConnectionBudget } from './connection-budget.js';
 import { ConsulTransport, type Transport } from './consul-transport.js';
+import { RequestListeners } from './request-listeners.js';
 import { SharedAddress } from './shared-address.js';
 
 /**
@@ -39,6 +40,7 @@ export class ConsulClient {
   readonly session: SessionApi;
   readonly status: StatusApi;
   readonly txn: TxnApi;
+  readonly #requests = new RequestListeners();
   readonly #transport: Transport;
   readonly #first: SharedAddress;
   readonly #agent: ResolvedAgent;
@@ -48,9 +50,11 @@ export class ConsulClient {
 
   /** @param budget how many connections it may have. Default: as `agent.maxConnections` allows */
   constructor(agent: ResolvedAgent, budget?: ConnectionBudget) {
+    const requests = this.#requests;
+    const options = { ...(budget ? { budget } : {}), requests };
     const first = new SharedAddress(
-      new ConsulTransport(agent, budget && { budget }),
-      () => new ConsulTransport(agent, { budget: ONE_CONNECTION }),
+      new ConsulTransport(agent, options),
+      () => new ConsulTransport(agent, { budget: ONE_CONNECTION, requests }),
     );
     this.#first = first;
     this.#agent = agent;
@@ -59,7 +63,7 @@ export class ConsulClient {
         // A password in the first address is for the first agent only.
         new ConsulTransport(
           { ...agent, address, auth: address.auth ?? (agent.address.auth ? undefined : agent.auth) },
-          budget && { budget },
+          options,
         ),
     );
     this.#transport = others.length > 0 ? new AgentFailover(first, others) : first;
@@ -157,6 +161,15 @@ export class ConsulClient {
   /** The number of blocking queries besides those of lists that can wait at the same time; further ones are queued. */
   get blockingQueryLimit(): number {
     return this.#transport.budget.watch;
+  }
+
+  /**
+   * Calls back after each request, for metrics. A request that its caller no longer wants is not reported.
+   *
+   * @returns ends it
+   */
+  onRequest(listener: (request: RegistryRequest) => void): () => void {
+    return this.#requests.add(listener);
   }
 
   /** Aborts every request and closes every connection. */

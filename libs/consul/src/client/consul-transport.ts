@@ -2,14 +2,22 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { DiscoveryError } from '@rookery/discovery';
-import { abortReason, type Clock, errorMessage, systemClock, withAbort } from '@rookery/discovery/adapter';
+import {
+  abortReason,
+  type Clock,
+  errorMessage,
+  systemClock,
+  untraced,
+  withAbort,
+} from '@rookery/discovery/adapter';
 import { Pool } from 'undici';
 import { isOnThisHost } from './agent-address.js';
 import type { ResolvedAgent } from './agent-options.js';
 import { toConsulError } from './classify-response.js';
-import { shareConnections, type ConnectionBudget, type Lane } from './connection-budget.js';
+import { BLOCKING, shareConnections, type ConnectionBudget, type Lane } from './connection-budget.js';
 import { connectionHint } from './connection-hint.js';
 import { ConsulError } from './consul-error.js';
+import type { RequestListeners } from './request-listeners.js';
 import { RequestQueue } from './request-queue.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -54,6 +62,8 @@ export interface TransportOptions {
   readonly clock?: Clock;
   /** Default: as many as the agent's `maxConnections` allows. */
   readonly budget?: ConnectionBudget;
+  /** Is told of each request. */
+  readonly requests?: RequestListeners | undefined;
 }
 
 const unzip = promisify(gunzip);
@@ -64,6 +74,7 @@ export class ConsulTransport implements Transport {
   readonly #compress: boolean;
   readonly #agent: ResolvedAgent;
   readonly #clock: Clock;
+  readonly #requests: RequestListeners | undefined;
   readonly #pools = new Map<Lane, Pool>();
   readonly #queues = new Map<Lane, RequestQueue>();
   #closed = false;
@@ -72,9 +83,10 @@ export class ConsulTransport implements Transport {
 
   constructor(
     agent: ResolvedAgent,
-    { clock = systemClock, budget = shareConnections(agent.maxConnections) }: TransportOptions = {},
+    { clock = systemClock, budget = shareConnections(agent.maxConnections), requests }: TransportOptions = {},
   ) {
     this.#agent = agent;
+    this.#requests = requests;
     this.#clock = clock;
     this.budget = budget;
     // On the same host compression costs as much time as it saves; over a network it reduces a list to a twentieth.
@@ -92,6 +104,22 @@ export class ConsulTransport implements Transport {
   }
 
   async send(call: TransportCall): Promise<TransportResponse> {
+    if (!this.#requests?.isObserved) return this.#send(call);
+    const startedAt = this.#clock.now();
+    const ended = (status: number | undefined, error: unknown): void =>
+      this.#requests?.ended(call, this.#clock.now() - startedAt, status, error);
+    try {
+      const response = await this.#send(call);
+      ended(response.status, undefined);
+      return response;
+    } catch (error) {
+      // One that is no longer wanted, such as a blocking query at the end of the app, has not failed.
+      if (!call.signal?.aborted) ended(error instanceof ConsulError ? error.status : undefined, error);
+      throw error;
+    }
+  }
+
+  async #send(call: TransportCall): Promise<TransportResponse> {
     const request = `${call.method} ${this.url}${call.path}`;
     const queue = this.#queue(call.lane);
     await queue.acquire(call.signal);
@@ -200,16 +228,18 @@ export class ConsulTransport implements Transport {
     }
     const path = this.#agent.address.pathPrefix + call.path;
     const query = call.query.toString();
-    const response = await this.#pool(call.lane).request({
-      method: call.method,
-      path: query ? `${path}?${query}` : path,
-      headers: this.#headers(token, call.method),
-      body: call.body ?? null,
-      signal,
-      // Only our deadline applies: undici's default of 5 minutes would end a long blocking query.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    const response = await untraced(!BLOCKING.has(call.lane), () =>
+      this.#pool(call.lane).request({
+        method: call.method,
+        path: query ? `${path}?${query}` : path,
+        headers: this.#headers(token, call.method),
+        body: call.body ?? null,
+        signal,
+        // Only our deadline applies: undici's default of 5 minutes would end a long blocking query.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      }),
+    );
     // A peer that announces that it closes the connection has not been restarted.
     if (response.headers.connection === 'close') this.#announcedCloses++;
     const chunks: Buffer[] = [];

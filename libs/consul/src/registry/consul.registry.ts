@@ -7,6 +7,7 @@ import {
   type InstanceList,
   type RegistrationChange,
   type RegistrationRecord,
+  type RegistryRequest,
   type ServiceRegistration,
   ServiceRegistry,
   type SourceQuery,
@@ -69,6 +70,10 @@ export class ConsulRegistry extends ServiceRegistry {
 
   override get disconnects(): number {
     return this.#client.disconnects;
+  }
+
+  override onRequest(listener: (request: RegistryRequest) => void): () => void {
+    return this.#client.onRequest(listener);
   }
 
   override get host(): string | undefined {

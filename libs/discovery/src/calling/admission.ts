@@ -43,24 +43,22 @@ async function runQueued<T>(
   place: QueuedCall | false,
 ): Promise<CallResult<T>> {
   try {
+    if (place === false) context.rejectedCalls.refused();
     await admitted(bulkhead, place, context.name, call, options);
   } catch (error) {
     if (admission) recordCall(context, admission, undefined, options.emit);
-    throw error;
+    throw call.rejected(error);
   }
   return run(context, call, admission, options);
 }
 
-function admitByBreaker<T>(breaker: CircuitBreaker, { report }: ServiceCall<T>): Admission {
+function admitByBreaker<T>(breaker: CircuitBreaker, call: ServiceCall<T>): Admission {
   const admission = breaker.admit();
   if (admission) return admission;
+  const { report } = call;
   const reason = new Error('the circuit breaker is open: most recent calls failed');
-  throw new CallError(
-    'RK_CIRCUIT_OPEN',
-    report,
-    reason,
-    'A trial call decides when it closes; use a fallback',
-  );
+  const hint = 'A trial call decides when it closes; use a fallback';
+  throw call.rejected(new CallError('RK_CIRCUIT_OPEN', report, reason, hint));
 }
 
 async function admitted<T>(

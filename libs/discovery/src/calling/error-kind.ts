@@ -2,6 +2,13 @@ import { aggregatedErrors, causeChain } from '../errors/error-message.js';
 import { grpcStatusOf, GRPC_FAILURES, GRPC_SERVER_ERRORS } from './grpc-status.js';
 import { ConnectionsInUse, isCallError, isNotSent } from './not-sent.js';
 
+/** Another attempt of the same call was answered first. */
+export class AttemptLost extends Error {
+  constructor() {
+    super('another attempt was answered first');
+  }
+}
+
 /**
  * What a status or an error says about its instance. `failure`: it failed, or is overloaded. `server-error`: it answered with
  * an error of its own, which another instance may well repeat. `none`: nothing, or the caller caused it.

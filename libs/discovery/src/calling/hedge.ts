@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TimerWheel } from '../timing/timer-wheel.js';
+import { AttemptLost } from './error-kind.js';
 import type { AttemptResult } from './attempt-result.js';
 import type { RunningAttempt } from './running-attempt.js';
 
@@ -13,8 +14,6 @@ export interface HedgeTools<T> {
   readonly usesAsyncContext: boolean;
   readonly discard: (result: AttemptResult<T>) => void;
 }
-
-const LOST = 'another attempt was answered first';
 
 /**
  * Starts a second attempt when the first one is slow; the first success wins, and the other attempt is cancelled.
@@ -38,7 +37,7 @@ export function hedge<T>(
     if (ended > 2) return;
     ended = 3;
     onResult(result);
-    other?.lose(new Error(LOST));
+    other?.lose(new AttemptLost());
   };
   const start = (): void => {
     second = startSecond();

@@ -12,6 +12,7 @@ import {
   type AttemptResult,
 } from './attempt-result.js';
 import { callHeaders } from './call-headers.js';
+import type { AttemptKind, EndedAttempt, ObservedAttempt, RequestDescription } from './call-observer.js';
 import { AttemptTimeout } from './error-kind.js';
 import type { IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
@@ -99,10 +100,12 @@ export interface AttemptLimits {
   readonly limitMs: number;
   /** The limit is shorter than usual, since the deadline of the call is near. */
   readonly isCutShort: boolean;
+  readonly kind: AttemptKind;
+  readonly observed: ObservedAttempt | undefined;
 }
 
 /** An attempt in flight: it is bounded by its time limit, and counted once, by how it ended. */
-export class RunningAttempt<T> implements OpenAttempt<T> {
+export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
   transmission: Transmission | undefined;
   readonly #parent: AttemptParent<T>;
   readonly #target: TrackedTarget;
@@ -113,17 +116,20 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
   #cancelled: Error | undefined;
   #result: AttemptResult<T> | undefined;
   #onResult: ((result: AttemptResult<T>) => void) | undefined;
+  /** Of the response. */
+  #status: number | undefined;
 
   constructor(parent: AttemptParent<T>, target: TrackedTarget, pool: TargetPool, limits: AttemptLimits) {
     this.#parent = parent;
     this.#target = target;
     this.#pool = pool;
     this.#limits = limits;
-    const { startedAt, limitMs } = limits;
+    const { startedAt, limitMs, observed } = limits;
     this.#deadline = parent.tools.wheel.at(startedAt + limitMs, () => this.#timeOut());
     pool.begin(target);
     try {
-      parent.transport(this);
+      if (observed) observed.run<OpenAttempt<T>>(parent.transport, this);
+      else parent.transport(this);
     } catch (error) {
       this.fail(error);
     }
@@ -147,6 +153,18 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
     return this.#limits.number;
   }
 
+  get kind(): AttemptKind {
+    return this.#limits.kind;
+  }
+
+  get request(): RequestDescription | undefined {
+    return this.#parent.options.request;
+  }
+
+  get status(): number | undefined {
+    return this.#status;
+  }
+
   get timeoutMs(): number {
     return this.#limits.limitMs;
   }
@@ -156,7 +174,9 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
   }
 
   get contextHeaders(): readonly string[] | undefined {
-    return this.#parent.contextHeaders;
+    const { contextHeaders } = this.#parent;
+    const { observed } = this.#limits;
+    return observed ? withTrace(contextHeaders, observed.headers) : contextHeaders;
   }
 
   get signal(): AbortSignal {
@@ -210,6 +230,7 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
     }
     try {
       const response = call.readResponse ? call.readResponse(value) : fetchResponseInfo(value);
+      this.#status = response?.status;
       this.#settle(classifyResponse(value, response, isFailure, tools.random, isCutShort));
     } catch (error) {
       // A custom `isFailure` threw.
@@ -246,7 +267,10 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
     const pool = this.#pool;
     const durationMs = this.#parent.tools.clock.now() - this.#limits.startedAt;
     const reason = result.type === 'success' ? undefined : result.reason;
-    pool.report(target, durationMs, outcomeOf(result), {
+    const outcome = outcomeOf(result);
+    const error = 'error' in result ? result.error : undefined;
+    this.#limits.observed?.settle(this, durationMs, outcome, reason, error);
+    pool.report(target, durationMs, outcome, {
       reason: reason ?? '',
       isRefusal: result.type === 'failed' && result.isRefusal,
     });
@@ -262,6 +286,20 @@ export class RunningAttempt<T> implements OpenAttempt<T> {
       reason,
     });
   }
+}
+
+/** The trace of the attempt takes the place of the one that travels on from the incoming request. */
+function withTrace(
+  context: readonly string[] | undefined,
+  trace: readonly string[],
+): readonly string[] | undefined {
+  if (trace.length === 0) return context;
+  if (!context) return trace;
+  const names = new Set(trace.filter((_, index) => index % 2 === 0));
+  // It belongs to the traceparent that is replaced (W3C Trace Context, 3.3).
+  if (names.has('traceparent')) names.add('tracestate');
+  const rest = context.filter((_, index) => !names.has(context[index - (index % 2)] ?? ''));
+  return [...rest, ...trace];
 }
 
 /** Creates its headers only for a transport that has any. */

@@ -2,7 +2,7 @@ import type { PickRequest } from '../balancing/target-picker.js';
 import type { TargetPool } from '../balancing/target-pool.js';
 import type { TrackedTarget } from '../balancing/target/tracked-target.js';
 import type { AdmittedCall } from './admitted-call.js';
-import { isError } from '../errors/error-message.js';
+import { errorMessage, isError } from '../errors/error-message.js';
 import { abortReason } from '../timing/clock.js';
 import type { Deadline } from '../timing/timer-wheel.js';
 import { withAbort, withTimeout } from '../timing/with-timeout.js';
@@ -14,6 +14,7 @@ import {
   type RetrySafety,
 } from './attempt-result.js';
 import { CallError } from './call-error.js';
+import type { AttemptKind, EndedCall, ObservedCall } from './call-observer.js';
 import { AttemptTimeout } from './error-kind.js';
 import { hedge } from './hedge.js';
 import { noInstancesError } from './no-instances-error.js';
@@ -35,6 +36,7 @@ export interface ServiceCallOptions<T> {
   readonly deadline: number;
   /** The request of which it is a part. */
   readonly incoming?: IncomingCall | undefined;
+  readonly observed?: ObservedCall | undefined;
   readonly tools: CallTools;
 }
 
@@ -52,10 +54,11 @@ export interface CallResult<T> {
 const NONE: ReadonlySet<TrackedTarget> = new Set();
 
 /** One call: its attempts, and the decision on each next one. */
-export class ServiceCall<T> implements AttemptParent<T> {
+export class ServiceCall<T> implements AttemptParent<T>, EndedCall {
   readonly report: CallReport;
   /** Told when the call is over. */
   admitted: AdmittedCall | undefined;
+  lastStatus: number | undefined;
   readonly #call: ServiceCallOptions<T>;
   readonly #attempts: AttemptRecord[] = [];
   readonly #running: RunningAttempt<T>[] = [];
@@ -120,10 +123,12 @@ export class ServiceCall<T> implements AttemptParent<T> {
       };
       const end = (result: CallResult<T>): void => {
         over();
+        if (this.#call.observed) this.#tell(result.failure);
         resolve(result);
       };
       const fail = (error: unknown): void => {
         over();
+        if (this.#call.observed) this.#tell(errorMessage(error), error);
         reject(isError(error) ? error : new Error(String(error)));
       };
       try {
@@ -135,7 +140,7 @@ export class ServiceCall<T> implements AttemptParent<T> {
           this.#runFrom(pool).then(end, fail);
           return;
         }
-        this.#attempt(target, pool, (result) => {
+        this.#attempt(target, pool, 'first', (result) => {
           if (result.type === 'success' && !signal?.aborted) end(this.#end(result));
           else this.#runAfter(result).then(end, fail);
         });
@@ -145,12 +150,30 @@ export class ServiceCall<T> implements AttemptParent<T> {
     });
   }
 
+  /** It ends with this error before it has begun. */
+  rejected<E>(error: E): E {
+    if (this.#call.observed) this.#tell(errorMessage(error), error);
+    return error;
+  }
+
+  #tell(failure: string | undefined, error?: unknown): void {
+    this.#call.observed?.end(this, failure, error);
+  }
+
+  get attemptCount(): number {
+    return this.#attempts.length;
+  }
+
+  get wasCancelled(): boolean {
+    return this.#call.options.signal?.aborted ?? false;
+  }
+
   async #runFrom(known: TargetPool | undefined): Promise<CallResult<T>> {
     const pool = known ?? (await this.#listedPool());
     const target = this.#pick(pool);
     if (!target) throw await this.#noInstances();
     this.#throwIfAborted();
-    return this.#runAfter(await this.#attemptOn(target, pool));
+    return this.#runAfter(await this.#attemptOn(target, pool, 'first'));
   }
 
   /** The decision on each next attempt. */
@@ -174,8 +197,11 @@ export class ServiceCall<T> implements AttemptParent<T> {
           this.#requestedDelay(next, result),
           retryDelay(retry, retried, tools.random),
         );
-        if (this.#remainingMs() <= delayMs || !(retry === 'safe' || context.retryBudget.take()))
+        if (this.#remainingMs() <= delayMs) return this.#end(result);
+        if (retry !== 'safe' && !context.retryBudget.take()) {
+          context.refusedRetries.refused();
           return this.#end(result);
+        }
         if (delayMs > 0) await this.#delay(delayMs);
         // The timer wheel may be late.
         if (this.#remainingMs() <= 0) return this.#end(result);
@@ -185,7 +211,7 @@ export class ServiceCall<T> implements AttemptParent<T> {
         this.#throwIfAborted();
         // The target may have been removed or ejected during the delay.
         const target = next.isListed && next.ejection.isActive ? next : (this.#next(pool, retry) ?? next);
-        result = await this.#attemptOn(target, pool);
+        result = await this.#attemptOn(target, pool, retry === 'safe' ? 'transparent-retry' : 'retry');
       }
     } catch (error) {
       // It was aborted: the response that was to be replaced is not returned.
@@ -233,13 +259,18 @@ export class ServiceCall<T> implements AttemptParent<T> {
     return this.#pick(pool);
   }
 
-  #attemptOn(target: TrackedTarget, pool: TargetPool): Promise<AttemptResult<T>> {
-    return new Promise((resolve) => this.#attempt(target, pool, resolve));
+  #attemptOn(target: TrackedTarget, pool: TargetPool, kind: AttemptKind): Promise<AttemptResult<T>> {
+    return new Promise((resolve) => this.#attempt(target, pool, kind, resolve));
   }
 
-  #attempt(target: TrackedTarget, pool: TargetPool, onResult: (result: AttemptResult<T>) => void): void {
+  #attempt(
+    target: TrackedTarget,
+    pool: TargetPool,
+    kind: AttemptKind,
+    onResult: (result: AttemptResult<T>) => void,
+  ): void {
     const { settings, options, context, tools } = this.#call;
-    const first = this.#start(target, pool);
+    const first = this.#start(target, pool, kind);
     const rules = settings.hedge;
     if (!rules || first.isOver || !options.idempotent || options.replayableBody === false) {
       first.whenEnded(onResult);
@@ -253,7 +284,7 @@ export class ServiceCall<T> implements AttemptParent<T> {
     }
     const startSecond = (): RunningAttempt<T> | undefined => {
       const other = context.hedgeBudget.take(rules.budget) ? this.#pick(pool) : undefined;
-      return other && this.#start(other, pool);
+      return other && this.#start(other, pool, 'hedge');
     };
     const discard = (result: AttemptResult<T>): void => this.#discard(result);
     const usesAsyncContext = options.usesAsyncContext?.() ?? true;
@@ -264,7 +295,7 @@ export class ServiceCall<T> implements AttemptParent<T> {
     if (isResponse(result)) this.#call.options.discardResponse?.(result.value);
   }
 
-  #start(target: TrackedTarget, pool: TargetPool): RunningAttempt<T> {
+  #start(target: TrackedTarget, pool: TargetPool, kind: AttemptKind): RunningAttempt<T> {
     this.#tried.push(target);
     const { settings, tools, deadline } = this.#call;
     const { attemptTimeoutMs, timeoutMs } = settings;
@@ -276,6 +307,8 @@ export class ServiceCall<T> implements AttemptParent<T> {
       limitMs,
       // The rest that is left to a retry, or by the deadline of an incoming call, is no measure of an instance.
       isCutShort: limitMs < Math.min(attemptTimeoutMs, timeoutMs) / 2,
+      kind,
+      observed: this.#call.observed?.attempt(target.instance, kind, this.#started - 1),
     });
     if (!running.isOver) this.#running.push(running);
     return running;
@@ -286,6 +319,7 @@ export class ServiceCall<T> implements AttemptParent<T> {
     const at = this.#running.indexOf(running);
     if (at >= 0) this.#running.splice(at, 1);
     this.#attempts.push(record);
+    this.lastStatus = running.status;
     if (settings.hedge && record.reason === undefined) context.latencies.add(record.durationMs);
   }
 

@@ -7,6 +7,7 @@ import type { ServiceQuery } from '../registry/service-query.js';
 import { TimerWheel } from '../timing/timer-wheel.js';
 import { runAdmitted } from './admission.js';
 import { CallError } from './call-error.js';
+import type { CallObserver } from './call-observer.js';
 import { evict } from './evict.js';
 import { deadlineOf, eitherSignal, incomingCall } from './incoming-call.js';
 import { noInstancesError } from './no-instances-error.js';
@@ -28,6 +29,7 @@ import { ServiceContext } from './service-context.js';
 
 export interface CallerOptions extends Omit<PoolOptions, 'outlierRules' | 'slowStart'> {
   readonly clients?: ClientsOptions;
+  readonly observer?: CallObserver;
 }
 
 /** Bounded, since names of services may come from the users of an app. */
@@ -79,8 +81,9 @@ export class ServiceCaller {
     const context = this.#context(service);
     const settings = callSettings(context.settingsWith(defaults), options);
     assertKeyIsUsed(options.hashKey, settings.strategy);
-    const { clock, emit } = this.#options;
+    const { clock, emit, observer } = this.#options;
     const now = clock.now();
+    const observed = observer?.begin(service, options.request, now);
     const incoming = incomingCall();
     // The caller of the request that this call is a part of does not wait any longer because of it.
     const deadline = Math.min(now + settings.timeoutMs, deadlineOf(incoming));
@@ -91,14 +94,23 @@ export class ServiceCaller {
       settings,
       deadline,
       incoming,
+      observed,
       tools: this.#tools,
     });
     const run = (): Promise<CallResult<T>> => {
       if (deadline <= now)
-        throw new CallError('RK_CALL_TIMEOUT', call.report, new Error("the caller's deadline has passed"));
+        throw call.rejected(
+          new CallError('RK_CALL_TIMEOUT', call.report, new Error("the caller's deadline has passed")),
+        );
       return runAdmitted(context, call, { clock, emit, deadline, signal: options.signal });
     };
-    return options.fallback ? withFallback(options, options.fallback, call.report, run) : run();
+    if (!options.fallback) return run();
+    const { fallback } = options;
+    const known = (error: Error, value?: T): T | Promise<T> => {
+      observed?.fellBack();
+      return fallback(error, value);
+    };
+    return withFallback(options, known, call.report, run);
   }
 
   /** Picks an instance as a call does, and takes its turn. */
@@ -130,6 +142,11 @@ export class ServiceCaller {
   /** How an HTTP client calls a service: its settings, with those of the client or the request. */
   httpSettings(service: string, options: HttpDefaults): HttpSettings {
     return httpSettings(options, this.#context(service).settings.http);
+  }
+
+  /** The services that were called. */
+  get services(): Iterable<ServiceContext> {
+    return this.#services.values();
   }
 
   /** The state of the calls to a service; undefined: there were none. */

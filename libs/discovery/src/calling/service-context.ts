@@ -10,6 +10,7 @@ import { evict } from './evict.js';
 import { LatencyQuantile } from './latency-quantile.js';
 import { Bulkhead } from './limits/bulkhead.js';
 import { CircuitBreaker } from './limits/circuit-breaker.js';
+import { RefusalState } from './limits/refusal-state.js';
 import { HedgeBudget } from './limits/hedge-budget.js';
 import { RetryBudget } from './limits/retry-budget.js';
 import type { CallDefaults } from './options/call-options.js';
@@ -33,6 +34,10 @@ export class ServiceContext {
   readonly breaker: CircuitBreaker | undefined;
   readonly bulkhead: Bulkhead | undefined;
   readonly latencies = new LatencyQuantile();
+  /** Retries that the retry budget refuses. */
+  readonly refusedRetries: RefusalState;
+  /** Calls that the bulkhead rejects. */
+  readonly rejectedCalls: RefusalState;
   readonly #catalog: ServiceCatalog;
   readonly #poolOptions: PoolOptions;
   readonly #pools = new Map<string, QueryPool>();
@@ -53,6 +58,15 @@ export class ServiceContext {
     this.retryBudget = new RetryBudget(clock, retryBudget);
     this.breaker = circuitBreaker && new CircuitBreaker(clock, circuitBreaker);
     this.bulkhead = bulkhead && new Bulkhead(clock, bulkhead);
+    const { emit } = poolOptions;
+    this.refusedRetries = new RefusalState(clock, {
+      onBegin: () => emit({ type: 'retryBudget.exhausted', service: name }),
+      onEnd: () => emit({ type: 'retryBudget.available', service: name }),
+    });
+    this.rejectedCalls = new RefusalState(clock, {
+      onBegin: () => emit({ type: 'bulkhead.full', service: name, limit: this.bulkhead?.limit ?? 0 }),
+      onEnd: () => emit({ type: 'bulkhead.available', service: name, limit: this.bulkhead?.limit ?? 0 }),
+    });
     this.#catalog = catalog;
     this.#poolOptions = { ...poolOptions, outlierRules, slowStart };
   }
@@ -96,12 +110,25 @@ export class ServiceContext {
     return this.#catalog.initialList(view);
   }
 
+  /** Of all queries: attempts under way, and targets that are ejected. */
+  get load(): { readonly inFlight: number; readonly ejected: number } {
+    const load = { inFlight: 0, ejected: 0 };
+    for (const { pool } of [...(this.#plainPool ? [this.#plainPool] : []), ...this.#pools.values()])
+      for (const { inFlight, ejection } of pool.usable) {
+        load.inFlight += inFlight;
+        if (!ejection.isActive) load.ejected++;
+      }
+    return load;
+  }
+
   /** It has no targets, so nothing is lost with it. */
   get isUnused(): boolean {
     return this.#pools.size === 0 && (this.#plainPool?.pool.usable.length ?? 0) === 0;
   }
 
   close(): void {
+    this.refusedRetries.close();
+    this.rejectedCalls.close();
     this.#plainPool?.pool.close();
     for (const { pool } of this.#pools.values()) pool.close();
   }

@@ -20,6 +20,7 @@ import type { Clock, Random } from '../timing/clock.js';
 import { detachAsyncContext } from '../timing/detach-async-context.js';
 import { withTimeout } from '../timing/with-timeout.js';
 import { explainView, type ServiceExplanation } from './explanation.js';
+import { serviceState, type ServiceState } from './service-state.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { ServiceView, type ViewSource } from './service-view.js';
 import type { ServiceWatcher } from './service-watcher.js';
@@ -126,6 +127,17 @@ export class ServiceCatalog {
   /** Explains every query that is in use. */
   explainAll(): readonly ServiceExplanation[] {
     return [...this.#views.values()].map(({ view }) => explainView(view));
+  }
+
+  /** The state of each service in use, by its widest query; cheap enough to be read every few seconds. */
+  get states(): readonly ServiceState[] {
+    const widest = new Map<string, ServiceView>();
+    for (const { view } of this.#views.values()) {
+      const known = widest.get(view.service);
+      if (!known || Object.keys(view.query).length < Object.keys(known.query).length)
+        widest.set(view.service, view);
+    }
+    return [...widest.values()].map(serviceState);
   }
 
   /** The names of the services of all sources, sorted; an unreachable source is left out unless all are. */

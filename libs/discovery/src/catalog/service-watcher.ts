@@ -76,6 +76,8 @@ export class ServiceWatcher {
   #listInfo: Pick<InstanceList, 'index' | 'mode' | 'invalid'> = {};
   #confirmedAt: number;
   #failure: Failure | undefined;
+  #reconnects = 0;
+  #spurious = 0;
   #readAgainAt = -Infinity;
   #hasLoadedLastKnown = false;
   #waiting: (() => void)[] = [];
@@ -160,6 +162,8 @@ export class ServiceWatcher {
       mode: this.#listInfo.mode ?? 'watched',
       index: this.#listInfo.index,
       updates: this.#loop.updates,
+      spurious: this.#spurious,
+      reconnects: this.#reconnects,
       confirmedAgoMs: this.#snapshot ? Math.round(now - this.#confirmedAt) : undefined,
       uptimeMs: Math.round(now - this.#startedAt),
       failures: this.#failure?.count ?? 0,
@@ -247,7 +251,9 @@ export class ServiceWatcher {
     }
     this.#listed = instances;
     this.#protection.check(previouslyUsable, instances, this.#stopping.signal);
+    const before = this.#snapshot;
     this.#publish(source);
+    if (this.#snapshot === before) this.#spurious++;
     if (source !== 'stale' && this.#protection.suspects.length === 0 && this.#snapshot)
       this.#options.saveLastKnown?.({
         instances: this.#snapshot.instances,
@@ -324,6 +330,7 @@ export class ServiceWatcher {
   /** @returns the number of consecutive failures */
   async #fail(error: unknown): Promise<number> {
     const { clock, outages, reachability, recoveryPing, emit } = this.#options;
+    this.#reconnects++;
     const count = (this.#failure?.count ?? 0) + 1;
     this.#failure = { count, since: this.#failure?.since ?? clock.now(), error };
     if (!this.#snapshot) await this.#loadLastKnown();

@@ -13,6 +13,10 @@ export interface WatchReport {
   readonly index: string | undefined;
   /** The number of lists that were received. */
   readonly updates: number;
+  /** Of these, lists that changed nothing: spurious wake-ups. */
+  readonly spurious: number;
+  /** How often the watch was started again after an error. */
+  readonly reconnects: number;
   /** Milliseconds since the registry last confirmed the list; undefined: there is none. */
   readonly confirmedAgoMs: number | undefined;
   /** Milliseconds since the watch was started. */

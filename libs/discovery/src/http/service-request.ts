@@ -1,6 +1,7 @@
 import { debuglog } from 'node:util';
 import { CanceledError, type AxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
 import { callHeaderList } from '../calling/call-headers.js';
+import type { RequestDescription } from '../calling/call-observer.js';
 import { eitherSignal, incomingCall } from '../calling/incoming-call.js';
 import type { HttpSettings } from '../calling/options/http-options.js';
 import type { OpenAttempt, Transport } from '../calling/running-attempt.js';
@@ -27,7 +28,7 @@ const debug = debuglog('rookery-http');
  * One request of a service client: how its attempts are sent, and what becomes of its response or error. An object with methods:
  * closures that share variables would be kept until a full garbage collection, with all that they refer to.
  */
-export class ServiceRequest {
+export class ServiceRequest implements RequestDescription {
   readonly #service: string;
   readonly #config: InternalAxiosRequestConfig;
   readonly #transform: ResponseTransform;
@@ -37,6 +38,8 @@ export class ServiceRequest {
   /** Cancels the call. */
   readonly signal: CancelSignal | undefined;
   #sent: SentRequest | undefined;
+  #method = '';
+  #path = '';
 
   constructor(service: string, config: InternalAxiosRequestConfig, transform: ResponseTransform) {
     this.#service = service;
@@ -45,6 +48,14 @@ export class ServiceRequest {
     this.#cancellation = cancellationOf(config);
     this.#departure = incomingCall()?.departure;
     this.signal = eitherSignal(this.#cancellation.signal, this.#departure);
+  }
+
+  get method(): string {
+    return this.#method;
+  }
+
+  get path(): string {
+    return this.#path;
   }
 
   /**
@@ -59,8 +70,8 @@ export class ServiceRequest {
     const config = this.#config;
     assertUnread(config);
     markOwnErrors(config.data);
-    const path = requestPath(this.#service, config);
-    const method = (config.method ?? 'get').toUpperCase();
+    const path = (this.#path = requestPath(this.#service, config));
+    const method = (this.#method = (config.method ?? 'get').toUpperCase());
     const body = beyond === undefined ? requestBody(config) : undefined;
     const headers = body === undefined || !METHODS.has(method) ? undefined : headerList(config, body);
     if (debug.enabled) debug('%s', describeWay(this.#service, config, path, { beyond, body, headers }));

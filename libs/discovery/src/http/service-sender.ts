@@ -65,6 +65,7 @@ export class ServiceSender {
       const transport = request.transport(settings, this.#connections, beyond);
       const options = this.#callOptions(config, call);
       options.signal = request.signal;
+      options.request = request;
       return request.settle(this.#caller.send(this.#service, transport, options, this.#call));
     } catch (error) {
       return Promise.reject(request.failure(error));

@@ -1,6 +1,7 @@
 import { InstanceSource } from './instance-source.js';
 import type { InstanceStatus } from './service-instance.js';
 import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
+import type { RegistryRequest } from './registry-request.js';
 import type { WorkerReporterSource } from './worker-reporter.js';
 
 /** `unlisted`: the registry holds the registration, but does not list it to clients. */
@@ -75,6 +76,15 @@ export abstract class ServiceRegistry extends InstanceSource {
   /** How a worker thread can report to TTL checks. Undefined: it cannot. */
   workerReporter(): WorkerReporterSource | undefined {
     return undefined;
+  }
+
+  /**
+   * Calls back after each request to the registry, for metrics.
+   *
+   * @returns ends it
+   */
+  onRequest(_listener: (request: RegistryRequest) => void): () => void {
+    return () => undefined;
   }
 
   /** Puts a registered instance into maintenance for a reason; undefined ends it. */

@@ -28,6 +28,11 @@ export class RetryBudget {
     this.#countedAt = clock.now();
   }
 
+  /** How many retries it would allow now. */
+  get available(): number {
+    return Math.floor(this.#earned + 1e-9) + Math.floor(this.#allowance());
+  }
+
   /** To be called for each call. */
   deposit(): void {
     this.#earned = Math.min(MAX_SAVED, this.#earned + this.#rules.ratio);
@@ -35,18 +40,19 @@ export class RetryBudget {
 
   /** Takes one retry; false when none is left. */
   take(): boolean {
-    const { perSecond } = this.#rules;
-    const now = this.#clock.now();
-    this.#perSecond = Math.min(
-      maxPerSecond(this.#rules),
-      this.#perSecond + ((now - this.#countedAt) / 1_000) * perSecond,
-    );
-    this.#countedAt = now;
+    this.#perSecond = this.#allowance();
+    this.#countedAt = this.#clock.now();
     // In floating point, five times 0.2 may be a little less than 1.
     if (this.#earned >= 1 - 1e-9) this.#earned--;
     else if (this.#perSecond >= 1) this.#perSecond--;
     else return false;
     return true;
+  }
+
+  /** What the time since it was counted has added to it. */
+  #allowance(): number {
+    const seconds = (this.#clock.now() - this.#countedAt) / 1_000;
+    return Math.min(maxPerSecond(this.#rules), this.#perSecond + seconds * this.#rules.perSecond);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Strategy } from '../../balancing/strategies/strategies.js';
 import type { Duration } from '../../configuration/duration.js';
 import type { ServiceQuery } from '../../registry/service-query.js';
+import type { RequestDescription } from '../call-observer.js';
 import type { IsFailure } from '../failure-rules.js';
 import type { HttpResponseInfo } from '../response-info.js';
 import type { CancelSignal } from '../../timing/clock.js';
@@ -53,6 +54,8 @@ export interface CallOptions extends CallDefaults {
 
 /** Hooks for a transport of this library. */
 export interface TransportOptions<T> extends Omit<CallOptions, 'signal'> {
+  /** What is asked for, for telemetry. */
+  request?: RequestDescription;
   /** Cancels the call when it aborts. */
   signal?: CancelSignal;
   /** Whether an attempt looks at the async context of its call. Default: it does. */

@@ -95,6 +95,7 @@ export class ServiceDispatcher extends Dispatcher {
         replayableBody: given.isReplayable,
         isBodyUnread: () => given.isUnread(),
         signal: controller.signal,
+        request: { method: options.method, path: options.path },
         usesAsyncContext: isInstrumented,
         readResponse: ({ responseInfo }) => responseInfo,
         discardResponse: (response) => response.discard(),

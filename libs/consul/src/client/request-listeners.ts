@@ -1,0 +1,47 @@
+import type { RegistryRequest } from '@rookery/discovery/adapter';
+import type { TransportCall } from './consul-transport.js';
+import { BLOCKING } from './connection-budget.js';
+
+/** Endpoints that are told apart by their third part; of all others it is a name, a key or an id. */
+const DEEP = /^agent\/(service|check)$/;
+const SHALLOW: ReadonlySet<string> = new Set(['kv', 'txn', 'query']);
+const ACTIONS: ReadonlySet<string> = new Set([
+  ...['register', 'deregister', 'maintenance', 'pass', 'warn', 'fail', 'update'],
+]);
+
+/** The listeners to the requests of a client. */
+export class RequestListeners {
+  readonly #listeners = new Set<(request: RegistryRequest) => void>();
+
+  get isObserved(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** @returns removes it */
+  add(listener: (request: RegistryRequest) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  ended(
+    { method, path, lane, query }: TransportCall,
+    durationMs: number,
+    status: number | undefined,
+    error: unknown,
+  ): void {
+    const isBlocking = BLOCKING.has(lane) && (query.has('index') || query.has('hash'));
+    const request = { operation: operationOf(method, path), isBlocking, durationMs, status, error };
+    for (const listener of this.#listeners) listener(request);
+  }
+}
+
+/** `GET /v1/health/service/orders` → `GET health/service`: what is asked for, without the names in it. */
+export function operationOf(method: string, path: string): string {
+  const [, , first = '', second = '', third = ''] = path.split('/');
+  // Below these are keys and ids at once.
+  if (SHALLOW.has(first)) return `${method} ${first}`;
+  const endpoint = second === '' ? first : `${first}/${second}`;
+  return DEEP.test(endpoint) && ACTIONS.has(third)
+    ? `${method} ${endpoint}/${third}`
+    : `${method} ${endpoint}`;
+}

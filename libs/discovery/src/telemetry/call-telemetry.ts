@@ -1,0 +1,226 @@
+import {
+  context,
+  propagation,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Span,
+  type Tracer,
+} from '@opentelemetry/api';
+import type { CallOutcome } from '../balancing/target/tracked-target.js';
+import type {
+  AttemptKind,
+  CallObserver,
+  EndedAttempt,
+  EndedCall,
+  ObservedAttempt,
+  ObservedCall,
+  RequestDescription,
+} from '../calling/call-observer.js';
+import { incomingCall } from '../calling/incoming-call.js';
+import { isInstrumented } from '../calling/instrumentation.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
+import type { CallMetrics, ServiceCallMetrics } from './call-metrics.js';
+import { attemptErrorType, callErrorType } from './error-type.js';
+import { OTHER } from './name-limit.js';
+import type { OpenTelemetry } from './open-telemetry.js';
+import { knownMethod, shownPath } from './request-url.js';
+
+/** Instrumentation may be set up after the app. */
+const LOOK_AGAIN_MS = 1_000;
+
+/**
+ * Spans and metrics of calls: an INTERNAL span for the call, and a CLIENT span for each attempt, as the semantic conventions of HTTP have it
+ * for a client that resends. Where instrumentation of undici is present, the attempts are its own.
+ */
+export class CallTelemetry implements CallObserver {
+  readonly #telemetry: OpenTelemetry;
+  readonly #attempts: 'auto' | boolean;
+  /** Undefined: nothing records them. */
+  metrics: CallMetrics | undefined;
+  #hasAttempts = true;
+  #lookedAt = -Infinity;
+
+  constructor(telemetry: OpenTelemetry, attempts: 'auto' | boolean) {
+    this.#telemetry = telemetry;
+    this.#attempts = attempts;
+  }
+
+  begin(service: string, request: RequestDescription | undefined, now: number): ObservedCall | undefined {
+    const tracer = this.#telemetry.tracer(now);
+    if (!tracer && !this.metrics) return undefined;
+    if (now - this.#lookedAt >= LOOK_AGAIN_MS) {
+      this.#lookedAt = now;
+      this.#hasAttempts = this.#attempts === 'auto' ? !isInstrumented() : this.#attempts;
+    }
+    const metrics = this.metrics?.of(service, this.#hasAttempts);
+    return tracer ? new TracedCall(service, request, tracer, metrics, this.#hasAttempts) : metrics;
+  }
+}
+
+const NO_HEADERS: readonly string[] = [];
+
+/** A call with a span, if it is recorded, and what the metrics want to know of it. */
+class TracedCall implements ObservedCall {
+  readonly service: string;
+  readonly request: RequestDescription | undefined;
+  readonly metrics: ServiceCallMetrics | undefined;
+  /** With the span of the call: attempts begin in callbacks, in whatever context those are. */
+  readonly context: Context;
+  readonly #tracer: Tracer;
+  /** Whether attempts have spans, and send their trace, or instrumentation does that for them. */
+  readonly #hasAttempts: boolean;
+  readonly #span: Span;
+  readonly #isRecording: boolean;
+
+  constructor(
+    service: string,
+    request: RequestDescription | undefined,
+    tracer: Tracer,
+    metrics: ServiceCallMetrics | undefined,
+    hasAttempts: boolean,
+  ) {
+    this.service = service;
+    this.request = request;
+    this.metrics = metrics;
+    this.#tracer = tracer;
+    this.#hasAttempts = hasAttempts;
+    const outer = parentContext();
+    const options = { kind: SpanKind.INTERNAL, attributes: { 'rookery.service': service } };
+    this.#span = tracer.startSpan(`call ${service}`, options, outer);
+    this.#isRecording = this.#span.isRecording();
+    // What is not recorded is not worth a context: it hands on the trace as it came.
+    this.context = this.#isRecording || !trace.getSpan(outer) ? trace.setSpan(outer, this.#span) : outer;
+  }
+
+  attempt(instance: ServiceInstance, kind: AttemptKind, number: number): ObservedAttempt {
+    this.metrics?.attempt(instance, kind);
+    if (!this.#hasAttempts) return new UntracedAttempt(this, NO_HEADERS);
+    if (!this.#isRecording) return new UntracedAttempt(this, traceHeaders(this.context));
+    const method = this.request ? (knownMethod(this.request.method) ?? 'HTTP') : this.service;
+    const options = { kind: SpanKind.CLIENT, attributes: attributesOf(this, instance, number) };
+    return new TracedAttempt(this, this.#tracer.startSpan(method, options, this.context));
+  }
+
+  fellBack(): void {
+    this.metrics?.fellBack();
+  }
+
+  end(call: EndedCall, failure: string | undefined, error: unknown): void {
+    this.metrics?.end(call, failure, error);
+    const span = this.#span;
+    if (!this.#isRecording) return;
+    span.setAttribute('rookery.call.attempts', call.attemptCount);
+    if (failure !== undefined) {
+      span.setAttribute('error.type', callErrorType(call, error));
+      if (!call.wasCancelled) span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
+    }
+    span.end();
+  }
+}
+
+/** Its call is not recorded, or instrumentation makes its span. */
+class UntracedAttempt implements ObservedAttempt {
+  readonly headers: readonly string[];
+  readonly #call: TracedCall;
+
+  constructor(call: TracedCall, headers: readonly string[]) {
+    this.#call = call;
+    this.headers = headers;
+  }
+
+  run<A>(send: (attempt: A) => void, attempt: A): void {
+    context.with(this.#call.context, send, undefined, attempt);
+  }
+
+  settle(...settled: Parameters<ObservedAttempt['settle']>): void {
+    this.#call.metrics?.settle(...settled);
+  }
+}
+
+class TracedAttempt implements ObservedAttempt {
+  readonly headers: readonly string[];
+  readonly #call: TracedCall;
+  readonly #span: Span;
+  readonly #context: Context;
+
+  constructor(call: TracedCall, span: Span) {
+    this.#call = call;
+    this.#span = span;
+    this.#context = trace.setSpan(call.context, span);
+    this.headers = traceHeaders(this.#context);
+  }
+
+  run<A>(send: (attempt: A) => void, attempt: A): void {
+    context.with(this.#context, send, undefined, attempt);
+  }
+
+  settle(
+    attempt: EndedAttempt,
+    durationMs: number,
+    outcome: CallOutcome,
+    reason: string | undefined,
+    error: unknown,
+  ): void {
+    this.#call.metrics?.settle(attempt, durationMs, outcome, reason, error);
+    const { status } = attempt;
+    const type = attemptErrorType(outcome, status, error);
+    const span = this.#span;
+    if (status !== undefined) span.setAttribute('http.response.status_code', status);
+    if (type !== undefined) span.setAttribute('error.type', type);
+    if (type !== undefined && type !== 'cancelled') {
+      // Of a status the code says it all, and is in an attribute.
+      const message = status === undefined ? reason : undefined;
+      span.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message }) });
+    }
+    span.end();
+  }
+}
+
+function attributesOf(
+  { service, request }: TracedCall,
+  { id, address, port, secure }: ServiceInstance,
+  number: number,
+): Attributes {
+  const attributes: Attributes = {
+    'server.address': service,
+    'server.port': secure ? 443 : 80,
+    'network.peer.address': address,
+    'network.peer.port': port,
+    'rookery.instance.id': id,
+  };
+  if (number > 0) attributes['http.request.resend_count'] = number;
+  if (!request) return attributes;
+  const { method, path } = request;
+  const known = knownMethod(method);
+  attributes['http.request.method'] = known ?? OTHER;
+  if (known === undefined) attributes['http.request.method_original'] = method.slice(0, 40);
+  attributes['url.full'] = `${secure ? 'https' : 'http'}://${service}${shownPath(path)}`;
+  return attributes;
+}
+
+/** Without instrumentation of the server the incoming request is the parent, where the option `context` has it travel on. */
+function parentContext(): Context {
+  const active = context.active();
+  const headers = trace.getSpan(active) ? undefined : incomingCall()?.context?.headers;
+  if (!headers) return active;
+  const get = (_: unknown, name: string): string | undefined => {
+    const at = headers.indexOf(name);
+    return at >= 0 && at % 2 === 0 ? headers[at + 1] : undefined;
+  };
+  const keys = (): string[] => headers.filter((_, index) => index % 2 === 0);
+  return propagation.extract(active, headers, { get, keys });
+}
+
+const setter = {
+  set: (headers: string[], name: string, value: string) => void headers.push(name.toLowerCase(), value),
+};
+
+/** By the propagator of the SDK. */
+function traceHeaders(of: Context): readonly string[] {
+  const headers: string[] = [];
+  propagation.inject(of, headers, setter);
+  return headers;
+}
