@@ -24,6 +24,7 @@ const entries = [
   'libs/consul/src/config.ts', // @rookery/consul/config: live configuration
   'libs/consul/src/openfeature.ts', // @rookery/consul/openfeature: feature flags
   'libs/embedded-consul/src/index.ts',
+  'libs/dashboard/src/index.ts',
 ];
 const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));
 
@@ -69,6 +70,18 @@ module.exports = {
       from: { path: '^libs/embedded-consul/' },
       to: { path: '^(libs/(?!embedded-consul/)|apps/|test/)' },
     },
+    {
+      name: 'dashboard-imports-only-discovery',
+      severity: 'error',
+      from: { path: '^libs/dashboard/' },
+      to: { path: '^(libs/(?!(dashboard|discovery)/)|apps/|test/)', pathNot: '^test/support/' },
+    },
+    {
+      name: 'pages-know-only-the-types-of-their-server',
+      severity: 'error',
+      from: { path: '^libs/dashboard/page/' },
+      to: { path: '^libs/', pathNot: '^libs/dashboard/(page/|src/dashboard-state\\.ts)' },
+    },
     layer('errors', []),
     layer('configuration', ['errors']),
     layer('timing', ['errors']),
@@ -83,6 +96,11 @@ module.exports = {
     layer('receiving', [...foundation, 'calling']),
     layer('health', foundation),
     layer('registration', [...foundation, 'events', 'health']),
+    layer('telemetry', [...foundation, 'events', 'catalog', 'balancing', 'calling', 'health', 'registration']),
+    layer('alerts', [
+      ...foundation,
+      ...['events', 'catalog', 'balancing', 'calling', 'health', 'registration', 'introspection', 'telemetry'],
+    ]),
     layer('introspection', [...foundation, 'catalog', 'balancing', 'calling', 'health']),
     layer('indicators', [...foundation, 'catalog', 'health', 'registration']),
     layer('spelling', [], 'consul'),

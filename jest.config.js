@@ -1,10 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { findConsul } from './test/support/src/find-consul.js';
+import { HOW_TO_GET_TOOLS, suitesWithoutTools } from './test/support/src/find-tool.js';
 
 // Workers inherit the environment: every suite uses the binary that is found here.
 const consul = findConsul();
 if (consul) process.env.CONSUL_BIN = consul;
 else if (process.env.CI) throw new Error('CI needs a real Consul: run .ci/install-consul, or set CONSUL_BIN');
+const without = suitesWithoutTools();
+if (without.length > 0 && process.env.CI)
+  throw new Error(`CI needs ${without.flatMap(({ missing }) => missing).join(', ')}: ${HOW_TO_GET_TOOLS}`);
 
 const rootDir = fileURLToPath(new URL('.', import.meta.url));
 
@@ -12,7 +16,10 @@ const rootDir = fileURLToPath(new URL('.', import.meta.url));
 const ALONE = 'faults/(calls|shutdown|chaos)\\.';
 // These wait for most of their time, for leases and timeouts: CI runs more of them at once than there are cores.
 const WAITING = 'faults/(lock|patience|doubt)|e2e/(locks|elections|session)\\.';
-const left = process.env.ROOKERY_WITHOUT_LOADS ? [ALONE, WAITING] : [];
+const left = [
+  ...(process.env.ROOKERY_WITHOUT_LOADS ? [ALONE, WAITING] : []),
+  ...without.map(({ pattern }) => pattern),
+];
 
 const common = {
   testPathIgnorePatterns: ['/node_modules/', ...left],
@@ -52,7 +59,7 @@ export default {
       ...common,
       displayName: 'unit',
       testMatch: [
-        '<rootDir>/{libs,apps}/*/src/**/*.spec.ts',
+        '<rootDir>/{libs,apps}/*/{src,page}/**/*.spec.ts',
         '<rootDir>/test/{simulation,history}/*.spec.ts',
       ],
     },
@@ -61,11 +68,17 @@ export default {
       ...common,
       displayName: 'embedded',
       testMatch: ['<rootDir>/test/**/*.e2e-spec.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '\\.consul\\.e2e-spec\\.ts$', ...left],
+      testPathIgnorePatterns: ['/node_modules/', '\\.(consul|monitoring|browser)\\.e2e-spec\\.ts$', ...left],
       setupFiles: ['<rootDir>/test/support/on-embedded-consul.js'],
     },
     ...(consul
-      ? [{ ...common, displayName: 'real', testMatch: ['<rootDir>/test/**/*.{both,consul}.e2e-spec.ts'] }]
+      ? [
+          {
+            ...common,
+            displayName: 'real',
+            testMatch: ['<rootDir>/test/**/*.{both,consul,monitoring,browser}.e2e-spec.ts'],
+          },
+        ]
       : []),
   ],
   globalSetup: '<rootDir>/test/support/src/jest-global-setup.js',

@@ -21,10 +21,14 @@ exports.fileOf = (path) => join(folder, path);
 /** There axios declares AxiosError as a class that no other package can add to: `callReportOf` reads it. */
 const WITHOUT_AXIOS_ERROR = { 'http/axios-error-types.d.ts': 'export {};\n' };
 
+/** What reads a file of its own. */
+const HAVE_HERE = new Set(['discovery', 'consul']);
+
 for (const [library, replaced] of [
   ['discovery', WITHOUT_AXIOS_ERROR],
   ['consul', {}],
   ['embedded-consul', {}],
+  ['dashboard', {}],
 ]) {
   const folder = join(root, 'libs', library);
   const out = join(folder, 'dist/cjs');
@@ -35,7 +39,7 @@ for (const [library, replaced] of [
       writeFileSync(join(out, name), content);
     }
   };
-  write({ 'package.json': '{"type":"commonjs"}\n', ...(library === 'embedded-consul' ? {} : OWN_FILES) });
+  write({ 'package.json': '{"type":"commonjs"}\n', ...(HAVE_HERE.has(library) ? OWN_FILES : {}) });
   const config = join(out, 'tsconfig.json');
   writeFileSync(config, JSON.stringify(configuration(folder, out)));
   try {
@@ -51,8 +55,10 @@ for (const [library, replaced] of [
 /** A nested package.json has no subpath imports of its own. */
 function nameHere(out, file) {
   const content = readFileSync(join(out, file), 'utf8');
-  const here = `./${relative(dirname(file), 'here.js').replaceAll('\\', '/')}`;
-  const named = content.replace('require("#here")', `require("${here}")`);
+  const from = (name) => `require("./${relative(dirname(file), name).replaceAll('\\', '/')}")`;
+  const named = content
+    .replace('require("#here")', from('here.js'))
+    .replace('require("#page")', from('page.js'));
   if (named !== content) writeFileSync(join(out, file), named);
 }
 
@@ -101,6 +107,7 @@ function configuration(folder, out) {
       paths: {
         axios: [join(root, 'node_modules/axios/index.d.ts')],
         '#here': [join(out, 'here.d.ts')],
+        '#page': [join(folder, 'src/page.d.ts')],
       },
       typeRoots: [join(root, 'node_modules/@types')],
     },

@@ -1,4 +1,4 @@
-import { context, metrics, propagation, SpanKind, trace, type HrTime } from '@opentelemetry/api';
+import { context, metrics, propagation, type SpanKind, trace, type HrTime } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { MeterProvider, MetricReader, type DataPoint, type MetricData } from '@opentelemetry/sdk-metrics';

@@ -329,4 +329,7 @@ describe('OpenTelemetry', () => {
   });
 });
 
-type Started = { readonly books: HttpService; readonly discovery: DiscoveryService };
+interface Started {
+  readonly books: HttpService;
+  readonly discovery: DiscoveryService;
+}

@@ -45,7 +45,9 @@ function screen(
 ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (pid ${pid ?? 'none'})`).join('\n')}
   storefront   ${storefront}
 
-  Open         ${storefront}/books?search=dune
+  Open         ${storefront}                  the shop: which instance has answered
+               ${storefront}/rookery          the dashboard: what the shop sees of its services
+               ${storefront}/books?search=dune
                ${storefront}/books/42          one book; "answeredBy" changes with every call
                ${storefront}/instances         the instances of inventory that the storefront uses
                ${consulUrl}/v1/catalog/services        the services that Consul lists

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ConsulModule } from '@rookery/consul';
 import { BooksController } from './books.controller.js';
 import { Books } from './books.js';
+import { MetricsController } from './metrics.controller.js';
 
 @Module({
   imports: [
@@ -15,7 +16,7 @@ import { Books } from './books.js';
       },
     }),
   ],
-  controllers: [BooksController],
+  controllers: [BooksController, MetricsController],
   providers: [Books],
 })
 export class AppModule {}

@@ -25,6 +25,7 @@ import { HttpConnections } from './http/http-connections.js';
 import { ServiceClientFactory } from './http/service-client.factory.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
+import { AppInspector } from './introspection/app-inspector.js';
 import { DiscoverySections } from './introspection/discovery-sections.js';
 import { DeadlineInterceptor } from './receiving/deadline.interceptor.js';
 import { AppServers } from './registration/location/app-servers.js';
@@ -66,6 +67,11 @@ export const coreProviders: Provider[] = [
     provide: DiscoveryEvents,
     useFactory: ({ events }: ResolvedDiscoveryOptions) => new DiscoveryEvents(events.history),
     inject: [RESOLVED_OPTIONS],
+  },
+  {
+    provide: AppInspector,
+    useFactory: (catalog: ServiceCatalog, caller: ServiceCaller) => new AppInspector(catalog, caller),
+    inject: [ServiceCatalog, ServiceCaller],
   },
   {
     provide: EventLog,
@@ -165,7 +171,7 @@ export const coreProviders: Provider[] = [
     provide: DiscoveryService,
     useFactory: (catalog: ServiceCatalog, caller: ServiceCaller, connections: HttpConnections) => {
       const discovery = new DiscoveryService(catalog, caller);
-      connectDiscovery(discovery, { caller, connections });
+      connectDiscovery(discovery, { caller, catalog, connections });
       return discovery;
     },
     inject: [ServiceCatalog, ServiceCaller, HttpConnections],

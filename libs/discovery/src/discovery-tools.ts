@@ -1,10 +1,12 @@
 import type { ServiceCaller } from './calling/service-caller.js';
+import type { ServiceCatalog } from './catalog/service-catalog.js';
 import type { DiscoveryService } from './discovery.service.js';
 import { DiscoveryError } from './errors/discovery-error.js';
 import type { HttpConnections } from './http/http-connections.js';
 
 interface DiscoveryTools {
   readonly caller: ServiceCaller;
+  readonly catalog: ServiceCatalog;
   readonly connections: HttpConnections;
 }
 

@@ -43,6 +43,7 @@ import { teachServiceUrls } from './http/service-urls.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
 import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
+import { AppInspector } from './introspection/app-inspector.js';
 import { DiscoverySections } from './introspection/discovery-sections.js';
 import { receiveCall } from './receiving/receive-call.js';
 import { RegistrationService } from './registration/registration.service.js';
@@ -113,6 +114,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
         HealthContributors,
         DiscoveryEvents,
         DiscoverySections,
+        AppInspector,
         RegistryHealthIndicator,
         ServiceHealthIndicator,
         ServiceClientFactory,

@@ -94,6 +94,32 @@ export type {
   TtlCheckOptions,
 } from './registration/options/check-options.js';
 
+export { AlertsModule } from './alerts/alerts.module.js';
+export type { AlertsAsyncOptions, AlertsOptions } from './alerts/alerts-options.js';
+export type { Alert, AlertFinding, AlertSeverity } from './alerts/alert.js';
+export type { AlertRule, AlertTiming } from './alerts/alert-rule.js';
+export type { AlertSink } from './alerts/alert-sink.js';
+export type { ObservedApp, ObservedInstance, ObservedService } from './alerts/observed-app.js';
+export type {
+  AlertRuleOptions,
+  CommonRuleOptions,
+  ConfigRuleOptions,
+  ErrorsRuleOptions,
+  FlappingRuleOptions,
+  InstancesRuleOptions,
+  LatencyRuleOptions,
+  ListAgeRuleOptions,
+  LockRuleOptions,
+  NeverPassedRuleOptions,
+  RegistrationRuleOptions,
+} from './alerts/rules/rule-options.js';
+export { alertmanagerSink } from './alerts/sinks/alertmanager.sink.js';
+export type { AlertmanagerOptions } from './alerts/sinks/alertmanager.sink.js';
+export { webhookSink } from './alerts/sinks/webhook.sink.js';
+export type { WebhookOptions } from './alerts/sinks/webhook.sink.js';
+export type { WebhookFormat } from './alerts/sinks/webhook-formats.js';
+export type { CallRates } from './calling/call-statistics.js';
+
 export { DiscoveryEvents } from './events/discovery-events.js';
 export type { DiscoveryEvent, DiscoveryEventType, TimedDiscoveryEvent } from './events/discovery-event.js';
 export type { TelemetryOptions } from './telemetry/telemetry-options.js';

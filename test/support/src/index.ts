@@ -10,6 +10,8 @@ export { eventually } from './eventually.js';
 export type { EventuallyOptions } from './eventually.js';
 export { figure, FIGURES_VARIABLE, median } from './figures.js';
 export { consulVersion, findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
+export { Alertmanager, Prometheus, tool } from './monitoring.js';
+export type { AlertmanagerAlert, PrometheusOptions } from './monitoring.js';
 export { freePorts } from './free-ports.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { RecordingLogger } from './recording-logger.js';

@@ -1,6 +1,5 @@
 import type { RegistryRequest } from '@rookery/discovery/adapter';
-import type { TransportCall } from './consul-transport.js';
-import { BLOCKING } from './connection-budget.js';
+import { BLOCKING, type Lane } from './connection-budget.js';
 
 /** Endpoints that are told apart by their third part; of all others it is a name, a key or an id. */
 const DEEP = /^agent\/(service|check)$/;
@@ -8,6 +7,14 @@ const SHALLOW: ReadonlySet<string> = new Set(['kv', 'txn', 'query']);
 const ACTIONS: ReadonlySet<string> = new Set([
   ...['register', 'deregister', 'maintenance', 'pass', 'warn', 'fail', 'update'],
 ]);
+
+/** What a listener hears of a request. */
+interface ReportedCall {
+  readonly method: string;
+  readonly path: string;
+  readonly lane: Lane;
+  readonly query: URLSearchParams;
+}
 
 /** The listeners to the requests of a client. */
 export class RequestListeners {
@@ -24,7 +31,7 @@ export class RequestListeners {
   }
 
   ended(
-    { method, path, lane, query }: TransportCall,
+    { method, path, lane, query }: ReportedCall,
     durationMs: number,
     status: number | undefined,
     error: unknown,

@@ -1,7 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule as ProviderScannerModule, DiscoveryService as ProviderScanner } from '@nestjs/core';
 import { DiscoveryError, DiscoveryEvents, RegistrationService } from '@rookery/discovery';
-import { DiscoverySections, HealthContributors, systemClock } from '@rookery/discovery/adapter';
+import { AlertClaims, DiscoverySections, HealthContributors, systemClock } from '@rookery/discovery/adapter';
 import { ConsulClient } from '../client/consul-client.js';
 import { ConsulKv } from '../kv/consul-kv.js';
 import { sessionChecks } from './session/session-checks.js';
@@ -15,6 +15,7 @@ import { thisHolder, type LockHolder } from './lock/lock-holder.js';
 import { LockService } from './lock/lock.service.js';
 import { lockHealth } from './lock-health.js';
 import { resolveLockOptions, type LockOptions, type ResolvedLockOptions } from './lock-options.js';
+import { LockedAlertClaims } from './lock/locked-alert-claims.js';
 import { ConsulSession } from './presence/consul-session.js';
 
 const LOCK_OPTIONS = Symbol.for('rookery:lock-options');
@@ -58,6 +59,11 @@ export class CoordinationModule {
           inject: [ConsulClient, ConsulKv, LockTable, RegistrationService],
         },
         {
+          provide: AlertClaims,
+          useFactory: (locks: LockService) => new LockedAlertClaims(locks),
+          inject: [LockService],
+        },
+        {
           provide: LeaderElections,
           useFactory: createElections,
           inject: [
@@ -77,7 +83,7 @@ export class CoordinationModule {
           inject: [ConsulClient, ConsulKv, LOCK_OPTIONS, RegistrationService],
         },
       ],
-      exports: [LockService, LeaderElections, ConsulSession],
+      exports: [AlertClaims, LockService, LeaderElections, ConsulSession],
     };
   }
 }

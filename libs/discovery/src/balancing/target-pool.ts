@@ -201,6 +201,14 @@ export class TargetPool {
     this.#detector.eject(target, reason, requestedMs);
   }
 
+  /** @returns whether one of this id was ejected, and takes calls again */
+  uneject(id: string, reason: string): boolean {
+    const target = this.#usable.find(({ instance }) => instance.id === id);
+    if (!target || !this.#detector.uneject(target, reason)) return false;
+    target.backOffUntil = -Infinity;
+    return true;
+  }
+
   close(): void {
     this.#ticker.close();
   }

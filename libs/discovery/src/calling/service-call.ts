@@ -32,6 +32,8 @@ export interface ServiceCallOptions<T> {
   readonly transport: Transport<T>;
   readonly options: TransportOptions<T>;
   readonly settings: CallSettings;
+  /** By the clock. */
+  readonly startedAt: number;
   /** When the call has to end, by the clock. */
   readonly deadline: number;
   /** The request of which it is a part. */
@@ -120,6 +122,7 @@ export class ServiceCall<T> implements AttemptParent<T>, EndedCall {
       const over = (): void => {
         signal?.removeEventListener('abort', onAbort);
         this.admitted?.end(this.hasFailed);
+        this.#count();
       };
       const end = (result: CallResult<T>): void => {
         over();
@@ -152,8 +155,18 @@ export class ServiceCall<T> implements AttemptParent<T>, EndedCall {
 
   /** It ends with this error before it has begun. */
   rejected<E>(error: E): E {
+    this.#count();
     if (this.#call.observed) this.#tell(errorMessage(error), error);
     return error;
+  }
+
+  #count(): void {
+    const { context, tools, startedAt } = this.#call;
+    if (this.wasCancelled) return;
+    // A call without any result was rejected, or found no instance.
+    const outcome = this.#result ? outcomeOf(this.#result) : 'failure';
+    if (outcome === 'ignored' || outcome === 'abandoned') return;
+    context.statistics.add(tools.clock.now() - startedAt, outcome !== 'success');
   }
 
   #tell(failure: string | undefined, error?: unknown): void {

@@ -92,6 +92,7 @@ export class ServiceCaller {
       transport,
       options,
       settings,
+      startedAt: now,
       deadline,
       incoming,
       observed,

@@ -6,6 +6,7 @@ import type { ServiceView } from '../catalog/service-view.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { keyOfUnchecked, NEAR_HINT, type ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
+import { CallStatistics } from './call-statistics.js';
 import { evict } from './evict.js';
 import { LatencyQuantile } from './latency-quantile.js';
 import { Bulkhead } from './limits/bulkhead.js';
@@ -34,6 +35,7 @@ export class ServiceContext {
   readonly breaker: CircuitBreaker | undefined;
   readonly bulkhead: Bulkhead | undefined;
   readonly latencies = new LatencyQuantile();
+  readonly statistics = new CallStatistics();
   /** Retries that the retry budget refuses. */
   readonly refusedRetries: RefusalState;
   /** Calls that the bulkhead rejects. */
@@ -108,6 +110,12 @@ export class ServiceContext {
   /** Waits for the first list of a view. */
   initialList(view: ServiceView): Promise<ServiceSnapshot> {
     return this.#catalog.initialList(view);
+  }
+
+  /** @returns whether an instance of this id was ejected, and takes calls again */
+  uneject(id: string, reason: string): boolean {
+    const pools = [...(this.#plainPool ? [this.#plainPool] : []), ...this.#pools.values()];
+    return pools.map(({ pool }) => pool.uneject(id, reason)).some(Boolean);
   }
 
   /** Of all queries: attempts under way, and targets that are ejected. */

@@ -131,13 +131,18 @@ export class ServiceCatalog {
 
   /** The state of each service in use, by its widest query; cheap enough to be read every few seconds. */
   get states(): readonly ServiceState[] {
+    return this.widestViews.map(serviceState);
+  }
+
+  /** Of each service in use the view with the fewest filters. */
+  get widestViews(): readonly ServiceView[] {
     const widest = new Map<string, ServiceView>();
     for (const { view } of this.#views.values()) {
       const known = widest.get(view.service);
       if (!known || Object.keys(view.query).length < Object.keys(known.query).length)
         widest.set(view.service, view);
     }
-    return [...widest.values()].map(serviceState);
+    return [...widest.values()];
   }
 
   /** The names of the services of all sources, sorted; an unreachable source is left out unless all are. */

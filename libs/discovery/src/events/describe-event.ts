@@ -172,6 +172,15 @@ function describeCoordination(event: DiscoveryEvent): EventLine | undefined {
       return log(`${event.key}: this process has resigned`);
     case 'leader.lost':
       return warn(`${event.key}: this process leads no more`);
+    case 'alert.firing':
+      return {
+        level: event.severity === 'critical' ? 'error' : 'warn',
+        message: `${event.name}: ${event.summary}`,
+      };
+    case 'alert.resolved':
+      return log(`${event.name}: resolved: ${event.summary}`);
+    case 'alert.dropped':
+      return error(`${event.count} alerts could not be sent to ${event.sink}, and are dropped`);
     case 'schedule.missed':
       return warn(
         `${event.job}: ${event.ticks} ${event.ticks === 1 ? 'tick was' : 'ticks were'} missed: ${event.reason}`,

@@ -232,7 +232,17 @@ export type DiscoveryEvent =
       readonly job: string;
       readonly ticks: number;
       readonly reason: string;
-    } & LockScope);
+    } & LockScope)
+  /** A rule of the alerts has found something wrong for long enough; and it is no longer wrong. */
+  | {
+      readonly type: 'alert.firing' | 'alert.resolved';
+      readonly name: string;
+      readonly severity: string;
+      readonly summary: string;
+      readonly labels: Readonly<Record<string, string>>;
+    }
+  /** Alerts that a sink does not take are kept; these many, the oldest, could not be kept any longer. */
+  | { readonly type: 'alert.dropped'; readonly sink: string; readonly count: number };
 
 export type DiscoveryEventType = DiscoveryEvent['type'];
 

@@ -23,6 +23,7 @@ const CONTEXTS: Readonly<Record<string, string>> = {
   lock: 'LockService',
   leader: 'LeaderElection',
   schedule: 'LeaderElection',
+  alert: 'Alerts',
   list: 'ServiceCatalog',
   snapshot: 'ServiceCatalog',
 };

@@ -3,8 +3,8 @@ import {
   metrics,
   trace,
   type Meter,
-  type ProxyTracerProvider,
   type Tracer,
+  type TracerProvider,
 } from '@opentelemetry/api';
 import type { TelemetrySettings } from './telemetry-options.js';
 
@@ -54,11 +54,15 @@ export class OpenTelemetry {
   }
 }
 
+interface ProxyProvider extends TracerProvider {
+  getDelegateTracer(name: string, version: string): Tracer | undefined;
+}
+
 function findTracer(): Tracer | undefined {
   const provider = trace.getTracerProvider();
   // A proxy stands for a provider that may come later; it may be of another copy of the API.
   return 'getDelegateTracer' in provider
-    ? (provider as ProxyTracerProvider).getDelegateTracer(SCOPE.name, SCOPE.version)
+    ? (provider as ProxyProvider).getDelegateTracer(SCOPE.name, SCOPE.version)
     : provider.getTracer(SCOPE.name, SCOPE.version);
 }
 

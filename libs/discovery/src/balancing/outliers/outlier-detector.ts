@@ -192,6 +192,13 @@ export class OutlierDetector {
     return !this.#targets.some((other) => other !== target && other.history.lastSuccessAt >= failingSince);
   }
 
+  /** By an operator: it takes calls again at once. @returns whether it was ejected */
+  uneject(target: TrackedTarget, reason: string): boolean {
+    const isEjected = target.ejection.ejection !== undefined;
+    if (isEjected) this.#uneject(target, reason);
+    return isEjected;
+  }
+
   #reeject(target: TrackedTarget, reason: string): void {
     this.remove(target);
     this.eject(target, `trial call failed: ${reason}`);

@@ -1,0 +1,21 @@
+import { AlertClaims, type AlertClaim } from '@rookery/discovery/adapter';
+import type { LockService } from './lock.service.js';
+
+const PREFIX = 'rookery/alerts/';
+/** An alert may fire for long. */
+const WARN_AFTER = '24h';
+
+/** Which replica tells of an alert: the one that has its lock. When it dies, another one gets it, and tells of it again. */
+export class LockedAlertClaims extends AlertClaims {
+  readonly #locks: LockService;
+
+  constructor(locks: LockService) {
+    super();
+    this.#locks = locks;
+  }
+
+  override async claim(fingerprint: string): Promise<AlertClaim | undefined> {
+    const lock = await this.#locks.tryLock(PREFIX + fingerprint, { warnAfter: WARN_AFTER });
+    return lock && { signal: lock.signal, release: () => lock.release() };
+  }
+}

@@ -1,0 +1,167 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { duration, milliseconds, severityOf } from './model.js';
+import { html, type Node } from './html.js';
+import { Mark, Strip } from './pieces.js';
+import { base, filter, now, operate, setFilter, state } from './store.js';
+import type { InstanceCard } from '../src/dashboard-state.js';
+
+interface Explained {
+  readonly instances: readonly { readonly id: string; readonly state: string; readonly reason: string }[];
+  readonly lists: readonly {
+    readonly name: string;
+    readonly source: string;
+    readonly state: string;
+    readonly mode: string;
+    readonly confirmedAgoMs?: number;
+    readonly updates: number;
+    readonly spurious: number;
+    readonly reconnects: number;
+    readonly error?: string;
+    readonly inUse: boolean;
+  }[];
+  readonly limits?: {
+    readonly circuit?: string;
+    readonly bulkhead?: { inFlight: number; queued: number; limit: number };
+  };
+}
+
+const REFRESH_MS = 1_000;
+
+/** What is known of the service that is open, and why calls go where they go. */
+export function Details(): Node {
+  const [service = '', instanceId] = splitOnce(filter.value.open);
+  const [explained, setExplained] = useState<Explained | undefined>(undefined);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (service === '') return undefined;
+    let isCurrent = true;
+    const read = async (): Promise<void> => {
+      const response = await fetch(`${base}/explain/${encodeURIComponent(service)}`).catch(() => undefined);
+      if (isCurrent && response?.ok) setExplained((await response.json()) as Explained);
+    };
+    void read();
+    const timer = setInterval(() => void read(), REFRESH_MS);
+    return () => {
+      isCurrent = false;
+      clearInterval(timer);
+      setExplained(undefined);
+    };
+  }, [service]);
+  useEffect(() => heading.current?.focus(), [filter.value.open]);
+  if (service === '') return null;
+  const card = state.value?.services.find(({ name }) => name === service);
+  const instances = (card?.instances ?? []).filter(({ id }) => instanceId === undefined || id === instanceId);
+  const close = (): void => setFilter({ open: '' });
+  return html`<aside
+    class="details"
+    aria-labelledby="details-title"
+    onKeyDown=${(event: KeyboardEvent) => event.key === 'Escape' && close()}
+  >
+    <div class="bar">
+      <h2 id="details-title" tabindex="-1" ref=${heading}>${instanceId ?? service}</h2>
+      ${
+        instanceId !== undefined &&
+        html`<button type="button" onClick=${() => setFilter({ open: service })}>All of ${service}</button>`
+      }
+      <button type="button" onClick=${close} aria-label="Close the details">×</button>
+    </div>
+    ${!card && html`<p class="empty">This app does not use it.</p>`}
+    ${(explained?.lists ?? []).map(
+      (list) =>
+        html`<p class=${list.error === undefined ? 'list' : 'list bad'}>
+          <b>${list.source}</b>: ${list.state},
+          ${list.mode}${
+            list.confirmedAgoMs !== undefined && html`, confirmed ${duration(list.confirmedAgoMs)} ago`
+          }
+          · ${list.updates} updates, ${list.spurious} without a change, ${list.reconnects} reconnects
+          ${list.error !== undefined && html`<br />${list.error}`}
+        </p>`,
+    )}
+    ${
+      explained?.limits?.bulkhead &&
+      html`<p class="list">
+        bulkhead: ${explained.limits.bulkhead.inFlight} of ${explained.limits.bulkhead.limit} in flight,
+        ${explained.limits.bulkhead.queued} wait
+      </p>`
+    }
+    <ul class="instances">
+      ${instances.map((each) => html`<${Instance} key=${each.id} service=${service} instance=${each} />`)}
+    </ul>
+  </aside>`;
+}
+
+function Instance({ service, instance }: { service: string; instance: InstanceCard }): Node {
+  const [said, setSaid] = useState('');
+  const {
+    id,
+    address,
+    state: each,
+    reason,
+    since,
+    zone,
+    weight,
+    latencyMs,
+    successRate,
+    inFlight,
+  } = instance;
+  return html`<li class=${`instance s${severityOf(each)}`}>
+    <h3><${Mark} severity=${severityOf(each)} label=${each} /> ${id}</h3>
+    <p>
+      <b>${each}</b> for ${duration(now.value - since)}: ${reason}
+      ${
+        each === 'ejected' &&
+        state.value?.operations &&
+        html` <button
+            type="button"
+            onClick=${() => void operate('uneject', { service, instance: id }).then(setSaid)}
+          >
+            Uneject
+          </button>
+          <span role="status">${said}</span>`
+      }
+    </p>
+    <${Strip} instance=${instance} />
+    <dl>
+      <dt>address</dt>
+      <dd>${address}</dd>
+      ${
+        zone !== undefined &&
+        html`<dt>zone</dt>
+          <dd>${zone}</dd>`
+      }
+      <dt>weight</dt>
+      <dd>${weight}</dd>
+      ${
+        latencyMs !== undefined &&
+        html`<dt>latency</dt>
+          <dd>${milliseconds(latencyMs)}</dd>
+          <dt>success</dt>
+          <dd>${Math.round((successRate ?? 0) * 100)} %</dd>
+          <dt>in flight</dt>
+          <dd>${inFlight}</dd>`
+      }
+    </dl>
+  </li>`;
+}
+
+/** Only at the first slash: an id may have more of them. */
+function splitOnce(open: string): [string, string | undefined] {
+  const at = open.indexOf('/');
+  return at < 0 ? [open, undefined] : [open.slice(0, at), open.slice(at + 1)];
+}
+
+export function Operations(): Node {
+  const [said, setSaid] = useState('');
+  if (!state.value?.operations) return null;
+  const run = (name: string, body: object): void => void operate(name, body).then(setSaid);
+  return html`<section class="operations" aria-labelledby="operations-title">
+    <h2 id="operations-title">This app</h2>
+    <button type="button" onClick=${() => run('maintenance', { on: true })}>Maintenance on</button>
+    <button type="button" onClick=${() => run('maintenance', { on: false })}>Maintenance off</button>
+    <button type="button" onClick=${() => confirm('Deregister this app, and drain it?') && run('drain', {})}>
+      Drain
+    </button>
+    <button type="button" onClick=${() => run('register', {})}>Register again</button>
+    <span role="status">${said}</span>
+  </section>`;
+}

@@ -1,0 +1,94 @@
+import type { CanActivate, FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
+import {
+  durationSchema,
+  integer,
+  nonEmptyString,
+  validateOptions,
+  type OptionIssue,
+  type OptionShape,
+} from '@rookery/discovery/adapter';
+import { z } from 'zod';
+
+export interface DashboardOptions {
+  /** Where the page is. Below a global prefix of the app. Default: `'/rookery'`. */
+  path?: string;
+  /** Default: unless `NODE_ENV` is `production`. */
+  enabled?: boolean;
+  /**
+   * Guards of Nest, which decide about every request. Without one the page is for this host only, and not for what a proxy forwards. Default: none.
+   */
+  guards?: readonly (Type<CanActivate> | CanActivate)[];
+  /** Modules whose providers the guards need. */
+  imports?: ModuleMetadata['imports'];
+  /** Whether the page can change something: maintenance, drain, uneject. Default: false. */
+  operations?: boolean;
+  /** `app`: what this app sees. `all`: what all apps with a dashboard see, which are asked by this one. Default: `app`. */
+  scope?: 'app' | 'all';
+  /** How the apps of a system recognise each other, for `scope: 'all'`. All of them need it, whatever their scope is. Default: none. */
+  peers?: PeerOptions;
+}
+
+export interface PeerOptions {
+  /** Shared by all apps, at least 16 characters. Or `tls`. */
+  secret?: string;
+  /** Whether an app is recognised by its client certificate: its server has to ask for one, and to verify it. Default: false. */
+  tls?: boolean;
+  /** The most instances that are asked. Default: 100. */
+  limit?: number;
+  /** How long one may take to answer. Default: `'1s'`. */
+  timeout?: number | string;
+}
+
+export interface DashboardAsyncOptions extends Pick<
+  DashboardOptions,
+  'path' | 'guards' | 'imports' | 'enabled'
+> {
+  inject?: FactoryProvider['inject'];
+  // The arguments are what `inject` names.
+  useFactory: (
+    ...args: never[]
+  ) =>
+    | Omit<DashboardOptions, 'path' | 'guards' | 'imports' | 'enabled'>
+    | Promise<Omit<DashboardOptions, 'path' | 'guards' | 'imports' | 'enabled'>>;
+}
+
+const flag = z.boolean({ error: 'must be true or false' });
+
+const schema = z.strictObject(
+  {
+    path: z
+      .string({ error: "must be a path such as '/rookery'" })
+      .regex(/^(\/[\w.~-]+)+$/, { error: "must be a path such as '/rookery', without a slash at its end" })
+      .optional(),
+    enabled: flag.optional(),
+    guards: z.array(z.unknown(), { error: 'must be an array of guards' }).optional(),
+    imports: z.array(z.unknown(), { error: 'must be an array of modules' }).optional(),
+    operations: flag.optional(),
+    scope: z.enum(['app', 'all'], { error: "must be 'app' or 'all'" }).optional(),
+    peers: z
+      .strictObject({
+        secret: nonEmptyString('must be a text of at least 16 characters')
+          .min(16, { error: 'must be at least 16 characters' })
+          .optional(),
+        tls: flag.optional(),
+        limit: integer(1, 1_000).optional(),
+        timeout: durationSchema(10, 30_000).optional(),
+      } satisfies OptionShape<PeerOptions>)
+      .optional(),
+  },
+  { error: "must be an object such as { path: '/rookery' }" },
+);
+
+/** A secret that is wrong is not shown. */
+export function dashboardOptionIssues(options: DashboardOptions): OptionIssue[] {
+  const issues = validateOptions(schema, options).map((issue) =>
+    issue.field === 'peers.secret' ? { ...issue, value: '(not shown)' } : issue,
+  );
+  const { scope, peers } = options;
+  if (issues.length === 0 && scope === 'all' && peers?.secret === undefined && !peers?.tls)
+    issues.push({
+      field: 'peers',
+      hint: "is missing: with scope 'all' the apps ask each other, and recognise each other by peers.secret or peers.tls",
+    });
+  return issues;
+}

@@ -1,0 +1,119 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeClock, settle } from '@rookery/test-support';
+import type { Alert } from './alert.js';
+import { AlertDispatcher } from './alert-dispatcher.js';
+import type { AlertClaim, AlertClaims, AlertSink } from './alert-sink.js';
+
+const firing: Alert = {
+  name: 'Test',
+  severity: 'warning',
+  labels: {},
+  summary: 's',
+  fingerprint: 'f',
+  startsAt: 0,
+  endsAt: undefined,
+};
+const resolved: Alert = { ...firing, endsAt: 1 };
+
+class Claims implements AlertClaims {
+  readonly holders = new Map<string, AbortController>();
+  fails = false;
+
+  async claim(fingerprint: string): Promise<AlertClaim | undefined> {
+    if (this.fails) throw new Error('no leader');
+    if (this.holders.has(fingerprint)) return undefined;
+    const ending = new AbortController();
+    this.holders.set(fingerprint, ending);
+    return { signal: ending.signal, release: async () => void this.holders.delete(fingerprint) };
+  }
+}
+
+describe('AlertDispatcher', () => {
+  let clock: FakeClock;
+  let claims: Claims;
+  let messages: string[];
+  let warnings: string[];
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    claims = new Claims();
+    messages = [];
+    warnings = [];
+  });
+
+  const replica = (name: string, sink: Partial<AlertSink> = {}, withClaims = true): AlertDispatcher =>
+    new AlertDispatcher({
+      clock,
+      random: () => 1,
+      emit: () => undefined,
+      warn: (message) => warnings.push(message),
+      groupWaitMs: 0,
+      queue: 10,
+      claims: withClaims ? claims : undefined,
+      sinks: [
+        {
+          name: 'hook',
+          deduplicates: false,
+          repeatEveryMs: undefined,
+          send: async (alerts) => {
+            for (const { endsAt } of alerts)
+              messages.push(`${name} ${endsAt === undefined ? 'firing' : 'resolved'}`);
+          },
+          ...sink,
+        },
+      ],
+    });
+  const tick = async (
+    replicas: readonly AlertDispatcher[],
+    changes: readonly Alert[],
+    all: readonly Alert[],
+  ) => {
+    for (const each of replicas) each.dispatch(changes, all);
+    await clock.advance(5_000);
+    await settle();
+  };
+
+  it('of five replicas one tells, and tells when it is resolved', async () => {
+    const replicas = ['a', 'b', 'c', 'd', 'e'].map((name) => replica(name));
+    await tick(replicas, [firing], [firing]);
+    for (let n = 0; n < 10; n++) await tick(replicas, [], [firing]);
+    expect(messages).toEqual(['a firing']);
+    await tick(replicas, [resolved], []);
+    expect(messages).toEqual(['a firing', 'a resolved']);
+    expect(claims.holders.size).toBe(0);
+  });
+
+  it('another replica tells when the one that did is gone', async () => {
+    const [first, second] = [replica('a'), replica('b')];
+    await tick([first, second], [firing], [firing]);
+    claims.holders.clear();
+    for (let n = 0; n < 4; n++) await tick([second], [], [firing]);
+    expect(messages).toEqual(['a firing', 'b firing']);
+    await tick([second], [resolved], []);
+    expect(messages.at(-1)).toBe('b resolved');
+  });
+
+  it('each replica tells where they cannot agree: five messages are better than none', async () => {
+    claims.fails = true;
+    const replicas = [replica('a'), replica('b'), replica('c', {}, false)];
+    await tick(replicas, [firing], [firing]);
+    await tick(replicas, [], [firing]);
+    expect(messages.sort()).toEqual(['a firing', 'b firing', 'c firing']);
+    expect(warnings.filter((line) => line.includes('cannot be agreed on'))).toHaveLength(2);
+  });
+
+  it('repeats what fires, to the sinks that want it', async () => {
+    const one = replica('a', { deduplicates: true, repeatEveryMs: 10_000 });
+    await tick([one], [firing], [firing]);
+    for (let n = 0; n < 4; n++) await tick([one], [], [firing]);
+    expect(messages).toEqual(['a firing', 'a firing', 'a firing']);
+  });
+
+  it('releases its claims at the end, so that another replica goes on', async () => {
+    const one = replica('a');
+    await tick([one], [firing], [firing]);
+    expect(claims.holders.size).toBe(1);
+    await one.close(100);
+    expect(claims.holders.size).toBe(0);
+  });
+});

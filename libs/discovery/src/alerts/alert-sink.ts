@@ -1,0 +1,28 @@
+import type { Alert } from './alert.js';
+
+/** Where alerts are sent. */
+export interface AlertSink {
+  /** For messages: it must not contain a secret, such as the path of a webhook. */
+  readonly name: string;
+  /** It knows alerts of several replicas by their labels. Otherwise one of the replicas sends, if there is a registry to agree by. */
+  readonly deduplicates: boolean;
+  /** After this time alerts that still fire are sent again; undefined: they are sent once. */
+  readonly repeatEveryMs: number | undefined;
+  /** Sends alerts that fire, or are resolved. It is repeated until it succeeds. */
+  send(alerts: readonly Alert[], signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * How the replicas of an app agree which of them tells of an alert. Where there is none, or it does not answer, each of them does: five messages are
+ * better than none.
+ */
+export abstract class AlertClaims {
+  /** @returns undefined when another replica has it */
+  abstract claim(fingerprint: string): Promise<AlertClaim | undefined>;
+}
+
+export interface AlertClaim {
+  /** Undefined: for ever; else it aborts when another replica may have it. */
+  readonly signal?: AbortSignal;
+  release(): Promise<void>;
+}
