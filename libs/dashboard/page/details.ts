@@ -5,20 +5,19 @@ import { Mark, Strip } from './pieces.js';
 import { base, filter, now, operate, setFilter, state } from './store.js';
 import type { InstanceCard } from '../src/dashboard-state.js';
 
+interface List {
+  readonly source: string;
+  readonly state: string;
+  readonly mode: string;
+  readonly confirmedAgoMs?: number;
+  readonly updates: number;
+  readonly spurious: number;
+  readonly reconnects: number;
+  readonly error?: string;
+}
+
 interface Explained {
-  readonly instances: readonly { readonly id: string; readonly state: string; readonly reason: string }[];
-  readonly lists: readonly {
-    readonly name: string;
-    readonly source: string;
-    readonly state: string;
-    readonly mode: string;
-    readonly confirmedAgoMs?: number;
-    readonly updates: number;
-    readonly spurious: number;
-    readonly reconnects: number;
-    readonly error?: string;
-    readonly inUse: boolean;
-  }[];
+  readonly lists: readonly List[];
   readonly limits?: {
     readonly circuit?: string;
     readonly bulkhead?: { inFlight: number; queued: number; limit: number };
@@ -69,12 +68,7 @@ export function Details(): Node {
     ${(explained?.lists ?? []).map(
       (list) =>
         html`<p class=${list.error === undefined ? 'list' : 'list bad'}>
-          <b>${list.source}</b>: ${list.state},
-          ${list.mode}${
-            list.confirmedAgoMs !== undefined && html`, confirmed ${duration(list.confirmedAgoMs)} ago`
-          }
-          · ${list.updates} updates, ${list.spurious} without a change, ${list.reconnects} reconnects
-          ${list.error !== undefined && html`<br />${list.error}`}
+          <b>${list.source}</b> ${describeList(list)}
         </p>`,
     )}
     ${
@@ -88,6 +82,26 @@ export function Details(): Node {
       ${instances.map((each) => html`<${Instance} key=${each.id} service=${service} instance=${each} />`)}
     </ul>
   </aside>`;
+}
+
+function describeList({
+  state: each,
+  mode,
+  confirmedAgoMs,
+  updates,
+  spurious,
+  reconnects,
+  error,
+}: List): string {
+  const parts = [
+    each,
+    mode,
+    confirmedAgoMs === undefined ? 'never confirmed' : `confirmed ${duration(confirmedAgoMs)} ago`,
+    `${updates} updates, ${spurious} of them without a change`,
+    `${reconnects} reconnects`,
+    ...(error === undefined ? [] : [error]),
+  ];
+  return `: ${parts.join(' · ')}`;
 }
 
 function Instance({ service, instance }: { service: string; instance: InstanceCard }): Node {

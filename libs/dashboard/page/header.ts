@@ -46,7 +46,7 @@ export function Header(): Node {
         onClick=${() => (theme.value = next)}
         aria-label=${`Theme: ${theme.value}. Change to ${next}`}
       >
-        ${theme.value}
+        Theme: ${theme.value}
       </button>
     </nav>
   </header>`;

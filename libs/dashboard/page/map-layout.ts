@@ -16,7 +16,12 @@ export interface Place extends SimulationNodeDatum {
 const MOST_FORCED = 60;
 const TICKS = 200;
 
-/** Where each service is on the map, from 0 to 1000 in both directions; those that were there before stay about there. */
+/** How high the map is, which is 1000 wide: few services need no square. */
+export function heightOf(count: number): number {
+  return count <= 2 ? 340 : count <= 5 ? 620 : 1_000;
+}
+
+/** Where each service is on the map; those that were there before stay about there. */
 export function placesOf(
   names: readonly string[],
   edges: readonly Edge[],
@@ -45,18 +50,18 @@ export function placesOf(
     .stop();
   // At once, in memory: what moves while one looks at it cannot be clicked.
   simulation.tick(TICKS);
-  return new Map(fitted(places).map((place) => [place.name, place]));
+  return new Map(fitted(places, heightOf(names.length)).map((place) => [place.name, place]));
 }
 
-function fitted(places: readonly Place[]): readonly Place[] {
+function fitted(places: readonly Place[], height: number): readonly Place[] {
   const xs = places.map(({ x = 0 }) => x);
   const ys = places.map(({ y = 0 }) => y);
-  const fit = (values: readonly number[]): ((value: number) => number) => {
+  const fit = (values: readonly number[], size: number): ((value: number) => number) => {
     const [least, most] = [Math.min(...values), Math.max(...values)];
     const span = most - least;
-    return (value) => (span < 1 ? 500 : 90 + ((value - least) / span) * 820);
+    return (value) => (span < 1 ? size / 2 - 20 : 90 + ((value - least) / span) * (size - 200));
   };
-  const [fitX, fitY] = [fit(xs), fit(ys)];
+  const [fitX, fitY] = [fit(xs, 1_000), fit(ys, height)];
   return places.map((place) => ({ ...place, x: fitX(place.x ?? 0), y: fitY(place.y ?? 0) }));
 }
 

@@ -2,7 +2,7 @@ import { useMemo, useRef } from 'preact/hooks';
 import { edgesOf, rate, severityOf, severityOfService, type Edge } from './model.js';
 import { html, type Node } from './html.js';
 import type { ServiceCard } from '../src/dashboard-state.js';
-import { placesOf, type Place } from './map-layout.js';
+import { heightOf, placesOf, type Place } from './map-layout.js';
 import { allStates, setFilter } from './store.js';
 import { memo } from './memo.js';
 
@@ -28,7 +28,7 @@ export function Map(): Node {
   return html`<section class="map" aria-labelledby="map-title">
     <h2 id="map-title">Map</h2>
     <svg
-      viewBox="0 0 1000 1000"
+      viewBox=${`0 0 1000 ${heightOf(names.length)}`}
       role="group"
       aria-label=${`Map of ${names.length} services and ${edges.length} connections`}
     >
