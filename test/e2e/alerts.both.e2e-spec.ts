@@ -149,20 +149,23 @@ describe('alerts', () => {
     expect(body.alerts.firing.length).toBeGreaterThan(0);
   }, 60_000);
 
-  it('refuses wrong options with all of their errors', () => {
+  it('refuses wrong options with all of their errors', async () => {
     const wrong = AlertsModule.forRoot({
       rules: [
         { type: 'instances', atLeast: 0 } as never,
         { type: 'latency' } as never,
         { type: 'nonsense' } as never,
-        { type: 'config' },
-        { type: 'config' },
       ],
       sinks: [alertmanagerSink({ url: 'http://127.0.0.1:9093' })],
     });
     const starting = startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url } }), wrong]));
-    return expect(starting).rejects.toThrow(
-      /AlertsModule: \d options are wrong[^]*rules\.0\.service[^]*rules\.0\.atLeast = 0[^]*rules\.1\.above: is missing[^]*rules\.2[^]*its type must be[^]*rules\.4 = "config": is there twice/,
+    await expect(starting).rejects.toThrow(
+      /AlertsModule: \d options are wrong[^]*rules\.0\.service[^]*rules\.0\.atLeast = 0[^]*rules\.1\.above: is missing[^]*rules\.2[^]*its type must be/,
     );
+    const twice = AlertsModule.forRoot({
+      rules: [{ type: 'errors' }, { type: 'errors', service: 'a', above: 0.5 }],
+    });
+    const other = startApp(rootModule([ConsulModule.forRoot({ agent: { url: consul.url } }), twice]));
+    await expect(other).rejects.toThrow(/rules\.1 = "RookeryCallsFailing": is there twice for a service/);
   });
 });

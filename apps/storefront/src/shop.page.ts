@@ -21,17 +21,21 @@ export const SHOP_PAGE = `<!doctype html>
 </style>
 </head>
 <body>
+<main>
 <h1>The bookshop</h1>
 <p><a href="/rookery">What the shop sees of its services: the dashboard</a></p>
 <form role="search"><label>Search <input name="search" value="" autocomplete="off"></label></form>
 <p id="status" role="status"></p>
 <table><thead><tr><th scope="col">Title</th><th scope="col">Author</th><th scope="col">Price</th><th scope="col">Stock</th></tr></thead><tbody></tbody></table>
 <section class="answers"><h2>Answered by</h2><ul></ul></section>
+</main>
 <script>
   const answers = new Map();
-  let calls = 0, failures = 0, shown = '';
+  let calls = 0, failures = 0, shown = '', running = false;
   const cell = (text) => Object.assign(document.createElement('td'), { textContent: text });
   async function load() {
+    if (running) return;
+    running = true;
     const search = new FormData(document.querySelector('form')).get('search');
     const begun = performance.now();
     calls++;
@@ -53,6 +57,8 @@ export const SHOP_PAGE = `<!doctype html>
     } catch (error) {
       failures++;
       status('failed: ' + error.message);
+    } finally {
+      running = false;
     }
     const total = Math.max(...answers.values(), 1);
     document.querySelector('.answers ul').replaceChildren(...[...answers].sort().map(([instance, count]) => {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { duration, milliseconds, severityOf } from './model.js';
+import { duration, milliseconds, severityOfInstance } from './model.js';
 import { html, type Node } from './html.js';
 import { Mark, Strip } from './pieces.js';
 import { base, filter, now, operate, setFilter, state } from './store.js';
@@ -17,6 +17,9 @@ interface List {
 }
 
 interface Explained {
+  readonly instances: readonly (Pick<InstanceCard, 'id' | 'address' | 'state' | 'reason'> & {
+    readonly calls?: { readonly inFlight: number };
+  })[];
   readonly lists: readonly List[];
   readonly limits?: {
     readonly circuit?: string;
@@ -25,6 +28,7 @@ interface Explained {
 }
 
 const REFRESH_MS = 1_000;
+const MOST_SHOWN = 100;
 
 /** What is known of the service that is open, and why calls go where they go. */
 export function Details(): Node {
@@ -46,16 +50,35 @@ export function Details(): Node {
       setExplained(undefined);
     };
   }, [service]);
-  useEffect(() => heading.current?.focus(), [filter.value.open]);
+  const opener = useRef<Element | null>(null);
+  useEffect(() => {
+    if (filter.value.open === '') {
+      if (opener.current instanceof HTMLElement || opener.current instanceof SVGElement)
+        opener.current.focus();
+      opener.current = null;
+      return;
+    }
+    opener.current ??= document.activeElement;
+    heading.current?.focus();
+  }, [filter.value.open]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') setFilter({ open: '' });
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
   if (service === '') return null;
   const card = state.value?.services.find(({ name }) => name === service);
   const instances = (card?.instances ?? []).filter(({ id }) => instanceId === undefined || id === instanceId);
   const close = (): void => setFilter({ open: '' });
-  return html`<aside
-    class="details"
-    aria-labelledby="details-title"
-    onKeyDown=${(event: KeyboardEvent) => event.key === 'Escape' && close()}
-  >
+  // Times that run down are in no message: they are as of now here.
+  const current = (card: InstanceCard): InstanceCard => {
+    const fresh = explained?.instances.find(({ id, address }) => id === card.id && address === card.address);
+    if (!fresh || fresh.state !== card.state) return card;
+    return { ...card, reason: fresh.reason, inFlight: fresh.calls?.inFlight ?? card.inFlight };
+  };
+  return html`<aside class="details" aria-labelledby="details-title">
     <div class="bar">
       <h2 id="details-title" tabindex="-1" ref=${heading}>${instanceId ?? service}</h2>
       ${
@@ -79,8 +102,11 @@ export function Details(): Node {
       </p>`
     }
     <ul class="instances">
-      ${instances.map((each) => html`<${Instance} key=${each.id} service=${service} instance=${each} />`)}
+      ${instances
+        .slice(0, MOST_SHOWN)
+        .map((each) => html`<${Instance} key=${each.key} service=${service} instance=${current(each)} />`)}
     </ul>
+    ${instances.length > MOST_SHOWN && html`<p class="empty">and ${instances.length - MOST_SHOWN} more: find one by its id</p>`}
   </aside>`;
 }
 
@@ -118,8 +144,8 @@ function Instance({ service, instance }: { service: string; instance: InstanceCa
     successRate,
     inFlight,
   } = instance;
-  return html`<li class=${`instance s${severityOf(each)}`}>
-    <h3><${Mark} severity=${severityOf(each)} label=${each} /> ${id}</h3>
+  return html`<li class=${`instance s${severityOfInstance(instance)}`}>
+    <h3><${Mark} severity=${severityOfInstance(instance)} label=${each} /> ${id}</h3>
     <p>
       <b>${each}</b> for ${duration(now.value - since)}: ${reason}
       ${

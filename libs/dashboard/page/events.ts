@@ -36,7 +36,11 @@ export function Events(): Node {
             <time datetime=${new Date(event.timestamp).toISOString()}
               >${new Date(event.timestamp).toLocaleTimeString()}</time
             >
-            <${Mark} severity=${severityOfEvent(event.type)} label="" /> <b>${event.type}</b>
+            <${Mark}
+              severity=${severityOfEvent(event.type)}
+              label=${severityOfEvent(event.type) === 0 ? 'information' : 'trouble'}
+            />
+            <b>${event.type}</b>
             <span>${describeEvent(event)}</span>
           </li>`,
       )}

@@ -1,5 +1,5 @@
 import { useMemo, useRef } from 'preact/hooks';
-import { edgesOf, rate, severityOf, severityOfService, type Edge } from './model.js';
+import { edgesOf, rate, severityOfInstance, severityOfService, type Edge } from './model.js';
 import { html, type Node } from './html.js';
 import type { ServiceCard } from '../src/dashboard-state.js';
 import { heightOf, placesOf, type Place } from './map-layout.js';
@@ -61,6 +61,13 @@ export function Map(): Node {
   </section>`;
 }
 
+/** It begins with what is to be seen of it. */
+function describeNode(name: string, card: ServiceCard | undefined): string {
+  return card
+    ? `${card.usable}/${card.instances.length} ${name}: instances that are usable`
+    : `${name}: calls others`;
+}
+
 function Connection({
   edge,
   from,
@@ -107,19 +114,20 @@ const Service = memo<{ name: string; place?: Place; card?: ServiceCard; crowded:
       class=${`node s${severity}${card ? '' : ' self'}`}
       transform=${`translate(${place.x ?? 0} ${place.y ?? 0})`}
       role="button"
-      tabindex="0"
-      aria-label=${`${name}: ${card ? `${card.usable} of ${card.instances.length} usable` : 'an app that calls others'}`}
+      tabindex=${crowded ? -1 : 0}
+      aria-label=${describeNode(name, card)}
       onClick=${open}
       onKeyDown=${(event: KeyboardEvent) => (event.key === 'Enter' || event.key === ' ') && (event.preventDefault(), open())}
     >
+      <title>${describeNode(name, card)}</title>
       <circle class="core" r=${crowded ? 9 : RADIUS} />
       ${
         !crowded &&
-        instances.map(({ id, state }, index) => {
+        instances.map((instance, index) => {
           const angle = (index / instances.length) * 2 * Math.PI - Math.PI / 2;
           return html`<circle
-            key=${id}
-            class=${`dot s${severityOf(state)}`}
+            key=${instance.key}
+            class=${`dot s${severityOfInstance(instance)}`}
             cx=${RING * Math.cos(angle)}
             cy=${RING * Math.sin(angle)}
             r="9"

@@ -36,13 +36,21 @@ export function severityOf(state: string): 0 | 1 | 2 | 3 {
   }
 }
 
+/** Of recent calls; below it an instance is doubtful, though nothing has taken it out of use yet. */
+const LEAST_SUCCESS = 0.9;
+
+export function severityOfInstance({ state, successRate }: InstanceCard): 0 | 1 | 2 | 3 {
+  const severity = severityOf(state);
+  return severity === 0 && successRate !== undefined && successRate < LEAST_SUCCESS ? 2 : severity;
+}
+
 export const SEVERITY_NAMES = ['well', 'set aside', 'doubtful', 'failing'] as const;
 
 /** Of the worst of its instances; a service without usable ones fails. */
 export function severityOfService({ usable, instances, error, circuit }: ServiceCard): 0 | 1 | 2 | 3 {
   if (usable === 0 || circuit === 'open') return 3;
   if (error !== undefined) return 2;
-  const worst = instances.reduce<number>((most, { state }) => Math.max(most, severityOf(state)), 0);
+  const worst = instances.reduce<number>((most, each) => Math.max(most, severityOfInstance(each)), 0);
   // One that fails among others that do not is less than a service that fails.
   return worst === 3 ? 2 : (worst as 0 | 1 | 2);
 }
@@ -216,8 +224,8 @@ export function disagreementsOf(states: readonly AppState[]): readonly Disagreem
   const seen = new Map<string, { service: string; instance: string; states: Record<string, string[]> }>();
   for (const { app, services } of states)
     for (const { name, instances } of services)
-      for (const { id, state } of instances) {
-        const key = `${name} ${id}`;
+      for (const { key: instanceKey, id, state } of instances) {
+        const key = `${name} ${instanceKey}`;
         const entry = seen.get(key) ?? { service: name, instance: id, states: {} };
         (entry.states[state] ??= []).push(app.id);
         seen.set(key, entry);

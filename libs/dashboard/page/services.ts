@@ -1,5 +1,13 @@
 import { useMemo } from 'preact/hooks';
-import { duration, matches, milliseconds, rate, severityOf, severityOfService, sorted } from './model.js';
+import {
+  duration,
+  matches,
+  milliseconds,
+  rate,
+  severityOfInstance,
+  severityOfService,
+  sorted,
+} from './model.js';
 import { html, type Node } from './html.js';
 import type { ServiceCard } from '../src/dashboard-state.js';
 import { Mark, Sparkline } from './pieces.js';
@@ -30,7 +38,7 @@ const Card = memo<{ card: ServiceCard }>(({ card }): Node => {
   const { name, usable, instances, calls, rates, latencies, failures, error, ageMs, circuit } = card;
   const severity = severityOfService(card);
   const dots = useMemo(
-    () => [...instances].sort((a, b) => severityOf(b.state) - severityOf(a.state)).slice(0, MOST_DOTS),
+    () => [...instances].sort((a, b) => severityOfInstance(b) - severityOfInstance(a)).slice(0, MOST_DOTS),
     [instances],
   );
   const open = (instance = ''): void => setFilter({ open: instance === '' ? name : `${name}/${instance}` });
@@ -47,14 +55,15 @@ const Card = memo<{ card: ServiceCard }>(({ card }): Node => {
     </p>
     <ul class="dots" aria-label=${`Instances of ${name}`}>
       ${dots.map(
-        ({ id, state: each, reason }) =>
-          html`<li key=${id}>
+        (instance) =>
+          html`<li key=${instance.key}>
             <button
               type="button"
-              class=${`dot s${severityOf(each)}`}
-              title=${`${id}: ${each}, ${reason}`}
-              aria-label=${`${id}: ${each}`}
-              onClick=${() => open(id)}
+              class=${`dot s${severityOfInstance(instance)}`}
+              title=${`${instance.id}: ${instance.state}, ${instance.reason}`}
+              aria-label=${`${instance.id}: ${instance.state}`}
+              tabindex="-1"
+              onClick=${() => open(instance.id)}
             ></button>
           </li>`,
       )}

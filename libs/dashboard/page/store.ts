@@ -16,7 +16,34 @@ export const system = signal<{ readonly peers: readonly PeerState[]; readonly le
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting');
 export const now = signal(Date.now());
 export const filter = signal<Filter>(filterOf(location.search));
-export const theme = signal(localStorage.getItem('rookery-theme') ?? 'system');
+export const theme = signal(stored('rookery-theme') ?? 'system');
+/** Without a message for so long, pings among them, the connection is dead whatever the browser says. */
+const SILENT_MS = 40_000;
+/** The clock of the server, beside that of the browser. */
+let ahead = 0;
+let heardAt = performance.now();
+let source: EventSource | undefined;
+
+/** A browser may keep nothing for a page. */
+function stored(name: string): string | null {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function store(name: string, value: string): void {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // It is the same the next time.
+  }
+}
+
+function tick(): void {
+  now.value = Date.now() + ahead;
+}
 
 /** What this app sees, and the others, where they were asked. */
 export const allStates = computed<readonly AppState[]>(() => [
@@ -30,11 +57,18 @@ export function setFilter(change: Partial<Filter>): void {
 
 /** Follows the stream; the browser connects again by itself when it breaks off. */
 export function connect(): void {
-  const source = new EventSource(`${base}/stream`);
+  source?.close();
+  const opened = (source = new EventSource(`${base}/stream`));
+  const heard = (): void => {
+    heardAt = performance.now();
+    connection.value = 'live';
+  };
+  heard();
+  connection.value = 'connecting';
   const on = <T>(type: string, handle: (data: T) => void): void => {
-    source.addEventListener(type, (message: MessageEvent<string>) => {
+    opened.addEventListener(type, (message: MessageEvent<string>) => {
       batch(() => {
-        connection.value = 'live';
+        heard();
         handle(JSON.parse(message.data) as T);
       });
     });
@@ -42,6 +76,8 @@ export function connect(): void {
   on<AppState>('state', (data) => {
     // Of another process: what happened in the one before stays on the page.
     state.value = data;
+    ahead = data.at - Date.now();
+    tick();
   });
   on<StatePatch>('patch', (data) => {
     if (state.value) state.value = applyPatch(state.value, data);
@@ -53,14 +89,12 @@ export function connect(): void {
   });
   on<{ peers: PeerState[]; left: number }>('system', (data) => (system.value = data));
   on('ping', () => undefined);
-  source.addEventListener('open', () => (connection.value = 'live'));
-  source.addEventListener('error', () => {
+  opened.addEventListener('open', heard);
+  opened.addEventListener('error', () => {
+    if (opened !== source) return;
     connection.value = 'lost';
     // A refusal ends it for good: a server that restarts behind a proxy may refuse for a moment.
-    if (source.readyState === EventSource.CLOSED) {
-      source.close();
-      setTimeout(connect, 1_000);
-    }
+    if (opened.readyState === EventSource.CLOSED) setTimeout(() => opened === source && connect(), 1_000);
   });
 }
 
@@ -69,7 +103,8 @@ export async function operate(name: string, body: object): Promise<string> {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'rookery-operation': '1' },
     body: JSON.stringify(body),
-  });
+  }).catch(() => undefined);
+  if (!response) return 'the app does not answer';
   const answer = (await response.json().catch(() => ({}))) as { message?: string; done?: boolean };
   if (!response.ok) return answer.message ?? `it answered ${response.status}`;
   return answer.done ? 'done' : 'there was nothing to do';
@@ -82,9 +117,19 @@ export function start(): void {
   });
   effect(() => {
     document.documentElement.dataset.theme = theme.value;
-    localStorage.setItem('rookery-theme', theme.value);
+    store('rookery-theme', theme.value);
   });
   addEventListener('popstate', () => (filter.value = filterOf(location.search)));
-  setInterval(() => (now.value = Date.now()), 1_000);
+  setInterval(() => {
+    tick();
+    if (performance.now() - heardAt < SILENT_MS || document.hidden) return;
+    connection.value = 'lost';
+    connect();
+  }, 1_000);
+  // A browser has six connections to a server, and each page holds one.
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) source?.close();
+    else if (source?.readyState === EventSource.CLOSED) connect();
+  });
   connect();
 }

@@ -51,6 +51,8 @@ export interface CallFigures {
 }
 
 export interface InstanceCard {
+  /** Distinguishes it from others of the service: ids may be the same in two datacenters. */
+  readonly key: string;
   readonly id: string;
   readonly address: string;
   /** Of `InstanceState`. */

@@ -11,12 +11,15 @@ import {
   Param,
   Post,
   Req,
+  ServiceUnavailableException,
   Sse,
   UseGuards,
+  VERSION_NEUTRAL,
   type CanActivate,
   type ExecutionContext,
   type Type,
 } from '@nestjs/common';
+import { DiscoveryError } from '@rookery/discovery';
 import { PAGE, POLICY } from '#page';
 import type { Observable } from 'rxjs';
 import { DashboardService, type StreamMessage } from './dashboard.service.js';
@@ -44,7 +47,7 @@ class LoopbackGuard implements CanActivate {
 
 /** The routes of the page at its path, behind its guards. */
 export function createController(path: string, guards: readonly (Type<CanActivate> | CanActivate)[]): Type {
-  @Controller(path)
+  @Controller({ path, version: VERSION_NEUTRAL })
   @UseGuards(LoopbackGuard, ...guards)
   class DashboardController {
     readonly #service: DashboardService;
@@ -76,7 +79,7 @@ export function createController(path: string, guards: readonly (Type<CanActivat
 
     @Get('explain/:service')
     @Header('Cache-Control', 'no-store')
-    explain(@Param('service') service: string): Promise<object> {
+    explain(@Param('service') service: string): object {
       return this.#service.explain(service);
     }
 
@@ -91,7 +94,8 @@ export function createController(path: string, guards: readonly (Type<CanActivat
         throw new ForbiddenException('operations are off: DashboardModule.forRoot({ operations: true })');
       if (request.headers[OPERATION_HEADER] === undefined)
         throw new ForbiddenException(`an operation needs the header ${OPERATION_HEADER}`);
-      return { done: await operate(this.#service, name, (body ?? {}) as Record<string, unknown>) };
+      const given = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
+      return { done: await operate(this.#service, name, given).catch(asAnswer) };
     }
   }
   return DashboardController;
@@ -99,7 +103,7 @@ export function createController(path: string, guards: readonly (Type<CanActivat
 
 /** For the other apps of the system, without the guards of people. */
 export function createPeerController(path: string): Type {
-  @Controller(path)
+  @Controller({ path, version: VERSION_NEUTRAL })
   class PeerController {
     readonly #service: DashboardService;
 
@@ -145,4 +149,9 @@ async function operate(
     default:
       throw new BadRequestException('the operations are maintenance, drain, register and uneject');
   }
+}
+
+/** Consul may not answer, or the app may register nothing: the page shows why. */
+function asAnswer(error: unknown): never {
+  throw error instanceof DiscoveryError ? new ServiceUnavailableException(error.message) : error;
 }

@@ -5,8 +5,14 @@ import {
   type OnModuleDestroy,
   type Provider,
 } from '@nestjs/common';
-import { DiscoveryEvents, DiscoveryService, RegistrationService } from '@rookery/discovery';
-import { AppInspector, DiscoverySections, invalidConfigError } from '@rookery/discovery/adapter';
+import { ApplicationConfig } from '@nestjs/core';
+import { DiscoveryEvents, RegistrationService } from '@rookery/discovery';
+import {
+  AppInspector,
+  DiscoverySections,
+  invalidConfigError,
+  ServiceRegistry,
+} from '@rookery/discovery/adapter';
 import { createController, createPeerController } from './dashboard.controller.js';
 import {
   dashboardOptionIssues,
@@ -17,6 +23,7 @@ import { DashboardService } from './dashboard.service.js';
 
 const DASHBOARD_OPTIONS = Symbol.for('rookery:dashboard-options');
 const DEFAULT_PATH = '/rookery';
+const STATIC = ['path', 'guards', 'imports', 'enabled'] as const;
 
 /** A disabled dashboard has no routes at all. */
 @Module({})
@@ -36,26 +43,22 @@ export class DashboardModule implements OnModuleDestroy {
 
   /** @throws DiscoveryError `RK_CONFIG_INVALID` with every wrong option, its value and a hint */
   static forRoot(options: DashboardOptions = {}): DynamicModule {
-    const issues = dashboardOptionIssues(options);
-    if (issues.length > 0) throw invalidConfigError('DashboardModule', issues);
+    assertOptions(options);
     return assemble(options, [{ provide: DASHBOARD_OPTIONS, useFactory: () => options }]);
   }
 
   /** Options that depend on other providers; where the page is, and its guards, have to be known before. */
   static forRootAsync(options: DashboardAsyncOptions): DynamicModule {
-    const { path, guards, imports, enabled, inject = [], useFactory } = options;
+    const { inject = [], useFactory, ...known } = options;
+    assertOptions(known);
     const create = useFactory as (...args: unknown[]) => DashboardOptions | Promise<DashboardOptions>;
     const resolve: FactoryProvider['useFactory'] = async (...args: unknown[]): Promise<DashboardOptions> => {
-      const resolved = { ...(await create(...args)), ...(guards ? { guards } : {}) };
-      const issues = dashboardOptionIssues(resolved);
-      if (issues.length > 0) throw invalidConfigError('DashboardModule', issues);
+      const resolved = await create(...args);
+      assertOptions(
+        resolved,
+        STATIC.filter((name) => name in resolved),
+      );
       return resolved;
-    };
-    const known = {
-      ...(path === undefined ? {} : { path }),
-      ...(guards ? { guards } : {}),
-      ...(imports ? { imports } : {}),
-      ...(enabled === undefined ? {} : { enabled }),
     };
     return assemble(known, [{ provide: DASHBOARD_OPTIONS, useFactory: resolve, inject }]);
   }
@@ -63,6 +66,18 @@ export class DashboardModule implements OnModuleDestroy {
   onModuleDestroy(): void {
     this.service.close();
   }
+}
+
+/** @param misplaced what the factory cannot decide any more */
+function assertOptions(options: DashboardOptions, misplaced: readonly string[] = []): void {
+  const issues = [
+    ...dashboardOptionIssues(options),
+    ...misplaced.map((field) => ({
+      field,
+      hint: 'is known too late from useFactory: give it to forRootAsync itself',
+    })),
+  ];
+  if (issues.length > 0) throw invalidConfigError('DashboardModule', issues);
 }
 
 function assemble(
@@ -85,21 +100,35 @@ function assemble(
         provide: DashboardService,
         useFactory: (
           resolved: DashboardOptions,
-          discovery: DiscoveryService,
+          registry: ServiceRegistry,
           registration: RegistrationService,
           events: DiscoveryEvents,
           sections: DiscoverySections,
           inspector: AppInspector,
-        ) => new DashboardService({ discovery, registration, events, sections, inspector }, resolved, path),
+          config: ApplicationConfig,
+        ) => {
+          const place = {
+            path,
+            hasGuards: guards.length > 0,
+            prefix: () => withSlash(config.getGlobalPrefix()),
+          };
+          return new DashboardService(
+            { registry, registration, events, sections, inspector },
+            resolved,
+            place,
+          );
+        },
         inject: [
-          DASHBOARD_OPTIONS,
-          DiscoveryService,
-          RegistrationService,
-          DiscoveryEvents,
-          DiscoverySections,
-          AppInspector,
+          ...[DASHBOARD_OPTIONS, ServiceRegistry, RegistrationService, DiscoveryEvents],
+          ...[DiscoverySections, AppInspector, ApplicationConfig],
         ],
       },
     ],
   };
+}
+
+/** Nest keeps a global prefix as it was set: `api` and `/api` are the same. */
+function withSlash(prefix: string): string {
+  const path = prefix.replace(/^\/+|\/+$/g, '');
+  return path === '' ? '' : `/${path}`;
 }

@@ -1,37 +1,46 @@
-import { timingSafeEqual, createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { Logger } from '@nestjs/common';
 import type {
   DiscoveryEvents,
-  DiscoveryService,
   RegistrationService,
   ServiceExplanation,
   TimedDiscoveryEvent,
 } from '@rookery/discovery';
 import {
+  errorMessage,
   isExposedTo,
   toMilliseconds,
   type AppInspector,
   type DiscoverySections,
+  type ServiceRegistry,
 } from '@rookery/discovery/adapter';
-import { Observable, Subject } from 'rxjs';
+import { EMPTY, Observable, Subject } from 'rxjs';
 import type { DashboardOptions } from './dashboard-options.js';
 import type { AppState, StatePatch } from './dashboard-state.js';
+import { isSigned, PEER_HEADER } from './peer-signature.js';
 import { StateCollector } from './state-collector.js';
-import { PEER_HEADER, SystemView, type PeerState } from './system-view.js';
+import { SystemView, type SystemState } from './system-view.js';
 
 export interface DashboardTools {
-  readonly discovery: DiscoveryService;
+  readonly registry: ServiceRegistry;
   readonly registration: RegistrationService;
   readonly events: DiscoveryEvents;
   readonly sections: DiscoverySections;
   readonly inspector: AppInspector;
 }
 
+/** Where the page is, and what decides about its requests: known when its routes are made. */
+export interface DashboardPlace {
+  readonly path: string;
+  readonly hasGuards: boolean;
+  /** The global prefix of the app. */
+  readonly prefix: () => string;
+}
+
 /** As Nest sends it. */
 export interface StreamMessage {
   readonly type: string;
-  readonly id?: string;
   readonly data: object | string;
 }
 
@@ -46,9 +55,10 @@ const SHOWN_EVENTS = 1_000;
 
 /** Collects the state for all viewers together, and streams what changes to each of them. */
 export class DashboardService {
+  readonly #logger = new Logger('Dashboard');
   readonly #tools: DashboardTools;
   readonly #options: DashboardOptions;
-  readonly #path: string;
+  readonly #place: DashboardPlace;
   readonly #collector: StateCollector;
   readonly #system: SystemView | undefined;
   readonly #messages = new Subject<StreamMessage>();
@@ -57,33 +67,37 @@ export class DashboardService {
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
   #waiting: TimedDiscoveryEvent[] = [];
-  #systemState: { readonly peers: readonly PeerState[]; readonly left: number } = { peers: [], left: 0 };
+  #systemState: SystemState = { peers: [], left: 0 };
+  #systemText = '';
   #systemAt = -Infinity;
+  #collectedAt = -Infinity;
   #isAsking = false;
+  #hasWarned = false;
+  #isClosed = false;
 
-  constructor(tools: DashboardTools, options: DashboardOptions, path: string) {
+  constructor(tools: DashboardTools, options: DashboardOptions, place: DashboardPlace) {
     this.#tools = tools;
     this.#options = options;
-    this.#path = path;
+    this.#place = place;
     const { operations = false, scope = 'app', peers = {} } = options;
-    const { inspector, registration, sections, discovery, events } = tools;
+    const { inspector, registration, sections, registry, events } = tools;
     this.#collector = new StateCollector({
-      inspector,
-      registration,
-      sections,
-      operations,
-      scope,
+      ...{ inspector, registration, sections, operations, scope },
       now: () => Date.now(),
+      ticks: () => performance.now(),
     });
     if (scope === 'all')
-      this.#system = new SystemView(discovery, {
-        path,
+      this.#system = new SystemView(registry, {
+        path: place.prefix() + place.path,
         secret: peers.secret,
         limit: peers.limit ?? 100,
         timeoutMs: toMilliseconds(peers.timeout ?? '1s', 'peers.timeout'),
+        isOwn: (host) => registration.isAdvertised(host),
       });
     const subscription = events.events$.subscribe((event) => this.#onEvent(event));
     this.#releases.push(() => subscription.unsubscribe());
+    // An open page is a request that never ends: the app would wait for it before it closes.
+    registration.shutdownSignal.addEventListener('abort', () => this.close(), { once: true });
     this.#schedule();
   }
 
@@ -91,41 +105,41 @@ export class DashboardService {
     return this.#options.operations ?? false;
   }
 
-  /** Without a guard the page is for this host. */
+  /** Without a guard the page is for this host. A script of another site gets nothing in any case. */
   isAllowed(request: IncomingMessage): boolean {
-    return (this.#options.guards ?? []).length > 0 || isExposedTo('loopback', request);
+    return (this.#place.hasGuards || isExposedTo('loopback', request)) && !isCrossSite(request);
   }
 
   /** Whether another app of the system asks. */
-  isPeer(request: IncomingMessage): boolean {
+  isPeer({ headers, socket }: IncomingMessage): boolean {
     const { secret, tls } = this.#options.peers ?? {};
-    if (tls && (request.socket as Partial<TLSSocket>).authorized === true) return true;
-    const given = request.headers[PEER_HEADER];
-    return secret !== undefined && typeof given === 'string' && isSame(given, secret);
+    if (tls && (socket as Partial<TLSSocket>).authorized === true) return true;
+    return secret !== undefined && isSigned(headers[PEER_HEADER], headers.host ?? '', secret, Date.now());
   }
 
   get state(): AppState {
-    if (this.#viewers === 0) this.#collector.collect();
+    this.#collect();
     return this.#collector.state;
   }
 
-  /** @throws DiscoveryError for a name that is none */
-  explain(service: string): Promise<ServiceExplanation> {
+  explain(service: string): ServiceExplanation {
     // Only services in use: a request for a name must not start a watch.
     const known = this.#tools.inspector.services.find((each) => each.service === service);
-    return Promise.resolve(
-      known?.explain() ?? { service, query: {}, snapshot: undefined, usable: 0, lists: [], instances: [] },
+    return (
+      known?.explain() ?? { service, query: {}, snapshot: undefined, usable: 0, lists: [], instances: [] }
     );
   }
 
   get stream(): Observable<StreamMessage> {
+    if (this.#isClosed) return EMPTY;
     return new Observable((subscriber) => {
-      const subscription = this.#messages.subscribe(subscriber);
-      this.#viewers++;
-      this.#collector.collect();
+      // What has changed is for those that are there already: the new viewer gets all there is.
+      this.#collect();
       subscriber.next({ type: 'state', data: this.#collector.state });
       subscriber.next({ type: 'events', data: this.#tools.events.history.slice(-SHOWN_EVENTS) });
       if (this.#system) subscriber.next({ type: 'system', data: this.#systemState });
+      const subscription = this.#messages.subscribe(subscriber);
+      this.#viewers++;
       const ping = setInterval(() => subscriber.next({ type: 'ping', data: String(Date.now()) }), PING_MS);
       this.#schedule();
       return () => {
@@ -142,7 +156,7 @@ export class DashboardService {
 
   /** It takes as long as callers do to leave. */
   drain(): void {
-    this.#tools.registration.drain().catch(() => undefined);
+    this.#tools.registration.drain().catch((error: unknown) => this.#logger.warn(errorMessage(error)));
   }
 
   async register(): Promise<void> {
@@ -153,11 +167,9 @@ export class DashboardService {
     return this.#tools.inspector.uneject(service, id);
   }
 
-  get path(): string {
-    return this.#path;
-  }
-
+  /** Ends the streams. */
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#soon);
     for (const release of this.#releases.splice(0)) release();
@@ -170,13 +182,14 @@ export class DashboardService {
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined;
       this.#messages.next({ type: 'events', data: this.#waiting.splice(0) });
-      // An event is a change of state: it is seen with it.
-      this.#collect();
+      // An event is a change of state: it is seen with it, unless the next look is near anyway.
+      if (performance.now() - this.#collectedAt >= COLLECT_MS / 2) this.#collect();
     }, SOON_MS).unref();
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
+    if (this.#isClosed) return;
     this.#timer = setTimeout(
       () => {
         this.#collect();
@@ -186,24 +199,34 @@ export class DashboardService {
     ).unref();
   }
 
+  /** Never throws: a page that shows what is wrong must not be what goes wrong. */
   #collect(): void {
-    const patch = this.#collector.collect();
-    if (this.#viewers === 0) return;
-    if (!isEmpty(patch)) this.#messages.next({ type: 'patch', data: patch });
-    if (this.#system && !this.#isAsking && Date.now() - this.#systemAt >= SYSTEM_MS)
-      void this.#askSystem(this.#system);
+    this.#collectedAt = performance.now();
+    try {
+      const patch = this.#collector.collect();
+      if (this.#viewers > 0 && !isEmpty(patch)) this.#messages.next({ type: 'patch', data: patch });
+    } catch (error) {
+      if (!this.#hasWarned) this.#logger.warn(`the state cannot be collected: ${errorMessage(error)}`);
+      this.#hasWarned = true;
+    }
+    const isDue = performance.now() - this.#systemAt >= SYSTEM_MS;
+    if (this.#system && this.#viewers > 0 && !this.#isAsking && isDue) void this.#askSystem(this.#system);
   }
 
   /** Never rejects. */
   async #askSystem(system: SystemView): Promise<void> {
     this.#isAsking = true;
     try {
-      this.#systemState = await system.collect(this.#collector.state.app.id, Date.now());
-      this.#messages.next({ type: 'system', data: this.#systemState });
-    } catch {
+      this.#systemState = await system.collect(this.#collector.state.app.id, performance.now());
+      const text = JSON.stringify(this.#systemState);
+      // As a text: it is written once for all viewers.
+      if (text !== this.#systemText) this.#messages.next({ type: 'system', data: text });
+      this.#systemText = text;
+    } catch (error) {
       // The registry does not answer: what is known stays.
+      this.#logger.debug(`the other apps cannot be found: ${errorMessage(error)}`);
     } finally {
-      this.#systemAt = Date.now();
+      this.#systemAt = performance.now();
       this.#isAsking = false;
     }
   }
@@ -213,8 +236,10 @@ function isEmpty({ services, removed, registrations, sections }: StatePatch): bo
   return services.length === 0 && removed.length === 0 && !registrations && !sections;
 }
 
-/** In the same time for every text: hashes are of one length. */
-function isSame(given: string, secret: string): boolean {
-  const [a, b] = [given, secret].map((text) => createHash('sha256').update(text).digest());
-  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
+/** A page of another site, in the browser of one who may read this one: an app that lets every origin in does not mean this. */
+function isCrossSite({ headers }: IncomingMessage): boolean {
+  const { origin, host = '', 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers;
+  if (site !== undefined && site !== 'same-origin' && site !== 'none' && mode !== 'navigate') return true;
+  if (origin === undefined || origin === 'null') return origin === 'null';
+  return !URL.canParse(origin) || new URL(origin).host !== host;
 }

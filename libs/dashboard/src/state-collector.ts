@@ -19,6 +19,8 @@ export interface CollectorSources {
   readonly scope: 'app' | 'all';
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly ticks: () => number;
 }
 
 interface KnownService {
@@ -28,7 +30,6 @@ interface KnownService {
   card: ServiceCard;
 }
 
-/** Instances of a service whose numbers are shown: of a larger one its states suffice. */
 const EMPTY: ServiceCard = {
   name: '',
   usable: 0,
@@ -115,7 +116,7 @@ export class StateCollector {
       known = { series: new CallSeries(), histories: new Map(), version: '', card: { ...EMPTY, name } };
       this.#services.set(name, known);
     }
-    const hasCalls = known.series.sample(calls, at);
+    const hasCalls = known.series.sample(calls, this.#sources.ticks());
     const isOlder = step(ageMs) !== step(known.card.ageMs);
     if (version === known.version && !hasCalls && !isOlder && error === known.card.error) return undefined;
     known.version = version;
@@ -129,12 +130,13 @@ export class StateCollector {
     const seen = new Set<string>();
     const instances = explained.instances.map((instance): InstanceCard => {
       const { id, address, state, reason, zone, weight } = instance;
-      const key = `${id} ${instance.node}`;
+      const key = `${instance.datacenter} ${instance.node} ${id} ${address}`;
       seen.add(key);
       let history = histories.get(key);
       if (!history) histories.set(key, (history = new StateHistory()));
       history.note(state, at);
       return {
+        key,
         id,
         address,
         state,

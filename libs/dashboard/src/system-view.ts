@@ -1,13 +1,17 @@
-import { DiscoveryService } from '@rookery/discovery';
-import { errorMessage, READINESS_META, untraced } from '@rookery/discovery/adapter';
+import type { ServiceInstance } from '@rookery/discovery';
+import { errorMessage, READINESS_META, untraced, type ServiceRegistry } from '@rookery/discovery/adapter';
 import { request } from 'undici';
 import type { AppState } from './dashboard-state.js';
+import { PEER_HEADER, signFor } from './peer-signature.js';
 
 export interface PeerSettings {
+  /** Of the page, with the global prefix of the apps. */
   readonly path: string;
   readonly secret: string | undefined;
   readonly limit: number;
   readonly timeoutMs: number;
+  /** Whether an address is this app's own. */
+  readonly isOwn: (host: string) => boolean;
 }
 
 /** What one app answered, or why it did not. */
@@ -19,82 +23,107 @@ export interface PeerState {
   readonly error?: string;
 }
 
-export const PEER_HEADER = 'rookery-dashboard-secret';
+export interface SystemState {
+  readonly peers: readonly PeerState[];
+  /** How many were not asked. */
+  readonly left: number;
+}
+
 const AT_ONCE = 8;
-const MOST_BYTES = 8 * 1024 * 1024;
+const MOST_BYTES = 2 * 1024 * 1024;
 /** One that has no dashboard is asked again after this time. */
 const ASK_AGAIN_MS = 60_000;
+/** The registry is read at most this often, and not watched: a page is no reason for hundreds of watches. */
+const READ_AGAIN_MS = 30_000;
+const READ_TIMEOUT_MS = 10_000;
 
 /** What all apps of a system see: each is asked for what it sees, a few at a time. */
 export class SystemView {
-  readonly #discovery: DiscoveryService;
+  readonly #registry: ServiceRegistry;
   readonly #settings: PeerSettings;
   readonly #without = new Map<string, number>();
+  #known: readonly Peer[] = [];
+  #readAt = -Infinity;
 
-  constructor(discovery: DiscoveryService, settings: PeerSettings) {
-    this.#discovery = discovery;
+  constructor(registry: ServiceRegistry, settings: PeerSettings) {
+    this.#registry = registry;
     this.#settings = settings;
   }
 
-  /** @param ownId the app itself is not asked */
-  async collect(
-    ownId: string,
-    now: number,
-  ): Promise<{ readonly peers: readonly PeerState[]; readonly left: number }> {
-    const found = await this.#peers(ownId, now);
+  /**
+   * @param ownId the app itself is not asked, under whatever address
+   * @param ticks milliseconds of a monotonic clock
+   */
+  async collect(ownId: string, ticks: number): Promise<SystemState> {
+    if (ticks - this.#readAt >= READ_AGAIN_MS) {
+      this.#readAt = ticks;
+      this.#known = await this.#read();
+    }
+    for (const [host, at] of this.#without) if (ticks - at > ASK_AGAIN_MS) this.#without.delete(host);
+    const found = this.#known.filter(({ host }) => !this.#without.has(host) && !this.#settings.isOwn(host));
     const asked = found.slice(0, this.#settings.limit);
-    const peers: PeerState[] = [];
-    const waiting = [...asked];
-    const worker = async (): Promise<void> => {
-      for (let peer = waiting.shift(); peer; peer = waiting.shift()) {
-        const answer = await this.#ask(peer, now);
-        if (answer) peers.push(answer);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
-    peers.sort((a, b) => (a.id < b.id ? -1 : 1));
+    const answers = new Map<string, PeerState>();
+    await eachOf(asked, async (peer) => {
+      const answer = await this.#ask(peer, ticks);
+      const id = answer?.state?.app.id ?? answer?.id;
+      // An app may be registered as several services, at several ports.
+      if (answer && id !== undefined && id !== ownId && !answers.get(id)?.state) answers.set(id, answer);
+    });
+    const peers = [...answers.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     return { peers, left: found.length - asked.length };
   }
 
   /** Instances that Rookery registered, of all services. */
-  async #peers(ownId: string, now: number): Promise<Peer[]> {
-    const names = await this.#discovery.getServices();
-    const lists = await Promise.all(
-      names.map((name) => this.#discovery.getInstances(name, { includeWarning: true }).catch(() => [])),
-    );
-    for (const [key, at] of this.#without) if (now - at > ASK_AGAIN_MS) this.#without.delete(key);
+  async #read(): Promise<readonly Peer[]> {
+    const signal = AbortSignal.timeout(READ_TIMEOUT_MS);
+    const names = Object.keys(await this.#registry.services(signal));
     const peers = new Map<string, Peer>();
-    for (const { id, service, address, port, secure, meta } of lists.flat()) {
-      const host = `${address.includes(':') ? `[${address}]` : address}:${port}`;
-      if (id === ownId || meta[READINESS_META] === undefined || this.#without.has(host)) continue;
-      // An app may be registered as several services.
-      if (!peers.has(host)) peers.set(host, { id, service, host, secure });
-    }
+    await eachOf(names, async (name) => {
+      const instances: readonly ServiceInstance[] = await this.#registry
+        .readConsistent(name, {}, signal)
+        .catch(() => []);
+      for (const { id, service, address, port, secure, meta, status } of instances) {
+        const host = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+        if (status === 'critical' || meta[READINESS_META] === undefined || peers.has(host)) continue;
+        peers.set(host, { id, service, host, secure });
+      }
+    });
     return [...peers.values()];
   }
 
   /** @returns undefined when it has no dashboard */
-  async #ask({ id, service, host, secure }: Peer, now: number): Promise<PeerState | undefined> {
+  async #ask({ id, service, host, secure }: Peer, ticks: number): Promise<PeerState | undefined> {
     const { path, secret, timeoutMs } = this.#settings;
     const peer = { id, service, address: host };
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
     try {
       const response = await untraced(false, () =>
         request(`${secure ? 'https' : 'http'}://${host}${path}/peer`, {
-          headers: secret === undefined ? {} : { [PEER_HEADER]: secret },
-          signal: AbortSignal.timeout(timeoutMs),
+          headers: secret === undefined ? {} : { [PEER_HEADER]: signFor(host, secret, Date.now()) },
+          signal: ending.signal,
         }),
       );
       if (response.statusCode === 404) {
-        await response.body.dump();
-        this.#without.set(host, now);
+        ending.abort();
+        this.#without.set(host, ticks);
         return undefined;
       }
-      const text = await response.body.text();
       if (response.statusCode !== 200) return { ...peer, error: `it answered ${response.statusCode}` };
-      if (text.length > MOST_BYTES) return { ...peer, error: 'its answer is too large' };
-      return { ...peer, state: JSON.parse(text) as AppState };
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > MOST_BYTES) return { ...peer, error: `its answer is larger than ${MOST_BYTES} bytes` };
+        chunks.push(chunk);
+      }
+      const state: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+      return isState(state) ? { ...peer, state } : { ...peer, error: 'its answer is none of a dashboard' };
     } catch (error) {
-      return { ...peer, error: errorMessage(error) };
+      return { ...peer, error: errorMessage(ending.signal.aborted ? ending.signal.reason : error) };
+    } finally {
+      clearTimeout(timer);
+      ending.abort();
     }
   }
 }
@@ -104,4 +133,25 @@ interface Peer {
   readonly service: string;
   readonly host: string;
   readonly secure: boolean;
+}
+
+async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+/** Of another version, or from behind an interceptor that wraps every answer, it may be anything. */
+function isState(value: unknown): value is AppState {
+  const { app, services } = (value ?? {}) as Partial<AppState>;
+  return (
+    typeof app?.id === 'string' &&
+    Array.isArray(services) &&
+    (services as unknown[]).every((card) => {
+      const { name, instances } = (card ?? {}) as { name?: unknown; instances?: unknown };
+      return typeof name === 'string' && Array.isArray(instances);
+    })
+  );
 }

@@ -55,7 +55,7 @@ export { IsolatedObservable } from './events/isolated-observable.js';
 export { fieldsOf, loggerTakesFields } from './events/event-log.js';
 export { providedInstances } from './scanning/provided-instances.js';
 export type { ProvidedClass, ProvidedInstances } from './scanning/provided-instances.js';
-export { AlertClaims } from './alerts/alert-sink.js';
+export { AlertClaims, CLAIMS_PREFIX } from './alerts/alert-sink.js';
 export type { AlertClaim } from './alerts/alert-sink.js';
 export { ratesBetween } from './calling/call-statistics.js';
 export type { CallCounts } from './calling/call-statistics.js';

@@ -1,4 +1,5 @@
-import type { RegistryRequest } from '@rookery/discovery/adapter';
+import { Logger } from '@nestjs/common';
+import { errorMessage, type RegistryRequest } from '@rookery/discovery/adapter';
 import { BLOCKING, type Lane } from './connection-budget.js';
 
 /** Endpoints that are told apart by their third part; of all others it is a name, a key or an id. */
@@ -18,6 +19,8 @@ interface ReportedCall {
 
 /** The listeners to the requests of a client. */
 export class RequestListeners {
+  readonly #logger = new Logger('ConsulClient');
+  #hasWarned = false;
   readonly #listeners = new Set<(request: RegistryRequest) => void>();
 
   get isObserved(): boolean {
@@ -38,7 +41,15 @@ export class RequestListeners {
   ): void {
     const isBlocking = BLOCKING.has(lane) && (query.has('index') || query.has('hash'));
     const request = { operation: operationOf(method, path), isBlocking, durationMs, status, error };
-    for (const listener of this.#listeners) listener(request);
+    for (const listener of this.#listeners) {
+      try {
+        listener(request);
+      } catch (thrown) {
+        // What counts requests must not make one of them fail.
+        if (!this.#hasWarned) this.#logger.warn(`a listener of requests threw: ${errorMessage(thrown)}`);
+        this.#hasWarned = true;
+      }
+    }
   }
 }
 

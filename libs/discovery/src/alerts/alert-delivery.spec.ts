@@ -3,6 +3,7 @@ import { FakeClock, settle } from '@rookery/test-support';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { Alert } from './alert.js';
 import { AlertDelivery } from './alert-delivery.js';
+import { AlertRefused } from './alert-sink.js';
 
 const alert = (fingerprint: string, endsAt?: number): Alert => ({
   name: 'Test',
@@ -18,6 +19,8 @@ describe('AlertDelivery', () => {
   let clock: FakeClock;
   let sent: string[][];
   let fails: boolean;
+  let hangs: boolean;
+  let refused: string | undefined;
   let events: DiscoveryEvent[];
   let warnings: string[];
   let delivery: AlertDelivery;
@@ -26,6 +29,8 @@ describe('AlertDelivery', () => {
     clock = new FakeClock();
     sent = [];
     fails = false;
+    hangs = false;
+    refused = undefined;
     events = [];
     warnings = [];
     delivery = new AlertDelivery(
@@ -35,6 +40,9 @@ describe('AlertDelivery', () => {
         repeatEveryMs: undefined,
         send: async (alerts) => {
           if (fails) throw new Error('503');
+          if (hangs) await new Promise(() => undefined);
+          if (alerts.some(({ fingerprint }) => fingerprint === refused))
+            throw new AlertRefused('not this one');
           sent.push(
             alerts.map(
               ({ fingerprint, endsAt }) => `${fingerprint}${endsAt === undefined ? '' : ' resolved'}`,
@@ -96,7 +104,38 @@ describe('AlertDelivery', () => {
     fails = false;
     await clock.advance(31_000);
     expect(sent).toEqual([['d', 'e', 'f', 'g', 'h']]);
-    expect(events.at(-1)).toEqual({ type: 'alert.dropped', sink: 'sink', count: 3 });
+    expect(events.at(-1)).toEqual({ type: 'alert.dropped', sink: 'sink', count: 2 });
+  });
+
+  it('keeps the order of an alert that fires again while its end waits', async () => {
+    fails = true;
+    delivery.send([alert('a')]);
+    await clock.advance(2_000);
+    delivery.send([alert('a', 5)]);
+    delivery.send([{ ...alert('a'), startsAt: 9 }]);
+    fails = false;
+    await clock.advance(31_000);
+    expect(sent).toEqual([['a', 'a resolved', 'a']]);
+  });
+
+  it('drops an alert that the sink refuses, and sends the others', async () => {
+    refused = 'b';
+    delivery.send([alert('a'), alert('b'), alert('c')]);
+    await clock.advance(2_000);
+    expect(sent).toEqual([['a'], ['c']]);
+    expect(events).toEqual([{ type: 'alert.dropped', sink: 'sink', count: 1 }]);
+    expect(warnings).toEqual(['sink does not take the alert Test: not this one']);
+  });
+
+  it('ends in time where the sink hangs, and says what is lost', async () => {
+    hangs = true;
+    delivery.send([alert('a'), alert('b')]);
+    await clock.advance(1_500);
+    const closing = delivery.close(300);
+    await clock.advance(300);
+    await closing;
+    expect(events).toEqual([{ type: 'alert.dropped', sink: 'sink', count: 2 }]);
+    await clock.advance(10_000);
   });
 
   it('sends what waits at the end of the app, and nothing afterwards', async () => {

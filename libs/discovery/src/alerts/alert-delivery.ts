@@ -4,7 +4,7 @@ import { backoffDelay } from '../timing/backoff.js';
 import { delay, type Clock, type Random } from '../timing/clock.js';
 import { withTimeout } from '../timing/with-timeout.js';
 import type { Alert } from './alert.js';
-import type { AlertSink } from './alert-sink.js';
+import { AlertRefused, type AlertSink } from './alert-sink.js';
 
 export interface DeliveryOptions {
   readonly clock: Clock;
@@ -20,6 +20,8 @@ export interface DeliveryOptions {
 const SEND_TIMEOUT_MS = 10_000;
 const BACKOFF = { base: 1_000, cap: 30_000 };
 const MOST_AT_ONCE = 100;
+/** What is dropped is told at the first time, and then at most this often. */
+const TELL_DROPPED_MS = 60_000;
 
 /** The way of alerts to one sink: what it does not take now waits, in order, and is sent when it does. */
 export class AlertDelivery {
@@ -29,7 +31,9 @@ export class AlertDelivery {
   readonly #closing = new AbortController();
   #running: Promise<void> | undefined;
   #failures = 0;
+  /** Not told yet. */
   #dropped = 0;
+  #toldAt = -Infinity;
 
   constructor(sink: AlertSink, options: DeliveryOptions) {
     this.#sink = sink;
@@ -45,50 +49,90 @@ export class AlertDelivery {
     return this.#waiting.length;
   }
 
+  /** Consecutive attempts that have failed. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   send(alerts: readonly Alert[]): void {
     if (this.#closing.signal.aborted) return;
     for (const alert of alerts) {
-      // The same state of the same alert, which still waits, is replaced: its words may be newer.
+      // The same state of the same alert, which still waits, has newer words now; at the end, since it may have been resolved between.
       const same = this.#waiting.findIndex(
-        ({ fingerprint, endsAt }) => fingerprint === alert.fingerprint && endsAt === alert.endsAt,
+        ({ fingerprint, startsAt, endsAt }) =>
+          fingerprint === alert.fingerprint && startsAt === alert.startsAt && endsAt === alert.endsAt,
       );
       if (same >= 0) this.#waiting[same] = alert;
       else this.#waiting.push(alert);
     }
     const excess = this.#waiting.length - this.#options.queue;
-    if (excess > 0) this.#drop(excess);
-    if (this.#waiting.length > 0) this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    if (excess > 0) {
+      // The oldest: what is new matters more.
+      this.#waiting.splice(0, excess);
+      this.#drop(excess);
+    }
+    if (this.#waiting.length > 0) this.#running ??= this.#run();
   }
 
   /** Sends what waits, within a limit, and nothing more. */
   async close(withinMs: number): Promise<void> {
+    const { clock } = this.#options;
     this.#closing.abort(new Error('the app is shutting down'));
-    await this.#running?.catch(() => undefined);
-    if (this.#waiting.length > 0)
-      await this.#attempt(this.#waiting.slice(0, MOST_AT_ONCE), Math.min(withinMs, SEND_TIMEOUT_MS)).catch(
-        () => undefined,
-      );
+    const timedOut = (): Error => new Error('timed out');
+    const last = async (): Promise<void> => {
+      await this.#running;
+      if (this.#waiting.length > 0) await this.#attempt(this.#waiting.slice(0, MOST_AT_ONCE), withinMs);
+    };
+    await withTimeout(clock, withinMs, last(), timedOut).then(
+      () => this.#waiting.splice(0, MOST_AT_ONCE),
+      () => undefined,
+    );
+    if (this.#waiting.length > 0) this.#drop(this.#waiting.length);
+    this.#waiting.length = 0;
+    this.#tellDropped(true);
   }
 
   /** Never rejects. */
   async #run(): Promise<void> {
     const { clock, random, groupWaitMs } = this.#options;
     const { signal } = this.#closing;
-    try {
-      while (this.#waiting.length > 0) {
-        await delay(
-          clock,
-          this.#failures > 0 ? backoffDelay(this.#failures, BACKOFF, random) : groupWaitMs,
-          signal,
-        );
-        const batch = this.#waiting.slice(0, MOST_AT_ONCE);
-        await this.#attempt(batch, SEND_TIMEOUT_MS).then(
-          () => this.#sent(batch),
-          (error: unknown) => this.#failed(error),
-        );
+    while (this.#waiting.length > 0 && !signal.aborted) {
+      const waitMs = this.#failures > 0 ? backoffDelay(this.#failures, BACKOFF, random) : groupWaitMs;
+      await delay(clock, waitMs, signal).catch(() => undefined);
+      // close() sends what is left.
+      if (signal.aborted) break;
+      const batch = this.#waiting.slice(0, MOST_AT_ONCE);
+      try {
+        await this.#attempt(batch, SEND_TIMEOUT_MS);
+        this.#sent(batch);
+      } catch (error) {
+        if (error instanceof AlertRefused && !signal.aborted) await this.#oneByOne(batch, error);
+        else this.#failed(error);
       }
-    } catch {
-      // The app is closed: close() sends what is left.
+    }
+    // At once: what is sent in the same moment begins anew.
+    this.#running = undefined;
+  }
+
+  /** The sink answers, and does not take the batch: one of its alerts must not hold up all others. */
+  async #oneByOne(batch: readonly Alert[], refusal: AlertRefused): Promise<void> {
+    const alone = batch.length === 1;
+    for (const alert of batch) {
+      try {
+        if (alone) throw refusal;
+        await this.#attempt([alert], SEND_TIMEOUT_MS);
+        this.#sent([alert]);
+      } catch (error) {
+        if (!(error instanceof AlertRefused)) {
+          this.#failed(error);
+          return;
+        }
+        this.#options.warn(
+          `${this.#sink.name} does not take the alert ${alert.name}: ${errorMessage(error)}`,
+        );
+        this.#remove([alert]);
+        this.#drop(1);
+      }
     }
   }
 
@@ -104,14 +148,16 @@ export class AlertDelivery {
   }
 
   #sent(batch: readonly Alert[]): void {
+    this.#remove(batch);
+    if (this.#failures > 0) this.#options.warn(`alerts reach ${this.#sink.name} again`);
+    this.#failures = 0;
+    this.#tellDropped(true);
+  }
+
+  #remove(batch: readonly Alert[]): void {
     const sent = new Set(batch);
     const rest = this.#waiting.filter((alert) => !sent.has(alert));
     this.#waiting.splice(0, this.#waiting.length, ...rest);
-    if (this.#failures > 0) this.#options.warn(`alerts reach ${this.#sink.name} again`);
-    this.#failures = 0;
-    if (this.#dropped > 0)
-      this.#options.emit({ type: 'alert.dropped', sink: this.#sink.name, count: this.#dropped });
-    this.#dropped = 0;
   }
 
   #failed(error: unknown): void {
@@ -121,10 +167,16 @@ export class AlertDelivery {
       );
   }
 
-  /** The oldest: what is new matters more. It is told at once, and how many there were when the sink takes alerts again. */
   #drop(count: number): void {
-    this.#waiting.splice(0, count);
-    if (this.#dropped === 0) this.#options.emit({ type: 'alert.dropped', sink: this.#sink.name, count });
     this.#dropped += count;
+    this.#tellDropped(false);
+  }
+
+  #tellDropped(isLast: boolean): void {
+    const now = this.#options.clock.now();
+    if (this.#dropped === 0 || (!isLast && now - this.#toldAt < TELL_DROPPED_MS)) return;
+    this.#toldAt = now;
+    this.#options.emit({ type: 'alert.dropped', sink: this.#sink.name, count: this.#dropped });
+    this.#dropped = 0;
   }
 }

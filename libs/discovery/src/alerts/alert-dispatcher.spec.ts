@@ -49,6 +49,8 @@ describe('AlertDispatcher', () => {
       warn: (message) => warnings.push(message),
       groupWaitMs: 0,
       queue: 10,
+      app: 'shop',
+      settleMs: 60_000,
       claims: withClaims ? claims : undefined,
       sinks: [
         {
@@ -79,6 +81,12 @@ describe('AlertDispatcher', () => {
     for (let n = 0; n < 10; n++) await tick(replicas, [], [firing]);
     expect(messages).toEqual(['a firing']);
     await tick(replicas, [resolved], []);
+    // The others resolve it a little later, and are not to tell of it meanwhile.
+    const others = replicas.slice(1);
+    for (let n = 0; n < 4; n++) await tick(others, [], [firing]);
+    expect(messages).toEqual(['a firing', 'a resolved']);
+    await tick(others, [resolved], []);
+    await clock.advance(60_000);
     expect(messages).toEqual(['a firing', 'a resolved']);
     expect(claims.holders.size).toBe(0);
   });
@@ -100,6 +108,36 @@ describe('AlertDispatcher', () => {
     await tick(replicas, [], [firing]);
     expect(messages.sort()).toEqual(['a firing', 'b firing', 'c firing']);
     expect(warnings.filter((line) => line.includes('cannot be agreed on'))).toHaveLength(2);
+  });
+
+  it('agrees with replicas of its own app only, and only with those that have the same sinks', async () => {
+    await tick([replica('a'), replica('b', { name: 'other hook' })], [firing], [firing]);
+    expect(messages.sort()).toEqual(['a firing', 'b firing']);
+  });
+
+  it('does not tell of an alert that was resolved while it asked', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    claims.claim = () => new Promise((_, reject) => (fail = reject));
+    const one = replica('a');
+    await tick([one], [firing], [firing]);
+    await tick([one], [resolved], []);
+    fail(new Error('no leader'));
+    await settle();
+    expect(messages).toEqual([]);
+  });
+
+  it('leaves an alert to another replica when it cannot reach its sinks', async () => {
+    const [first, second] = [
+      replica('a', {
+        send: async () => {
+          throw new Error('no route');
+        },
+      }),
+      replica('b'),
+    ];
+    await tick([first], [firing], [firing]);
+    for (let n = 0; n < 40; n++) await tick([first, second], [], [firing]);
+    expect(messages).toEqual(['b firing']);
   });
 
   it('repeats what fires, to the sinks that want it', async () => {

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { errorMessage } from '../errors/error-message.js';
 import type { Clock } from '../timing/clock.js';
+import { withTimeout } from '../timing/with-timeout.js';
 import type { Alert } from './alert.js';
 import { AlertDelivery, type DeliveryOptions } from './alert-delivery.js';
 import type { AlertClaim, AlertClaims, AlertSink } from './alert-sink.js';
@@ -8,18 +10,26 @@ export interface DispatcherOptions extends DeliveryOptions {
   readonly sinks: readonly AlertSink[];
   /** Undefined: there is nothing to agree by, and each replica sends. */
   readonly claims: AlertClaims | undefined;
+  /** Of which the replicas agree: the name of the app. */
+  readonly app: string;
+  /** For so long after an alert is resolved no other replica tells of it: they resolve it at different moments. */
+  readonly settleMs: number;
 }
 
 /** Another replica may have died that told of an alert. */
 const CLAIM_AGAIN_MS = 15_000;
+const RELEASE_WITHIN_MS = 1_000;
+/** A replica that cannot reach its sinks leaves an alert to another one. */
+const MOST_FAILURES = 5;
 
 /** What this replica does about an alert at sinks that would get it from all of them. */
 interface ClaimedAlert {
   /** The latest words. */
   alert: Alert;
   claim: AlertClaim | undefined;
-  /** This replica has told of it. */
+  /** This replica has told of it, and nothing says that another one does. */
   hasSent: boolean;
+  sentAt: number;
   isAsking: boolean;
   askedAt: number;
 }
@@ -31,7 +41,9 @@ export class AlertDispatcher {
   readonly #shared: readonly AlertDelivery[];
   readonly #single: readonly AlertDelivery[];
   readonly #claimed = new Map<string, ClaimedAlert>();
+  readonly #settling = new Map<AlertClaim, () => void>();
   readonly #repeatedAt = new Map<AlertDelivery, number>();
+  readonly #scope: string;
   #hasWarned = false;
   #isClosed = false;
 
@@ -41,6 +53,9 @@ export class AlertDispatcher {
     const deliveries = options.sinks.map((sink) => new AlertDelivery(sink, options));
     this.#shared = deliveries.filter(({ sink }) => sink.deduplicates);
     this.#single = deliveries.filter(({ sink }) => !sink.deduplicates);
+    // Another app, or the same one with other sinks, tells of the same thing to other people.
+    const sinks = this.#single.map(({ sink }) => sink.name).sort();
+    this.#scope = `${options.app}/${createHash('sha256').update(JSON.stringify(sinks)).digest('hex').slice(0, 8)}`;
   }
 
   /** Of each sink, how many alerts wait to be sent. */
@@ -53,31 +68,37 @@ export class AlertDispatcher {
     const now = this.#clock.now();
     for (const delivery of this.#shared) {
       delivery.send(changes);
-      this.#repeat(delivery, firing, now);
+      this.#repeatShared(delivery, firing, now);
     }
     if (this.#single.length === 0) return;
-    for (const alert of firing) this.#keep(alert, now);
     for (const alert of changes) if (alert.endsAt !== undefined) this.#resolve(alert);
-    const mine = firing.filter(({ fingerprint }) => this.#claimed.get(fingerprint)?.hasSent);
-    for (const delivery of this.#single) this.#repeat(delivery, mine, now);
+    for (const alert of firing) this.#keep(alert, now);
   }
 
   /** Sends what waits, within a limit. What others are to tell of from now on is released. */
   async close(withinMs: number): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([...this.#shared, ...this.#single].map((delivery) => delivery.close(withinMs)));
-    const claims = [...this.#claimed.values()].flatMap(({ claim }) => claim ?? []);
+    const held = [...this.#claimed.values()].flatMap(({ claim }) => claim ?? []);
+    for (const [claim, cancel] of this.#settling) {
+      cancel();
+      held.push(claim);
+    }
     this.#claimed.clear();
-    await Promise.allSettled(claims.map((claim) => claim.release()));
+    this.#settling.clear();
+    await Promise.all([
+      ...[...this.#shared, ...this.#single].map((delivery) => delivery.close(withinMs)),
+      ...held.map((claim) => this.#release(claim)),
+    ]);
   }
 
-  #repeat(delivery: AlertDelivery, firing: readonly Alert[], now: number): void {
+  #repeatShared(delivery: AlertDelivery, firing: readonly Alert[], now: number): void {
     const { repeatEveryMs } = delivery.sink;
-    const last = this.#repeatedAt.get(delivery) ?? now;
-    if (repeatEveryMs !== undefined && now - last >= repeatEveryMs) {
-      delivery.send(firing);
+    const last = this.#repeatedAt.get(delivery);
+    if (last === undefined || (repeatEveryMs !== undefined && now - last >= repeatEveryMs)) {
+      // The first time there is nothing to repeat.
+      if (last !== undefined) delivery.send(firing);
       this.#repeatedAt.set(delivery, now);
-    } else this.#repeatedAt.set(delivery, last);
+    }
   }
 
   #keep(alert: Alert, now: number): void {
@@ -87,30 +108,58 @@ export class AlertDispatcher {
       alert,
       claim: undefined,
       hasSent: false,
+      sentAt: -Infinity,
       isAsking: false,
       askedAt: -Infinity,
     };
     this.#claimed.set(alert.fingerprint, claimed);
-    // Lost, as a lock is after an outage: another replica may tell of it by now, or soon.
-    if (claimed.claim?.signal?.aborted) claimed.claim = undefined;
+    this.#reconsider(claimed);
+    if (claimed.claim) this.#repeat(claimed, now);
     if (claimed.claim || claimed.isAsking || now - claimed.askedAt < CLAIM_AGAIN_MS) return;
     claimed.askedAt = now;
-    this.#ask(claimed).catch((error: unknown) => this.#options.warn(errorMessage(error)));
+    void this.#ask(claimed);
   }
 
+  /** A claim that is lost, or of no use here, is another replica's. */
+  #reconsider(claimed: ClaimedAlert): void {
+    const { claim } = claimed;
+    if (!claim) return;
+    if (claim.signal?.aborted) claimed.claim = undefined;
+    else if (this.#options.claims && this.#single.every(({ failures }) => failures >= MOST_FAILURES)) {
+      claimed.claim = undefined;
+      claimed.hasSent = false;
+      void this.#release(claim);
+    }
+  }
+
+  #repeat(claimed: ClaimedAlert, now: number): void {
+    const due = this.#single.filter(
+      ({ sink: { repeatEveryMs } }) => repeatEveryMs !== undefined && now - claimed.sentAt >= repeatEveryMs,
+    );
+    if (!claimed.hasSent || due.length === 0) return;
+    claimed.sentAt = now;
+    for (const delivery of due) delivery.send([claimed.alert]);
+  }
+
+  /** Never rejects. */
   async #ask(claimed: ClaimedAlert): Promise<void> {
     const { claims } = this.#options;
     const { fingerprint } = claimed.alert;
+    const isCurrent = (): boolean => !this.#isClosed && this.#claimed.get(fingerprint) === claimed;
     claimed.isAsking = true;
     try {
-      const claim = claims ? await claims.claim(fingerprint) : UNDISPUTED;
-      if (claim && (this.#isClosed || this.#claimed.get(fingerprint) !== claimed)) {
-        await claim.release();
+      const claim = claims ? await claims.claim(`${this.#scope}/${fingerprint}`) : UNDISPUTED;
+      this.#hasWarned = false;
+      if (!isCurrent()) {
+        if (claim) await this.#release(claim);
         return;
       }
       claimed.claim = claim;
       if (claim) this.#tell(claimed);
+      // Another replica tells of it: of its end, too.
+      else claimed.hasSent = false;
     } catch (error) {
+      if (!isCurrent()) return;
       if (!this.#hasWarned)
         this.#options.warn(
           `which replica tells of an alert cannot be agreed on, so that each of them does: ${errorMessage(error)}`,
@@ -125,6 +174,7 @@ export class AlertDispatcher {
   #tell(claimed: ClaimedAlert): void {
     if (claimed.hasSent) return;
     claimed.hasSent = true;
+    claimed.sentAt = this.#clock.now();
     for (const delivery of this.#single) delivery.send([claimed.alert]);
   }
 
@@ -132,7 +182,19 @@ export class AlertDispatcher {
     const claimed = this.#claimed.get(alert.fingerprint);
     this.#claimed.delete(alert.fingerprint);
     if (claimed?.hasSent) for (const delivery of this.#single) delivery.send([alert]);
-    claimed?.claim?.release().catch((error: unknown) => this.#options.warn(errorMessage(error)));
+    const claim = claimed?.claim;
+    if (!claim) return;
+    const cancel = this.#clock.after(this.#options.settleMs, () => {
+      this.#settling.delete(claim);
+      void this.#release(claim);
+    });
+    this.#settling.set(claim, cancel);
+  }
+
+  /** Never rejects: what cannot be released expires. */
+  async #release(claim: AlertClaim): Promise<void> {
+    const timedOut = (): Error => new Error('timed out');
+    await withTimeout(this.#clock, RELEASE_WITHIN_MS, claim.release(), timedOut).catch(() => undefined);
   }
 }
 

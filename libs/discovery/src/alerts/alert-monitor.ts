@@ -2,7 +2,7 @@ import { toMilliseconds } from '../configuration/duration.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { Clock } from '../timing/clock.js';
-import { identifyingLabels, type Alert } from './alert.js';
+import { identifyingLabels, type Alert, type AlertFinding } from './alert.js';
 import type { AlertDispatcher } from './alert-dispatcher.js';
 import type { AlertRule } from './alert-rule.js';
 import { AlertTracker } from './alert-tracker.js';
@@ -63,7 +63,12 @@ export class AlertMonitor {
   #schedule(): void {
     const { clock, intervalMs } = this.#options;
     this.#cancel = clock.after(intervalMs, () => {
-      this.evaluate();
+      // A timer that throws would end the process, and with it all alerts.
+      try {
+        this.evaluate();
+      } catch (error) {
+        this.#options.warn(`alerts cannot be evaluated: ${errorMessage(error)}`);
+      }
       if (!this.#isClosed) this.#schedule();
     });
   }
@@ -86,7 +91,12 @@ export class AlertMonitor {
 
   #evaluate(rule: AlertRule, tracker: AlertTracker, app: ObservedApp): readonly Alert[] {
     try {
-      const found = rule.evaluate(app);
+      const found: unknown = rule.evaluate(app);
+      if (found instanceof Promise) {
+        found.catch(() => undefined);
+        throw new TypeError('evaluate returns a promise; it has to return an array, at once');
+      }
+      if (!isFindings(found)) throw new TypeError('evaluate has to return an array of { labels, summary }');
       this.#failing.delete(rule);
       return tracker.update(
         found.filter(({ labels }) => labels.service === undefined || !app.inMaintenance.has(labels.service)),
@@ -101,4 +111,14 @@ export class AlertMonitor {
       return [];
     }
   }
+}
+
+function isFindings(value: unknown): value is readonly AlertFinding[] {
+  return (
+    Array.isArray(value) &&
+    value.every((each: unknown) => {
+      const { labels, summary } = (each ?? {}) as Partial<AlertFinding>;
+      return typeof summary === 'string' && typeof labels === 'object';
+    })
+  );
 }

@@ -1,4 +1,12 @@
+import { DiscoveryError } from '../errors/discovery-error.js';
 import type { Alert } from './alert.js';
+
+/** The sink has answered, and does not take what it was sent: to send the same again does not help. */
+export class AlertRefused extends DiscoveryError {
+  constructor(message: string) {
+    super('RK_CALL_FAILED', message);
+  }
+}
 
 /** Where alerts are sent. */
 export interface AlertSink {
@@ -12,13 +20,19 @@ export interface AlertSink {
   send(alerts: readonly Alert[], signal: AbortSignal): Promise<void>;
 }
 
+/** Of the keys by which replicas agree, where a registry has keys: they are no locks of the app. */
+export const CLAIMS_PREFIX = 'rookery/alerts/';
+
 /**
  * How the replicas of an app agree which of them tells of an alert. Where there is none, or it does not answer, each of them does: five messages are
  * better than none.
  */
 export abstract class AlertClaims {
-  /** @returns undefined when another replica has it */
-  abstract claim(fingerprint: string): Promise<AlertClaim | undefined>;
+  /**
+   * @param key of the alert, of this app and its sinks
+   * @returns undefined when another replica has it
+   */
+  abstract claim(key: string): Promise<AlertClaim | undefined>;
 }
 
 export interface AlertClaim {

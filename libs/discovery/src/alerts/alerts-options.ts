@@ -10,6 +10,7 @@ import {
 } from '../configuration/validate-options.js';
 import type { AlertRule } from './alert-rule.js';
 import type { AlertSink } from './alert-sink.js';
+import { createRule } from './rules/create-rule.js';
 import { ruleOptionsSchema, type AlertRuleOptions } from './rules/rule-options.js';
 
 export interface AlertsOptions {
@@ -44,13 +45,18 @@ const schema = z.strictObject(
     sinks: z
       .array(
         z.looseObject(
-          { name: z.string(), send: functionSchema },
+          {
+            name: z.string(),
+            send: functionSchema,
+            deduplicates: z.boolean({ error: 'must be true or false' }),
+            repeatEveryMs: z.number({ error: 'must be a number of milliseconds, or undefined' }).optional(),
+          },
           { error: "must be a sink such as alertmanagerSink({ url: 'http://alertmanager:9093' })" },
         ),
         { error: "must be an array such as [alertmanagerSink({ url: 'http://alertmanager:9093' })]" },
       )
       .optional(),
-    interval: durationSchema(100, 3_600_000).optional(),
+    interval: durationSchema(100, 60_000).optional(),
     groupWait: durationSchema(0, 3_600_000).optional(),
     queue: integer(1, 100_000).optional(),
   },
@@ -61,9 +67,15 @@ const ownRuleSchema = z.looseObject(
   {
     name: z.string({ error: 'must be a name such as TooFewInstances' }),
     evaluate: functionSchema,
+    severity: z
+      .enum(['critical', 'warning', 'info'], { error: "must be 'critical', 'warning' or 'info'" })
+      .optional(),
+    watches: z.array(z.string(), { error: "must be an array such as ['inventory']" }).optional(),
     for: durationSchema(0).optional(),
     keepFiringFor: durationSchema(0).optional(),
-  } satisfies OptionShape<Pick<AlertRule, 'name' | 'evaluate' | 'for' | 'keepFiringFor'>>,
+  } satisfies OptionShape<
+    Pick<AlertRule, 'name' | 'evaluate' | 'severity' | 'watches' | 'for' | 'keepFiringFor'>
+  >,
   { error: 'must be a rule' },
 );
 
@@ -77,29 +89,36 @@ export function alertsOptionIssues(options: AlertsOptions): OptionIssue[] {
       field: issue.field === 'options' ? `rules.${index}` : `rules.${index}.${issue.field}`,
     })),
   );
-  return [...rules, ...sameNames(options.rules)];
+  return rules.length > 0 ? rules : sameNames(options.rules);
 }
 
 export function isOwnRule(rule: AlertRuleOptions | AlertRule): rule is AlertRule {
   return typeof rule === 'object' && 'evaluate' in rule;
 }
 
-/** Two rules of one name would be one alert, with two states. */
+/** Two rules of one name and severity would be one alert, with two states; a rule without a service is one for all of them. */
 function sameNames(rules: AlertsOptions['rules']): OptionIssue[] {
-  const seen = new Set<string>();
-  return rules.flatMap((rule, index) => {
-    const { name, type, service } = rule as { name?: string; type?: string; service?: string };
-    const key = `${name ?? type ?? ''} ${service ?? ''}`;
-    const isNew = !seen.has(key);
-    seen.add(key);
-    return isNew
-      ? []
-      : [
+  const known = rules.map((rule) => {
+    const { name, severity = 'warning' } = isOwnRule(rule) ? rule : createRule(rule);
+    return { name, severity, service: (rule as { service?: string }).service };
+  });
+  return known.flatMap(({ name, severity, service }, index) => {
+    const isThere = known
+      .slice(0, index)
+      .some(
+        (other) =>
+          other.name === name &&
+          other.severity === severity &&
+          (other.service === undefined || service === undefined || other.service === service),
+      );
+    return isThere
+      ? [
           {
             field: `rules.${index}`,
-            value: JSON.stringify(name ?? type),
-            hint: 'is there twice for the same service: give each a name of its own',
+            value: JSON.stringify(name),
+            hint: 'is there twice for a service: give each a name of its own',
           },
-        ];
+        ]
+      : [];
   });
 }

@@ -32,6 +32,7 @@ import { createRule } from './rules/create-rule.js';
 
 const ALERTS_OPTIONS = Symbol.for('rookery:alerts-options');
 const CLOSE_WITHIN_MS = 3_000;
+const SETTLE_MS = 60_000;
 
 /**
  * Alerts when a service fails, as this app sees it.
@@ -69,7 +70,7 @@ export class AlertsModule implements OnApplicationBootstrap, OnModuleDestroy, Be
     const { rules, sinks = [], interval = '5s', groupWait = '1s', queue = 1_000 } = options;
     const warn = (message: string): void => this.#logger.warn(message);
     const emit: DiscoveryEvents['emit'] = (event) => events.emit(event);
-    this.#observer = new AppObserver({ events, catalog, caller, registration, now: () => Date.now() });
+    this.#observer = new AppObserver({ events, catalog, caller, registration, now: steadyNow() });
     this.#dispatcher = new AlertDispatcher({
       clock: systemClock,
       random: Math.random,
@@ -79,6 +80,8 @@ export class AlertsModule implements OnApplicationBootstrap, OnModuleDestroy, Be
       queue,
       sinks,
       claims,
+      app: registration.instance.service ?? 'app',
+      settleMs: SETTLE_MS + 2 * toMilliseconds(interval, 'interval'),
     });
     this.#monitor = new AlertMonitor({
       clock: systemClock,
@@ -121,6 +124,12 @@ export class AlertsModule implements OnApplicationBootstrap, OnModuleDestroy, Be
     this.#observer.close();
     await this.#dispatcher.close(CLOSE_WITHIN_MS);
   }
+}
+
+/** Milliseconds since 1970 that a step of the clock does not change: rules measure durations by it. */
+function steadyNow(): () => number {
+  const origin = Date.now() - systemClock.now();
+  return () => origin + systemClock.now();
 }
 
 function assemble({ imports = [], inject = [], useFactory }: AlertsAsyncOptions): DynamicModule {

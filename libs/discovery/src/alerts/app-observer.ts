@@ -7,6 +7,7 @@ import type { TimedDiscoveryEvent } from '../events/discovery-event.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { RegistrationService } from '../registration/registration.service.js';
 import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
+import { CLAIMS_PREFIX } from './alert-sink.js';
 import type { ObservedApp, ObservedService } from './observed-app.js';
 
 export interface ObserverSources {
@@ -34,6 +35,7 @@ interface KnownService {
   readonly instances: Map<string, KnownInstance>;
   departures: number[];
   subscription: Subscription | undefined;
+  snapshot: ServiceSnapshot | undefined;
   /** Counters at earlier moments, oldest first. */
   samples: { readonly at: number; readonly counts: CallCounts }[];
 }
@@ -67,8 +69,12 @@ export class AppObserver {
     const { registration, catalog, now } = this.#sources;
     const at = now();
     const states = new Map(catalog.states.map((state) => [state.service, state]));
-    for (const service of states.keys()) this.watch(service);
+    // Looked at, and not subscribed to: a service that is not used any more is not to be watched for this.
+    for (const { service, snapshot } of catalog.widestViews)
+      if (snapshot) this.#onSnapshot(this.#known(service), snapshot);
     this.#sample(at);
+    for (const [name, { subscription }] of this.#services)
+      if (!states.has(name) && !subscription && !this.#sources.caller.find(name)) this.#services.delete(name);
     const services = [...this.#services].map(([name, known]): ObservedService => {
       const state = states.get(name);
       return {
@@ -122,13 +128,22 @@ export class AppObserver {
   #known(service: string): KnownService {
     let known = this.#services.get(service);
     if (!known) {
-      known = { instances: new Map(), departures: [], subscription: undefined, samples: [] };
+      known = {
+        instances: new Map(),
+        departures: [],
+        subscription: undefined,
+        snapshot: undefined,
+        samples: [],
+      };
       this.#services.set(service, known);
     }
     return known;
   }
 
-  #onSnapshot(known: KnownService, { instances }: ServiceSnapshot): void {
+  #onSnapshot(known: KnownService, snapshot: ServiceSnapshot): void {
+    if (known.snapshot === snapshot) return;
+    known.snapshot = snapshot;
+    const { instances } = snapshot;
     const now = this.#sources.now();
     const gone = new Map(known.instances);
     for (const instance of instances) {
@@ -171,6 +186,8 @@ export class AppObserver {
         this.#rejectedConfig.delete(event.key);
         break;
       case 'lock.overdue':
+        // Those by which alerts themselves are agreed on.
+        if (event.key.startsWith(CLAIMS_PREFIX)) break;
         this.#overdueLocks.set(event.key, event.timestamp - event.heldMs);
         break;
       case 'lock.released':

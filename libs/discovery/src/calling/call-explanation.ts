@@ -3,9 +3,11 @@ import type { ExplainedInstance, ServiceExplanation } from '../catalog/explanati
 import type { ServiceCaller } from './service-caller.js';
 
 /** Adds what this app's calls know to an explanation: statistics, ejections, and what keeps calls from an instance. */
-export function withCalls(explanation: ServiceExplanation, caller: ServiceCaller): ServiceExplanation {
-  const { service, query } = explanation;
-  const known = caller.explain(service, query);
+export function withCalls(
+  explanation: ServiceExplanation,
+  caller: ServiceCaller,
+  known = caller.explain(explanation.service, explanation.query),
+): ServiceExplanation {
   if (!known) return explanation;
   const now = caller.now();
   return {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CallStatistics, ratesBetween } from './call-statistics.js';
 
 describe('CallStatistics', () => {
-  it('tells what happened between two moments, quantiles to within 30 %', () => {
+  it('tells what happened between two moments, quantiles to within 20 %', () => {
     const statistics = new CallStatistics();
     for (let n = 0; n < 50; n++) statistics.add(5_000, true);
     const before = statistics.snapshot;
@@ -15,10 +15,13 @@ describe('CallStatistics', () => {
       [1, 100],
     ] as const) {
       const value = rates.quantile(share) ?? 0;
-      expect(value).toBeGreaterThanOrEqual(exact);
-      expect(value).toBeLessThanOrEqual(exact * 1.3);
+      expect(value).toBeGreaterThanOrEqual(exact / 1.2);
+      expect(value).toBeLessThanOrEqual(exact * 1.2);
     }
     expect(ratesBetween(undefined, before)).toMatchObject({ calls: 50, failed: 50 });
+    const slow = new CallStatistics();
+    for (let n = 0; n < 100; n++) slow.add(60_000, false);
+    expect(ratesBetween(undefined, slow.snapshot).quantile(0.99)).toBeGreaterThan(50_000);
     expect(ratesBetween(before, before).quantile(0.5)).toBeUndefined();
   });
 });

@@ -268,8 +268,6 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
     const durationMs = this.#parent.tools.clock.now() - this.#limits.startedAt;
     const reason = result.type === 'success' ? undefined : result.reason;
     const outcome = outcomeOf(result);
-    const error = 'error' in result ? result.error : undefined;
-    this.#limits.observed?.settle(this, durationMs, outcome, reason, error);
     pool.report(target, durationMs, outcome, {
       reason: reason ?? '',
       isRefusal: result.type === 'failed' && result.isRefusal,
@@ -285,6 +283,8 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
       durationMs,
       reason,
     });
+    const error = 'error' in result ? result.error : undefined;
+    this.#limits.observed?.settle(this, durationMs, outcome, reason, error);
   }
 }
 

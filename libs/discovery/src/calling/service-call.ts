@@ -126,13 +126,13 @@ export class ServiceCall<T> implements AttemptParent<T>, EndedCall {
       };
       const end = (result: CallResult<T>): void => {
         over();
-        if (this.#call.observed) this.#tell(result.failure);
         resolve(result);
+        if (this.#call.observed) this.#tell(result.failure);
       };
       const fail = (error: unknown): void => {
         over();
-        if (this.#call.observed) this.#tell(errorMessage(error), error);
         reject(isError(error) ? error : new Error(String(error)));
+        if (this.#call.observed) this.#tell(errorMessage(error), error);
       };
       try {
         if (signal?.aborted) throw abortReason(signal);

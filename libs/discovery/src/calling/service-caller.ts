@@ -167,6 +167,16 @@ export class ServiceCaller {
     return { pool, limits: context.limits };
   }
 
+  /** As `explain`, of what is there: to look does not make it a service that is called. */
+  peek(
+    service: string,
+    query: ServiceQuery,
+  ): { pool: TargetPool; limits: CallLimits | undefined } | undefined {
+    const context = this.#services.get(service);
+    const pool = context?.findPool(query)?.pool;
+    return context && pool && { pool, limits: context.limits };
+  }
+
   /** Milliseconds of the clock in which ejections are expressed. */
   now(): number {
     return this.#options.clock.now();

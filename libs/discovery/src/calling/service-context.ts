@@ -84,6 +84,11 @@ export class ServiceContext {
     return known;
   }
 
+  /** Undefined: there were no calls with this query. */
+  findPool(query: ServiceQuery): QueryPool | undefined {
+    return isEmpty(query) ? this.#plainPool : this.#pools.get(keyOfUnchecked(this.name, query));
+  }
+
   /** The settings of the calls of a client. */
   settingsWith(defaults: CallDefaults | undefined): CallSettings {
     if (!defaults) return this.settings.call;
@@ -116,6 +121,14 @@ export class ServiceContext {
   uneject(id: string, reason: string): boolean {
     const pools = [...(this.#plainPool ? [this.#plainPool] : []), ...this.#pools.values()];
     return pools.map(({ pool }) => pool.uneject(id, reason)).some(Boolean);
+  }
+
+  /** The ids of the ejected instances. */
+  get ejectedIds(): string {
+    return (this.#plainPool?.pool.usable ?? [])
+      .filter(({ ejection }) => !ejection.isActive)
+      .map(({ instance }) => instance.id)
+      .join(' ');
   }
 
   /** Of all queries: attempts under way, and targets that are ejected. */

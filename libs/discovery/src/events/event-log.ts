@@ -29,10 +29,12 @@ const CONTEXTS: Readonly<Record<string, string>> = {
 };
 
 /** Events that the deregistration of this very app causes, once it shuts down. */
-const OF_LISTS = /^(list|instance|service)\./;
+const OF_LISTS =
+  /^(list\.|instance\.(added|removed|status|invalid|unreachable|reachable)|service\.(available|unavailable|failover))/;
 
 /** What was written with one code since a minute began. */
 interface Minute {
+  readonly code: string;
   lines: number;
   left: number;
   level: EventLine['level'];
@@ -45,6 +47,7 @@ export class EventLog {
   readonly #minutes = new Map<string, Minute>();
   #cancelMinute: (() => void) | undefined;
   #isLeaving = false;
+  #isClosed = false;
 
   constructor(options: EventLogOptions) {
     this.#options = options;
@@ -53,7 +56,7 @@ export class EventLog {
   write(event: DiscoveryEvent): void {
     if (this.#isLeaving && OF_LISTS.test(event.type)) return;
     const line = describeEvent(event);
-    if (!line || !this.#isWithinLimit(event.type, line.level)) return;
+    if (!line || this.#isClosed || !this.#isWithinLimit(event.type, line.level)) return;
     this.#print(event.type, line, fieldsOf(event));
   }
 
@@ -63,6 +66,7 @@ export class EventLog {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#cancelMinute?.();
     this.#endMinute();
   }
@@ -70,8 +74,10 @@ export class EventLog {
   #isWithinLimit(code: string, level: EventLine['level']): boolean {
     const { clock, linesPerMinute } = this.#options;
     this.#cancelMinute ??= clock.after(MINUTE_MS, () => this.#endMinute());
-    const minute = this.#minutes.get(code) ?? { lines: 0, left: 0, level };
-    this.#minutes.set(code, minute);
+    // By level as well: critical alerts are not to wait behind others.
+    const key = `${code} ${level}`;
+    const minute = this.#minutes.get(key) ?? { code, lines: 0, left: 0, level };
+    this.#minutes.set(key, minute);
     if (minute.lines++ < linesPerMinute) return true;
     minute.left++;
     return false;
@@ -79,9 +85,9 @@ export class EventLog {
 
   #endMinute(): void {
     this.#cancelMinute = undefined;
-    const minutes = [...this.#minutes];
+    const minutes = [...this.#minutes.values()];
     this.#minutes.clear();
-    for (const [code, { left, level }] of minutes) {
+    for (const { code, left, level } of minutes) {
       if (left === 0) continue;
       const message = `${code}: ${left} more within a minute are not logged`;
       this.#print(code, { level, message }, { code, suppressed: left });

@@ -3,7 +3,10 @@ import type { IncomingMessage } from 'node:http';
 /** Which callers may read an endpoint: none, those on this host, or all. */
 export type Exposure = 'none' | 'loopback' | 'public';
 
-const PROXY_HEADERS = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'forwarded', 'via'] as const;
+const PROXY_HEADERS = [
+  ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-real-ip'],
+  ...['x-envoy-external-address', 'forwarded', 'via'],
+] as const;
 
 /** With `loopback`, a request through a proxy on this host does not count as one from this host. */
 export function isExposedTo(

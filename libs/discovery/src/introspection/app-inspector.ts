@@ -34,17 +34,29 @@ export class AppInspector {
     return this.#catalog.widestViews.map((view) => {
       const { service, snapshot, sources } = view;
       const context = this.#caller.find(service);
+      const calls = context?.statistics.snapshot;
       const { inFlight, ejected } = context?.load ?? { inFlight: 0, ejected: 0 };
       const failing = sources.find(({ watcher }) => watcher.isFailing);
       return {
         service,
-        version: `${snapshot?.version ?? 0} ${snapshot?.source ?? ''} ${ejected} ${failing === undefined}`,
-        calls: context?.statistics.snapshot,
+        version: [
+          ...sources.map(({ watcher }) => watcher.snapshot?.version ?? 0),
+          snapshot?.version ?? 0,
+          snapshot?.source ?? '',
+          context?.ejectedIds ?? '',
+          inFlight,
+          context?.limits?.circuit ?? '',
+          failing === undefined,
+        ].join(' '),
+        calls: calls && calls.calls > 0 ? calls : undefined,
         inFlight,
         ejected,
         ageMs: snapshot?.ageMs,
         error: failing?.watcher.report.error,
-        explain: () => withCalls(explainView(view), this.#caller),
+        explain: () => {
+          const known = this.#caller.peek(service, view.query);
+          return known ? withCalls(explainView(view), this.#caller, known) : explainView(view);
+        },
       };
     });
   }

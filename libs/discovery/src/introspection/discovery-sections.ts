@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { errorMessage } from '../errors/error-message.js';
 
 /** What `GET /discovery` shows besides the services: a section for each part of the app that has something to tell. */
 @Injectable()
@@ -11,6 +12,15 @@ export class DiscoverySections {
   }
 
   explain(): Record<string, unknown> {
-    return Object.fromEntries([...this.#sections].map(([name, explain]) => [name, explain()]));
+    return Object.fromEntries([...this.#sections].map(([name, explain]) => [name, isolated(explain)]));
+  }
+}
+
+/** A part that cannot tell must not keep the others from it. */
+function isolated(explain: () => unknown): unknown {
+  try {
+    return explain();
+  } catch (error) {
+    return { error: errorMessage(error) };
   }
 }

@@ -27,6 +27,15 @@ export function countEvents(
   const configRejected = upDown(METRICS.configRejected);
   const rejectedKeys = new Set<string>();
 
+  /** One that was acquired before there was a meter was not counted. */
+  const held = new Map<string, number>();
+  const release = (key: string): void => {
+    const holds = held.get(key) ?? 0;
+    if (holds > 0) locksHeld.add(-1);
+    if (holds > 1) held.set(key, holds - 1);
+    else held.delete(key);
+  };
+
   const count = (event: DiscoveryEvent): void => {
     events.add(1, { 'rookery.event.type': event.type });
     switch (event.type) {
@@ -38,13 +47,14 @@ export function countEvents(
         break;
       case 'lock.acquired':
         lockWait.record(event.waitedMs / 1_000);
+        held.set(event.key, (held.get(event.key) ?? 0) + 1);
         locksHeld.add(1);
         break;
       case 'lock.released':
-        locksHeld.add(-1);
+        release(event.key);
         break;
       case 'lock.lost':
-        locksHeld.add(-1);
+        release(event.key);
         locksLost.add(1);
         break;
       case 'config.changed':

@@ -73,7 +73,7 @@ export const METRICS = {
   circuitOpen: {
     name: 'rookery.circuit_breaker.open',
     type: 'gauge',
-    unit: '1',
+    unit: '{circuit}',
     attributes: ['rookery.service'],
     description: '1 while the circuit breaker rejects calls, else 0; absent without one',
   },
@@ -170,7 +170,7 @@ export const METRICS = {
   registered: {
     name: 'rookery.registration.registered',
     type: 'gauge',
-    unit: '1',
+    unit: '{registration}',
     attributes: ['rookery.service'],
     description: '1 while this app is registered as the service, and the registry confirms it; else 0',
   },

@@ -1,7 +1,6 @@
-import { AlertClaims, type AlertClaim } from '@rookery/discovery/adapter';
+import { AlertClaims, CLAIMS_PREFIX, type AlertClaim } from '@rookery/discovery/adapter';
 import type { LockService } from './lock.service.js';
 
-const PREFIX = 'rookery/alerts/';
 /** An alert may fire for long. */
 const WARN_AFTER = '24h';
 
@@ -14,8 +13,8 @@ export class LockedAlertClaims extends AlertClaims {
     this.#locks = locks;
   }
 
-  override async claim(fingerprint: string): Promise<AlertClaim | undefined> {
-    const lock = await this.#locks.tryLock(PREFIX + fingerprint, { warnAfter: WARN_AFTER });
+  override async claim(key: string): Promise<AlertClaim | undefined> {
+    const lock = await this.#locks.tryLock(CLAIMS_PREFIX + key, { warnAfter: WARN_AFTER });
     return lock && { signal: lock.signal, release: () => lock.release() };
   }
 }

@@ -157,8 +157,8 @@ export const ruleOptionsSchema = z.discriminatedUnion(
     z.strictObject({
       type: z.literal('latency'),
       service: service.optional(),
-      quantile: share('0.99').optional(),
-      above: durationSchema(),
+      quantile: share('0.99').gt(0, { error: 'must be more than 0' }).optional(),
+      above: durationSchema(1, 1_800_000),
       minimumCalls: integer(1, 1_000_000).optional(),
       within: durationSchema(1_000, 3_600_000).optional(),
       ...common,

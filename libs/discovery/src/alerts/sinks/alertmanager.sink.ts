@@ -8,7 +8,7 @@ import {
 } from '../../configuration/validate-options.js';
 import { errorMessage } from '../../errors/error-message.js';
 import { identifyingLabels, type Alert } from '../alert.js';
-import type { AlertSink } from '../alert-sink.js';
+import { AlertRefused, type AlertSink } from '../alert-sink.js';
 import { httpUrl, postJson } from './post-json.js';
 import { headersSchema, urlSchema } from './sink-options.js';
 
@@ -40,6 +40,8 @@ const schema = z.strictObject(
   { error: "must be an object such as { url: 'http://alertmanager:9093' }" },
 );
 
+/** Of several servers, how long one may take. */
+const EACH_WITHIN_MS = 4_000;
 /** Without being sent again for this many intervals, an alert ends. */
 const INTERVALS = 4;
 
@@ -50,12 +52,12 @@ const INTERVALS = 4;
  * @throws DiscoveryError `RK_CONFIG_INVALID` for wrong options
  */
 export function alertmanagerSink(options: AlertmanagerOptions): AlertSink {
-  const issues = validateOptions(schema, options);
+  const issues = validateOptions(schema, options).map((issue) =>
+    issue.field.startsWith('url') ? { ...issue, value: '(not shown)' } : issue,
+  );
   if (issues.length > 0) throw invalidConfigError('alertmanagerSink', issues);
   const { url, headers, repeatEvery = '1m', labels = {} } = options;
-  const urls = (typeof url === 'string' ? [url] : url).map(
-    (each) => new URL('api/v2/alerts', withSlash(each)),
-  );
+  const urls = (typeof url === 'string' ? [url] : url).map((each) => alertsUrl(each));
   const repeatEveryMs = toMilliseconds(repeatEvery, 'repeatEvery');
   return {
     name: `Alertmanager at ${urls.map(({ host }) => host).join(', ')}`,
@@ -65,14 +67,22 @@ export function alertmanagerSink(options: AlertmanagerOptions): AlertSink {
       const body = alerts.map((alert) =>
         toAlertmanager(alert, labels, Date.now() + INTERVALS * repeatEveryMs),
       );
-      const results = await Promise.allSettled(
-        urls.map((each) => postJson(each, body, { ...(headers ? { headers } : {}), signal })),
+      const sending = urls.map((each) =>
+        postJson(each, body, {
+          ...(headers ? { headers } : {}),
+          signal: AbortSignal.any([signal, AbortSignal.timeout(EACH_WITHIN_MS)]),
+        }),
       );
+      // The others of a cluster hear of the notification from the one that has it, and a frozen one must not hold up the rest.
+      const results = await Promise.allSettled(sending);
       const failed = results.flatMap((result) =>
         result.status === 'rejected' ? [result.reason as unknown] : [],
       );
-      // The others of a cluster hear of the notification from the one that has it.
-      if (failed.length === urls.length) throw new Error(failed.map(errorMessage).join('; '));
+      if (failed.length < urls.length) return;
+      const message = failed.map(errorMessage).join('; ');
+      throw failed.every((error) => error instanceof AlertRefused)
+        ? new AlertRefused(message)
+        : new Error(message);
     },
   };
 }
@@ -89,7 +99,8 @@ export function toAlertmanager(
     labels: Object.fromEntries(Object.entries(all).map(([label, value]) => [labelName(label), value])),
     annotations: { summary, ...(description === undefined ? {} : { description }) },
     startsAt: new Date(startsAt).toISOString(),
-    endsAt: new Date(endsAt ?? expiresAt).toISOString(),
+    // Of a clock that was set back in between it would be refused.
+    endsAt: new Date(Math.max(startsAt, endsAt ?? expiresAt)).toISOString(),
   };
 }
 
@@ -99,8 +110,9 @@ function labelName(name: string): string {
   return /^\d/.test(allowed) ? `_${allowed}` : allowed;
 }
 
-function withSlash(url: string): URL {
+/** Below the path of the server; its query, such as a token, is kept. */
+function alertsUrl(url: string): URL {
   const parsed = httpUrl(url);
-  if (!parsed.pathname.endsWith('/')) parsed.pathname += '/';
+  parsed.pathname = `${parsed.pathname.replace(/\/$/, '')}/api/v2/alerts`;
   return parsed;
 }

@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import { DiscoveryError } from '../../errors/discovery-error.js';
+import { AlertRefused } from '../alert-sink.js';
 import { untraced } from '../../telemetry/untraced.js';
 
 const MAX_RESPONSE = 2_000;
@@ -22,9 +23,23 @@ export async function postJson(
       signal,
     }),
   );
-  const text = (await response.body.text()).slice(0, MAX_RESPONSE);
-  if (response.statusCode >= 200 && response.statusCode < 300) return text;
-  throw new DiscoveryError('RK_CALL_FAILED', `${url.host} answered ${response.statusCode}: ${oneLine(text)}`);
+  const { statusCode } = response;
+  const text = withoutSecrets((await response.body.text()).slice(0, MAX_RESPONSE), url, headers);
+  if (statusCode >= 200 && statusCode < 300) return text;
+  const message = `${url.host} answered ${statusCode}: ${oneLine(text)}`;
+  // What it would answer to the same again; unlike 408, 425 and 429.
+  if (statusCode >= 400 && statusCode < 500 && ![401, 403, 404, 408, 425, 429].includes(statusCode))
+    throw new AlertRefused(message);
+  throw new DiscoveryError('RK_CALL_FAILED', message);
+}
+
+/** A server may repeat what it was sent: `Cannot POST /hooks/…`. */
+function withoutSecrets(text: string, url: URL, headers: Readonly<Record<string, string>>): string {
+  const secrets = [url.search, url.pathname, ...url.searchParams.values(), ...Object.values(headers)];
+  return secrets
+    .flatMap((secret) => [secret, decodeURIComponent(secret.replace(/%(?![\da-f]{2})/gi, '%25'))])
+    .filter((secret) => secret.length > 3)
+    .reduce((rest, secret) => rest.replaceAll(secret, '…'), text);
 }
 
 export function oneLine(text: string): string {

@@ -167,6 +167,17 @@ describe('the sinks of alerts', () => {
       expect(FORMATS[accepting].refusal(ok)).toBeUndefined();
   });
 
+  it('shows no secret that a server repeats', async () => {
+    const { url } = await start(404, 'Cannot POST /hooks/s3cr3t?token=t0ken with Bearer b3arer');
+    const sink = webhookSink({
+      url: `${url}/hooks/s3cr3t?token=t0ken`,
+      headers: { authorization: 'Bearer b3arer' },
+    });
+    const sending = sink.send([firing], signal);
+    await expect(sending).rejects.toThrow(/answered 404: Cannot POST/);
+    await expect(sending).rejects.not.toThrow(/s3cr3t|t0ken|b3arer/);
+  });
+
   it('refuses wrong options, and shows no secret', () => {
     const wrong = () => webhookSink({ url: 'hooks.example/s3cret', format: 'teams' as never, secret: '' });
     expect(wrong).toThrow(

@@ -7,9 +7,8 @@ import {
   validateOptions,
   type OptionShape,
 } from '../../configuration/validate-options.js';
-import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { Alert } from '../alert.js';
-import type { AlertSink } from '../alert-sink.js';
+import { AlertRefused, type AlertSink } from '../alert-sink.js';
 import { httpUrl, oneLine, postJson } from './post-json.js';
 import { headersSchema, urlSchema } from './sink-options.js';
 import { FORMATS, type WebhookFormat, type WebhookMessage } from './webhook-formats.js';
@@ -74,8 +73,7 @@ export function webhookSink(options: WebhookOptions): AlertSink {
       for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
       const response = await postJson(target, body, { ...(headers ? { headers } : {}), signal });
       const refusal = typeof format === 'string' ? FORMATS[format].refusal(response) : undefined;
-      if (refusal !== undefined)
-        throw new DiscoveryError('RK_CALL_FAILED', `${url.host} did not accept it: ${oneLine(refusal)}`);
+      if (refusal !== undefined) throw new AlertRefused(`${url.host} did not accept it: ${oneLine(refusal)}`);
     },
   };
 }
