@@ -25,6 +25,7 @@ export async function runCommand(args: readonly string[], consulUrl: string): Pr
     environment: { CONSUL_HTTP_ADDR: consulUrl },
     print: (text) => (result.out += Buffer.from(text as string).toString('utf8')),
     tell: (text) => (result.err += text),
+    isTerminal: false,
     progress: undefined,
     confirm: undefined,
     readInput: () => Promise.reject(new Error('there is no input')),

@@ -61,7 +61,6 @@ export function Map(): Node {
   </section>`;
 }
 
-/** It begins with what is to be seen of it. */
 function describeNode(name: string, card: ServiceCard | undefined): string {
   return card
     ? `${card.usable}/${card.instances.length} ${name}: instances that are usable`
@@ -115,7 +114,6 @@ const Service = memo<{ name: string; place?: Place; card?: ServiceCard; crowded:
       transform=${`translate(${place.x ?? 0} ${place.y ?? 0})`}
       role="button"
       tabindex=${crowded ? -1 : 0}
-      aria-label=${describeNode(name, card)}
       onClick=${open}
       onKeyDown=${(event: KeyboardEvent) => (event.key === 'Enter' || event.key === ' ') && (event.preventDefault(), open())}
     >

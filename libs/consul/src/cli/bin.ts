@@ -17,6 +17,7 @@ Logger.overrideLogger(false);
 process.exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   print: (text) => void process.stdout.write(text),
+  isTerminal: process.stdout.isTTY && process.env.NO_COLOR === undefined,
   tell: (text) => void process.stderr.write(text),
   progress: process.stderr.isTTY ? (text) => void process.stderr.write(`\r\u001b[K${text}`) : undefined,
   confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : undefined,

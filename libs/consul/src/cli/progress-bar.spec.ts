@@ -14,7 +14,7 @@ describe('ProgressBar', () => {
     now = 1_500;
     bar.update(100);
     bar.end();
-    expect(shown).toEqual([`[${'#'.repeat(15)}${'.'.repeat(15)}] 100 of 200 keys`, '']);
+    expect(shown).toEqual([`[${'#'.repeat(15)}${'.'.repeat(15)}] 100 of 200`, '']);
     const quick: string[] = [];
     new ProgressBar(5, (text) => quick.push(text)).end();
     expect(quick).toEqual([]);

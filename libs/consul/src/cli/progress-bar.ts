@@ -23,7 +23,7 @@ export class ProgressBar {
   update(done: number): void {
     if (this.#now() - this.#startedAt < SHOWN_AFTER_MS) return;
     const filled = Math.round((done / Math.max(1, this.#total)) * WIDTH);
-    this.#show?.(`[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${done} of ${this.#total} keys`);
+    this.#show?.(`[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${done} of ${this.#total}`);
     this.#isShown = true;
   }
 

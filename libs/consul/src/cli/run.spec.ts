@@ -9,6 +9,7 @@ const runWith = async (...args: string[]): Promise<{ code: number; out: string; 
     environment: {},
     print: (text) => (out += String(text)),
     tell: (text) => (err += text),
+    isTerminal: false,
     progress: undefined,
     confirm: undefined,
     readInput: () => Promise.resolve(Buffer.alloc(0)),
@@ -21,13 +22,13 @@ describe('the rookery command', () => {
   it('prints its usage', async () => {
     expect(await runWith('--help')).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/^usage: rookery config/) as unknown,
+      out: expect.stringMatching(/^usage: rookery COMMAND/) as unknown,
     });
     expect((await runWith()).code).toBe(2);
   });
 
   it.each<[string[], RegExp]>([
-    [['kv'], /unknown command: kv\. The only group is config/],
+    [['kv'], /unknown command: kv\. There are status, services, explain, watch, doctor, config/],
     [['config'], /a command is missing: check, diff/],
     [['config', 'impot', 'x'], /unknown command: config impot\. Is it import\?/],
     [['config', 'toString'], /unknown command: config toString\. There are check/],

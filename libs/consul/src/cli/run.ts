@@ -2,12 +2,24 @@ import { DiscoveryError } from '@rookery/discovery';
 import { errorMessage } from '@rookery/discovery/adapter';
 import { closeNames } from '../spelling/close-names.js';
 import { check } from './check-command.js';
+import { doctor } from './doctor.js';
 import { diff, exportFolder, importFolder } from './folder-commands.js';
 import { get, put, remove, watch } from './key-commands.js';
+import { explain, services, status, watchService } from './service-commands.js';
 import { CommandError, UsageError, type Terminal } from './terminal.js';
 
 type Command = (args: readonly string[], terminal: Terminal) => Promise<number>;
 
+/** Of services. */
+const SERVICE_COMMANDS: Readonly<Record<string, Command>> = {
+  status,
+  services,
+  explain,
+  watch: watchService,
+  doctor,
+};
+
+/** Of the group `config`. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   check,
   diff,
@@ -19,7 +31,18 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   export: exportFolder,
 };
 
-const USAGE = `usage: rookery config COMMAND [OPTIONS]
+const USAGE = `usage: rookery COMMAND [OPTIONS], or rookery config COMMAND [OPTIONS]
+
+  status           the agent, and the services that are registered with it
+  services         all services, with their instances by status
+  explain SERVICE  its instances, their checks, and what those say
+                   --app URL: why that app calls them or not, such as --app http://127.0.0.1:3000
+  watch SERVICE    its instances, and each change of them, until Ctrl-C
+  doctor           whether an app can work here: agent, token, clock, address, ports; and what to do
+                   --app URL: an app that runs
+                   --json: for programs, with each of these
+
+rookery config
 
   check [FOLDER]   reads the trees of a service as the app would, from a folder or from Consul, and says what is wrong
                    --settings FILE[#EXPORT]: what consulConfig(...) returned; or else
@@ -51,7 +74,9 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     return group === undefined ? 2 : 0;
   }
   try {
-    if (group !== 'config') throw new UsageError(`unknown command: ${group}. The only group is config`);
+    const ofServices = Object.hasOwn(SERVICE_COMMANDS, group) ? SERVICE_COMMANDS[group] : undefined;
+    if (ofServices) return await ofServices(args.slice(1), terminal);
+    if (group !== 'config') throw new UsageError(unknownGroup(group));
     const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (!command) throw new UsageError(unknown(name));
     return await command(rest, terminal);
@@ -63,6 +88,12 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
       terminal.tell(`${(error as Error).stack ?? ''}\n`);
     return 2;
   }
+}
+
+function unknownGroup(name: string): string {
+  const known = [...Object.keys(SERVICE_COMMANDS), 'config'];
+  const [close] = closeNames(name, known);
+  return `unknown command: ${name}. ${close === undefined ? `There are ${known.join(', ')}` : `Is it ${close}?`}`;
 }
 
 function unknown(name: string | undefined): string {

@@ -3,6 +3,8 @@ export interface Terminal {
   readonly environment: NodeJS.ProcessEnv;
   /** Standard output: results. */
   print(text: string | Uint8Array): void;
+  /** Whether standard output is a terminal: colours are for those only. */
+  readonly isTerminal: boolean;
   /** Standard error: messages. */
   tell(text: string): void;
   /** Overwrites the last line of standard error; undefined where that is no terminal. */

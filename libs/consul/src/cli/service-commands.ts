@@ -1,0 +1,344 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DiscoveryError } from '@rookery/discovery';
+import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
+import { ConsulClient } from '../client/consul-client.js';
+import { parseCommand, positionals, type ParsedCommand } from './command-options.js';
+import { ProgressBar } from './progress-bar.js';
+import { painted, printable, table, toneOf, type Cell } from './table.js';
+import { CommandError, type Terminal } from './terminal.js';
+
+const JSON_OPTION = { json: { type: 'boolean' } } as const;
+const APP_OPTIONS = { ...JSON_OPTION, app: { type: 'string' } } as const;
+const AT_ONCE = 8;
+const APP_TIMEOUT_MS = 5_000;
+
+/** The status of an instance, as its checks and those of its node have it. */
+export function statusOf(checks: readonly HealthCheck[]): 'passing' | 'warning' | 'critical' | 'maintenance' {
+  if (
+    checks.some(
+      ({ CheckID }) => CheckID === '_node_maintenance' || CheckID.startsWith('_service_maintenance'),
+    )
+  )
+    return 'maintenance';
+  if (checks.some(({ Status }) => Status === 'critical')) return 'critical';
+  return checks.some(({ Status }) => Status === 'warning') ? 'warning' : 'passing';
+}
+
+/** `status`: the agent, and what it has. */
+export async function status(args: readonly string[], terminal: Terminal): Promise<number> {
+  const command = parseCommand(args, JSON_OPTION);
+  positionals(command, []);
+  return withClient(command, terminal, async (client) => {
+    const { signal } = terminal;
+    const [self, leader, services, checks] = await Promise.all([
+      client.agent.self({ signal }),
+      client.status.leader({ signal }).catch(() => undefined),
+      client.agent.services({ signal }),
+      client.agent.checks.list({ signal }),
+    ]);
+    const { Version: version, NodeName: node, Datacenter: datacenter } = self.body.Config;
+    const all = Object.values(checks.body);
+    const instances = Object.values(services.body)
+      .map(({ ID, Service, Address, Port }) => {
+        const own = all.filter(({ ServiceID }) => ServiceID === ID || ServiceID === '');
+        const failing = own.filter(({ Status }) => Status !== 'passing');
+        return {
+          id: ID,
+          service: Service,
+          address: `${Address === '' ? self.body.Member.Addr : Address}:${Port}`,
+          status: statusOf(own),
+          output: failing.map(({ Name, Output }) => `${Name}: ${Output}`).join('; '),
+        };
+      })
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    const hasLeader = leader !== undefined && leader !== '';
+    if (command.values.json)
+      terminal.print(
+        `${JSON.stringify({ version, node, datacenter, leader: hasLeader ? leader : null, instances }, null, 2)}\n`,
+      );
+    else {
+      const shown = hasLeader
+        ? `leader ${leader}`
+        : painted('no leader', terminal.isTerminal ? 'bad' : undefined);
+      terminal.print(
+        `Consul ${version} at ${client.url}, node ${node}, datacenter ${datacenter}, ${shown}\n\n`,
+      );
+      terminal.print(
+        instances.length === 0
+          ? 'No service is registered with this agent.\n'
+          : table(
+              terminal,
+              ['instance', 'service', 'address', 'status', 'what fails'],
+              instances.map((each) => [
+                each.id,
+                each.service,
+                each.address,
+                stateCell(each.status),
+                each.output,
+              ]),
+            ),
+      );
+    }
+    return hasLeader && instances.every((each) => each.status !== 'critical') ? 0 : 1;
+  });
+}
+
+/** `services`: all of the datacenter, with their instances by status. */
+export async function services(args: readonly string[], terminal: Terminal): Promise<number> {
+  const command = parseCommand(args, JSON_OPTION);
+  positionals(command, []);
+  return withClient(command, terminal, async (client) => {
+    const { body } = await client.catalog.services({ signal: terminal.signal });
+    const names = Object.keys(body).sort();
+    const bar = new ProgressBar(names.length, terminal.progress);
+    const waiting = [...names];
+    const rows: {
+      service: string;
+      passing: number;
+      warning: number;
+      critical: number;
+      maintenance: number;
+    }[] = [];
+    const worker = async (): Promise<void> => {
+      for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+        const counts = { passing: 0, warning: 0, critical: 0, maintenance: 0 };
+        const entries = await client.health.service(name, { signal: terminal.signal });
+        for (const { Checks } of entries.body) counts[statusOf(Checks ?? [])]++;
+        rows.push({ service: name, ...counts });
+        bar.update(rows.length);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker)).finally(() => bar.end());
+    rows.sort((a, b) => (a.service < b.service ? -1 : 1));
+    if (command.values.json) terminal.print(`${JSON.stringify(rows, null, 2)}\n`);
+    else
+      terminal.print(
+        table(
+          terminal,
+          ['service', 'passing', 'warning', 'critical', 'maintenance'],
+          rows.map(({ service, passing, warning, critical, maintenance }) => [
+            service,
+            countCell(passing, passing > 0 ? 'passing' : 'critical'),
+            countCell(warning, 'warning'),
+            countCell(critical, 'critical'),
+            countCell(maintenance, 'maintenance'),
+          ]),
+        ),
+      );
+    return rows.every(({ passing, warning }) => passing + warning > 0) ? 0 : 1;
+  });
+}
+
+/** `explain SERVICE`: each instance, its checks and what they say; with `--app` why that app calls it, or does not. */
+export async function explain(args: readonly string[], terminal: Terminal): Promise<number> {
+  const command = parseCommand(args, APP_OPTIONS);
+  const [service = ''] = positionals(command, ['SERVICE']);
+  const { app, json } = command.values;
+  if (typeof app === 'string') return explainForApp(app, service, terminal, json === true);
+  return withClient(command, terminal, async (client) => {
+    const { body } = await client.health.service(service, { signal: terminal.signal });
+    const instances = body.map(toInstance);
+    if (json) terminal.print(`${JSON.stringify({ service, instances }, null, 2)}\n`);
+    else if (instances.length === 0) terminal.print(`Consul lists no instance of "${service}".\n`);
+    else
+      for (const { id, address, node, status: each, checks } of instances) {
+        terminal.print(
+          `${printable(id)}  ${printable(address)}  node ${printable(node)}  ${toned(terminal, each)}\n`,
+        );
+        for (const { name, status: of, output } of checks)
+          terminal.print(
+            `    ${toned(terminal, of)}  ${printable(name)}${output === '' ? '' : `: ${printable(output)}`}\n`,
+          );
+      }
+    return instances.some((each) => each.status === 'passing' || each.status === 'warning') ? 0 : 1;
+  });
+}
+
+interface AppExplanation {
+  readonly services?: readonly {
+    readonly usable: number;
+    readonly query: object;
+    readonly lists: readonly { readonly source: string; readonly state: string; readonly error?: string }[];
+    readonly instances: readonly {
+      readonly id: string;
+      readonly address: string;
+      readonly state: string;
+      readonly reason: string;
+    }[];
+  }[];
+}
+
+async function explainForApp(
+  app: string,
+  service: string,
+  terminal: Terminal,
+  isJson: boolean,
+): Promise<number> {
+  const found = (await readApp(
+    app,
+    `/discovery/${encodeURIComponent(service)}`,
+    terminal.signal,
+  )) as AppExplanation;
+  const explained = found.services ?? [];
+  if (isJson) terminal.print(`${JSON.stringify(explained, null, 2)}\n`);
+  else if (explained.length === 0) terminal.print(`That app does not use "${service}".\n`);
+  else
+    for (const { usable, query, lists, instances } of explained) {
+      terminal.print(`${usable} of ${instances.length} instances usable, query ${JSON.stringify(query)}\n`);
+      for (const { source, state, error } of lists)
+        terminal.print(
+          `${printable(source)}: ${state}${error === undefined ? '' : `, ${printable(error)}`}\n`,
+        );
+      terminal.print(
+        table(
+          terminal,
+          ['instance', 'address', 'state', 'reason'],
+          instances.map((each) => [
+            each.id,
+            each.address,
+            { text: each.state, tone: toneOf(each.state) },
+            each.reason,
+          ]),
+        ),
+      );
+    }
+  return explained.some(({ usable }) => usable > 0) ? 0 : 1;
+}
+
+/** Reads JSON of an app. @throws CommandError that says what to do */
+export async function readApp(app: string, path: string, signal: AbortSignal): Promise<unknown> {
+  if (!URL.canParse(app)) throw new CommandError(`--app ${app}: it is no URL, such as http://127.0.0.1:3000`);
+  const url = new URL(path, app);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(APP_TIMEOUT_MS)]);
+  let response: Response;
+  try {
+    response = await fetch(url, { signal: limit });
+  } catch (error) {
+    const { cause } = error as { cause?: unknown };
+    throw new CommandError(
+      `${url.href} does not answer: ${String((cause as Error | undefined)?.message ?? error)}`,
+    );
+  }
+  const text = await response.text();
+  if (response.status === 404)
+    throw new CommandError(
+      `${url.href} answered 404: run this on the host of the app, or set discovery.endpoint.exposure; discovery.endpoint.path may be another one`,
+    );
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new CommandError(
+      `${url.href} answered ${response.status}, and no JSON: is this an app on Rookery?`,
+    );
+  }
+}
+
+/** `watch SERVICE`: its instances, and each change of them, until Ctrl-C. */
+export async function watchService(args: readonly string[], terminal: Terminal): Promise<number> {
+  const command = parseCommand(args, JSON_OPTION);
+  const [service = ''] = positionals(command, ['SERVICE']);
+  return withClient(command, terminal, async (client) => {
+    const { signal } = terminal;
+    let known = new Map<string, { address: string; status: string }>();
+    let index: string | undefined;
+    let isFirst = true;
+    while (!signal.aborted) {
+      try {
+        const { body, index: next } = await client.health.service(service, {
+          signal,
+          ...(index === undefined ? {} : { index, wait: '60s' }),
+        });
+        index = next;
+        const fresh = new Map(
+          body.map(toInstance).map(({ id, address, status: each }) => [id, { address, status: each }]),
+        );
+        for (const change of changes(known, fresh))
+          terminal.print(changeLine(change, terminal, command.values.json === true));
+        if (isFirst && fresh.size === 0)
+          terminal.tell(`no instance of "${service}" is listed; waiting for one\n`);
+        known = fresh;
+        isFirst = false;
+      } catch (error) {
+        if (signal.aborted) break;
+        // The first answer decides whether the address and the token are right.
+        if (isFirst || !(error instanceof DiscoveryError)) throw error;
+        terminal.tell(`${error.message}\n`);
+        index = undefined;
+        await delay(1_000, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    return 0;
+  });
+}
+
+interface InstanceChange {
+  readonly id: string;
+  readonly address: string;
+  /** Undefined: it was not, or is no longer, listed. */
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+}
+
+function changes(
+  before: ReadonlyMap<string, { address: string; status: string }>,
+  after: ReadonlyMap<string, { address: string; status: string }>,
+): readonly InstanceChange[] {
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((id) => {
+    const [from, to] = [before.get(id), after.get(id)];
+    if (from?.status === to?.status && from?.address === to?.address) return [];
+    return { id, address: to?.address ?? from?.address ?? '', from: from?.status, to: to?.status };
+  });
+}
+
+function changeLine({ id, address, from, to }: InstanceChange, terminal: Terminal, isJson: boolean): string {
+  const at = new Date().toISOString();
+  if (isJson) return `${JSON.stringify({ at, id, address, from: from ?? null, to: to ?? null })}\n`;
+  const sign = from === undefined ? '+' : to === undefined ? '-' : '~';
+  const states = [from, to].flatMap((each) => (each === undefined ? [] : toned(terminal, each)));
+  return `${at}  ${sign} ${printable(id)}  ${printable(address)}  ${states.join(' → ')}\n`;
+}
+
+function toInstance({ Node, Service, Checks }: ServiceEntry): {
+  id: string;
+  address: string;
+  node: string;
+  status: string;
+  checks: { name: string; status: string; output: string }[];
+} {
+  const checks = Checks ?? [];
+  return {
+    id: Service.ID,
+    address: `${Service.Address === '' ? Node.Address : Service.Address}:${Service.Port}`,
+    node: Node.Node,
+    status: statusOf(checks),
+    checks: checks.map(({ Name, Status, Output }) => ({ name: Name, status: Status, output: Output })),
+  };
+}
+
+function stateCell(text: string): Cell {
+  return { text, tone: toneOf(text) };
+}
+
+function countCell(count: number, statusName: string): Cell {
+  return count === 0 && statusName !== 'critical'
+    ? { text: '0', tone: 'quiet' }
+    : { text: String(count), ...(count === 0 ? {} : { tone: toneOf(statusName) }) };
+}
+
+function toned({ isTerminal }: Terminal, text: string): string {
+  return painted(text, isTerminal ? toneOf(text) : undefined);
+}
+
+/** A client for one command. */
+export async function withClient(
+  { agent }: ParsedCommand,
+  { environment }: Terminal,
+  work: (client: ConsulClient) => Promise<number>,
+): Promise<number> {
+  const client = ConsulClient.create(agent, environment);
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
