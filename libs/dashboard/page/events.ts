@@ -37,8 +37,8 @@ export function Events(): Node {
               >${new Date(event.timestamp).toLocaleTimeString()}</time
             >
             <${Mark}
-              severity=${severityOfEvent(event.type)}
-              label=${severityOfEvent(event.type) === 0 ? 'information' : 'trouble'}
+              severity=${severityOfEvent(event)}
+              label=${severityOfEvent(event) === 0 ? 'information' : 'trouble'}
             />
             <b>${event.type}</b>
             <span>${describeEvent(event)}</span>

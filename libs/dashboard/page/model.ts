@@ -273,14 +273,12 @@ export function describeEvent({ type: _, timestamp: __, sequence: ___, ...fields
     .join(' · ');
 }
 
-export function severityOfEvent(type: string): 0 | 2 | 3 {
-  if (
-    /\.(ejected|lost|failed|unavailable|ghost|conflict|contested|opened|firing|exhausted|full|dropped|invalid|unreachable)$/.test(
-      type,
-    )
-  )
-    return 3;
-  return /\.(suspect|stale|panic|failover|notReady|stalled|doubtful|overdue|missed|removed)$/.test(type)
-    ? 2
-    : 0;
+const BAD =
+  /\.(ejected|lost|failed|unavailable|ghost|conflict|contested|opened|firing|exhausted|full|dropped|invalid|unreachable)$/;
+const DOUBTFUL = /\.(suspect|stale|panic|failover|notReady|stalled|doubtful|overdue|missed|removed)$/;
+
+export function severityOfEvent({ type, to }: PageEvent): 0 | 1 | 2 | 3 {
+  if (type === 'instance.status') return severityOf(to === 'passing' ? 'eligible' : String(to));
+  if (BAD.test(type)) return 3;
+  return DOUBTFUL.test(type) ? 2 : 0;
 }
