@@ -1,14 +1,14 @@
 // Imports run one way: apps -> consul -> discovery, and inside discovery
 // registry <- catalog <- balancing <- calling <- http, with registration and health on registry.
 
-/** A layer may import only itself and what `allowed` names. */
+/** A layer may import only itself and what `allowed` names: layers, and files with their ending. */
 const layer = (name, allowed, library = 'discovery') => ({
   name: `${library}-${name}-direction`,
   severity: 'error',
   from: { path: `^libs/${library}/src/${name}/`, pathNot: '\\.spec\\.ts$' },
   to: {
     path: `^libs/${library}/src/`,
-    pathNot: `^libs/${library}/src/(${[name, ...allowed].join('|')})/`,
+    pathNot: `^libs/${library}/src/(${[name, ...allowed].map((each) => (each.endsWith('.ts') ? each.replaceAll('.', '\\.') : `${each}/`)).join('|')})`,
   },
 });
 const foundation = ['errors', 'registry', 'configuration', 'timing', 'storage'];
@@ -96,10 +96,29 @@ module.exports = {
     layer('receiving', [...foundation, 'calling']),
     layer('health', foundation),
     layer('registration', [...foundation, 'events', 'health']),
-    layer('telemetry', [...foundation, 'events', 'catalog', 'balancing', 'calling', 'health', 'registration']),
+    layer('telemetry', [
+      ...foundation,
+      'events',
+      'catalog',
+      'balancing',
+      'calling',
+      'health',
+      'registration',
+    ]),
     layer('alerts', [
       ...foundation,
-      ...['events', 'catalog', 'balancing', 'calling', 'health', 'registration', 'introspection', 'telemetry'],
+      ...[
+        'events',
+        'catalog',
+        'balancing',
+        'calling',
+        'health',
+        'registration',
+        'introspection',
+        'telemetry',
+        'discovery-tools.ts',
+        'discovery.service.ts',
+      ],
     ]),
     layer('introspection', [...foundation, 'catalog', 'balancing', 'calling', 'health']),
     layer('indicators', [...foundation, 'catalog', 'health', 'registration']),

@@ -1,6 +1,7 @@
 // Builds `dist/cjs` of each library beside its ESM build, for applications in CommonJS: `npm run build`.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +33,9 @@ for (const [library, replaced] of [
 ]) {
   const folder = join(root, 'libs', library);
   const out = join(folder, 'dist/cjs');
+  const stamp = fingerprint(library);
+  const stampFile = join(out, '.built');
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) continue;
   rmSync(out, { recursive: true, force: true });
   const write = (files) => {
     for (const [name, content] of Object.entries(files)) {
@@ -50,6 +54,28 @@ for (const [library, replaced] of [
   write(replaced);
   for (const file of readdirSync(out, { recursive: true }).filter((name) => name.endsWith('.js')))
     nameHere(out, file);
+  writeFileSync(stampFile, stamp);
+}
+
+/** Of what the build is made of: the sources of the library and of what it imports, this file, and the locked packages. */
+function fingerprint(library) {
+  const hash = createHash('sha256');
+  const libraries = library === 'embedded-consul' ? [library] : ['discovery', library];
+  const sources = libraries.flatMap((name) => {
+    const folder = join(root, 'libs', name, 'src');
+    return readdirSync(folder, { recursive: true })
+      .filter((file) => file.endsWith('.ts'))
+      .sort()
+      .map((file) => join(folder, file));
+  });
+  for (const file of [
+    ...sources,
+    fileURLToPath(import.meta.url),
+    join(root, 'package-lock.json'),
+    join(root, 'tsconfig.json'),
+  ])
+    hash.update(file).update(readFileSync(file));
+  return hash.digest('hex');
 }
 
 /** A nested package.json has no subpath imports of its own. */

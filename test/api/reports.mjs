@@ -15,6 +15,7 @@ const ENTRIES = [
   ['consul', 'config', 'dist/config.d.ts'],
   ['consul', 'openfeature', 'dist/openfeature.d.ts'],
   ['embedded-consul', 'index', 'dist/index.d.ts'],
+  ['dashboard', 'index', 'dist/index.d.ts'],
 ];
 
 const isCheck = process.argv.includes('--check');

@@ -177,7 +177,10 @@ describe.each(PLATFORMS)('the dashboard, on %s', (platform: Platform) => {
     await eventually(() =>
       messages.some(({ type, data }) => type === 'events' && data.includes('service.unavailable')),
     );
-    apps.splice(apps.indexOf(apps.find((each) => each.app === app) as TestApp), 1);
+    apps.splice(
+      apps.findIndex((each) => each.app === app),
+      1,
+    );
     await app.close();
     await ended;
   });

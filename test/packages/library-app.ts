@@ -73,8 +73,10 @@ import { ConfigModule, ConfigService } from '@nestjs/config';
 import type { ConfigType } from '@nestjs/config';
 import { APP_FILTER } from '@nestjs/core';
 import { HealthIndicatorService } from '@nestjs/terminus';
-import { ConsulModule, DiscoveryService, HealthContributor } from '@rookery/consul';
+import { AlertsModule, ConsulModule, DiscoveryService, HealthContributor, OnDiscoveryEvent } from '@rookery/consul';
+import type { EventOf } from '@rookery/consul';
 import { ConfigValue } from '@rookery/consul/config';
+import { DashboardModule } from '@rookery/dashboard';
 import { AxiosError } from 'axios';
 import { AppController } from './app.controller${extension}';
 import { AppService } from './app.service${extension}';
@@ -99,6 +101,10 @@ class Disk {
   @HealthContributor()
   disk() {
     return this.indicators.check('disk').up();
+  }
+  @OnDiscoveryEvent('instance.ejected', 'lock.*')
+  onEvent(event: EventOf<'instance.ejected' | 'lock.*'>): string {
+    return event.type === 'instance.ejected' ? event.service : event.key;
   }
 }
 
@@ -153,6 +159,8 @@ class BooksController {
   imports: [
     ConfigModule.forRoot({ isGlobal: true, load: [settings] }),
     ConsulModule.forRoot({ service: { name: 'library', check: { type: 'ttl', heartbeat: 'worker-thread' } } }),
+    DashboardModule.forRoot(),
+    AlertsModule.forRoot({ rules: [{ type: 'instances', service: 'library' }] }),
   ],
   controllers: [AppController, BooksController],
   providers: [AppService, BooksService, Disk, { provide: APP_FILTER, useClass: UpstreamFilter }],

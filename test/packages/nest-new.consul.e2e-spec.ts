@@ -12,7 +12,7 @@ import { RestartedApp } from '../faults/restarted-app.js';
 import { libraryApp } from './library-app.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const LIBRARIES = ['discovery', 'consul', 'embedded-consul'];
+const LIBRARIES = ['discovery', 'consul', 'embedded-consul', 'dashboard'];
 const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--silent'];
 const WITHIN_MS = 480_000;
 
@@ -143,6 +143,9 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
         await eventually(async () => String(await get('/title')) === [title, title, title].join(','));
       }
       expect(await get('/missing')).toEqual({ upstream: 404 });
+      const page = await fetch(`http://127.0.0.1:${port}/rookery`);
+      expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+      expect(await page.text()).toContain('<title>Rookery</title>');
       started.kill('SIGTERM');
       await ended;
       const { body } = await consul.request('GET', '/v1/health/service/library');

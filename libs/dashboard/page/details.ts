@@ -32,7 +32,7 @@ const MOST_SHOWN = 100;
 
 /** What is known of the service that is open, and why calls go where they go. */
 export function Details(): Node {
-  const [service = '', instanceId] = splitOnce(filter.value.open);
+  const [service, instanceId] = splitOnce(filter.value.open);
   const [explained, setExplained] = useState<Explained | undefined>(undefined);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -75,7 +75,7 @@ export function Details(): Node {
   // Times that run down are in no message: they are as of now here.
   const current = (card: InstanceCard): InstanceCard => {
     const fresh = explained?.instances.find(({ id, address }) => id === card.id && address === card.address);
-    if (!fresh || fresh.state !== card.state) return card;
+    if (fresh?.state !== card.state) return card;
     return { ...card, reason: fresh.reason, inFlight: fresh.calls?.inFlight ?? card.inFlight };
   };
   return html`<aside class="details" aria-labelledby="details-title">

@@ -108,6 +108,11 @@ const Service = memo<{ name: string; place?: Place; card?: ServiceCard; crowded:
     if (!place) return null;
     const severity = card ? severityOfService(card) : 0;
     const open = (): void => setFilter({ open: name });
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      open();
+    };
     const instances = card?.instances.slice(0, MOST_ON_RING) ?? [];
     return html`<g
       class=${`node s${severity}${card ? '' : ' self'}`}
@@ -115,7 +120,7 @@ const Service = memo<{ name: string; place?: Place; card?: ServiceCard; crowded:
       role="button"
       tabindex=${crowded ? -1 : 0}
       onClick=${open}
-      onKeyDown=${(event: KeyboardEvent) => (event.key === 'Enter' || event.key === ' ') && (event.preventDefault(), open())}
+      onKeyDown=${onKey}
     >
       <title>${describeNode(name, card)}</title>
       <circle class="core" r=${crowded ? 9 : RADIUS} />

@@ -12,5 +12,5 @@ export function memo<P extends object>(render: (props: P) => Node): ComponentTyp
       // As a component of its own, so that it can have hooks.
       return html`<${render} ...${this.props} />`;
     }
-  } as unknown as ComponentType<P>;
+  };
 }

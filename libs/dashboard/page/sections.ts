@@ -43,13 +43,22 @@ export function Sections(): Node {
   </section>`;
 }
 
-function Value({ value }: { value: unknown }): Node {
+/** `Array.isArray` does not narrow a read-only list. */
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+/** What JSON can have. */
+type Json =
+  string | number | boolean | null | undefined | readonly Json[] | { readonly [name: string]: Json };
+
+function Value({ value }: { value: Json }): Node {
   if (value === null || value === undefined) return html`<span class="empty">–</span>`;
-  if (Array.isArray(value))
+  if (isList(value))
     return value.length === 0
       ? html`<span class="empty">none</span>`
       : html`<ul class="values">
-          ${value.map((each: unknown) => html`<li><${Value} value=${each} /></li>`)}
+          ${value.map((each: Json) => html`<li><${Value} value=${each} /></li>`)}
         </ul>`;
   if (typeof value === 'object')
     return html`<dl class="values">
@@ -59,7 +68,7 @@ function Value({ value }: { value: unknown }): Node {
             <dd><${Value} value=${each} /></dd>`,
       )}
     </dl>`;
-  return html`${String(value as string | number | boolean)}`;
+  return html`${String(value)}`;
 }
 
 export function System(): Node {

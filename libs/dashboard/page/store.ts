@@ -9,10 +9,7 @@ export const base = location.pathname.replace(/\/$/, '');
 
 export const state = signal<AppState | undefined>(undefined);
 export const events = signal<readonly PageEvent[]>([]);
-export const system = signal<{ readonly peers: readonly PeerState[]; readonly left: number }>({
-  peers: [],
-  left: 0,
-});
+export const system = signal<Messages['system']>({ peers: [], left: 0 });
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting');
 export const now = signal(Date.now());
 export const filter = signal<Filter>(filterOf(location.search));
@@ -55,6 +52,15 @@ export function setFilter(change: Partial<Filter>): void {
   filter.value = { ...filter.value, ...change };
 }
 
+/** What the stream sends. */
+interface Messages {
+  readonly state: AppState;
+  readonly patch: StatePatch;
+  readonly events: readonly PageEvent[];
+  readonly system: { readonly peers: readonly PeerState[]; readonly left: number };
+  readonly ping: string;
+}
+
 /** Follows the stream; the browser connects again by itself when it breaks off. */
 export function connect(): void {
   source?.close();
@@ -65,29 +71,29 @@ export function connect(): void {
   };
   heard();
   connection.value = 'connecting';
-  const on = <T>(type: string, handle: (data: T) => void): void => {
+  const on = <K extends keyof Messages>(type: K, handle: (data: Messages[K]) => void): void => {
     opened.addEventListener(type, (message: MessageEvent<string>) => {
       batch(() => {
         heard();
-        handle(JSON.parse(message.data) as T);
+        handle(JSON.parse(message.data) as Messages[K]);
       });
     });
   };
-  on<AppState>('state', (data) => {
+  on('state', (data) => {
     // Of another process: what happened in the one before stays on the page.
     state.value = data;
     ahead = data.at - Date.now();
     tick();
   });
-  on<StatePatch>('patch', (data) => {
+  on('patch', (data) => {
     if (state.value) state.value = applyPatch(state.value, data);
   });
-  on<PageEvent[]>('events', (data) => {
+  on('events', (data) => {
     const known = new Set(events.value.map(({ timestamp, sequence }) => `${timestamp} ${sequence}`));
     const fresh = data.filter(({ timestamp, sequence }) => !known.has(`${timestamp} ${sequence}`));
     if (fresh.length > 0) events.value = [...events.value, ...fresh].slice(-MOST_EVENTS);
   });
-  on<{ peers: PeerState[]; left: number }>('system', (data) => (system.value = data));
+  on('system', (data) => (system.value = data));
   on('ping', () => undefined);
   opened.addEventListener('open', heard);
   opened.addEventListener('error', () => {

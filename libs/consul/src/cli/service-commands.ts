@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiscoveryError } from '@rookery/discovery';
+import { isAborted } from '@rookery/discovery/adapter';
 import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
 import { ConsulClient } from '../client/consul-client.js';
 import { parseCommand, positionals, type ParsedCommand } from './command-options.js';
@@ -259,7 +260,7 @@ export async function watchService(args: readonly string[], terminal: Terminal):
         known = fresh;
         isFirst = false;
       } catch (error) {
-        if (signal.aborted) break;
+        if (isAborted(signal)) break;
         // The first answer decides whether the address and the token are right.
         if (isFirst || !(error instanceof DiscoveryError)) throw error;
         terminal.tell(`${error.message}\n`);

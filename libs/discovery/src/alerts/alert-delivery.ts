@@ -1,7 +1,7 @@
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import { errorMessage } from '../errors/error-message.js';
 import { backoffDelay } from '../timing/backoff.js';
-import { delay, type Clock, type Random } from '../timing/clock.js';
+import { delay, isAborted, type Clock, type Random } from '../timing/clock.js';
 import { withTimeout } from '../timing/with-timeout.js';
 import type { Alert } from './alert.js';
 import { AlertRefused, type AlertSink } from './alert-sink.js';
@@ -100,13 +100,13 @@ export class AlertDelivery {
       const waitMs = this.#failures > 0 ? backoffDelay(this.#failures, BACKOFF, random) : groupWaitMs;
       await delay(clock, waitMs, signal).catch(() => undefined);
       // close() sends what is left.
-      if (signal.aborted) break;
+      if (isAborted(signal)) break;
       const batch = this.#waiting.slice(0, MOST_AT_ONCE);
       try {
         await this.#attempt(batch, SEND_TIMEOUT_MS);
         this.#sent(batch);
       } catch (error) {
-        if (error instanceof AlertRefused && !signal.aborted) await this.#oneByOne(batch, error);
+        if (error instanceof AlertRefused && !isAborted(signal)) await this.#oneByOne(batch, error);
         else this.#failed(error);
       }
     }

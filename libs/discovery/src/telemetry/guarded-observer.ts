@@ -17,15 +17,27 @@ export function guarded(observer: CallObserver, onThrown: (error: unknown) => vo
     headers: observed.headers,
     // What is sent inside of it may throw as well, and that belongs to the call.
     run: (send, given) => observed.run(send, given),
-    settle: (...settled) => void attempt(() => observed.settle(...settled)),
+    settle: (...settled) => {
+      attempt(() => {
+        observed.settle(...settled);
+      });
+    },
   });
   const guardCall = (observed: ObservedCall): ObservedCall => ({
     attempt: (...args) => {
       const begun = attempt(() => observed.attempt(...args));
       return begun ? guardAttempt(begun) : NOTHING;
     },
-    fellBack: () => void attempt(() => observed.fellBack()),
-    end: (...ended) => void attempt(() => observed.end(...ended)),
+    fellBack: () => {
+      attempt(() => {
+        observed.fellBack();
+      });
+    },
+    end: (...ended) => {
+      attempt(() => {
+        observed.end(...ended);
+      });
+    },
   });
   return {
     begin: (...args) => {
