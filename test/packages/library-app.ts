@@ -160,7 +160,7 @@ class BooksController {
     ConfigModule.forRoot({ isGlobal: true, load: [settings] }),
     ConsulModule.forRoot({ service: { name: 'library', check: { type: 'ttl', heartbeat: 'worker-thread' } } }),
     DashboardModule.forRoot(),
-    AlertsModule.forRoot({ rules: [{ type: 'instances', service: 'library' }] }),
+    AlertsModule.forRoot({ rules: [{ type: 'instances', service: 'archive' }] }),
   ],
   controllers: [AppController, BooksController],
   providers: [AppService, BooksService, Disk, { provide: APP_FILTER, useClass: UpstreamFilter }],
