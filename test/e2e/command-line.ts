@@ -19,10 +19,14 @@ export interface RunningCommand {
 }
 
 /** Runs `rookery` with these arguments, in this process. */
-export async function runCommand(args: readonly string[], consulUrl: string): Promise<CommandResult> {
+export async function runCommand(
+  args: readonly string[],
+  consulUrl: string,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<CommandResult> {
   const result = { out: '', err: '' };
   const code = await run(args, {
-    environment: { CONSUL_HTTP_ADDR: consulUrl },
+    environment: { CONSUL_HTTP_ADDR: consulUrl, ...environment },
     print: (text) => (result.out += Buffer.from(text as string).toString('utf8')),
     tell: (text) => (result.err += text),
     isTerminal: false,
