@@ -8,14 +8,6 @@ export interface PageEvent {
   readonly [field: string]: unknown;
 }
 
-export interface PeerState {
-  readonly id: string;
-  readonly service: string;
-  readonly address: string;
-  readonly state?: AppState;
-  readonly error?: string;
-}
-
 /** How bad the state of an instance is, for its colour and its place: 0 is well. */
 export function severityOf(state: string): 0 | 1 | 2 | 3 {
   switch (state) {

@@ -1,6 +1,6 @@
 import { batch, computed, effect, signal } from '@preact/signals';
-import type { AppState, StatePatch } from '../src/dashboard-state.js';
-import { applyPatch, filterOf, searchOf, type Filter, type PageEvent, type PeerState } from './model.js';
+import type { AppState, StatePatch, SystemState } from '../src/dashboard-state.js';
+import { applyPatch, filterOf, searchOf, type Filter, type PageEvent } from './model.js';
 
 const MOST_EVENTS = 1_000;
 
@@ -9,7 +9,7 @@ export const base = location.pathname.replace(/\/$/, '');
 
 export const state = signal<AppState | undefined>(undefined);
 export const events = signal<readonly PageEvent[]>([]);
-export const system = signal<Messages['system']>({ peers: [], left: 0 });
+export const system = signal<SystemState>({ peers: [], left: 0 });
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting');
 export const now = signal(Date.now());
 export const filter = signal<Filter>(filterOf(location.search));
@@ -57,7 +57,7 @@ interface Messages {
   readonly state: AppState;
   readonly patch: StatePatch;
   readonly events: readonly PageEvent[];
-  readonly system: { readonly peers: readonly PeerState[]; readonly left: number };
+  readonly system: SystemState;
   readonly ping: string;
 }
 

@@ -77,3 +77,18 @@ export interface StatePatch {
   readonly removed: readonly string[];
   readonly sections?: Readonly<Record<string, unknown>>;
 }
+
+/** What one app answered, or why it did not. */
+export interface PeerState {
+  readonly id: string;
+  readonly service: string;
+  readonly address: string;
+  readonly state?: AppState;
+  readonly error?: string;
+}
+
+export interface SystemState {
+  readonly peers: readonly PeerState[];
+  /** How many were not asked. */
+  readonly left: number;
+}

@@ -17,10 +17,10 @@ import {
 } from '@rookery/discovery/adapter';
 import { EMPTY, Observable, Subject } from 'rxjs';
 import type { DashboardOptions } from './dashboard-options.js';
-import type { AppState, StatePatch } from './dashboard-state.js';
+import type { AppState, StatePatch, SystemState } from './dashboard-state.js';
 import { isSigned, PEER_HEADER } from './peer-signature.js';
 import { StateCollector } from './state-collector.js';
-import { SystemView, type SystemState } from './system-view.js';
+import { SystemView } from './system-view.js';
 
 export interface DashboardTools {
   readonly registry: ServiceRegistry;

@@ -1,7 +1,7 @@
 import type { ServiceInstance } from '@rookery/discovery';
 import { errorMessage, READINESS_META, untraced, type ServiceRegistry } from '@rookery/discovery/adapter';
 import { request } from 'undici';
-import type { AppState } from './dashboard-state.js';
+import type { AppState, PeerState, SystemState } from './dashboard-state.js';
 import { PEER_HEADER, signFor } from './peer-signature.js';
 
 export interface PeerSettings {
@@ -12,21 +12,6 @@ export interface PeerSettings {
   readonly timeoutMs: number;
   /** Whether an address is this app's own. */
   readonly isOwn: (host: string) => boolean;
-}
-
-/** What one app answered, or why it did not. */
-export interface PeerState {
-  readonly id: string;
-  readonly service: string;
-  readonly address: string;
-  readonly state?: AppState;
-  readonly error?: string;
-}
-
-export interface SystemState {
-  readonly peers: readonly PeerState[];
-  /** How many were not asked. */
-  readonly left: number;
 }
 
 const AT_ONCE = 8;
