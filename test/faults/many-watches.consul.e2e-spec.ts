@@ -125,7 +125,13 @@ describe('many watches', () => {
         await putInstance(agent, 'stock', 's1', 4001);
         const apps: WatchingApp[] = [];
         for (let n = 0; n < CLIENTS; n++) apps.push(await startWatching({ agent: { url: proxy.url } }));
-        await Promise.all(apps.map((app) => app.ids('stock')));
+        // On a busy machine the first answer may be later than a call waits for it.
+        await eventually(
+          async () => (await Promise.all(apps.map((app) => app.ids('stock')))).length === CLIENTS,
+          {
+            within: 60_000,
+          },
+        );
         await eventually(() => proxy.underWay('/v1/health/service/stock') === CLIENTS, { within: 30_000 });
         const before = proxy.requests.length;
         const led = await cluster.leader();

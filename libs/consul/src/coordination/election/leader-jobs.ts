@@ -181,7 +181,7 @@ export class LeaderJobs {
     const failure = this.#failures.get(job.name);
     const reason =
       ledSince > previous.tick
-        ? `no process led between ${iso(previous.tick)}, which ${previous.by} ran, and ${iso(ledSince)}`
+        ? `no process led between ${iso(previous.tick)} (run by ${previous.by}) and ${iso(ledSince)}`
         : (failure ?? 'the timers of this process were late, or it was paused');
     this.#count(job, { missed: ticks, missedBecause: reason });
     this.#environment.emit({ type: 'schedule.missed', key: job.election.key, job: job.name, ticks, reason });
