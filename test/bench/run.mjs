@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 const BENCHMARKS = {
   http: async (args) => (await import('./http/run.mjs')).benchHttp(args),
   config: async () => (await import('./config/run.mjs')).benchConfig(),
+  dashboard: async () => (await import('./dashboard/run.mjs')).benchDashboard(),
   pick: async () => (await import('./pick/run.mjs')).benchPick(),
   watch: async (args) => (await import('./watch/run.mjs')).benchWatch(args),
 };
