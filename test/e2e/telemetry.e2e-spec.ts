@@ -293,6 +293,20 @@ describe('OpenTelemetry', () => {
     expect(points.reduce((sum, { value }) => sum + value, 0)).toBe(300);
   }, 30_000);
 
+  it('counts the attempts of a hedged call, the one that lost too', async () => {
+    const sdk = startSdk();
+    const { books } = await start(
+      (response, request) => {
+        if (request > 1) response.end('[]');
+      },
+      { policy: { hedge: { delay: '20ms', budget: 1 } } },
+    );
+    await books.axiosRef.get('/books');
+    const [call] = sdk.spans(SpanKind.INTERNAL).filter(({ name }) => name === 'call books');
+    expect(call?.attributes['rookery.call.attempts']).toBe(2);
+    await eventually(() => sdk.spans(SpanKind.CLIENT).length === 2);
+  });
+
   it('has the metrics of its table, with these attributes and no others', async () => {
     const sdk = startSdk();
     const { books, discovery } = await start(failFirst, {

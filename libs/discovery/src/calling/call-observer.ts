@@ -29,8 +29,6 @@ export interface ObservedCall {
 
 /** A call, as far as telemetry wants to know of it. */
 export interface EndedCall {
-  /** How many attempts were made. */
-  readonly attemptCount: number;
   /** Of the last response; undefined: there was none, or it has no status. */
   readonly lastStatus: number | undefined;
   /** By its own signal. */

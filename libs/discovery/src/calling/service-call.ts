@@ -173,10 +173,6 @@ export class ServiceCall<T> implements AttemptParent<T>, EndedCall {
     this.#call.observed?.end(this, failure, error);
   }
 
-  get attemptCount(): number {
-    return this.#attempts.length;
-  }
-
   get wasCancelled(): boolean {
     return this.#call.options.signal?.aborted ?? false;
   }

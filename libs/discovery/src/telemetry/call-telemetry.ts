@@ -74,6 +74,7 @@ class TracedCall implements ObservedCall {
   readonly #hasAttempts: boolean;
   readonly #span: Span;
   readonly #isRecording: boolean;
+  #attempts = 0;
 
   constructor(
     service: string,
@@ -96,6 +97,7 @@ class TracedCall implements ObservedCall {
   }
 
   attempt(instance: ServiceInstance, kind: AttemptKind, number: number): ObservedAttempt {
+    this.#attempts++;
     this.metrics?.attempt(instance, kind);
     if (!this.#hasAttempts) return new UntracedAttempt(this, NO_HEADERS);
     if (!this.#isRecording) return new UntracedAttempt(this, traceHeaders(this.context));
@@ -112,7 +114,7 @@ class TracedCall implements ObservedCall {
     this.metrics?.end(call, failure, error);
     const span = this.#span;
     if (!this.#isRecording) return;
-    span.setAttribute('rookery.call.attempts', call.attemptCount);
+    span.setAttribute('rookery.call.attempts', this.#attempts);
     if (failure !== undefined) {
       span.setAttribute('error.type', callErrorType(call, error));
       if (!call.wasCancelled) span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
