@@ -15,8 +15,7 @@ const rootDir = fileURLToPath(new URL('.', import.meta.url));
 // These put a steady load on the machine, which other suites would disturb: CI runs them alone, after the others.
 const ALONE = 'faults/(calls|shutdown|chaos)\\.';
 // These wait for most of their time, for leases and timeouts: CI runs more of them at once than there are cores.
-const WAITING =
-  'faults/(lock|patience|doubt|alerts|heartbeat|many-watches)|e2e/(locks|elections|session|prometheus)\\.';
+const WAITING = 'faults/(lock|patience|doubt|alerts|heartbeat)|e2e/(locks|elections|session|prometheus)\\.';
 const left = [
   ...(process.env.ROOKERY_WITHOUT_LOADS ? [ALONE, WAITING] : []),
   ...without.map(({ pattern }) => pattern),

@@ -128,6 +128,12 @@ describe('instance sources', () => {
     );
     await putInstance(agent, 'stock', 's3', 4003);
     await eventually(async () => (await app.ids('stock')).length === 3, { within: 30_000 });
+    const switched = () => app.events.filter((event) => event.type === 'registry.switched');
+    await eventually(() => switched().length >= 2, { within: 30_000 });
+    expect(switched()).toMatchObject([
+      { from: first.url, to: agent.url, reason: expect.stringMatching(/ECONNREFUSED|other side closed/) },
+      { from: agent.url, to: first.url, reason: undefined },
+    ]);
     // The first agent is used again, and the app is not registered with the other one.
     const { body } = await agent.request('GET', '/v1/agent/services');
     expect(Object.keys(body as object).filter((id) => id.startsWith('registered'))).toEqual([]);

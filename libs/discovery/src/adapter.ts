@@ -29,6 +29,7 @@ export type {
   TtlCheck,
 } from './registry/service-registration.js';
 export type { RegistryRequest } from './registry/registry-request.js';
+export type { RegistrySwitch } from './registry/registry-switch.js';
 export { untraced } from './telemetry/untraced.js';
 export { ReconnectSignal } from './registry/reconnect-signal.js';
 export { WatchLoop } from './registry/watch-loop.js';

@@ -102,12 +102,15 @@ export const coreProviders: Provider[] = [
   },
   {
     provide: RegistryReachability,
-    useFactory: (events: DiscoveryEvents) =>
-      new RegistryReachability(systemClock, {
+    useFactory: (events: DiscoveryEvents, registry: ServiceRegistry) => {
+      // The registry is closed with the app, and its listeners with it.
+      registry.onSwitch((change) => events.emit({ type: 'registry.switched', ...change }));
+      return new RegistryReachability(systemClock, {
         onUnreachable: (reason) => events.emit({ type: 'registry.unreachable', reason }),
         onReachable: (afterMs) => events.emit({ type: 'registry.reachable', afterMs }),
-      }),
-    inject: [DiscoveryEvents],
+      });
+    },
+    inject: [DiscoveryEvents, ServiceRegistry],
   },
   {
     provide: RESOLVED_OPTIONS,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { DiscoveryError } from '@rookery/discovery';
-import { delay } from '@rookery/discovery/adapter';
+import { delay, type RegistrySwitch } from '@rookery/discovery/adapter';
 import { FakeClock } from '@rookery/test-support';
 import { AgentFailover } from './agent-failover.js';
 import { AgentSwitchedError } from './agent-switched-error.js';
@@ -42,6 +42,7 @@ describe('AgentFailover', () => {
   let first: FakeAgent;
   let second: FakeAgent;
   let agents: AgentFailover;
+  let switches: RegistrySwitch[];
   const send = async (path: string, more: Partial<TransportCall> = {}): Promise<string> => {
     const call: TransportCall = {
       method: 'GET',
@@ -69,7 +70,8 @@ describe('AgentFailover', () => {
   beforeEach(() => {
     clock = new FakeClock();
     [first, second] = [new FakeAgent('first', clock), new FakeAgent('second', clock)];
-    agents = new AgentFailover(first, [second], clock);
+    switches = [];
+    agents = new AgentFailover(first, [second], clock, (change) => switches.push(change));
   });
 
   it('uses the next agent while the first is unreachable, and the first again once that has a leader', async () => {
@@ -84,6 +86,10 @@ describe('AgentFailover', () => {
     back(first);
     await clock.advance(2_000);
     expect(await send('/v1/catalog/services')).toBe('first');
+    expect(switches).toEqual([
+      { from: 'first', to: 'second', reason: 'no' },
+      { from: 'second', to: 'first', reason: undefined },
+    ]);
     expect(agents.disconnects).toBeGreaterThan(lost); // no position outlives the change
     expect(clock.pending).toBe(0);
   });

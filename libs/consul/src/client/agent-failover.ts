@@ -3,10 +3,10 @@ import { DiscoveryError } from '@rookery/discovery';
 import {
   delay,
   isReachable,
-  systemClock,
   withAbort,
   withScopedSignal,
   type Clock,
+  type RegistrySwitch,
 } from '@rookery/discovery/adapter';
 import { AgentSwitchedError } from './agent-switched-error.js';
 import { BLOCKING } from './connection-budget.js';
@@ -29,6 +29,7 @@ export class AgentFailover implements Transport {
   readonly #agents: readonly Transport[];
   readonly #first: Transport;
   readonly #clock: Clock;
+  readonly #onSwitch: (change: RegistrySwitch) => void;
   #current = 0;
   #switches = 0;
   #failback: AbortController | undefined;
@@ -37,10 +38,16 @@ export class AgentFailover implements Transport {
   #leaving = leavingController();
   #isClosed = false;
 
-  constructor(first: Transport, others: readonly Transport[], clock: Clock = systemClock) {
+  constructor(
+    first: Transport,
+    others: readonly Transport[],
+    clock: Clock,
+    onSwitch: (change: RegistrySwitch) => void,
+  ) {
     this.#first = first;
     this.#agents = [first, ...others];
     this.#clock = clock;
+    this.#onSwitch = onSwitch;
     this.#freezeDetector = new FreezeDetector({
       clock,
       answers: (withinMs, signal) => this.#answers(this.#agents[this.#current] ?? first, withinMs, signal),
@@ -106,14 +113,21 @@ export class AgentFailover implements Transport {
 
   #failOver(agent: number, reason: DiscoveryError): void {
     if (this.#current !== agent || this.#isClosed) return;
-    this.#current = (agent + 1) % this.#agents.length;
-    this.#switches++;
+    this.#switchTo((agent + 1) % this.#agents.length, reason);
     // Those of the agent that was left: nothing pings it any more.
     this.#endBlocking(new AgentSwitchedError(this.url, reason));
     if (this.#current === 0 || this.#failback) return;
     this.#failback = new AbortController();
     // It ends when the first agent is back, and rejects only when `close` aborts it.
     this.#failBack(this.#failback.signal).catch(() => undefined);
+  }
+
+  #switchTo(next: number, reason?: DiscoveryError): void {
+    const { url: from } = this.#agents[this.#current] ?? this.#first;
+    this.#current = next;
+    this.#switches++;
+    const { url: to } = this.#agents[next] ?? this.#first;
+    this.#onSwitch({ from, to, reason: reason?.message });
   }
 
   #endBlocking(reason: DiscoveryError): void {
@@ -126,8 +140,7 @@ export class AgentFailover implements Transport {
     while (!(await this.#hasLeader(this.#first, signal)));
     this.#failback = undefined;
     if (this.#current === 0) return;
-    this.#current = 0;
-    this.#switches++;
+    this.#switchTo(0);
     this.#endBlocking(new AgentSwitchedError(this.#first.url));
   }
 

@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { invalidConfigError, NamesItsModule, type RegistryRequest } from '@rookery/discovery/adapter';
+import {
+  invalidConfigError,
+  NamesItsModule,
+  systemClock,
+  type RegistryRequest,
+  type RegistrySwitch,
+} from '@rookery/discovery/adapter';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './agent-options.js';
 import { AgentApi } from './api/agent.api.js';
 import { CatalogApi } from './api/catalog.api.js';
@@ -41,6 +47,7 @@ export class ConsulClient {
   readonly status: StatusApi;
   readonly txn: TxnApi;
   readonly #requests = new RequestListeners();
+  readonly #switchListeners = new Set<(change: RegistrySwitch) => void>();
   readonly #transport: Transport;
   readonly #first: SharedAddress;
   readonly #agent: ResolvedAgent;
@@ -66,7 +73,12 @@ export class ConsulClient {
           options,
         ),
     );
-    this.#transport = others.length > 0 ? new AgentFailover(first, others) : first;
+    this.#transport =
+      others.length > 0
+        ? new AgentFailover(first, others, systemClock, (change) => {
+            for (const listener of this.#switchListeners) listener(change);
+          })
+        : first;
     this.#host = agent.address.host;
     this.#scope = [agent.datacenter ?? null, agent.namespace ?? null, agent.partition ?? null];
     this.#token = agent.token;
@@ -170,6 +182,16 @@ export class ConsulClient {
    */
   onRequest(listener: (request: RegistryRequest) => void): () => void {
     return this.#requests.add(listener);
+  }
+
+  /**
+   * Calls back when lookups go to another agent of `agent.url`, and when they go to the first one again.
+   *
+   * @returns ends it
+   */
+  onSwitch(listener: (change: RegistrySwitch) => void): () => void {
+    this.#switchListeners.add(listener);
+    return () => void this.#switchListeners.delete(listener);
   }
 
   /** Aborts every request and closes every connection. */

@@ -8,6 +8,7 @@ import {
   type RegistrationChange,
   type RegistrationRecord,
   type RegistryRequest,
+  type RegistrySwitch,
   type ServiceRegistration,
   ServiceRegistry,
   type SourceQuery,
@@ -74,6 +75,10 @@ export class ConsulRegistry extends ServiceRegistry {
 
   override onRequest(listener: (request: RegistryRequest) => void): () => void {
     return this.#client.onRequest(listener);
+  }
+
+  override onSwitch(listener: (change: RegistrySwitch) => void): () => void {
+    return this.#client.onSwitch(listener);
   }
 
   override get host(): string | undefined {

@@ -67,6 +67,10 @@ function describeRegistration(event: DiscoveryEvent): EventLine | undefined {
       return warn(`"${event.id}" in ${event.registry}: ${event.reason}; its TTL check will expire`);
     case 'heartbeat.recovered':
       return log(`the heartbeat of "${event.id}" reaches ${event.registry} again`);
+    case 'registry.switched':
+      return event.reason === undefined
+        ? log(`lookups go to ${event.to} again`)
+        : warn(`lookups go to ${event.to}, and not to ${event.from}: ${event.reason}`);
     case 'check.failed':
       return warn(
         `"${event.id}" finds itself healthy, but ${event.registry} lists it as critical, so that it gets no calls: ` +

@@ -86,6 +86,13 @@ export type DiscoveryEvent =
   /** Requests to the registry fail, as far as the registration is concerned. */
   | { readonly type: 'registry.unreachable'; readonly reason: string }
   | { readonly type: 'registry.reachable'; readonly afterMs: number }
+  /** Requests go to another agent, since this one cannot be used; without a reason: it is back. */
+  | {
+      readonly type: 'registry.switched';
+      readonly from: string;
+      readonly to: string;
+      readonly reason: string | undefined;
+    }
   | ({
       readonly type: 'instance.added' | 'instance.removed';
       readonly id: string;

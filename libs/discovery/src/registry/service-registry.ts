@@ -2,6 +2,7 @@ import { InstanceSource } from './instance-source.js';
 import type { InstanceStatus } from './service-instance.js';
 import type { CheckStatus, RegistrationRecord, ServiceRegistration } from './service-registration.js';
 import type { RegistryRequest } from './registry-request.js';
+import type { RegistrySwitch } from './registry-switch.js';
 import type { WorkerReporterSource } from './worker-reporter.js';
 
 /** `unlisted`: the registry holds the registration, but does not list it to clients. */
@@ -84,6 +85,15 @@ export abstract class ServiceRegistry extends InstanceSource {
    * @returns ends it
    */
   onRequest(_listener: (request: RegistryRequest) => void): () => void {
+    return () => undefined;
+  }
+
+  /**
+   * Calls back when requests go to another member of the registry.
+   *
+   * @returns ends it
+   */
+  onSwitch(_listener: (change: RegistrySwitch) => void): () => void {
     return () => undefined;
   }
 
