@@ -137,7 +137,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       });
       // Without the optional packages that live configuration needs.
       const help = await run('npx', ['rookery', '--help'], { cwd: folder });
-      expect(help.stdout).toMatch(/^usage: rookery config/);
+      expect(help.stdout).toMatch(/^usage: rookery COMMAND/);
 
       const app = spawn(process.execPath, ['dist/app.js'], {
         cwd: folder,
