@@ -311,7 +311,7 @@ describe.each(PLATFORMS)('the context of an incoming request, on %s', (platform)
     const request = nodeGet(`${url}/waits?by=lean`).on('error', () => undefined);
     await eventually(() => seen.length > 0);
     request.destroy();
-    const other = nodeGet(`${url}/lean`, (response) => response.resume());
+    const other = nodeGet(`${url}/lean`, (response) => response.resume()).on('error', () => undefined);
     await eventually(() => seen.length > 1);
     other.destroy();
     expect(gone).toEqual([]);
