@@ -1,5 +1,12 @@
 import type { ServiceInstance } from '@rookery/discovery';
-import { errorMessage, READINESS_META, untraced, type ServiceRegistry } from '@rookery/discovery/adapter';
+import {
+  eachConcurrently,
+  errorMessage,
+  hostAndPort,
+  READINESS_META,
+  untraced,
+  type ServiceRegistry,
+} from '@rookery/discovery/adapter';
 import { request } from 'undici';
 import type { AppState, PeerState, SystemState } from './dashboard-state.js';
 import { PEER_HEADER, signFor } from './peer-signature.js';
@@ -48,7 +55,7 @@ export class SystemView {
     const found = this.#known.filter(({ host }) => !this.#without.has(host) && !this.#settings.isOwn(host));
     const asked = found.slice(0, this.#settings.limit);
     const answers = new Map<string, PeerState>();
-    await eachOf(asked, async (peer) => {
+    await eachConcurrently(asked, AT_ONCE, async (peer) => {
       const answer = await this.#ask(peer, ticks);
       const id = answer?.state?.app.id ?? answer?.id;
       // An app may be registered as several services, at several ports.
@@ -63,12 +70,12 @@ export class SystemView {
     const signal = AbortSignal.timeout(READ_TIMEOUT_MS);
     const names = Object.keys(await this.#registry.services(signal));
     const peers = new Map<string, Peer>();
-    await eachOf(names, async (name) => {
+    await eachConcurrently(names, AT_ONCE, async (name) => {
       const instances: readonly ServiceInstance[] = await this.#registry
         .readConsistent(name, {}, signal)
         .catch(() => []);
       for (const { id, service, address, port, secure, meta, status } of instances) {
-        const host = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+        const host = hostAndPort({ address, port });
         if (status === 'critical' || meta[READINESS_META] === undefined || peers.has(host)) continue;
         peers.set(host, { id, service, host, secure });
       }
@@ -118,14 +125,6 @@ interface Peer {
   readonly service: string;
   readonly host: string;
   readonly secure: boolean;
-}
-
-async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const waiting = [...items];
-  const worker = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
 /** Of another version, or from behind an interceptor that wraps every answer, it may be anything. */

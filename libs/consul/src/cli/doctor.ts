@@ -1,11 +1,11 @@
-import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { DiscoveryError } from '@rookery/discovery';
-import { errorMessage } from '@rookery/discovery/adapter';
+import { errorMessage, probeTcp } from '@rookery/discovery/adapter';
 import type { ConsulClient } from '../client/consul-client.js';
+import { worstStatus } from '../client/worst-status.js';
 import { parseCommand, positionals } from './command-options.js';
 import { ProgressBar } from './progress-bar.js';
-import { readApp, statusOf, withClient } from './service-commands.js';
+import { readApp, withClient } from './service-commands.js';
 import { painted, printable, toneOf } from './table.js';
 import type { Terminal } from './terminal.js';
 
@@ -201,7 +201,7 @@ const registrations: Look = async ({ client, terminal: { signal } }) => {
   for (const { ID, Service, Address, Port } of Object.values(services)) {
     if (!DNS_LABEL.test(Service)) problems.push(`"${Service}" is no name that DNS can find`);
     const own = Object.values(checks).filter(({ ServiceID }) => ServiceID === ID);
-    if (statusOf(own) === 'critical')
+    if (worstStatus(own) === 'critical')
       problems.push(
         `${ID} is critical: ${own
           .filter(({ Status }) => Status === 'critical')
@@ -209,7 +209,7 @@ const registrations: Look = async ({ client, terminal: { signal } }) => {
           .join('; ')}`,
       );
     const host = Address === '' ? self.Member.Addr : Address;
-    if (Port > 0 && !(await accepts(host, Port)))
+    if (Port > 0 && (await probeTcp(host, Port, CONNECT_TIMEOUT_MS)).result !== 'reachable')
       problems.push(`${ID}: ${host}:${Port} accepts no connection from here`);
   }
   const count = Object.keys(services).length;
@@ -263,16 +263,3 @@ const LOOKS: readonly (readonly [string, Look])[] = [
   ['registrations', registrations],
   ['app', running],
 ];
-
-function accepts(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT_MS });
-    const end = (result: boolean): void => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('timeout', () => end(false));
-    socket.once('error', () => end(false));
-  });
-}

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiscoveryError } from '@rookery/discovery';
-import { isAborted } from '@rookery/discovery/adapter';
-import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
+import { eachConcurrently, isAborted } from '@rookery/discovery/adapter';
+import type { ServiceEntry } from '../client/api/types.js';
 import { ConsulClient } from '../client/consul-client.js';
+import { worstStatus } from '../client/worst-status.js';
 import { parseCommand, positionals, type ParsedCommand } from './command-options.js';
 import { ProgressBar } from './progress-bar.js';
 import { painted, printable, table, toneOf, type Cell } from './table.js';
@@ -12,18 +13,6 @@ const JSON_OPTION = { json: { type: 'boolean' } } as const;
 const APP_OPTIONS = { ...JSON_OPTION, app: { type: 'string' } } as const;
 const AT_ONCE = 8;
 const APP_TIMEOUT_MS = 5_000;
-
-/** The status of an instance, as its checks and those of its node have it. */
-export function statusOf(checks: readonly HealthCheck[]): 'passing' | 'warning' | 'critical' | 'maintenance' {
-  if (
-    checks.some(
-      ({ CheckID }) => CheckID === '_node_maintenance' || CheckID.startsWith('_service_maintenance'),
-    )
-  )
-    return 'maintenance';
-  if (checks.some(({ Status }) => Status === 'critical')) return 'critical';
-  return checks.some(({ Status }) => Status === 'warning') ? 'warning' : 'passing';
-}
 
 /** `status`: the agent, and what it has. */
 export async function status(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -47,7 +36,7 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
           id: ID,
           service: Service,
           address: `${Address === '' ? self.body.Member.Addr : Address}:${Port}`,
-          status: statusOf(own),
+          status: worstStatus(own),
           output: failing.map(({ Name, Output }) => `${Name}: ${Output}`).join('; '),
         };
       })
@@ -92,7 +81,6 @@ export async function services(args: readonly string[], terminal: Terminal): Pro
     const { body } = await client.catalog.services({ signal: terminal.signal });
     const names = Object.keys(body).sort();
     const bar = new ProgressBar(names.length, terminal.progress);
-    const waiting = [...names];
     const rows: {
       service: string;
       passing: number;
@@ -100,16 +88,13 @@ export async function services(args: readonly string[], terminal: Terminal): Pro
       critical: number;
       maintenance: number;
     }[] = [];
-    const worker = async (): Promise<void> => {
-      for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-        const counts = { passing: 0, warning: 0, critical: 0, maintenance: 0 };
-        const entries = await client.health.service(name, { signal: terminal.signal });
-        for (const { Checks } of entries.body) counts[statusOf(Checks ?? [])]++;
-        rows.push({ service: name, ...counts });
-        bar.update(rows.length);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker)).finally(() => bar.end());
+    await eachConcurrently(names, AT_ONCE, async (name) => {
+      const counts = { passing: 0, warning: 0, critical: 0, maintenance: 0 };
+      const entries = await client.health.service(name, { signal: terminal.signal });
+      for (const { Checks } of entries.body) counts[worstStatus(Checks ?? [])]++;
+      rows.push({ service: name, ...counts });
+      bar.update(rows.length);
+    }).finally(() => bar.end());
     rows.sort((a, b) => (a.service < b.service ? -1 : 1));
     if (command.values.json) terminal.print(`${JSON.stringify(rows, null, 2)}\n`);
     else
@@ -311,7 +296,7 @@ function toInstance({ Node, Service, Checks }: ServiceEntry): {
     id: Service.ID,
     address: `${Service.Address === '' ? Node.Address : Service.Address}:${Service.Port}`,
     node: Node.Node,
-    status: statusOf(checks),
+    status: worstStatus(checks),
     checks: checks.map(({ Name, Status, Output }) => ({ name: Name, status: Status, output: Output })),
   };
 }

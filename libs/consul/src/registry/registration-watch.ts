@@ -10,7 +10,7 @@ import type { InstanceStatus } from '@rookery/discovery';
 import type { AgentService, HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
-import { worstStatus } from './to-service-instance.js';
+import { worstStatus } from '../client/worst-status.js';
 import { WatchPosition } from '../client/watch-position.js';
 
 /** A registration as it was read, to detect later whether it has changed. */

@@ -1,7 +1,7 @@
 import type { RegistrationRecord } from '@rookery/discovery/adapter';
 import type { AgentService, HealthCheck } from '../client/api/types.js';
 import { SECURE_META } from './service-definition.js';
-import { MAINTENANCE_CHECK, worstStatus } from './to-service-instance.js';
+import { MAINTENANCE_CHECK, worstStatus } from '../client/worst-status.js';
 
 /** Converts what an agent holds about a service, with the checks of that service. */
 export function toRegistrationRecord(service: AgentService, own: readonly HealthCheck[]): RegistrationRecord {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
 import { invalidReason, isValidEntry } from './invalid-entry.js';
-import { toServiceInstance, worstStatus } from './to-service-instance.js';
+import { worstStatus } from '../client/worst-status.js';
+import { toServiceInstance } from './to-service-instance.js';
 
 const check = (CheckID: string, Status: HealthCheck['Status']): HealthCheck => ({
   CheckID,

@@ -1,9 +1,9 @@
-import type { InstanceStatus, ServiceInstance } from '@rookery/discovery';
+import type { ServiceInstance } from '@rookery/discovery';
 import { freezeInstance } from '@rookery/discovery/adapter';
-import type { HealthCheck, ServiceEntry } from '../client/api/types.js';
+import type { ServiceEntry } from '../client/api/types.js';
+import { worstStatus } from '../client/worst-status.js';
 import { SECURE_META } from './service-definition.js';
 
-export const MAINTENANCE_CHECK = /^(_node_maintenance$|_service_maintenance:)/;
 const ZONE_META = 'zone';
 
 /** Converts an entry of `/v1/health/service` that `isValidEntry` accepts. An empty `Service.Address` means the node's. */
@@ -27,15 +27,4 @@ export function toServiceInstance(entry: ServiceEntry): ServiceInstance {
     node: node.Node,
     datacenter: node.Datacenter,
   });
-}
-
-/** The worst of all checks, those of the node included; an instance without checks is passing. */
-export function worstStatus(checks: readonly Pick<HealthCheck, 'CheckID' | 'Status'>[]): InstanceStatus {
-  let worst: InstanceStatus = 'passing';
-  for (const { CheckID, Status } of checks) {
-    if (MAINTENANCE_CHECK.test(CheckID)) return 'maintenance';
-    if (Status === 'critical') worst = 'critical';
-    else if (Status === 'warning' && worst === 'passing') worst = 'warning';
-  }
-  return worst;
 }

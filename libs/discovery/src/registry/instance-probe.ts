@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { eachConcurrently } from '../timing/each-concurrently.js';
 import { READINESS_META, type ServiceInstance } from './service-instance.js';
 import { PROBE_TIMEOUT_MS, probeResultOf, probeTcp, type ProbeResult } from './tcp-probe.js';
 
@@ -20,15 +21,10 @@ export async function probeAll(
   probe: InstanceProbe,
 ): Promise<readonly ProbeResult[]> {
   const results: ProbeResult[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < instances.length; index = next++) {
-      const instance = instances[index];
-      // An address that cannot be dialled (a registry takes any number for a port) must not end the other probes.
-      if (instance) results[index] = await probe(instance).catch(() => 'unknown' as const);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT_PROBES, instances.length) }, worker));
+  await eachConcurrently(instances, MAX_CONCURRENT_PROBES, async (instance, index) => {
+    // An address that cannot be dialled (a registry takes any number for a port) must not end the other probes.
+    results[index] = await probe(instance).catch(() => 'unknown' as const);
+  });
   return results;
 }
 
