@@ -7,6 +7,7 @@ import {
   InMemorySpanExporter,
   SimpleSpanProcessor,
   type ReadableSpan,
+  type Sampler,
 } from '@opentelemetry/sdk-trace-base';
 
 /** Collects when it is asked. */
@@ -31,9 +32,10 @@ export class TelemetrySdk {
   readonly #exporter = new InMemorySpanExporter();
   readonly #reader = new OnDemandReader();
 
-  start(): this {
+  /** @param sampler default: that of the SDK, which records what has no parent, and what has one that is recorded */
+  start(sampler?: Sampler): this {
     const spanProcessors = [new SimpleSpanProcessor(this.#exporter)];
-    trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors }));
+    trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors, ...(sampler && { sampler }) }));
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     propagation.setGlobalPropagator(new W3CTraceContextPropagator());
     metrics.setGlobalMeterProvider(new MeterProvider({ readers: [this.#reader] }));

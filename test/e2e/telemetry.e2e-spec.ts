@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
+import { SamplingDecision } from '@opentelemetry/sdk-trace-base';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   discoveryFetch,
@@ -235,6 +236,37 @@ describe('OpenTelemetry', () => {
       expect.arrayContaining(['cancelled cancelled', 'failure RK_CALL_TIMEOUT', 'failure ECONNREFUSED']),
     );
   });
+
+  it.each([
+    { of: 'this process', isRemote: false, asked: [] },
+    { of: 'another process', isRemote: true, asked: ['call books'] },
+  ])(
+    'hands on a trace of $of that is not recorded, and asks the sampler for $asked',
+    async ({ isRemote, asked }) => {
+      const names: string[] = [];
+      const sampler = {
+        shouldSample: (_context: unknown, _traceId: string, name: string) => {
+          names.push(name);
+          return { decision: SamplingDecision.NOT_RECORD };
+        },
+      };
+      const sdk = new TelemetrySdk().start(sampler);
+      cleanUps.push(() => sdk.stop());
+      const { books, seen } = await start(failFirst);
+      const traceId = '0af7651916cd43dd8448eb211c80319c';
+      const parent = { traceId, spanId: 'b7ad6b7169203331', traceFlags: 0, isRemote };
+      await context.with(trace.setSpanContext(context.active(), parent), () => books.axiosRef.get('/books'));
+      expect(names).toEqual(asked);
+      expect(sdk.spans()).toEqual([]);
+      expect(seen.map(({ headers }) => headers.traceparent)).toEqual([
+        `00-${traceId}-b7ad6b7169203331-00`,
+        `00-${traceId}-b7ad6b7169203331-00`,
+      ]);
+      expect(await sdk.points('rookery.calls')).toMatchObject([{ value: 1 }]);
+      expect(await sdk.points('rookery.call.retries')).toMatchObject([{ value: 1 }]);
+      expect(await sdk.points('http.client.request.duration')).toMatchObject([{ value: 1 }, { value: 1 }]);
+    },
+  );
 
   it('continues the trace of the incoming request where nothing else does', async () => {
     const { runInCall } = await import('../../libs/discovery/dist/calling/incoming-call.js');

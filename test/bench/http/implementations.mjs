@@ -125,12 +125,8 @@ async function rookeryModule({ consul }, options = {}) {
   return ConsulModule.forRoot({ agent: { url: consul }, clients: CLIENTS, ...options });
 }
 
-/**
- * In a process with the SDK of OpenTelemetry, as part of requests that it traces: instrumentation of the server has made their context.
- *
- * @param recorded of ten requests; undefined: there is no tracer
- */
-async function withTelemetry(target, recorded, options = {}) {
+/** Sets up the SDK of OpenTelemetry in this process, with nowhere to send what it has; `traces`: with a tracer. */
+async function startSdk({ traces }) {
   const { context, metrics, propagation, trace } = await import('@opentelemetry/api');
   const { MeterProvider, PeriodicExportingMetricReader } = await import('@opentelemetry/sdk-metrics');
   const exporter = {
@@ -140,7 +136,7 @@ async function withTelemetry(target, recorded, options = {}) {
   };
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 5_000 });
   metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
-  if (recorded === undefined) return ofAxios((await rookery(target, options)).http.axiosRef);
+  if (!traces) return;
   const { AsyncLocalStorageContextManager } = await import('@opentelemetry/context-async-hooks');
   const { W3CTraceContextPropagator } = await import('@opentelemetry/core');
   const { BasicTracerProvider, BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-base');
@@ -149,7 +145,11 @@ async function withTelemetry(target, recorded, options = {}) {
   );
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-  const calls = ofAxios((await rookery(target, options)).http.axiosRef);
+}
+
+/** Calls as part of requests that are traced, of ten of them so many are recorded: instrumentation of the server has made their context. */
+async function inTraces({ get, post }, recorded) {
+  const { context, trace } = await import('@opentelemetry/api');
   const requests = Array.from({ length: 10 }, (_, n) =>
     trace.setSpanContext(context.active(), {
       traceId: '0af7651916cd43dd8448eb211c80319c',
@@ -159,9 +159,25 @@ async function withTelemetry(target, recorded, options = {}) {
   );
   let n = 0;
   return {
-    get: () => context.with(requests[n++ % 10], calls.get),
-    post: (body) => context.with(requests[n++ % 10], calls.post, undefined, body),
+    get: () => context.with(requests[n++ % 10], get),
+    post: (body) => context.with(requests[n++ % 10], post, undefined, body),
   };
+}
+
+/** @param recorded of ten requests */
+async function traced(target, recorded, options = {}) {
+  await startSdk({ traces: true });
+  return inTraces(ofAxios((await rookery(target, options)).http.axiosRef), recorded);
+}
+
+/** What there is without us: the same SDK, with the instrumentation of undici or without. */
+async function tracedPool(target, instrumented) {
+  await startSdk({ traces: true });
+  if (instrumented) {
+    const { UndiciInstrumentation } = await import('@opentelemetry/instrumentation-undici');
+    new UndiciInstrumentation().enable();
+  }
+  return inTraces(await IMPLEMENTATIONS['undici.Pool'](target), 1);
 }
 
 async function rookery(target, options = {}) {
@@ -304,10 +320,15 @@ export const IMPLEMENTATIONS = {
   // With the SDK of OpenTelemetry. As most deploy it: metrics, and one in ten traces is recorded; then every one of them.
   'rookery, telemetry off': async (target) =>
     ofAxios((await rookery(target, { telemetry: false })).http.axiosRef),
-  'rookery, metrics': (target) => withTelemetry(target),
-  'rookery, telemetry off, with the SDK': (target) => withTelemetry(target, 1, { telemetry: false }),
-  'rookery, metrics and a tenth of the traces': (target) => withTelemetry(target, 1),
-  'rookery, metrics and all traces': (target) => withTelemetry(target, 10),
+  'rookery, metrics': async (target) => {
+    await startSdk({ traces: false });
+    return ofAxios((await rookery(target)).http.axiosRef);
+  },
+  'rookery, telemetry off, with the SDK': (target) => traced(target, 1, { telemetry: false }),
+  'rookery, metrics and a tenth of the traces': (target) => traced(target, 1),
+  'rookery, metrics and all traces': (target) => traced(target, 10),
+  'undici.Pool, with the SDK': (target) => tracedPool(target, false),
+  'undici.Pool, instrumented, a tenth of the traces': (target) => tracedPool(target, true),
   "rookery, through axios's core": async (target) => {
     // An instance that was made from a client is one of axios itself, with the adapter.
     return ofAxios((await rookery(target)).http.axiosRef.create());

@@ -204,12 +204,13 @@ export class ServiceCallMetrics implements ObservedCall, ObservedAttempt {
     const key = `${known} ${secure} ${status ?? ''} ${String(error['error.type'] ?? '')}`;
     let attributes = this.#attributes.get(key);
     if (!attributes) {
+      // In the order of their names: the SDK sorts them for each value.
       attributes = {
+        ...error,
         'http.request.method': known,
+        ...(status === undefined ? {} : { 'http.response.status_code': status }),
         'server.address': this.#service,
         'server.port': secure ? 443 : 80,
-        ...(status === undefined ? {} : { 'http.response.status_code': status }),
-        ...error,
       };
       this.#attributes.set(key, attributes);
     }

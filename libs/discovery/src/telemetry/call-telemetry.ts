@@ -4,6 +4,7 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  TraceFlags,
   type Attributes,
   type Context,
   type Span,
@@ -56,13 +57,71 @@ export class CallTelemetry implements CallObserver {
       this.#hasAttempts = this.#attempts === 'auto' ? !isInstrumented() : this.#attempts;
     }
     const metrics = this.metrics?.of(service, this.#hasAttempts);
-    return tracer ? new TracedCall(service, request, tracer, metrics, this.#hasAttempts) : metrics;
+    if (!tracer) return metrics;
+    const outer = parentContext();
+    const parent = trace.getSpan(outer);
+    if (parent && isDropped(parent)) return new UnrecordedCall(outer, metrics, this.#hasAttempts);
+    const options = { kind: SpanKind.INTERNAL, attributes: { 'rookery.service': service } };
+    const span = tracer.startSpan(`call ${service}`, options, outer);
+    if (span.isRecording())
+      return new TracedCall(service, request, tracer, metrics, this.#hasAttempts, span, outer);
+    // What is not recorded is not worth a context: it hands on the trace as it came.
+    return new UnrecordedCall(parent ? outer : trace.setSpan(outer, span), metrics, this.#hasAttempts);
   }
 }
 
 const NO_HEADERS: readonly string[] = [];
 
-/** A call with a span, if it is recorded, and what the metrics want to know of it. */
+/**
+ * Its trace began in this process, and is not recorded: then its calls are not either. A sampler that would still choose one of them makes
+ * a span without a parent, and to ask costs each call what it saves. One that began elsewhere is the sampler's to judge.
+ */
+function isDropped(parent: Span): boolean {
+  const { traceFlags, isRemote } = parent.spanContext();
+  return !isRemote && !(traceFlags & TraceFlags.SAMPLED) && !parent.isRecording();
+}
+
+/** A call whose trace is not recorded, and each of its attempts: hands on the trace, and counts. */
+class UnrecordedCall implements ObservedCall, ObservedAttempt {
+  readonly #context: Context;
+  readonly #metrics: ServiceCallMetrics | undefined;
+  /** Whether attempts send their trace, or instrumentation does that for them. */
+  readonly #hasAttempts: boolean;
+  #headers: readonly string[] | undefined;
+
+  constructor(of: Context, metrics: ServiceCallMetrics | undefined, hasAttempts: boolean) {
+    this.#context = of;
+    this.#metrics = metrics;
+    this.#hasAttempts = hasAttempts;
+  }
+
+  get headers(): readonly string[] {
+    return (this.#headers ??= this.#hasAttempts ? traceHeaders(this.#context) : NO_HEADERS);
+  }
+
+  attempt(instance: ServiceInstance, kind: AttemptKind): this {
+    this.#metrics?.attempt(instance, kind);
+    return this;
+  }
+
+  run<A>(send: (attempt: A) => void, attempt: A): void {
+    context.with(this.#context, send, undefined, attempt);
+  }
+
+  settle(...settled: Parameters<ObservedAttempt['settle']>): void {
+    this.#metrics?.settle(...settled);
+  }
+
+  fellBack(): void {
+    this.#metrics?.fellBack();
+  }
+
+  end(...ended: Parameters<ObservedCall['end']>): void {
+    this.#metrics?.end(...ended);
+  }
+}
+
+/** A call with a span, and what the metrics want to know of it. */
 class TracedCall implements ObservedCall {
   readonly service: string;
   readonly request: RequestDescription | undefined;
@@ -73,7 +132,6 @@ class TracedCall implements ObservedCall {
   /** Whether attempts have spans, and send their trace, or instrumentation does that for them. */
   readonly #hasAttempts: boolean;
   readonly #span: Span;
-  readonly #isRecording: boolean;
   #attempts = 0;
 
   constructor(
@@ -82,25 +140,22 @@ class TracedCall implements ObservedCall {
     tracer: Tracer,
     metrics: ServiceCallMetrics | undefined,
     hasAttempts: boolean,
+    span: Span,
+    outer: Context,
   ) {
     this.service = service;
     this.request = request;
     this.metrics = metrics;
+    this.context = trace.setSpan(outer, span);
     this.#tracer = tracer;
     this.#hasAttempts = hasAttempts;
-    const outer = parentContext();
-    const options = { kind: SpanKind.INTERNAL, attributes: { 'rookery.service': service } };
-    this.#span = tracer.startSpan(`call ${service}`, options, outer);
-    this.#isRecording = this.#span.isRecording();
-    // What is not recorded is not worth a context: it hands on the trace as it came.
-    this.context = this.#isRecording || !trace.getSpan(outer) ? trace.setSpan(outer, this.#span) : outer;
+    this.#span = span;
   }
 
   attempt(instance: ServiceInstance, kind: AttemptKind, number: number): ObservedAttempt {
     this.#attempts++;
     this.metrics?.attempt(instance, kind);
-    if (!this.#hasAttempts) return new UntracedAttempt(this, NO_HEADERS);
-    if (!this.#isRecording) return new UntracedAttempt(this, traceHeaders(this.context));
+    if (!this.#hasAttempts) return new UntracedAttempt(this);
     const method = this.request ? (knownMethod(this.request.method) ?? 'HTTP') : this.service;
     const options = { kind: SpanKind.CLIENT, attributes: attributesOf(this, instance, number) };
     return new TracedAttempt(this, this.#tracer.startSpan(method, options, this.context));
@@ -113,7 +168,6 @@ class TracedCall implements ObservedCall {
   end(call: EndedCall, failure: string | undefined, error: unknown): void {
     this.metrics?.end(call, failure, error);
     const span = this.#span;
-    if (!this.#isRecording) return;
     span.setAttribute('rookery.call.attempts', this.#attempts);
     if (failure !== undefined) {
       span.setAttribute('error.type', callErrorType(call, error));
@@ -123,14 +177,13 @@ class TracedCall implements ObservedCall {
   }
 }
 
-/** Its call is not recorded, or instrumentation makes its span. */
+/** Instrumentation makes its span. */
 class UntracedAttempt implements ObservedAttempt {
-  readonly headers: readonly string[];
+  readonly headers = NO_HEADERS;
   readonly #call: TracedCall;
 
-  constructor(call: TracedCall, headers: readonly string[]) {
+  constructor(call: TracedCall) {
     this.#call = call;
-    this.headers = headers;
   }
 
   run<A>(send: (attempt: A) => void, attempt: A): void {

@@ -5,46 +5,78 @@ import type { CallObserver, ObservedAttempt, ObservedCall } from '../calling/cal
  * and the call goes on without it.
  */
 export function guarded(observer: CallObserver, onThrown: (error: unknown) => void): CallObserver {
-  const attempt = <T>(work: () => T): T | undefined => {
-    try {
-      return work();
-    } catch (error) {
-      onThrown(error);
-      return undefined;
-    }
-  };
-  const guardAttempt = (observed: ObservedAttempt): ObservedAttempt => ({
-    headers: observed.headers,
-    // What is sent inside of it may throw as well, and that belongs to the call.
-    run: (send, given) => observed.run(send, given),
-    settle: (...settled) => {
-      attempt(() => {
-        observed.settle(...settled);
-      });
-    },
-  });
-  const guardCall = (observed: ObservedCall): ObservedCall => ({
-    attempt: (...args) => {
-      const begun = attempt(() => observed.attempt(...args));
-      return begun ? guardAttempt(begun) : NOTHING;
-    },
-    fellBack: () => {
-      attempt(() => {
-        observed.fellBack();
-      });
-    },
-    end: (...ended) => {
-      attempt(() => {
-        observed.end(...ended);
-      });
-    },
-  });
   return {
-    begin: (...args) => {
-      const begun = attempt(() => observer.begin(...args));
-      return begun && guardCall(begun);
+    begin: (service, request, now) => {
+      try {
+        const begun = observer.begin(service, request, now);
+        return begun && new GuardedCall(begun, onThrown);
+      } catch (error) {
+        onThrown(error);
+        return undefined;
+      }
     },
   };
+}
+
+class GuardedCall implements ObservedCall {
+  readonly #observed: ObservedCall;
+  readonly #onThrown: (error: unknown) => void;
+
+  constructor(observed: ObservedCall, onThrown: (error: unknown) => void) {
+    this.#observed = observed;
+    this.#onThrown = onThrown;
+  }
+
+  attempt(...begun: Parameters<ObservedCall['attempt']>): ObservedAttempt {
+    try {
+      const observed = this.#observed.attempt(...begun);
+      return new GuardedAttempt(observed, observed.headers, this.#onThrown);
+    } catch (error) {
+      this.#onThrown(error);
+      return NOTHING;
+    }
+  }
+
+  fellBack(): void {
+    try {
+      this.#observed.fellBack();
+    } catch (error) {
+      this.#onThrown(error);
+    }
+  }
+
+  end(...ended: Parameters<ObservedCall['end']>): void {
+    try {
+      this.#observed.end(...ended);
+    } catch (error) {
+      this.#onThrown(error);
+    }
+  }
+}
+
+class GuardedAttempt implements ObservedAttempt {
+  readonly headers: readonly string[];
+  readonly #observed: ObservedAttempt;
+  readonly #onThrown: (error: unknown) => void;
+
+  constructor(observed: ObservedAttempt, headers: readonly string[], onThrown: (error: unknown) => void) {
+    this.#observed = observed;
+    this.headers = headers;
+    this.#onThrown = onThrown;
+  }
+
+  /** What is sent inside of it may throw as well, and that belongs to the call. */
+  run<A>(send: (attempt: A) => void, attempt: A): void {
+    this.#observed.run(send, attempt);
+  }
+
+  settle(...settled: Parameters<ObservedAttempt['settle']>): void {
+    try {
+      this.#observed.settle(...settled);
+    } catch (error) {
+      this.#onThrown(error);
+    }
+  }
 }
 
 const NOTHING: ObservedAttempt = {
