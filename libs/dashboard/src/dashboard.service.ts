@@ -38,7 +38,7 @@ export interface DashboardPlace {
   readonly prefix: () => string;
 }
 
-/** As Nest sends it. */
+/** As Nest sends it. What all viewers get is a text: it is written once for all of them. */
 export interface StreamMessage {
   readonly type: string;
   readonly data: object | string;
@@ -123,11 +123,8 @@ export class DashboardService {
   }
 
   explain(service: string): ServiceExplanation {
-    // Only services in use: a request for a name must not start a watch.
-    const known = this.#tools.inspector.services.find((each) => each.service === service);
-    return (
-      known?.explain() ?? { service, query: {}, snapshot: undefined, usable: 0, lists: [], instances: [] }
-    );
+    const nothing = { service, query: {}, snapshot: undefined, usable: 0, lists: [], instances: [] };
+    return this.#tools.inspector.explain(service) ?? nothing;
   }
 
   get stream(): Observable<StreamMessage> {
@@ -181,7 +178,7 @@ export class DashboardService {
     this.#waiting.push(event);
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined;
-      this.#messages.next({ type: 'events', data: this.#waiting.splice(0) });
+      this.#messages.next({ type: 'events', data: JSON.stringify(this.#waiting.splice(0)) });
       // An event is a change of state: it is seen with it, unless the next look is near anyway.
       if (performance.now() - this.#collectedAt >= COLLECT_MS / 2) this.#collect();
     }, SOON_MS).unref();
@@ -204,7 +201,8 @@ export class DashboardService {
     this.#collectedAt = performance.now();
     try {
       const patch = this.#collector.collect();
-      if (this.#viewers > 0 && !isEmpty(patch)) this.#messages.next({ type: 'patch', data: patch });
+      if (this.#viewers > 0 && !isEmpty(patch))
+        this.#messages.next({ type: 'patch', data: JSON.stringify(patch) });
     } catch (error) {
       if (!this.#hasWarned) this.#logger.warn(`the state cannot be collected: ${errorMessage(error)}`);
       this.#hasWarned = true;
@@ -219,7 +217,6 @@ export class DashboardService {
     try {
       this.#systemState = await system.collect(this.#collector.state.app.id, performance.now());
       const text = JSON.stringify(this.#systemState);
-      // As a text: it is written once for all viewers.
       if (text !== this.#systemText) this.#messages.next({ type: 'system', data: text });
       this.#systemText = text;
     } catch (error) {

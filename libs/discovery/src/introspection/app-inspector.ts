@@ -3,6 +3,7 @@ import { withCalls } from '../calling/call-explanation.js';
 import type { CallCounts } from '../calling/call-statistics.js';
 import { explainView, type ServiceExplanation } from '../catalog/explanation.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
+import type { ServiceView } from '../catalog/service-view.js';
 
 /** A service in use, cheap to look at: it is explained only where that is wanted. */
 export interface InspectedService {
@@ -53,16 +54,24 @@ export class AppInspector {
         ejected,
         ageMs: snapshot?.ageMs,
         error: failing?.watcher.report.error,
-        explain: () => {
-          const known = this.#caller.peek(service, view.query);
-          return known ? withCalls(explainView(view), this.#caller, known) : explainView(view);
-        },
+        explain: () => this.#explain(view),
       };
     });
+  }
+
+  /** @returns undefined: the service is not in use. To ask for it starts no watch. */
+  explain(service: string): ServiceExplanation | undefined {
+    const view = this.#catalog.widestViews.find((each) => each.service === service);
+    return view && this.#explain(view);
   }
 
   /** @returns whether an instance of this id was ejected, and takes calls again */
   uneject(service: string, id: string): boolean {
     return this.#caller.find(service)?.uneject(id, 'by an operator') ?? false;
+  }
+
+  #explain(view: ServiceView): ServiceExplanation {
+    const known = this.#caller.peek(view.service, view.query);
+    return known ? withCalls(explainView(view), this.#caller, known) : explainView(view);
   }
 }
