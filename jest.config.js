@@ -12,14 +12,23 @@ if (without.length > 0 && process.env.CI)
 
 const rootDir = fileURLToPath(new URL('.', import.meta.url));
 
-// These put a steady load on the machine, which other suites would disturb: CI runs them alone, after the others.
-const ALONE = 'faults/(calls|shutdown|chaos)\\.';
-// These wait for most of their time, for leases and timeouts: CI runs more of them at once than there are cores.
-const WAITING = 'faults/(lock|patience|doubt|alerts|heartbeat)|e2e/(locks|elections|session|prometheus)\\.';
-const left = [
-  ...(process.env.ROOKERY_WITHOUT_LOADS ? [ALONE, WAITING] : []),
-  ...without.map(({ pattern }) => pattern),
-];
+// CI runs the suites in three groups. `loads`: they put a steady load on the machine, which other suites would disturb. `faults`: they count
+// requests or watch the time, or use a core each. `rest`: they wait for most of their time, and as many run at once as have room.
+const LOADS = '/test/faults/(calls|shutdown|chaos)\\.';
+const WAITING = 'lock|patience|doubt|alerts|heartbeat';
+const FAULTS = `/test/(packages|simulation|faults(?!/(calls|shutdown|chaos|${WAITING})))/`;
+const GROUPS = {
+  all: { leaves: [], maxWorkers: 2 },
+  loads: { leaves: [`^(?!.*${LOADS})`], maxWorkers: 1 },
+  faults: { leaves: [`^(?!.*${FAULTS})`], maxWorkers: 2 },
+  rest: { leaves: [LOADS, FAULTS], maxWorkers: 4 },
+};
+const group = GROUPS[process.env.ROOKERY_SUITES ?? 'all'];
+if (!group)
+  throw new Error(
+    `ROOKERY_SUITES is '${process.env.ROOKERY_SUITES}'; it must be one of ${Object.keys(GROUPS).join(', ')}`,
+  );
+const left = [...group.leaves, ...without.map(({ pattern }) => pattern)];
 
 const common = {
   testPathIgnorePatterns: ['/node_modules/', ...left],
@@ -84,7 +93,7 @@ export default {
   globalSetup: '<rootDir>/test/support/src/jest-global-setup.js',
   globalTeardown: '<rootDir>/test/support/src/jest-global-teardown.js',
   testTimeout: 60_000,
-  maxWorkers: 2,
+  maxWorkers: group.maxWorkers,
   reporters: [
     'default',
     '<rootDir>/test/support/src/left-out.reporter.js',
