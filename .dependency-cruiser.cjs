@@ -25,6 +25,7 @@ const entries = [
   'libs/consul/src/openfeature.ts', // @rookery/consul/openfeature: feature flags
   'libs/embedded-consul/src/index.ts',
   'libs/dashboard/src/index.ts',
+  'libs/etcd/src/index.ts',
 ];
 const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));
 
@@ -88,6 +89,7 @@ module.exports = {
     layer('storage', []),
     layer('registry', ['errors', 'configuration', 'timing']),
     layer('scanning', []),
+    layer('spelling', []),
     layer('events', ['errors', 'configuration', 'timing', 'scanning']),
     layer('catalog', [...foundation, 'events']),
     layer('balancing', [...foundation, 'events', 'catalog']),
@@ -122,14 +124,15 @@ module.exports = {
     ]),
     layer('introspection', [...foundation, 'catalog', 'balancing', 'calling', 'health']),
     layer('indicators', [...foundation, 'catalog', 'health', 'registration']),
-    layer('spelling', [], 'consul'),
     layer('client', [], 'consul'),
-    layer('registry', ['client', 'spelling'], 'consul'),
+    layer('client', [], 'etcd'),
+    layer('registry', ['client'], 'etcd'),
+    layer('registry', ['client'], 'consul'),
     layer('kv', ['client'], 'consul'),
-    layer('config', ['client', 'kv', 'spelling'], 'consul'),
+    layer('config', ['client', 'kv'], 'consul'),
     layer('flags', ['config'], 'consul'),
     layer('coordination', ['client', 'kv'], 'consul'),
-    layer('cli', ['client', 'kv', 'config', 'spelling'], 'consul'),
+    layer('cli', ['client', 'kv', 'config'], 'consul'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

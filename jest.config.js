@@ -77,7 +77,11 @@ export default {
       ...common,
       displayName: 'embedded',
       testMatch: ['<rootDir>/test/**/*.e2e-spec.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '\\.(consul|monitoring|browser)\\.e2e-spec\\.ts$', ...left],
+      testPathIgnorePatterns: [
+        '/node_modules/',
+        '\\.(consul|monitoring|browser|etcd)\\.e2e-spec\\.ts$',
+        ...left,
+      ],
       setupFiles: ['<rootDir>/test/support/on-embedded-consul.js'],
     },
     ...(consul
@@ -85,7 +89,7 @@ export default {
           {
             ...common,
             displayName: 'real',
-            testMatch: ['<rootDir>/test/**/*.{both,consul,monitoring,browser}.e2e-spec.ts'],
+            testMatch: ['<rootDir>/test/**/*.{both,consul,monitoring,browser,etcd}.e2e-spec.ts'],
           },
         ]
       : []),

@@ -30,6 +30,7 @@ for (const [library, replaced] of [
   ['consul', {}],
   ['embedded-consul', {}],
   ['dashboard', {}],
+  ['etcd', {}],
 ]) {
   const folder = join(root, 'libs', library);
   const out = join(folder, 'dist/cjs');

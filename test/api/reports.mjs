@@ -16,6 +16,7 @@ const ENTRIES = [
   ['consul', 'openfeature', 'dist/openfeature.d.ts'],
   ['embedded-consul', 'index', 'dist/index.d.ts'],
   ['dashboard', 'index', 'dist/index.d.ts'],
+  ['etcd', 'index', 'dist/index.d.ts'],
 ];
 
 const isCheck = process.argv.includes('--check');

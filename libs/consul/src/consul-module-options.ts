@@ -1,6 +1,10 @@
-import type { FactoryProvider, ModuleMetadata, Type } from '@nestjs/common';
 import type { DiscoveryOptions } from '@rookery/discovery';
-import { discoveryOptionsShape, invalidConfigError, validateOptions } from '@rookery/discovery/adapter';
+import {
+  type AsyncOptions,
+  discoveryOptionsShape,
+  invalidConfigError,
+  validateOptions,
+} from '@rookery/discovery/adapter';
 import { z } from 'zod';
 import { lockOptionIssues, lockOptionsSchema, type LockOptions } from './coordination/lock-options.js';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './client/agent-options.js';
@@ -18,14 +22,7 @@ export interface ConsulOptionsFactory {
 }
 
 /** What `ConsulModule.forRootAsync` takes: one of `useFactory`, `useClass`, `useExisting`. */
-export interface ConsulModuleAsyncOptions {
-  imports?: ModuleMetadata['imports'];
-  inject?: FactoryProvider['inject'];
-  // The arguments are what `inject` names.
-  useFactory?: (...args: never[]) => ConsulModuleOptions | Promise<ConsulModuleOptions>;
-  useClass?: Type<ConsulOptionsFactory>;
-  useExisting?: Type<ConsulOptionsFactory>;
-}
+export type ConsulModuleAsyncOptions = AsyncOptions<ConsulModuleOptions, ConsulOptionsFactory>;
 
 /** Validated and complete; secrets cannot be printed. */
 export interface ResolvedConsulOptions extends DiscoveryOptions {

@@ -1,16 +1,9 @@
-import {
-  Global,
-  Module,
-  type DynamicModule,
-  type FactoryProvider,
-  type OnModuleDestroy,
-  type Provider,
-} from '@nestjs/common';
+import { Global, Module, type DynamicModule, type OnModuleDestroy, type Provider } from '@nestjs/common';
 import { RegistrationService } from '@rookery/discovery';
 import {
+  asyncOptionsProviders,
   DiscoveryModule,
   type DiscoveryModuleOptions,
-  invalidConfigError,
   systemClock,
 } from '@rookery/discovery/adapter';
 import { ConsulClient } from './client/consul-client.js';
@@ -73,7 +66,13 @@ export class ConsulModule implements OnModuleDestroy {
    * ```
    */
   static forRootAsync(options: ConsulModuleAsyncOptions): DynamicModule {
-    return assemble(asyncProviders(options), options.imports);
+    const providers = asyncOptionsProviders(options, {
+      moduleName: ConsulModule.name,
+      token: CONSUL_OPTIONS,
+      resolve: (given: ConsulModuleOptions) => resolveConsulOptions(given),
+      create: (factory: ConsulOptionsFactory) => factory.createConsulOptions(),
+    });
+    return assemble(providers, options.imports);
   }
 }
 
@@ -115,33 +114,4 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
     imports: [registryModule, discovery, LiveConfigModule, CoordinationModule.on(CONSUL_OPTIONS)],
     exports: [registryModule, discovery],
   };
-}
-
-function asyncProviders({ inject, useFactory, useClass, useExisting }: ConsulModuleAsyncOptions): Provider[] {
-  const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
-  const factory = useClass ?? useExisting;
-  if (ways.length !== 1 || (!useFactory && !factory)) {
-    throw invalidConfigError('ConsulModule.forRootAsync', [
-      {
-        field: 'useFactory, useClass, useExisting',
-        value: `${ways.length} of them`,
-        hint: 'use exactly one',
-      },
-    ]);
-  }
-  if (useFactory) {
-    const create = useFactory as (...args: unknown[]) => ConsulModuleOptions | Promise<ConsulModuleOptions>;
-    const resolve: FactoryProvider['useFactory'] = async (...args: unknown[]) =>
-      resolveConsulOptions(await create(...args));
-    return [{ provide: CONSUL_OPTIONS, useFactory: resolve, inject: inject ?? [] }];
-  }
-  return [
-    ...(useClass ? [useClass] : []),
-    {
-      provide: CONSUL_OPTIONS,
-      useFactory: async (source: ConsulOptionsFactory) =>
-        resolveConsulOptions(await source.createConsulOptions()),
-      inject: factory ? [factory] : [],
-    },
-  ];
 }

@@ -30,6 +30,8 @@ export type {
 } from './registry/service-registration.js';
 export type { RegistryRequest } from './registry/registry-request.js';
 export type { RegistrySwitch } from './registry/registry-switch.js';
+export { RegistryListeners } from './registry/registry-listeners.js';
+export { detachAsyncContext } from './timing/detach-async-context.js';
 export { untraced } from './telemetry/untraced.js';
 export { ReconnectSignal } from './registry/reconnect-signal.js';
 export { WatchLoop } from './registry/watch-loop.js';
@@ -40,6 +42,8 @@ export { isReachable, isRefused, isRetryable, shutDownError } from './errors/dis
 export { NamesItsModule } from './errors/provided-by.js';
 export { aggregatedErrors, causeChain, errorMessage, isError } from './errors/error-message.js';
 
+export { asyncOptionsProviders } from './configuration/async-options.js';
+export type { AsyncOptions, OptionsReader } from './configuration/async-options.js';
 export { formatDuration, toMilliseconds } from './configuration/duration.js';
 export {
   durationSchema,
@@ -49,6 +53,7 @@ export {
   validateOptions,
 } from './configuration/validate-options.js';
 export type { OptionIssue, OptionShape } from './configuration/validate-options.js';
+export { Secret } from './configuration/secret.js';
 export { isStandardSchema, issuePath } from './configuration/standard-schema.js';
 export type { StandardIssue, StandardSchema } from './configuration/standard-schema.js';
 
@@ -68,6 +73,7 @@ export { probeTcp } from './registry/tcp-probe.js';
 export { DiscoverySections } from './introspection/discovery-sections.js';
 export { HealthContributors } from './health/health-contributors.js';
 export type { Contributor } from './health/health-contributors.js';
+export { closeNames } from './spelling/close-names.js';
 export { fileNameFor, readCheckedFile, writeCheckedFile } from './storage/checked-file.js';
 
 export { backoffDelay, describeRegistryCap } from './timing/backoff.js';

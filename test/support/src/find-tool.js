@@ -3,19 +3,21 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Where .ci/install-monitoring puts its binaries. */
-const CACHED = fileURLToPath(new URL('../../../.cache/monitoring/usr/bin', import.meta.url));
+/** Where .ci/install-tools puts its binaries. */
+const CACHED = fileURLToPath(new URL('../../../.cache/tools/usr/bin', import.meta.url));
 
 /** Debian's name of a program, and others that it has elsewhere. */
 const NAMES = {
   prometheus: ['prometheus'],
   promtool: ['promtool'],
   alertmanager: ['prometheus-alertmanager', 'alertmanager'],
+  etcd: ['etcd'],
+  etcdctl: ['etcdctl'],
   chromium: ['chromium', 'chromium-browser', 'google-chrome'],
 };
 
 /**
- * A program that some suites need: on `PATH`, or where .ci/install-monitoring puts it.
+ * A program that some suites need: on `PATH`, or where .ci/install-tools puts it.
  *
  * @param {keyof typeof NAMES} name
  * @param {NodeJS.ProcessEnv} [environment]
@@ -32,6 +34,7 @@ export const SUITES = [
     pattern: '\\.monitoring\\.e2e-spec\\.ts$',
     needs: /** @type {const} */ (['prometheus', 'promtool', 'alertmanager']),
   },
+  { pattern: '\\.etcd\\.e2e-spec\\.ts$', needs: /** @type {const} */ (['etcd', 'etcdctl']) },
   { pattern: '\\.browser\\.e2e-spec\\.ts$', needs: /** @type {const} */ (['chromium']) },
 ];
 
@@ -43,7 +46,7 @@ export function suitesWithoutTools() {
   })).filter(({ missing }) => missing.length > 0);
 }
 
-export const HOW_TO_GET_TOOLS = 'put them on PATH, or on Debian run .ci/install-monitoring as root';
+export const HOW_TO_GET_TOOLS = 'put them on PATH, or on Debian run .ci/install-tools as root';
 
 /** @param {string} path */
 function isExecutable(path) {

@@ -6,6 +6,8 @@ export { ConsulAgent } from './consul-agent.js';
 export type { ConsulAgentOptions } from './consul-agent.js';
 export { startCluster, startTwoDatacenters } from './consul-cluster.js';
 export type { ConsulCluster } from './consul-cluster.js';
+export { EtcdServer } from './etcd-server.js';
+export type { EtcdServerOptions } from './etcd-server.js';
 export { eventually } from './eventually.js';
 export type { EventuallyOptions } from './eventually.js';
 export { figure, FIGURES_VARIABLE, median } from './figures.js';

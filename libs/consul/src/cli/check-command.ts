@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { errorMessage } from '@rookery/discovery/adapter';
+import { closeNames, errorMessage } from '@rookery/discovery/adapter';
 import type { KvEntry } from '../client/api/types.js';
 import { ConsulClient } from '../client/consul-client.js';
 import { resolveConfigOptions, type ResolvedConfigOptions } from '../config/config-options.js';
@@ -10,7 +10,6 @@ import type { LayerKeys } from '../config/live/build-version.js';
 import { createBuilder } from '../config/live/create-builder.js';
 import { unusedValues } from '../config/unused-values.js';
 import type { ConfigSchema } from '../config/values/validate-values.js';
-import { closeNames } from '../spelling/close-names.js';
 import { parseCommand, positionals, type ParsedCommand } from './command-options.js';
 import { readKeyFolder, valueOfFile } from './key-folder.js';
 import { listTree } from './list-tree.js';

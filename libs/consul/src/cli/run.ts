@@ -1,6 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
-import { errorMessage } from '@rookery/discovery/adapter';
-import { closeNames } from '../spelling/close-names.js';
+import { closeNames, errorMessage } from '@rookery/discovery/adapter';
 import { check } from './check-command.js';
 import { doctor } from './doctor.js';
 import { diff, exportFolder, importFolder } from './folder-commands.js';

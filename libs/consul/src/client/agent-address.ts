@@ -1,4 +1,4 @@
-import { Secret } from './secret.js';
+import { Secret } from '@rookery/discovery/adapter';
 
 /** Where an agent listens. */
 export interface AgentAddress {

@@ -15,7 +15,7 @@ import {
 import { z } from 'zod';
 import { ADDRESS_HINT, parseAgentAddress, type AgentAddress } from './agent-address.js';
 import { DEFAULT_CONNECTIONS, MIN_CONNECTIONS } from './connection-budget.js';
-import { Secret } from './secret.js';
+import { Secret } from '@rookery/discovery/adapter';
 import {
   fixedToken,
   providedToken,

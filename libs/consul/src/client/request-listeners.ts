@@ -1,5 +1,4 @@
-import { Logger } from '@nestjs/common';
-import { errorMessage, type RegistryRequest } from '@rookery/discovery/adapter';
+import { RegistryListeners, type RegistryRequest } from '@rookery/discovery/adapter';
 import { BLOCKING, type Lane } from './connection-budget.js';
 
 /** Endpoints that are told apart by their third part; of all others it is a name, a key or an id. */
@@ -18,19 +17,9 @@ interface ReportedCall {
 }
 
 /** The listeners to the requests of a client. */
-export class RequestListeners {
-  readonly #logger = new Logger('ConsulClient');
-  #hasWarned = false;
-  readonly #listeners = new Set<(request: RegistryRequest) => void>();
-
-  get isObserved(): boolean {
-    return this.#listeners.size > 0;
-  }
-
-  /** @returns removes it */
-  add(listener: (request: RegistryRequest) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+export class RequestListeners extends RegistryListeners<RegistryRequest> {
+  constructor() {
+    super('ConsulClient');
   }
 
   ended(
@@ -40,16 +29,7 @@ export class RequestListeners {
     error: unknown,
   ): void {
     const isBlocking = BLOCKING.has(lane) && (query.has('index') || query.has('hash'));
-    const request = { operation: operationOf(method, path), isBlocking, durationMs, status, error };
-    for (const listener of this.#listeners) {
-      try {
-        listener(request);
-      } catch (thrown) {
-        // What counts requests must not make one of them fail.
-        if (!this.#hasWarned) this.#logger.warn(`a listener of requests threw: ${errorMessage(thrown)}`);
-        this.#hasWarned = true;
-      }
-    }
+    this.tell({ operation: operationOf(method, path), isBlocking, durationMs, status, error });
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '@rookery/discovery/adapter';
 import { ConsulError } from './consul-error.js';
-import { Secret } from './secret.js';
+import { Secret } from '@rookery/discovery/adapter';
 
 /** Provides the ACL token. */
 export interface TokenSource {

@@ -1,8 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DiscoveryError } from '@rookery/discovery';
-import { errorMessage, IsolatedObservable, NamesItsModule } from '@rookery/discovery/adapter';
+import { closeNames, errorMessage, IsolatedObservable, NamesItsModule } from '@rookery/discovery/adapter';
 import { defer, distinctUntilChanged, map, merge, startWith, type Observable } from 'rxjs';
-import { closeNames } from '../spelling/close-names.js';
 import type { ConfigChange, ConfigExplanation } from './config-change.js';
 import { formatConfigPath, parseConfigPath, type ConfigPath } from './config-path.js';
 import type { LiveConfig } from './live/live-config.js';

@@ -1,4 +1,4 @@
-import { closeNames } from '../spelling/close-names.js';
+import { closeNames } from '@rookery/discovery/adapter';
 import { formatConfigPath } from './config-path.js';
 import type { ConfigTree } from './layers/config-tree.js';
 import { isContainer } from './values/plain-values.js';

@@ -1,5 +1,5 @@
+import { closeNames } from '@rookery/discovery/adapter';
 import { describe, expect, it } from '@jest/globals';
-import { closeNames } from '../spelling/close-names.js';
 import { explainAbsence } from './diagnose-service.js';
 
 describe('why a service is absent', () => {

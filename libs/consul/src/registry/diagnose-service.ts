@@ -1,7 +1,7 @@
+import { closeNames } from '@rookery/discovery/adapter';
 import type { SourceQuery } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
-import { closeNames } from '../spelling/close-names.js';
 import { MAINTENANCE_CHECK } from '../client/worst-status.js';
 
 const MAX_OUTPUT = 200;

@@ -3,7 +3,7 @@ import { fileOf } from '#here';
 import type { CheckStatus, WorkerReporter, WorkerReporterSource } from '@rookery/discovery/adapter';
 import type { ResolvedAgent } from '../client/agent-options.js';
 import { ConsulClient } from '../client/consul-client.js';
-import { Secret } from '../client/secret.js';
+import { Secret } from '@rookery/discovery/adapter';
 import type { TokenSource } from '../client/token-source.js';
 
 type Plain<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | undefined>>;
