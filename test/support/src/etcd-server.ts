@@ -10,7 +10,13 @@ import { tool } from './monitoring.js';
 
 export interface EtcdServerOptions {
   /** Certificates for its clients; without them it speaks no TLS. */
-  tls?: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile?: string };
+  tls?: {
+    readonly certFile: string;
+    readonly keyFile: string;
+    readonly caFile: string;
+    /** Its clients must have one that the same authority has signed. */
+    readonly client?: { readonly certFile: string; readonly keyFile: string };
+  };
 }
 
 interface Peers {
@@ -42,23 +48,47 @@ export class EtcdServer {
     return server;
   }
 
+  /** One that nobody can use: resolves at once. */
+  static async startUnchecked(options: EtcdServerOptions): Promise<EtcdServer> {
+    const [server] = await EtcdServer.#create(1, options);
+    if (!server) throw new Error('no etcd');
+    server.launch();
+    return server;
+  }
+
   /** The members of one cluster; resolves when it has a leader. */
   static async startMembers(count: number, options: EtcdServerOptions = {}): Promise<readonly EtcdServer[]> {
-    const ports = await freePorts(2 * count);
-    const names = Array.from({ length: count }, (_, n) => `etcd-${n + 1}`);
-    const peerPorts = ports.slice(count);
-    const initialCluster = names.map((name, n) => `${name}=http://127.0.0.1:${peerPorts[n]}`).join(',');
-    const servers = names.map(
-      (name, n) =>
-        new EtcdServer(ports[n] ?? 0, { name, peerPort: peerPorts[n] ?? 0, initialCluster }, options),
-    );
+    const servers = await EtcdServer.#create(count, options);
     for (const server of servers) server.launch();
     await Promise.all(servers.map((server) => server.ready()));
     return servers;
   }
 
+  static async #create(count: number, options: EtcdServerOptions): Promise<readonly EtcdServer[]> {
+    const ports = await freePorts(2 * count);
+    const names = Array.from({ length: count }, (_, n) => `etcd-${n + 1}`);
+    const peerPorts = ports.slice(count);
+    const initialCluster = names.map((name, n) => `${name}=http://127.0.0.1:${peerPorts[n]}`).join(',');
+    return names.map(
+      (name, n) =>
+        new EtcdServer(ports[n] ?? 0, { name, peerPort: peerPorts[n] ?? 0, initialCluster }, options),
+    );
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
   get target(): string {
     return `127.0.0.1:${this.#port}`;
+  }
+
+  /** Whether it leads its cluster, by its own account. */
+  async isLeader(): Promise<boolean> {
+    const [status] = JSON.parse(await this.ctl(['endpoint', 'status', '--write-out', 'json'])) as {
+      Status: { header: { member_id: number }; leader: number };
+    }[];
+    return status?.Status.leader === status?.Status.header.member_id;
   }
 
   launch(): void {
@@ -73,7 +103,7 @@ export class EtcdServer {
       // The defaults, written out: an election takes a second or two.
       ...['--heartbeat-interval', '100', '--election-timeout', '1000'],
       ...(tls ? ['--cert-file', tls.certFile, '--key-file', tls.keyFile] : []),
-      ...(tls?.clientCaFile ? ['--client-cert-auth', '--trusted-ca-file', tls.clientCaFile] : []),
+      ...(tls?.client ? ['--client-cert-auth', '--trusted-ca-file', tls.caFile] : []),
     ];
     const log = openSync(join(this.home, 'log'), 'a');
     const started = spawn(tool('etcd'), args, { cwd: this.home, stdio: ['ignore', log, log] });
@@ -102,12 +132,12 @@ export class EtcdServer {
 
   /** Runs `etcdctl`, which must succeed. @returns what it printed */
   async ctl(args: readonly string[], { user }: { user?: string } = {}): Promise<string> {
-    const { certFile, keyFile, clientCaFile } = this.#options.tls ?? {};
+    const { caFile, client } = this.#options.tls ?? {};
     const common = [
       ...['--endpoints', this.url, '--command-timeout', '5s', '--dial-timeout', '2s'],
       ...(user === undefined ? [] : ['--user', user]),
-      ...(certFile && clientCaFile && keyFile ? ['--cert', certFile, '--key', keyFile] : []),
-      ...(certFile ? ['--insecure-skip-tls-verify'] : []),
+      ...(client ? ['--cert', client.certFile, '--key', client.keyFile] : []),
+      ...(caFile === undefined ? [] : ['--cacert', caFile]),
     ];
     const env = { ...process.env, ETCDCTL_API: '3' };
     return (await promisify(execFile)(tool('etcdctl'), [...common, ...args], { env })).stdout;

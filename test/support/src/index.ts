@@ -18,6 +18,7 @@ export { freePorts } from './free-ports.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { RecordingLogger } from './recording-logger.js';
 export { seededRandom } from './seeded-random.js';
+export { TcpProxy } from './tcp-proxy.js';
 export { TestCertificates } from './test-certificates.js';
 export { thrownBy } from './thrown-by.js';
 export { startTestConsul, TEST_CONSUL_VARIABLE } from './test-consul.js';

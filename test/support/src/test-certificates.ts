@@ -11,7 +11,20 @@ export class TestCertificates {
   }
 
   /** A certificate authority, a `server` for the names, 127.0.0.1 and ::1, and a `client`. */
-  static async create(...names: string[]): Promise<TestCertificates> {
+  static create(...names: string[]): Promise<TestCertificates> {
+    return TestCertificates.#make(names, {});
+  }
+
+  /** As `create`, but that of the server was valid in the year 2020. */
+  static createExpired(...names: string[]): Promise<TestCertificates> {
+    const [notBeforeDate, notAfterDate] = [new Date('2020-01-01'), new Date('2020-12-31')];
+    return TestCertificates.#make(names, { notBeforeDate, notAfterDate });
+  }
+
+  static async #make(
+    names: readonly string[],
+    validity: { notBeforeDate?: Date; notAfterDate?: Date },
+  ): Promise<TestCertificates> {
     // Here, since only few tests need it.
     const { generate } = await import('selfsigned');
     const common = { keyType: 'ec', algorithm: 'sha256' } as const;
@@ -25,6 +38,7 @@ export class TestCertificates {
     const ca = { key: authority.private, cert: authority.cert };
     const server = await generate([{ name: 'commonName', value: names[0] ?? 'localhost' }], {
       ...common,
+      ...validity,
       ca,
       extensions: [
         { name: 'extKeyUsage', serverAuth: true },

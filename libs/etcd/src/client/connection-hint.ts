@@ -7,7 +7,7 @@ const QUESTION = 'Is etcd listening there? See endpoints, or ETCDCTL_ENDPOINTS';
 
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [
-    /wrong version number|packet length too long|http_request/i,
+    /wrong version number|packet length too long|http_request|disconnected before secure TLS/i,
     'The member does not speak TLS at this port: use http:// in endpoints or ETCDCTL_ENDPOINTS, and leave out tls',
   ],
   [
@@ -24,7 +24,7 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
     'Does the member want a client certificate? Set tls.certFile and tls.keyFile, or ETCDCTL_CERT and ETCDCTL_KEY',
   ],
   [
-    /socket hang up|ECONNRESET|Connection dropped|closed before/i,
+    /socket hang up|ECONNRESET|Connection dropped|closed before|Failed to connect/i,
     'The member closed the connection: does it speak TLS at this port (https:// in endpoints), or is it no etcd?',
   ],
 ];

@@ -48,7 +48,7 @@ const kratosSchema = z.object({
   endpoints: z.array(z.string()),
 });
 /** Of `naming/endpoints` in etcd's client for Go. */
-const grpcSchema = z.object({ Addr: z.string(), Metadata: z.unknown() });
+const grpcSchema = z.object({ Addr: z.string(), Metadata: z.unknown().optional() });
 
 export type DecodedValue = { readonly value: InstanceValue } | { readonly reason: string };
 

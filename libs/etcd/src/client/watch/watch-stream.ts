@@ -30,6 +30,8 @@ interface OpenStream {
   readonly connection: EtcdConnection;
   isAnswering: boolean;
   isOpen: boolean;
+  /** Watches that are not created yet, in the order in which they were asked for. */
+  readonly pending: string[];
   stopLooking: () => void;
 }
 
@@ -87,6 +89,7 @@ export class WatchStream {
       // It may have failed, or the watch been aborted, meanwhile.
       if (!error) {
         const create = { ...encodeRange(range), start_revision: String(from), watch_id: watch.id };
+        open.pending.push(watch.id);
         open.stream.write({ create_request: create });
       }
       for (;;) {
@@ -131,12 +134,12 @@ export class WatchStream {
       this.#closing.signal,
     );
     const open: OpenStream = {
-      ...{ stream, connection, isAnswering: false, isOpen: true },
+      ...{ stream, connection, isAnswering: false, isOpen: true, pending: [] },
       stopLooking: () => undefined,
     };
     stream.on('data', (response: WatchResponse) => {
       open.isAnswering = true;
-      this.#dispatch(response);
+      this.#dispatch(open, response);
     });
     stream.on('error', (error: ServiceError) => {
       this.#fail(open, toEtcdError(`Watch at ${connection.target}`, error.code, error.details, error));
@@ -169,14 +172,18 @@ export class WatchStream {
     });
   }
 
-  #dispatch(response: WatchResponse): void {
-    const { watch_id: id, canceled, created, compact_revision: compacted, cancel_reason: reason } = response;
+  #dispatch({ connection, pending }: OpenStream, response: WatchResponse): void {
+    const { canceled, created, compact_revision: compacted, cancel_reason: reason } = response;
+    // A watch that is refused has no id; they are answered in order.
+    const isRefused = created && canceled && !this.#watches.has(response.watch_id);
+    const id = isRefused ? (pending[0] ?? '') : response.watch_id;
+    if (created) pending.splice(pending.indexOf(id), pending.includes(id) ? 1 : 0);
     const watch = this.#watches.get(id);
     // Of a progress request, or of a watch that was cancelled.
     if (!watch) return;
     if (canceled) {
       this.#watches.delete(id);
-      const what = `Watch at ${this.#members.current.target} was cancelled`;
+      const what = `Watch at ${connection.target} was cancelled`;
       watch.onEnd(
         compacted === '0'
           ? toEtcdError(what, codeOf(reason), reason || 'etcd gave no reason')

@@ -1,0 +1,176 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { EtcdClient, type EtcdClientOptions, EtcdModule, RegistrationService } from '@rookery/etcd';
+import { EtcdServer, eventually, TestCertificates, thrownBy } from '@rookery/test-support';
+import { rootModule, startApp } from './test-app.js';
+
+describe('EtcdClient and security', () => {
+  const cleanUps: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  });
+  const connect = (server: EtcdServer, options: EtcdClientOptions = {}): EtcdClient => {
+    const client = EtcdClient.create({ endpoints: server.url, ...options }, {});
+    cleanUps.push(() => client.close());
+    return client;
+  };
+
+  describe('with users', () => {
+    const root = { user: 'root:rootpass' };
+    /** A user who may write below /rookery/services/app/ and read nothing else. */
+    const startServer = async (): Promise<EtcdServer> => {
+      const server = await EtcdServer.start();
+      cleanUps.push(() => server.stop());
+      const prefix = '/rookery/services/app/';
+      for (const args of [
+        ['user', 'add', 'root:rootpass'],
+        ['user', 'grant-role', 'root', 'root'],
+        ['user', 'add', 'app:geheim'],
+        ['role', 'add', 'app'],
+        ['role', 'grant-permission', 'app', '--prefix=true', 'readwrite', prefix],
+        ['user', 'grant-role', 'app', 'app'],
+        ['auth', 'enable'],
+      ])
+        await server.ctl(args);
+      return server;
+    };
+    const auth = { username: 'app', password: 'geheim' };
+
+    it('reads, writes and watches what the user may, and names what it may not', async () => {
+      const server = await startServer();
+      const client = connect(server, { auth });
+      const { kv } = client;
+      const key = '/rookery/services/app/1';
+      const revision = await kv.put(key, 'x');
+      expect((await kv.get(key))?.value.toString()).toBe('x');
+      expect(String(await thrownBy(() => kv.get('/other')))).toMatch(/permission denied.*see auth/);
+      expect(await thrownBy(() => kv.get('/other'))).toMatchObject({ code: 'RK_ACL_DENIED' });
+      const watched = async (prefix: string): Promise<unknown> => {
+        for await (const batch of client.watch({ prefix }, revision, AbortSignal.timeout(10_000)))
+          return batch.events;
+        return undefined;
+      };
+      expect(await watched('/rookery/services/app/')).toMatchObject([{ type: 'put', key }]);
+      expect(await thrownBy(() => watched('/other/'))).toMatchObject({ code: 'RK_ACL_DENIED' });
+    });
+
+    it.each([
+      ['a wrong password', { username: 'app', password: 'wrong' }],
+      ['an unknown user', { username: 'nobody', password: 'geheim' }],
+      ['no user', undefined],
+    ])('%s is one clear error, without the password', async (_, wrong) => {
+      const server = await startServer();
+      const { kv } = connect(server, wrong ? { auth: wrong } : {});
+      const error = await thrownBy(() => kv.get('/rookery/services/app/1'));
+      expect(error).toMatchObject({ code: 'RK_ACL_DENIED' });
+      expect(String(error)).toMatch(/The user is missing, unknown, or lacks the permission: see auth/);
+      expect(String(error)).not.toMatch(/geheim|wrong/);
+    });
+
+    it('an app with a wrong password starts in the background, and registers once the user is right', async () => {
+      const server = await startServer();
+      const options = { endpoints: server.url, auth: { username: 'late', password: 'geheim' } };
+      const service = { name: 'app' };
+      const { app, logger } = await startApp(rootModule([EtcdModule.forRoot({ ...options, service })]));
+      cleanUps.push(() => app.close());
+      await eventually(() => logger.lines.some((line) => line.includes('see auth, or ETCDCTL_USER')));
+      await server.ctl(['user', 'add', 'late:geheim'], root);
+      await server.ctl(['user', 'grant-role', 'late', 'app'], root);
+      await eventually(() => app.get(RegistrationService).status.state === 'registered', { within: 60_000 });
+      expect(logger.lines.join('\n')).not.toContain('geheim');
+    }, 90_000);
+
+    it('goes on with a new token when etcd has forgotten the old one, and without one where nobody is asked', async () => {
+      const server = await startServer();
+      const { kv } = connect(server, { auth });
+      await kv.put('/rookery/services/app/1', 'x');
+      // Simple tokens are in the memory of the server.
+      await server.kill();
+      server.launch();
+      await eventually(async () => (await kv.get('/rookery/services/app/1'))?.value.toString() === 'x');
+      await server.ctl(['auth', 'disable'], root);
+      expect((await kv.get('/rookery/services/app/1'))?.value.toString()).toBe('x');
+    });
+  });
+
+  describe('with TLS', () => {
+    const startServer = async ({ client = false } = {}): Promise<{
+      server: EtcdServer;
+      certificates: TestCertificates;
+    }> => {
+      const certificates = await TestCertificates.create('etcd.internal');
+      cleanUps.push(() => certificates.remove());
+      const file = certificates.file.bind(certificates);
+      const own = { certFile: file('server'), keyFile: file('server-key'), caFile: file('ca') };
+      const clients = { certFile: file('client'), keyFile: file('client-key') };
+      const server = await EtcdServer.start({ tls: { ...own, ...(client ? { client: clients } : {}) } });
+      cleanUps.push(() => server.stop());
+      return { server, certificates };
+    };
+
+    it('verifies the member by its authority and its name', async () => {
+      const { server, certificates } = await startServer();
+      const caFile = certificates.file('ca');
+      const { kv } = connect(server, { tls: { caFile } });
+      await kv.put('a', 'x');
+      expect((await kv.get('a'))?.value.toString()).toBe('x');
+      const named = connect(server, { tls: { caFile, serverName: 'etcd.internal' } });
+      expect((await named.kv.get('a'))?.value.toString()).toBe('x');
+    });
+
+    it('has a client certificate where the member wants one, and names the option where it has none', async () => {
+      const { server, certificates } = await startServer({ client: true });
+      const caFile = certificates.file('ca');
+      const pair = { certFile: certificates.file('client'), keyFile: certificates.file('client-key') };
+      const { kv } = connect(server, { tls: { caFile, ...pair } });
+      expect(await kv.get('a')).toBeUndefined();
+      const without = connect(server, { tls: { caFile } });
+      expect(String(await thrownBy(() => without.kv.get('a')))).toMatch(/Set tls\.certFile and tls\.keyFile/);
+    });
+
+    it.each([
+      ['an unknown authority', {}, /not trusted here: set tls\.caFile or ETCDCTL_CACERT/],
+      [
+        'another name',
+        { serverName: 'other.internal', ca: true },
+        /is for another name: set tls\.serverName/,
+      ],
+    ] as const)(
+      'names the option for %s',
+      async (_, { ca, ...tls }: { ca?: boolean; serverName?: string }, hint) => {
+        const { server, certificates } = await startServer();
+        const { kv } = connect(server, {
+          tls: { ...tls, ...(ca ? { caFile: certificates.file('ca') } : {}) },
+        });
+        const error = await thrownBy(() => kv.get('a'));
+        expect(error).toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+        expect(String(error)).toMatch(hint);
+      },
+    );
+
+    it('says that a certificate has expired', async () => {
+      const certificates = await TestCertificates.createExpired('etcd.internal');
+      cleanUps.push(() => certificates.remove());
+      const file = certificates.file.bind(certificates);
+      const tls = { certFile: file('server'), keyFile: file('server-key'), caFile: file('ca') };
+      const server = await EtcdServer.startUnchecked({ tls });
+      cleanUps.push(() => server.stop());
+      const { kv } = connect(server, { tls: { caFile: file('ca') } });
+      const error = await eventually(async () => {
+        const thrown = String(await thrownBy(() => kv.get('a')));
+        return thrown.includes('ECONNREFUSED') ? undefined : thrown;
+      });
+      expect(error).toMatch(/certificate has expired.*renew it, or set the clock/);
+    });
+
+    it.each([
+      ['https to a member without TLS', false],
+      ['http to a member with TLS', true],
+    ])('names the scheme for %s', async (_, isSecure) => {
+      const server = isSecure ? (await startServer()).server : await EtcdServer.start();
+      if (!isSecure) cleanUps.push(() => server.stop());
+      const { kv } = connect(server, { endpoints: `${isSecure ? 'http' : 'https'}://${server.target}` });
+      const error = String(await thrownBy(() => kv.get('a')));
+      expect(error).toMatch(isSecure ? /https:\/\/ in endpoints/ : /use http:\/\/ in endpoints/);
+    });
+  });
+});

@@ -1,0 +1,62 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+/** Before a server on loopback, to take away the network between it and its clients. */
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  #way: 'open' | 'cut' | 'silent' = 'open';
+
+  private constructor(port: number) {
+    this.#server = createServer((near) => {
+      if (this.#way === 'cut') {
+        near.destroy();
+        return;
+      }
+      const far = connect(port, '127.0.0.1');
+      const pair = [near, far] as const;
+      this.#pairs.add(pair);
+      const end = (): void => {
+        this.#pairs.delete(pair);
+        near.destroy();
+        far.destroy();
+      };
+      for (const socket of pair) socket.on('error', end).on('close', end);
+      near.on('data', (chunk: Buffer) => this.#way === 'open' && far.write(chunk));
+      far.on('data', (chunk: Buffer) => this.#way === 'open' && near.write(chunk));
+    });
+  }
+
+  /** @param port of the server */
+  static async start(port: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(port);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Connections are reset, and new ones too. */
+  cut(): void {
+    this.#way = 'cut';
+    for (const [near] of this.#pairs) near.destroy();
+  }
+
+  /** Connections stay open, and nothing passes in either direction: what is sent meanwhile is lost. */
+  silence(): void {
+    this.#way = 'silent';
+  }
+
+  /** Those that were silent are reset, since a part of them is lost. */
+  restore(): void {
+    this.#way = 'open';
+    for (const [near] of this.#pairs) near.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
