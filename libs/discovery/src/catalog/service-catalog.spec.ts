@@ -342,6 +342,9 @@ describe('ServiceCatalog', () => {
     });
 
     it('answers with the first source where the second cannot serve the query', async () => {
+      // As Consul does, it can filter, and has none that match.
+      const watch = registry.watch.bind(registry);
+      registry.watch = (service, _query, signal) => watch(service, {}, signal);
       open({ sources: ['registry', new StaticSource({})] });
       await expect(ports({ filter: 'x' })).resolves.toEqual([]);
     });

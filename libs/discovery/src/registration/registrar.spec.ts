@@ -164,19 +164,26 @@ describe('Registrar', () => {
   });
 
   it('F47 is registered again as critical when it was removed while it was critical, but not after a new start', async () => {
+    // With a check of the registry's own: the next heartbeat of a TTL check would say otherwise.
+    const started: string[] = [];
+    const register = registry.register.bind(registry);
+    registry.register = (registration, signal) => {
+      started.push(registration.status);
+      return register(registration, signal);
+    };
     registrar.start();
     await clock.advance(200);
     registry.setStatus(ID, 'critical');
     await clock.advance(200);
     registry.remove(ID);
     await clock.advance(200);
-    expect(registry.record(ID)?.status).toBe('critical');
+    expect(started.at(-1)).toBe('critical');
     await registrar.stop();
     registrar.start();
     await clock.advance(200);
     registry.remove(ID);
     await clock.advance(200);
-    expect(registry.record(ID)?.status).toBe('passing');
+    expect(started.at(-1)).toBe('passing');
     await registrar.stop();
   });
 

@@ -50,6 +50,8 @@ export class InMemoryRegistry extends ServiceRegistry {
   };
   /** The registrations by id. */
   readonly #records = new Map<string, RegistrationRecord>();
+  /** Instances whose status is not by their reports. */
+  readonly #decided = new Set<string>();
   /** Registrations that only `read` returns. */
   readonly #unlisted = new Set<string>();
   /** The reports to TTL checks, newest last. */
@@ -76,7 +78,9 @@ export class InMemoryRegistry extends ServiceRegistry {
     return whole;
   }
 
+  /** As a check of the registry's own decides it: what the app reports does not change it. */
   setStatus(id: string, status: InstanceStatus): void {
+    this.#decided.add(id);
     const instance = this.#instances.get(id);
     if (!instance) throw new DiscoveryError('RK_NOT_FOUND', `no instance "${id}" in ${this.description}`);
     this.put({ ...instance, status });
@@ -135,11 +139,13 @@ export class InMemoryRegistry extends ServiceRegistry {
     this.#isSilent = false;
   }
 
-  override async register(registration: ServiceRegistration): Promise<void> {
+  override async register(registration: ServiceRegistration, signal?: AbortSignal): Promise<void> {
     this.requests.register++;
     this.#check();
+    signal?.throwIfAborted();
     const { id, service, port, secure, tags, meta, weights, status, maintenance } = registration;
     this.#unlisted.delete(id);
+    this.#decided.delete(id);
     this.#records.set(id, {
       service,
       address: registration.address,
@@ -199,15 +205,31 @@ export class InMemoryRegistry extends ServiceRegistry {
   override async report(checkId: string, status: CheckStatus, output: string): Promise<void> {
     this.requests.report++;
     this.#check();
-    const known = [...this.#records.values()].some(({ checks }) => checks?.some(({ id }) => id === checkId));
+    const known = [...this.#records].find(([, { checks }]) => checks?.some(({ id }) => id === checkId));
     if (!known) throw new DiscoveryError('RK_NOT_FOUND', `no check "${checkId}" in ${this.description}`);
     this.reports.push({ checkId, status, output });
+    const [id, record] = known;
+    if (this.#decided.has(id)) return;
+    const failing = status === 'critical' ? [{ id: checkId, output }] : [];
+    this.#setStatus(id, record.maintenance === undefined ? status : 'maintenance', { failing });
   }
 
   override async setMaintenance(id: string, reason: string | undefined): Promise<void> {
     this.requests.setMaintenance++;
     this.#check();
-    this.edit(id, { maintenance: reason, status: reason === undefined ? 'passing' : 'maintenance' });
+    const status = reason === undefined ? 'passing' : 'maintenance';
+    this.edit(id, { maintenance: reason, status });
+    this.#setStatus(id, status, {});
+  }
+
+  /** In place: a status is no change of the registration that its app would have to repair. */
+  #setStatus(id: string, status: InstanceStatus, more: Partial<RegistrationRecord>): void {
+    const record = this.#records.get(id);
+    if (record) Object.assign(record, { status, ...more });
+    const instance = this.#instances.get(id);
+    if (!instance || !record || instance.status === status) return;
+    const weight = status === 'warning' ? record.weights.warning : record.weights.passing;
+    this.put({ ...instance, status, weight });
   }
 
   override async ping(): Promise<{ leader: boolean }> {
@@ -230,7 +252,12 @@ export class InMemoryRegistry extends ServiceRegistry {
     return this.#isCertain ? this.#held(service, query) : (this.#shown ?? this.#held(service, query));
   }
 
-  #held(service: string, { datacenter }: SourceQuery): ServiceInstance[] {
+  #held(service: string, { datacenter, filter, preparedQuery }: SourceQuery): ServiceInstance[] {
+    if (filter !== undefined || preparedQuery)
+      throw new DiscoveryError(
+        'RK_INVALID_ARGUMENT',
+        `query.${preparedQuery ? 'preparedQuery' : 'filter'}: not supported by ${this.description}`,
+      );
     return [...this.#instances.values()].filter(
       (i) => i.service === service && (datacenter === undefined || i.datacenter === datacenter),
     );
