@@ -14,7 +14,7 @@ describe.each<InstanceLayout>(['rookery', 'grpc'])('etcd as a registry, with the
   const start = async () => {
     const client = EtcdClient.create({ endpoints: server.url }, {});
     const prefix = `/contract/${++cases}`;
-    const registry = new EtcdRegistry(client, { prefix, layout, ttl: 15 });
+    const registry = new EtcdRegistry(client, { prefix, layout });
     const key = ({ service, id }: Pick<ContractInstance, 'service' | 'id'>): string =>
       `${prefix}/${service}/${id}`;
     const other = EtcdClient.create({ endpoints: server.url }, {});

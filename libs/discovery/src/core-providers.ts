@@ -210,7 +210,7 @@ export const coreProviders: Provider[] = [
   {
     provide: RegistrationService,
     useFactory: (
-      { services, startup, shutdown, environment, health }: ResolvedDiscoveryOptions,
+      { services, alsoRegister, startup, shutdown, environment, health }: ResolvedDiscoveryOptions,
       registry: ServiceRegistry,
       servers: AppServers,
       healthService: HealthService,
@@ -222,6 +222,7 @@ export const coreProviders: Provider[] = [
     ) =>
       new RegistrationService(registry, servers, healthService, {
         services,
+        alsoRegister,
         startup,
         shutdown,
         environment,

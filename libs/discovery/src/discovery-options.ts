@@ -6,7 +6,7 @@ import { eventOptionsSchema, type EventOptions } from './events/event-options.js
 import type { Exposure } from './health/exposure.js';
 import { contextOptionsSchema, type ContextOptions } from './receiving/context-options.js';
 import { InstanceSource } from './registry/instance-source.js';
-import type { ServiceRegistry } from './registry/service-registry.js';
+import { ServiceRegistry } from './registry/service-registry.js';
 import { telemetryOptionsSchema, type TelemetryOptions } from './telemetry/telemetry-options.js';
 import { serviceOptionsSchema, type ServiceOptions } from './registration/options/service-options.js';
 
@@ -14,6 +14,11 @@ import { serviceOptionsSchema, type ServiceOptions } from './registration/option
 export interface DiscoveryOptions {
   /** The service that this app registers, or several. Leave it out to discover only. */
   service?: ServiceOptions | readonly ServiceOptions[];
+  /**
+   * Other registries in which this app is registered as well, as long as a system moves from one to another. Those that are in
+   * `discovery.sources`, too, are read after this one. Default: none.
+   */
+  alsoRegister?: readonly ServiceRegistry[];
   /**
    * `background`: the app starts without the registry, and registers when it is reachable. `fail-fast`: the app does not
    * start when the registry is unreachable, or refuses the token. Default: `background`.
@@ -118,6 +123,14 @@ function pathSchema(example: string): z.ZodString {
 /** The schema of each field of `DiscoveryOptions`, to be spread into the schema of a registry's module. */
 export const discoveryOptionsShape: OptionShape<DiscoveryOptions> = {
   service: serviceOptionsSchema.optional(),
+  alsoRegister: z
+    .array(
+      z.instanceof(ServiceRegistry, { error: 'must be a registry, such as EtcdRegistry.create({ … })' }),
+      {
+        error: 'must be an array of registries, such as [EtcdRegistry.create({ … })]',
+      },
+    )
+    .optional(),
   health: z
     .strictObject({
       path: pathSchema('/health').optional(),

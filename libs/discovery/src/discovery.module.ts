@@ -200,6 +200,10 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     for (const undo of this.#undo.splice(0).reverse()) undo();
     this.caller.close();
     await this.catalog.close();
-    await Promise.all([this.connections.close(), this.registry.close()]);
+    // Those that are sources, too, are closed with the catalog.
+    const { alsoRegister, lookup } = this.options;
+    const others = alsoRegister.filter((each) => !lookup.sources.includes(each));
+    const registries = [this.registry, ...others].map((registry) => registry.close());
+    await Promise.all([this.connections.close(), ...registries]);
   }
 }

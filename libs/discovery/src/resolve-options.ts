@@ -16,7 +16,7 @@ import { telemetrySettings, type TelemetrySettings } from './telemetry/telemetry
 /** The options with their defaults and the environment: complete, and in milliseconds. */
 export interface ResolvedDiscoveryOptions extends Pick<
   RegistrationOptions,
-  'services' | 'startup' | 'shutdown' | 'environment'
+  'services' | 'alsoRegister' | 'startup' | 'shutdown' | 'environment'
 > {
   readonly health: {
     readonly path: string;
@@ -61,6 +61,7 @@ const QUICK_SHUTDOWN = { deregisterTimeout: '1s', drainTimeout: 0, inFlightTimeo
 export function resolveDiscoveryOptions(
   {
     service = [],
+    alsoRegister = [],
     health = {},
     discovery = {},
     clients = {},
@@ -94,6 +95,7 @@ export function resolveDiscoveryOptions(
   const zone = clients.zone ?? services[0]?.zone ?? environment.zone;
   return {
     services,
+    alsoRegister,
     environment,
     startup: startup ?? 'background',
     health: {

@@ -1,11 +1,9 @@
-import type { DiscoveryOptions, Duration, ServiceOptions } from '@rookery/discovery';
+import type { DiscoveryOptions, ServiceOptions } from '@rookery/discovery';
 import {
   type AsyncOptions,
   discoveryOptionsShape,
-  durationSchema,
   invalidConfigError,
   type OptionIssue,
-  toMilliseconds,
   validateOptions,
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
@@ -16,21 +14,10 @@ import {
   type EtcdClientOptions,
   type ResolvedEtcd,
 } from './client/etcd-options.js';
-import type { EtcdRegistryOptions } from './registry/etcd.registry.js';
-import type { InstanceLayout } from './registry/instance-value.js';
+import { etcdRegistryOptionsShape, type EtcdRegistryOptions } from './registry/registry-options.js';
 
 /** What `EtcdModule.forRoot` takes; `{}` discovers through the etcd at 127.0.0.1:2379. */
-export interface EtcdModuleOptions extends DiscoveryOptions, EtcdClientOptions {
-  /**
-   * What the keys of instances begin with: `<prefix>/<service>/<id>`. That of go-kratos is `/microservices`; `''`: keys begin with the
-   * service, as the resolver of etcd's client for Go expects them. Default: `'/rookery/services'`.
-   */
-  prefix?: string;
-  /** `grpc`: as the resolver of etcd's client for Go reads it. All are read. Default: `'rookery'`. */
-  layout?: InstanceLayout;
-  /** How long a registration outlives an app that cannot renew it, which it does three times in that; at least 5 s. Default: `'15s'`. */
-  leaseTtl?: Duration;
-}
+export interface EtcdModuleOptions extends DiscoveryOptions, EtcdClientOptions, EtcdRegistryOptions {}
 
 /** For `useClass` and `useExisting`. */
 export interface EtcdOptionsFactory {
@@ -47,20 +34,10 @@ export interface ResolvedEtcdOptions {
   readonly registry: EtcdRegistryOptions;
 }
 
-const DEFAULT_PREFIX = '/rookery/services';
-const DEFAULT_TTL = '15s';
-
 const schema = z.strictObject(
   {
     ...etcdClientOptionsShape,
-    prefix: z
-      .string({ error: "must be a path such as '/rookery/services'" })
-      .regex(/^(\/?[^/]+(\/[^/]+)*)?$/, {
-        error: "must be a path such as '/rookery/services', without a slash at its end",
-      })
-      .optional(),
-    layout: z.enum(['rookery', 'grpc'], { error: "must be 'rookery' or 'grpc'" }).optional(),
-    leaseTtl: durationSchema(5_000, 3_600_000).optional(),
+    ...etcdRegistryOptionsShape,
     ...discoveryOptionsShape,
   },
   { error: 'must be an object; {} takes every default' },
@@ -73,7 +50,7 @@ export function resolveEtcdOptions(
 ): ResolvedEtcdOptions {
   const issues = validateOptions(schema, options).map(withoutSecret);
   if (issues.length > 0) throw invalidConfigError('EtcdModule', issues);
-  const { endpoints, auth, tls, timeout, prefix, layout, leaseTtl = DEFAULT_TTL, ...discovery } = options;
+  const { endpoints, auth, tls, timeout, prefix, layout, leaseTtl, ...discovery } = options;
   const client = {
     ...(endpoints === undefined ? {} : { endpoints }),
     ...(auth === undefined ? {} : { auth }),
@@ -84,17 +61,13 @@ export function resolveEtcdOptions(
   const services = servicesOf(discovery);
   issues.push(...resolution.issues, ...checkIssues(services));
   if (issues.length > 0 || !resolution.etcd) throw invalidConfigError('EtcdModule', issues);
-  const registered = services.map((service) => ({
-    check: { type: 'ttl' as const, ttl: leaseTtl },
-    ...service,
-  }));
   return {
-    discovery: { ...discovery, ...(registered.length > 0 ? { service: registered } : {}) },
+    discovery,
     etcd: resolution.etcd,
     registry: {
-      prefix: prefix ?? DEFAULT_PREFIX,
-      layout: layout ?? 'rookery',
-      ttl: Math.ceil(toMilliseconds(leaseTtl, 'leaseTtl') / 1_000),
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(layout === undefined ? {} : { layout }),
+      ...(leaseTtl === undefined ? {} : { leaseTtl }),
     },
   };
 }

@@ -25,5 +25,6 @@ export type {
 } from './client/api/kv.api.js';
 
 export { EtcdRegistry } from './registry/etcd.registry.js';
-export type { EtcdRegistryOptions } from './registry/etcd.registry.js';
+export type { EtcdRegistryTools } from './registry/etcd.registry.js';
+export type { EtcdRegistryOptions } from './registry/registry-options.js';
 export type { InstanceLayout } from './registry/instance-value.js';

@@ -18,7 +18,8 @@ import {
 } from '@rookery/discovery/adapter';
 import type { AgentApi } from '../client/api/agent.api.js';
 import type { HealthCheck } from '../client/api/types.js';
-import type { ConsulClient } from '../client/consul-client.js';
+import type { AgentOptions } from '../client/agent-options.js';
+import { ConsulClient } from '../client/consul-client.js';
 import { diagnoseService } from './diagnose-service.js';
 import { InstanceLists } from './instance-lists.js';
 import { RegistrationWatch, type ObservedRegistration } from './registration-watch.js';
@@ -58,6 +59,15 @@ export class ConsulRegistry extends ServiceRegistry {
     this.#forWorker = forWorker;
     this.#lists = new InstanceLists(client, { clock, random: Math.random });
     this.#names = new ServiceNames(client, clock);
+  }
+
+  /**
+   * With a client of its own, as a source or a registry besides that of the app.
+   *
+   * @throws DiscoveryError `RK_CONFIG_INVALID` with every issue of options and environment
+   */
+  static create(options: AgentOptions = {}, environment: NodeJS.ProcessEnv = process.env): ConsulRegistry {
+    return new ConsulRegistry(ConsulClient.create(options, environment));
   }
 
   override get description(): string {

@@ -25,6 +25,8 @@ export interface Listening {
   readonly contextPath: string;
   /** The zone from the environment. */
   readonly zone: string | undefined;
+  /** Of a registry that runs no checks. */
+  readonly reportTtlMs?: number | undefined;
 }
 
 const DEFAULT_TTL = '36s';
@@ -67,9 +69,14 @@ export function describeRegistration(options: ServiceOptions, listening: Listeni
 /** The checks of the options, or the default one. */
 export function checksOf(
   { check }: ServiceOptions,
-  { secure, hasHealthPath }: Pick<Listening, 'secure' | 'hasHealthPath'>,
+  { secure, hasHealthPath, reportTtlMs }: Pick<Listening, 'secure' | 'hasHealthPath' | 'reportTtlMs'>,
 ): readonly CheckOptions[] {
-  if (check) return Array.isArray(check) ? (check as readonly CheckOptions[]) : [check as CheckOptions];
+  const given = [check ?? []].flat() as readonly CheckOptions[];
+  if (reportTtlMs !== undefined) {
+    const reported = given.filter(({ type }) => type === 'ttl');
+    return reported.length > 0 ? reported : [{ type: 'ttl', ttl: reportTtlMs }];
+  }
+  if (given.length > 0) return given;
   return hasHealthPath ? [{ type: secure ? 'https' : 'http', interval: '10s' }] : [{ type: 'ttl' }];
 }
 

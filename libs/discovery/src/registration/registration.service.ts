@@ -22,8 +22,8 @@ import { DiscoveryError, shutDownError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { HealthService } from '../health/health.service.js';
-import type { ReconnectSignal } from '../registry/reconnect-signal.js';
-import type { RegistryReachability } from '../registry/registry-reachability.js';
+import { ReconnectSignal } from '../registry/reconnect-signal.js';
+import { RegistryReachability } from '../registry/registry-reachability.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { probeTcp } from '../registry/tcp-probe.js';
 import { delay, type Clock, type Random } from '../timing/clock.js';
@@ -48,6 +48,8 @@ import { onShutdownSignal } from './shutdown/shutdown-signals.js';
 export interface RegistrationOptions {
   /** Empty: discover only. */
   readonly services: readonly ServiceOptions[];
+  /** Besides the registry of the app. */
+  readonly alsoRegister: readonly ServiceRegistry[];
   readonly healthPath: string;
   /** The global prefix of the app's routes; empty: none. */
   readonly globalPrefix: () => string;
@@ -68,8 +70,10 @@ export interface RegistrationOptions {
   readonly onLeaving: () => void;
 }
 
+/** A service of the app in one registry. */
 interface OwnService {
   readonly options: ServiceOptions;
+  readonly registry: ServiceRegistry;
   /** Undefined until the service is registered for the first time. */
   registrar: Registrar | undefined;
   /** Why it is in maintenance; undefined when it is not. */
@@ -125,11 +129,14 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     this.#servers = servers;
     this.#health = health;
     this.#options = options;
-    this.#services = options.services.map((service) => ({
-      options: service,
-      registrar: undefined,
-      maintenance: undefined,
-    }));
+    this.#services = [registry, ...options.alsoRegister].flatMap((each) =>
+      options.services.map((service) => ({
+        options: service,
+        registry: each,
+        registrar: undefined,
+        maintenance: undefined,
+      })),
+    );
   }
 
   /** The current status at once, then each change. */
@@ -202,7 +209,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
    *   application context
    */
   async whenRegistered(): Promise<void> {
-    const expected = this.#services.filter(
+    const expected = this.#preferred.filter(
       ({ options }) => this.#servers.missingServer(options) === undefined,
     );
     if (expected.length === 0) throw this.#nothingToRegister();
@@ -262,7 +269,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     );
     for (const service of this.#services) {
       const { name, register } = service.options;
-      if (!DNS_LABEL.test(name))
+      if (!DNS_LABEL.test(name) && service.registry === this.#registry)
         this.#logger.warn(
           `service.name = ${JSON.stringify(name)}: DNS cannot find it, and neither can other tools that look it up there; ` +
             'use up to 63 letters, digits and hyphens',
@@ -286,8 +293,13 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     this.#options.events.close();
   }
 
+  /** In the registry of the app. */
+  get #preferred(): readonly OwnService[] {
+    return this.#services.filter(({ registry }) => registry === this.#registry);
+  }
+
   #nothingToRegister(): DiscoveryError {
-    const reasons = this.#services.map(
+    const reasons = this.#preferred.map(
       ({ options }) => `"${options.name}": ${this.#servers.missingServer(options) ?? 'unknown'}`,
     );
     return new DiscoveryError('RK_CONFIG_INVALID', 'this app has nothing to register', {
@@ -296,7 +308,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   }
 
   #unknownService(service: string): DiscoveryError {
-    const names = this.#services.map(({ options }) => `"${options.name}"`);
+    const names = this.#preferred.map(({ options }) => `"${options.name}"`);
     return new DiscoveryError('RK_INVALID_ARGUMENT', `service: this app does not register "${service}"`, {
       hint: names.length > 0 ? `It registers ${names.join(', ')}` : 'It registers nothing',
     });
@@ -343,7 +355,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     if (service.registrar && !this.#closing.signal.aborted) service.registrar.start();
     this.#statusSubscription?.unsubscribe();
     const idle = { state: 'idle', id: undefined, reason: undefined } as const;
-    const statuses: Observable<InstanceRegistrationStatus>[] = this.#services.map(
+    // What there is besides the registry of the app tells of itself in the log.
+    const statuses: Observable<InstanceRegistrationStatus>[] = this.#preferred.map(
       ({ registrar, options }) => registrar?.status$ ?? of({ ...idle, service: options.name }),
     );
     this.#statusSubscription = combineLatest(statuses)
@@ -383,9 +396,9 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   async #createRegistrar(own: OwnService): Promise<Registrar | undefined> {
     const service = own.options;
-    const { clock, healthPath, globalPrefix, environment, events, random, reconnectSignal, shutdown } =
-      this.#options;
-    const registry = this.#registry;
+    const { clock, healthPath, globalPrefix, environment, events, random, shutdown } = this.#options;
+    const { registry } = own;
+    const { reconnectSignal, reachability } = this.#outageOf(registry);
     const logger = this.#logger;
     const server = await this.#servers.untilListening(service, this.#closing.signal);
     if (!server) {
@@ -403,14 +416,15 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       random,
       events,
       reconnectSignal,
-      reachability: this.#options.reachability,
+      reachability,
       health,
       deregisterTimeoutMs: shutdown.deregisterTimeoutMs,
       heartbeats: createHeartbeats(registry, ttlCheck, heartbeatOptions),
       isReachable: async (address = registry.host ?? '127.0.0.1', port) =>
         (await probeTcp(address, port)).result === 'reachable',
     });
-    if (this.#services.some((other) => other.registrar?.id === registrar.id)) {
+    const others = this.#services.filter((other) => other.registry === registry);
+    if (others.some((other) => other.registrar?.id === registrar.id)) {
       logger.error(
         `"${service.name}" is not registered: another service of this app has the id "${registrar.id}", too; ` +
           'give each an id, a port or a transport of its own',
@@ -419,16 +433,26 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     }
     // It may have been set while the server was waited for.
     if (own.maintenance !== undefined) await registrar.setMaintenance(own.maintenance, this.#closing.signal);
-    this.#checkOnceRegistered(registrar, { id: registrar.id, service, listening, server });
+    this.#checkOnceRegistered(registrar, registry, { id: registrar.id, service, listening, server });
     return registrar;
   }
 
-  #checkOnceRegistered(registrar: Registrar, instance: LocatedInstance): void {
+  /** Each registry is away for itself; that of the app is also watched by its lookups. */
+  #outageOf(registry: ServiceRegistry): Pick<RegistrationOptions, 'reconnectSignal' | 'reachability'> {
+    if (registry === this.#registry) return this.#options;
+    const nobody = { onUnreachable: () => undefined, onReachable: () => undefined };
+    return {
+      reconnectSignal: new ReconnectSignal(),
+      reachability: new RegistryReachability(this.#options.clock, nobody),
+    };
+  }
+
+  #checkOnceRegistered(registrar: Registrar, registry: ServiceRegistry, instance: LocatedInstance): void {
     const subscription = registrar.status$.subscribe(({ state }) => {
       if (state !== 'registered') return;
       queueMicrotask(() => subscription.unsubscribe());
       // It only warns: without a response of the registry there is nothing to say.
-      checkReachable(instance, this.#registry, this.#logger, this.#closing.signal).catch(() => undefined);
+      checkReachable(instance, registry, this.#logger, this.#closing.signal).catch(() => undefined);
     });
     this.#releases.push(() => subscription.unsubscribe());
   }

@@ -31,6 +31,14 @@ export abstract class ServiceRegistry extends InstanceSource {
    */
   abstract get credentials(): number;
 
+  /**
+   * How often, in milliseconds, it wants to hear of the health of an app that it does not check itself: a service without a `ttl` check gets
+   * one of this TTL, and no other. Default: undefined, it runs checks.
+   */
+  get reportTtlMs(): number | undefined {
+    return undefined;
+  }
+
   /** Idempotent: registering the same again changes nothing. */
   abstract register(registration: ServiceRegistration, signal: AbortSignal): Promise<void>;
 

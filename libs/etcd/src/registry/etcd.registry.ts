@@ -4,6 +4,7 @@ import {
   type CheckStatus,
   type Clock,
   type InstanceList,
+  invalidConfigError,
   type Random,
   type RegistrationChange,
   type RegistrationRecord,
@@ -13,26 +14,37 @@ import {
   ServiceRegistry,
   type SourceQuery,
   systemClock,
+  validateOptions,
   withScopedSignal,
 } from '@rookery/discovery/adapter';
+import { z } from 'zod';
 import type { EtcdRead } from '../client/api/kv.api.js';
-import type { EtcdClient } from '../client/etcd-client.js';
+import { EtcdClient } from '../client/etcd-client.js';
+import {
+  etcdClientOptionsShape,
+  resolveEtcd,
+  withoutSecret,
+  type EtcdClientOptions,
+} from '../client/etcd-options.js';
 import { CompactedError, EtcdError } from '../client/etcd-error.js';
 import type { EtcdKeyValue } from '../client/key-value.js';
 import { InstanceKeys } from './instance-keys.js';
 import { InstanceMap } from './instance-map.js';
-import { decodeValue, statusOf, type InstanceLayout } from './instance-value.js';
+import { decodeValue, statusOf } from './instance-value.js';
 import { OwnRegistration } from './own-registration.js';
+import {
+  etcdRegistryOptionsShape,
+  resolveRegistry,
+  type EtcdRegistryOptions,
+  type ResolvedEtcdRegistry,
+} from './registry-options.js';
 
-export interface EtcdRegistryOptions {
-  /** Of all keys, without a slash at its end. */
-  readonly prefix: string;
-  readonly layout: InstanceLayout;
-  /** Of the lease of a registration, in seconds. */
-  readonly ttl: number;
+export interface EtcdRegistryTools {
   readonly clock?: Clock;
   readonly random?: Random;
 }
+
+const clientSchema = z.strictObject({ ...etcdClientOptionsShape, ...etcdRegistryOptionsShape });
 
 const QUERY_FIELDS = [
   'filter',
@@ -52,17 +64,46 @@ export class EtcdRegistry extends ServiceRegistry {
   override readonly credentials = 0;
   readonly #client: EtcdClient;
   readonly #keys: InstanceKeys;
-  readonly #options: EtcdRegistryOptions;
+  readonly #options: ResolvedEtcdRegistry;
+  readonly #clock: Clock;
+  readonly #random: Random;
   readonly #own = new Map<string, OwnRegistration>();
   /** The ids of registrations by those of their checks. */
   readonly #checks = new Map<string, string>();
   readonly #observed = new WeakMap<RegistrationRecord, Observed>();
 
-  constructor(client: EtcdClient, options: EtcdRegistryOptions) {
+  constructor(
+    client: EtcdClient,
+    options: EtcdRegistryOptions = {},
+    { clock = systemClock, random = Math.random }: EtcdRegistryTools = {},
+  ) {
     super();
     this.#client = client;
-    this.#options = options;
-    this.#keys = new InstanceKeys(options.prefix);
+    this.#clock = clock;
+    this.#random = random;
+    this.#options = resolveRegistry(options);
+    this.#keys = new InstanceKeys(this.#options.prefix);
+  }
+
+  /**
+   * With a client of its own, as a source or a registry besides that of the app.
+   *
+   * @throws DiscoveryError `RK_CONFIG_INVALID` with every issue of options and environment
+   */
+  static create(
+    options: EtcdClientOptions & EtcdRegistryOptions = {},
+    environment: NodeJS.ProcessEnv = process.env,
+  ): EtcdRegistry {
+    const issues = validateOptions(clientSchema, options).map(withoutSecret);
+    const { prefix: _, layout: __, leaseTtl: ___, ...client } = options;
+    const resolution = issues.length > 0 ? undefined : resolveEtcd(client, environment);
+    if (!resolution?.etcd)
+      throw invalidConfigError('EtcdRegistry', [...issues, ...(resolution?.issues ?? [])]);
+    return new EtcdRegistry(new EtcdClient(resolution.etcd), options);
+  }
+
+  override get reportTtlMs(): number {
+    return this.#options.ttl * 1_000;
   }
 
   override get description(): string {
@@ -91,10 +132,10 @@ export class EtcdRegistry extends ServiceRegistry {
 
   override async register(registration: ServiceRegistration, signal: AbortSignal): Promise<void> {
     const { id, service, checks } = registration;
-    const { clock = systemClock, random = Math.random, layout, ttl } = this.#options;
+    const { layout, ttl } = this.#options;
     let own = this.#own.get(id);
     if (!own) {
-      const tools = { client: this.#client, layout, ttl, clock, random };
+      const tools = { client: this.#client, layout, ttl, clock: this.#clock, random: this.#random };
       own = new OwnRegistration(this.#keys.key(service, id), registration, tools);
       this.#own.set(id, own);
     }

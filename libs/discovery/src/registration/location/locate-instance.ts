@@ -56,6 +56,7 @@ export async function locateInstance(
     hasHealthPath: server.http !== undefined,
     contextPath: server.http === undefined ? '' : globalPrefix,
     zone: environment.zone,
+    reportTtlMs: registry.reportTtlMs,
   };
 }
 
