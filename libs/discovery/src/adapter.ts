@@ -30,6 +30,7 @@ export type {
 } from './registry/service-registration.js';
 export type { RegistryRequest } from './registry/registry-request.js';
 export type { RegistrySwitch } from './registry/registry-switch.js';
+export { Interner } from './registry/interner.js';
 export { RegistryListeners } from './registry/registry-listeners.js';
 export { detachAsyncContext } from './timing/detach-async-context.js';
 export { untraced } from './telemetry/untraced.js';

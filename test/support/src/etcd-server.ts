@@ -9,6 +9,8 @@ import { freePorts } from './free-ports.js';
 import { tool } from './monitoring.js';
 
 export interface EtcdServerOptions {
+  /** Of the tokens of its users, in seconds. Default: 300. */
+  tokenTtl?: number;
   /** Certificates for its clients; without them it speaks no TLS. */
   tls?: {
     readonly certFile: string;
@@ -93,7 +95,7 @@ export class EtcdServer {
 
   launch(): void {
     const { name, peerPort, initialCluster } = this.#peers;
-    const { tls } = this.#options;
+    const { tls, tokenTtl } = this.#options;
     const peer = `http://127.0.0.1:${peerPort}`;
     const args = [
       ...['--name', name, '--data-dir', join(this.home, 'data'), '--logger', 'zap', '--log-level', 'warn'],
@@ -102,6 +104,7 @@ export class EtcdServer {
       ...['--initial-cluster', initialCluster, '--initial-cluster-state', 'new'],
       // The defaults, written out: an election takes a second or two.
       ...['--heartbeat-interval', '100', '--election-timeout', '1000'],
+      ...(tokenTtl === undefined ? [] : ['--auth-token-ttl', String(tokenTtl)]),
       ...(tls ? ['--cert-file', tls.certFile, '--key-file', tls.keyFile] : []),
       ...(tls?.client ? ['--client-cert-auth', '--trusted-ca-file', tls.caFile] : []),
     ];

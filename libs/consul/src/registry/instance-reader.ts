@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
 import type { ServiceInstance } from '@rookery/discovery';
-import { errorMessage, type InvalidInstance, instanceKey } from '@rookery/discovery/adapter';
+import { errorMessage, Interner, type InvalidInstance, instanceKey } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
 import { ConsulError } from '../client/consul-error.js';
 import { splitEntries, type Pieces } from './entry-pieces.js';
 import { toServiceInstance } from './to-service-instance.js';
-import { Interner } from './interner.js';
 import { idOf, invalidReason, isEntry } from './invalid-entry.js';
 
 /** From this size on a list is parsed piece by piece, and unchanged elements are not parsed again. */

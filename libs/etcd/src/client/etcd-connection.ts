@@ -30,6 +30,8 @@ export class EtcdConnection {
   readonly target: string;
   readonly host: string;
   readonly #client: Client;
+  /** Requests under way. */
+  readonly #calls = new Set<{ cancel(): void }>();
 
   constructor({ target, host, secure }: EtcdEndpoint, tls: ResolvedEtcd['tls']) {
     this.target = target;
@@ -62,6 +64,7 @@ export class EtcdConnection {
       }
       const onAbort = (): void => call.cancel();
       const onEnd = (error: ServiceError | null, response?: ResponseOf<M>): void => {
+        this.#calls.delete(call);
         signal?.removeEventListener('abort', onAbort);
         if (signal?.aborted) reject(abortReason(signal));
         else if (error) reject(toEtcdError(`${method} at ${this.target}`, error.code, error.details, error));
@@ -79,6 +82,7 @@ export class EtcdConnection {
           onEnd,
         ),
       );
+      this.#calls.add(call);
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
@@ -98,6 +102,7 @@ export class EtcdConnection {
   }
 
   close(): void {
+    for (const call of this.#calls) call.cancel();
     this.#client.close();
   }
 }

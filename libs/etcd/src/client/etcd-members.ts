@@ -1,5 +1,6 @@
 import { status, type ClientDuplexStream, type Metadata } from '@grpc/grpc-js';
 import {
+  abortReason,
   type Clock,
   errorMessage,
   isReachable,
@@ -7,6 +8,7 @@ import {
   RegistryListeners,
   type RegistryRequest,
   type RegistrySwitch,
+  withAbort,
 } from '@rookery/discovery/adapter';
 import type { RequestOf, ResponseOf, UnaryMethod } from './api/messages.js';
 import { EtcdConnection, metadataOf } from './etcd-connection.js';
@@ -36,6 +38,7 @@ export class EtcdMembers {
   #index: number;
   #disconnects = 0;
   #token: Promise<string | undefined> | undefined;
+  readonly #closing = new AbortController();
 
   constructor({ endpoints, auth, tls, timeoutMs }: ResolvedEtcd, clock: Clock, random: Random) {
     this.#connections = endpoints.map((endpoint) => new EtcdConnection(endpoint, tls));
@@ -68,6 +71,7 @@ export class EtcdMembers {
     request: RequestOf<M>,
     { signal, timeoutMs = this.#timeoutMs }: EtcdRequestOptions = {},
   ): Promise<ResponseOf<M>> {
+    this.#assertOpen();
     let hasNewToken = false;
     for (let asked = 1; ; asked++) {
       const connection = this.current;
@@ -79,6 +83,7 @@ export class EtcdMembers {
         return response;
       } catch (error) {
         if (signal?.aborted) throw error;
+        this.#assertOpen();
         this.#report(method, begun, error);
         if (this.#isTokenInvalid(error) && !hasNewToken) {
           this.#token = undefined;
@@ -99,8 +104,10 @@ export class EtcdMembers {
     name: string,
     signal: AbortSignal,
   ): Promise<{ stream: ClientDuplexStream<Request, Response>; connection: EtcdConnection }> {
+    this.#assertOpen();
     const connection = this.current;
     const metadata = await this.#metadata(connection, signal);
+    this.#assertOpen();
     return { stream: connection.stream<Request, Response>(name, metadata), connection };
   }
 
@@ -121,6 +128,7 @@ export class EtcdMembers {
   }
 
   close(): void {
+    this.#closing.abort(new EtcdError('RK_SHUT_DOWN', 'the client of etcd was closed'));
     for (const connection of this.#connections) connection.close();
   }
 
@@ -137,22 +145,26 @@ export class EtcdMembers {
     hasLeader = true,
   ): Promise<Metadata> {
     if (!this.#auth) return metadataOf(undefined, hasLeader);
-    this.#token ??= this.#authenticate(connection, this.#auth, signal);
+    const token = (this.#token ??= this.#authenticate(connection, this.#auth));
     try {
-      return metadataOf(await this.#token, hasLeader);
+      // It is shared: that one of those who wait for it gives up is nothing to the others.
+      return metadataOf(await (signal ? withAbort(token, signal) : token), hasLeader);
     } catch (error) {
-      this.#token = undefined;
+      if (!signal?.aborted && this.#token === token) this.#token = undefined;
       throw error;
     }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing.signal.aborted) throw abortReason(this.#closing.signal);
   }
 
   async #authenticate(
     connection: EtcdConnection,
     { username, password }: NonNullable<ResolvedEtcd['auth']>,
-    signal: AbortSignal | undefined,
   ): Promise<string | undefined> {
     const request = { name: username, password: password.reveal() };
-    const options = { metadata: metadataOf(undefined), timeoutMs: this.#timeoutMs, signal };
+    const options = { metadata: metadataOf(undefined), timeoutMs: this.#timeoutMs };
     try {
       return (await connection.unary('Auth/Authenticate', request, options)).token;
     } catch (error) {

@@ -71,6 +71,8 @@ export class EtcdRegistry extends ServiceRegistry {
   /** The ids of registrations by those of their checks. */
   readonly #checks = new Map<string, string>();
   readonly #observed = new WeakMap<RegistrationRecord, Observed>();
+  /** The revisions of keys when they were read last, by id: what another process has put since is not replaced. */
+  readonly #seen = new Map<string, bigint>();
 
   constructor(
     client: EtcdClient,
@@ -140,7 +142,7 @@ export class EtcdRegistry extends ServiceRegistry {
       this.#own.set(id, own);
     }
     for (const check of checks) this.#checks.set(check.id, id);
-    await own.register(registration, { signal });
+    await own.register(registration, this.#seen.get(id), { signal });
   }
 
   override async deregister(
@@ -152,6 +154,7 @@ export class EtcdRegistry extends ServiceRegistry {
     // Of an earlier process, which had the same id.
     else await this.#client.kv.delete(this.#keys.key(service, id), { signal });
     this.#own.delete(id);
+    this.#seen.delete(id);
     for (const [check, of] of this.#checks) if (of === id) this.#checks.delete(check);
   }
 
@@ -161,6 +164,7 @@ export class EtcdRegistry extends ServiceRegistry {
   ): Promise<RegistrationRecord | undefined> {
     const { values, revision } = await this.#client.kv.range(this.#keys.key(service, id), { signal });
     const [held] = values;
+    this.#seen.set(id, held?.modRevision ?? 0n);
     const decoded = held && decodeValue(held.value);
     // What cannot be read is put again.
     if (!decoded || !('value' in decoded)) return undefined;
@@ -203,7 +207,7 @@ export class EtcdRegistry extends ServiceRegistry {
     onStatus(record.status);
     return withScopedSignal(signal, (waiting) =>
       Promise.race([
-        lease.lost.then(() => 'changed' as const),
+        lease.untilLost(waiting).then(() => 'changed' as const),
         this.#untilForeign(this.#keys.key(service, id), own, observed.revision, onStatus, waiting),
       ]),
     );

@@ -1,5 +1,5 @@
 import type { ServiceInstance } from '@rookery/discovery';
-import type { InvalidInstance } from '@rookery/discovery/adapter';
+import { Interner, type InvalidInstance } from '@rookery/discovery/adapter';
 import type { EtcdEvent, EtcdKeyValue } from '../client/key-value.js';
 import type { InstanceKeys } from './instance-keys.js';
 import { decodeValue, toServiceInstance } from './instance-value.js';
@@ -8,6 +8,7 @@ import { decodeValue, toServiceInstance } from './instance-value.js';
 export class InstanceMap {
   readonly #keys: InstanceKeys;
   readonly #service: string;
+  readonly #interner = new Interner();
   readonly #instances = new Map<string, ServiceInstance>();
   readonly #invalid = new Map<string, InvalidInstance>();
 
@@ -39,8 +40,9 @@ export class InstanceMap {
     if (place?.service !== this.#service) return false;
     this.#remove(key);
     const decoded = decodeValue(value);
-    if ('value' in decoded) this.#instances.set(key, toServiceInstance(place, decoded.value));
-    else this.#invalid.set(key, { id: place.id, reason: decoded.reason });
+    if ('value' in decoded) {
+      this.#instances.set(key, this.#interner.intern(toServiceInstance(place, decoded.value)));
+    } else this.#invalid.set(key, { id: place.id, reason: decoded.reason });
     return true;
   }
 

@@ -34,7 +34,7 @@ describe('LeaseKeeper', () => {
   it('says that it is lost as soon as etcd knows no such lease, and asks no more', async () => {
     const { clock, asked, keeper } = start((at) => (at < 20_000 ? TTL : undefined));
     await clock.advance(30_000);
-    await keeper.lost;
+    await keeper.untilLost(new AbortController().signal);
     expect(keeper.isLost).toBe(true);
     expect(asked.at(-1)).toBeLessThan(25_000);
     expect(clock.pending).toBe(0);

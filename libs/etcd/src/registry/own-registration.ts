@@ -17,8 +17,14 @@ export interface OwnRegistrationTools extends Omit<LeaseKeeperTools, 'leases'> {
 export class OwnRegistration {
   readonly key: string;
   readonly #tools: OwnRegistrationTools;
+  /** As it was put last, or is about to be. */
   #value: InstanceValue;
+  /** As etcd has confirmed it; undefined: a write has failed, and may have been done. */
+  #confirmed: string | undefined;
   #keeper: LeaseKeeper | undefined;
+  /** Of the key, renewed or not. */
+  #leaseId: bigint | undefined;
+  #isStopped = false;
   /** Writes of one key are made one after the other. */
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -28,12 +34,11 @@ export class OwnRegistration {
     this.#tools = tools;
   }
 
-  /** The lease that it is put with; undefined: none, or it is gone. */
+  /** The lease that keeps it; undefined: there is none, or it is gone. */
   get lease(): LeaseKeeper | undefined {
     return this.#keeper?.isLost ? undefined : this.#keeper;
   }
 
-  /** As it was put last. */
   get text(): string {
     return encodeValue(this.#value, this.#tools.layout);
   }
@@ -42,65 +47,122 @@ export class OwnRegistration {
     return statusOf(this.#value);
   }
 
-  async register(registration: ServiceRegistration, options: EtcdRequestOptions): Promise<void> {
-    await this.#write(toInstanceValue(registration), options);
+  /**
+   * @param seen the revision of the key when it was read last, 0 for none; undefined: whatever is there is replaced
+   * @throws EtcdError `RK_TRANSACTION_CONFLICT` when another process has written the key since
+   */
+  async register(
+    registration: ServiceRegistration,
+    seen: bigint | undefined,
+    options: EtcdRequestOptions,
+  ): Promise<void> {
+    this.#isStopped = false;
+    await this.#enqueue(async () => {
+      const value = toInstanceValue(registration);
+      if (this.lease) {
+        const isDone = await this.#update(value, options).then(
+          () => true,
+          (error: unknown) => {
+            if (!isGone(error)) throw error;
+            return false;
+          },
+        );
+        if (isDone) return;
+      }
+      await this.#create(value, seen, options);
+    });
   }
 
   /** @throws EtcdError `RK_NOT_FOUND` when its lease is gone */
   async report(status: CheckStatus, output: string, options: EtcdRequestOptions): Promise<void> {
-    if (!this.lease) throw new EtcdError('RK_NOT_FOUND', `the lease of ${this.key} is gone`);
-    // The lease says that the app lives: a status is written only when it is another one.
-    if (this.#value.status === status) return;
-    await this.#write(
-      { ...this.#value, status, ...(status === 'passing' ? { output: undefined } : { output }) },
-      options,
-    );
+    await this.#enqueue(async () => {
+      const said = status === 'passing' ? undefined : output;
+      // The lease says that the app lives: what it says is written only with another status.
+      if (this.lease && this.#confirmed === this.text && this.#value.status === status) return;
+      await this.#update({ ...this.#value, status, output: said }, options);
+    });
   }
 
   async setMaintenance(reason: string | undefined, options: EtcdRequestOptions): Promise<void> {
-    await this.#write({ ...this.#value, maintenance: reason }, options);
+    await this.#enqueue(() => this.#update({ ...this.#value, maintenance: reason }, options));
   }
 
   /** Removes it, and nothing that another process has put since under its key. */
   async remove(options: EtcdRequestOptions): Promise<void> {
-    const lease = this.#keeper;
     this.stop();
-    if (!lease) return;
-    await this.#tools.client.lease.revoke(lease.id, options).catch((error: unknown) => {
-      if (!(error instanceof EtcdError) || error.code !== 'RK_NOT_FOUND') throw error;
+    // After a write that is under way, which would put it there again.
+    await this.#enqueue(async () => {
+      if (this.#leaseId === undefined) return;
+      await this.#tools.client.lease.revoke(this.#leaseId, options).catch((error: unknown) => {
+        if (!isGone(error)) throw error;
+      });
+      this.#leaseId = undefined;
     });
   }
 
   /** It is not kept alive any longer: it is there until its lease ends. */
   stop(): void {
+    this.#isStopped = true;
     this.#keeper?.stop();
+    this.#keeper = undefined;
   }
 
-  async #write(value: InstanceValue, options: EtcdRequestOptions): Promise<void> {
-    const written = this.#writing.catch(() => undefined).then(() => this.#put(value, options));
-    this.#writing = written;
-    await written;
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    const done = this.#writing.catch(() => undefined).then(work);
+    this.#writing = done;
+    return done;
   }
 
-  async #put(value: InstanceValue, options: EtcdRequestOptions): Promise<void> {
-    const { client, layout, ttl, clock, random } = this.#tools;
-    // Before it is sent: the watch of the key may see it before the response is here.
-    this.#value = value;
-    const text = encodeValue(value, layout);
+  /** With the lease that it has. */
+  async #update(value: InstanceValue, options: EtcdRequestOptions): Promise<void> {
     const { lease } = this;
-    if (lease) {
-      try {
-        await client.kv.put(this.key, text, { ...options, lease: lease.id });
-        return;
-      } catch (error) {
-        if (!(error instanceof EtcdError) || error.code !== 'RK_NOT_FOUND') throw error;
-      }
-    }
+    if (!lease) throw new EtcdError('RK_NOT_FOUND', `the lease of ${this.key} is gone`);
+    await this.#put(value, (text) =>
+      this.#tools.client.kv.put(this.key, text, { ...options, lease: lease.id }),
+    );
+  }
+
+  /** With a new one. */
+  async #create(value: InstanceValue, seen: bigint | undefined, options: EtcdRequestOptions): Promise<void> {
+    const { client, ttl, clock, random } = this.#tools;
     this.#keeper?.stop();
     const granted = await client.lease.grant(ttl, options);
+    this.#leaseId = granted.id;
+    this.#assertRunning();
+    await this.#put(value, async (text) => {
+      const condition = { key: this.key, target: 'modRevision', to: seen ?? 0n } as const;
+      const { succeeded } = await client.kv.transaction(
+        {
+          if: seen === undefined ? [] : [condition],
+          then: [{ put: this.key, value: text, lease: granted.id }],
+        },
+        options,
+      );
+      if (!succeeded)
+        throw new EtcdError('RK_TRANSACTION_CONFLICT', `another process has just written ${this.key}`);
+    });
+    // It was stopped meanwhile: whoever did that removes it, or lets it end with its lease.
+    this.#assertRunning();
     this.#keeper = new LeaseKeeper(granted, { leases: client.lease, clock, random });
-    await client.kv.put(this.key, text, { ...options, lease: granted.id });
   }
+
+  async #put(value: InstanceValue, write: (text: string) => Promise<unknown>): Promise<void> {
+    // Before it is sent: the watch of the key may see it before the response is here.
+    this.#value = value;
+    this.#confirmed = undefined;
+    const { text } = this;
+    await write(text);
+    this.#confirmed = text;
+  }
+
+  #assertRunning(): void {
+    if (this.#isStopped) throw new EtcdError('RK_SHUT_DOWN', `the registration ${this.key} was stopped`);
+  }
+}
+
+/** Its lease, or the lease that it is put with. */
+function isGone(error: unknown): boolean {
+  return error instanceof EtcdError && error.code === 'RK_NOT_FOUND';
 }
 
 function toInstanceValue(registration: ServiceRegistration): InstanceValue {

@@ -40,8 +40,11 @@ export class LeaseApi {
    *
    * @returns the seconds that it has now; undefined: there is no such lease
    */
-  keepAlive(id: bigint): Promise<number | undefined> {
-    return this.#keepAlives.send(id);
+  keepAlive(
+    id: bigint,
+    { timeoutMs }: Pick<EtcdRequestOptions, 'timeoutMs'> = {},
+  ): Promise<number | undefined> {
+    return this.#keepAlives.send(id, timeoutMs);
   }
 
   /** @returns undefined: there is no such lease */

@@ -89,7 +89,8 @@ export interface EventMessage {
 }
 
 export interface WatchResponse {
-  readonly header: ResponseHeader;
+  /** Null: it is no etcd. */
+  readonly header: ResponseHeader | null;
   readonly watch_id: Int64;
   readonly created: boolean;
   readonly canceled: boolean;

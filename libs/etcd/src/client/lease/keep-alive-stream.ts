@@ -14,6 +14,7 @@ interface Waiting {
 interface OpenStream {
   readonly stream: ClientDuplexStream<{ ID: Int64 }, LeaseKeepAliveResponse>;
   readonly connection: EtcdConnection;
+  isOpen: boolean;
 }
 
 /** The keep-alives of all leases of a client, on one stream. */
@@ -37,7 +38,7 @@ export class KeepAliveStream {
    * @returns the seconds that it has now; undefined: there is no such lease
    * @throws EtcdError
    */
-  async send(lease: bigint): Promise<number | undefined> {
+  async send(lease: bigint, timeoutMs = this.#timeoutMs): Promise<number | undefined> {
     const id = String(lease);
     const open = await this.#open();
     const answered = new Promise<number>((resolve, reject) => {
@@ -49,12 +50,12 @@ export class KeepAliveStream {
     const onTimeout = (): Error => {
       const error = new EtcdError(
         'RK_REGISTRY_TIMEOUT',
-        `LeaseKeepAlive at ${open.connection.target}: no answer in ${this.#timeoutMs} ms`,
+        `LeaseKeepAlive at ${open.connection.target}: no answer in ${Math.round(timeoutMs)} ms`,
       );
       this.#fail(open, error);
       return error;
     };
-    const ttl = await withTimeout(this.#clock, this.#timeoutMs, answered, onTimeout);
+    const ttl = await withTimeout(this.#clock, timeoutMs, answered, onTimeout);
     // An unknown lease is answered without a TTL.
     return ttl > 0 ? ttl : undefined;
   }
@@ -67,20 +68,24 @@ export class KeepAliveStream {
     );
   }
 
-  #open(): Promise<OpenStream> {
+  async #open(): Promise<OpenStream> {
+    const known = await this.#opening?.catch(() => undefined);
+    // Its member was left meanwhile.
+    if (known && known.connection !== this.#members.current)
+      this.#end(known, new Error('another member is used'));
     const opening = (this.#opening ??= this.#connect());
     opening.catch(() => {
       if (this.#opening === opening) this.#opening = undefined;
     });
-    return opening;
+    return await opening;
   }
 
   async #connect(): Promise<OpenStream> {
-    const open = await this.#members.open<{ ID: Int64 }, LeaseKeepAliveResponse>(
+    const { stream, connection } = await this.#members.open<{ ID: Int64 }, LeaseKeepAliveResponse>(
       'Lease/LeaseKeepAlive',
       this.#closing.signal,
     );
-    const { stream, connection } = open;
+    const open = { stream, connection, isOpen: true };
     stream.on('data', ({ ID, TTL }: LeaseKeepAliveResponse) => {
       // Answers come in the order of the requests.
       const waiting = this.#waiting.get(ID);
@@ -102,16 +107,25 @@ export class KeepAliveStream {
     return open;
   }
 
-  #fail({ stream, connection }: OpenStream, error: Error): void {
+  #fail(open: OpenStream, error: Error): void {
+    if (!this.#end(open, error)) return;
+    const isOurs = this.#closing.signal.aborted || this.#members.forgetToken(error);
+    if (!isOurs) this.#members.leave(open.connection, error);
+  }
+
+  /** @returns whether it was open */
+  #end(open: OpenStream, error: Error): boolean {
+    const { stream } = open;
+    if (!open.isOpen) return false;
+    open.isOpen = false;
     stream.removeAllListeners('data').removeAllListeners('end');
     // Cancelling is an error of the stream, which nobody has to hear of.
     stream.removeAllListeners('error').on('error', () => undefined);
     stream.cancel();
     this.#opening = undefined;
-    const isOurs = this.#closing.signal.aborted || this.#members.forgetToken(error);
-    if (!isOurs) this.#members.leave(connection, error);
     const waiting = [...this.#waiting.values()].flat();
     this.#waiting.clear();
     for (const { reject } of waiting) reject(error);
+    return true;
   }
 }

@@ -172,7 +172,8 @@ export class WatchStream {
     });
   }
 
-  #dispatch({ connection, pending }: OpenStream, response: WatchResponse): void {
+  #dispatch(open: OpenStream, response: WatchResponse): void {
+    const { connection, pending } = open;
     const { canceled, created, compact_revision: compacted, cancel_reason: reason } = response;
     // A watch that is refused has no id; they are answered in order.
     const isRefused = created && canceled && !this.#watches.has(response.watch_id);
@@ -184,15 +185,18 @@ export class WatchStream {
     if (canceled) {
       this.#watches.delete(id);
       const what = `Watch at ${connection.target} was cancelled`;
-      watch.onEnd(
+      const error =
         compacted === '0'
           ? toEtcdError(what, codeOf(reason), reason || 'etcd gave no reason')
-          : new CompactedError(`${what}: its revision was compacted`, BigInt(compacted)),
-      );
+          : new CompactedError(`${what}: its revision was compacted`, BigInt(compacted));
+      watch.onEnd(error);
+      // It has the token of its beginning for good: with another one all of them begin anew.
+      if (error.status === status.UNAUTHENTICATED) this.#fail(open, error);
+      else if (this.#watches.size === 0) this.#end(open);
       return;
     }
     if (created && response.events.length === 0) return;
-    watch.onBatch({ revision: BigInt(response.header.revision), events: response.events.map(toEvent) });
+    watch.onBatch({ revision: BigInt(response.header?.revision ?? 0), events: response.events.map(toEvent) });
   }
 
   /** All of its watches end with the error. */
@@ -225,6 +229,7 @@ export class WatchStream {
 
 /** The code of gRPC in the reason, where the server has it there as text. */
 function codeOf(reason: string): status {
+  if (/Unauthenticated|invalid auth token/.test(reason)) return status.UNAUTHENTICATED;
   if (/PermissionDenied|permission denied/.test(reason)) return status.PERMISSION_DENIED;
   return reason.includes('no leader') ? status.UNAVAILABLE : status.UNKNOWN;
 }

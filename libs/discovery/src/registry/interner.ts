@@ -1,5 +1,4 @@
-import type { ServiceInstance } from '@rookery/discovery';
-import { freezeInstance } from '@rookery/discovery/adapter';
+import { freezeInstance, type ServiceInstance } from './service-instance.js';
 
 /** With more distinct values than this, sharing them saves nothing. */
 const MAX_VALUES = 1_000;
