@@ -79,7 +79,7 @@ describe('EtcdClient and security', () => {
       expect(logger.lines.join('\n')).not.toContain('geheim');
     }, 90_000);
 
-    it('goes on with a new token when etcd has forgotten the old one, and without one where nobody is asked', async () => {
+    it('goes on with a new token when etcd has forgotten the old one, and without one where users are off', async () => {
       const server = await startServer();
       const { kv } = connect(server, { auth });
       await kv.put('/rookery/services/app/1', 'x');

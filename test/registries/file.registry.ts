@@ -124,7 +124,7 @@ export class FileRegistry extends ServiceRegistry {
   private write(entry: Entry): void {
     const file = this.fileOf(entry.service, entry.id);
     mkdirSync(join(this.folder, entry.service), { recursive: true });
-    // Nobody reads half of it.
+    // A reader never sees half of it.
     writeFileSync(`${file}.new`, JSON.stringify(entry));
     renameSync(`${file}.new`, file);
   }

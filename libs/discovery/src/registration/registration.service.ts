@@ -440,10 +440,10 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   /** Each registry is away for itself; that of the app is also watched by its lookups. */
   #outageOf(registry: ServiceRegistry): Pick<RegistrationOptions, 'reconnectSignal' | 'reachability'> {
     if (registry === this.#registry) return this.#options;
-    const nobody = { onUnreachable: () => undefined, onReachable: () => undefined };
+    const silent = { onUnreachable: () => undefined, onReachable: () => undefined };
     return {
       reconnectSignal: new ReconnectSignal(),
-      reachability: new RegistryReachability(this.#options.clock, nobody),
+      reachability: new RegistryReachability(this.#options.clock, silent),
     };
   }
 

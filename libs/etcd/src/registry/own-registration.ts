@@ -141,7 +141,7 @@ export class OwnRegistration {
       if (!succeeded)
         throw new EtcdError('RK_TRANSACTION_CONFLICT', `another process has just written ${this.key}`);
     });
-    // It was stopped meanwhile: whoever did that removes it, or lets it end with its lease.
+    // It may have been stopped meanwhile: then it is removed, or ends with its lease.
     this.#assertRunning();
     this.#keeper = new LeaseKeeper(granted, { leases: client.lease, clock, random });
   }

@@ -119,7 +119,7 @@ export class KeepAliveStream {
     if (!open.isOpen) return false;
     open.isOpen = false;
     stream.removeAllListeners('data').removeAllListeners('end');
-    // Cancelling is an error of the stream, which nobody has to hear of.
+    // Cancelling is an error of the stream that need not be reported.
     stream.removeAllListeners('error').on('error', () => undefined);
     stream.cancel();
     this.#opening = undefined;

@@ -219,7 +219,7 @@ export class WatchStream {
     open.isOpen = false;
     open.stopLooking();
     this.#opening = undefined;
-    // Cancelling is an error of the stream, which nobody has to hear of.
+    // Cancelling is an error of the stream that need not be reported.
     open.stream.removeAllListeners('error').on('error', () => undefined);
     open.stream.removeAllListeners('data').removeAllListeners('end');
     open.stream.cancel();
