@@ -50,7 +50,11 @@ describe('wrong options', () => {
 
   it.each([
     ['options', 'text', /^ {2}- options = "text": must be an object/m],
-    ['an unknown section', { servce: {} }, /servce: unknown option; known here: agent, service, health/],
+    [
+      'an unknown section',
+      { servce: {} },
+      /servce: unknown option; known here: agent, service, alsoRegister, health/,
+    ],
     ['a section of the wrong kind', { agent: 'localhost' }, /agent = "localhost": must be an object/],
     [
       'a token file that is not there',

@@ -6,7 +6,11 @@ import { Cron, ScheduleModule } from '@nestjs/schedule';
 import { ConsulModule, DiscoveryEvents, LeaderElections, OnlyLeader } from '@rookery/consul';
 
 const { options, key } = JSON.parse(process.env.CRON_REPLICA ?? '{}');
-const report = (event) => process.connected && process.send(event);
+/** What was told last has been sent: `process.exit` would drop it. */
+let sent = Promise.resolve();
+const report = (event) => {
+  if (process.connected) sent = new Promise((resolve) => process.send(event, () => resolve()));
+};
 
 class Job {
   run() {
@@ -30,7 +34,11 @@ const app = await NestFactory.createApplicationContext(ReplicaModule, {
 app.get(DiscoveryEvents).events$.subscribe((event) => {
   if (event.type === 'schedule.missed') report({ type: 'missed', ticks: event.ticks, reason: event.reason });
 });
-process.on('SIGTERM', () => void app.close().then(() => process.exit(0)));
+process.on('SIGTERM', async () => {
+  await app.close();
+  await sent;
+  process.exit(0);
+});
 app
   .get(LeaderElections)
   .of(key)

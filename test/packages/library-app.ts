@@ -49,6 +49,18 @@ export async function fetchBooks(discovery: DiscoveryService): Promise<unknown> 
   return response.json();
 }
 `,
+    'src/on-etcd.ts': `
+import { DiscoveryError, EtcdClient, EtcdModule, type EtcdModuleOptions } from '@rookery/etcd';
+
+const options: EtcdModuleOptions = { endpoints: 'http://127.0.0.1:1', service: { name: 'library' } };
+export const module = EtcdModule.forRoot(options);
+
+const { kv } = EtcdClient.create({ endpoints: 'http://127.0.0.1:1' }, {});
+kv.get('books').catch((error: unknown) => {
+  console.log(error instanceof DiscoveryError ? error.code : error);
+  process.exit();
+});
+`,
     'src/settings.ts': `
 import { consulConfig } from '@rookery/consul/config';
 

@@ -12,7 +12,7 @@ import { RestartedApp } from '../faults/restarted-app.js';
 import { libraryApp } from './library-app.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const LIBRARIES = ['discovery', 'consul', 'embedded-consul', 'dashboard'];
+const LIBRARIES = ['discovery', 'consul', 'embedded-consul', 'dashboard', 'etcd'];
 const INSTALL = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--silent'];
 const WITHIN_MS = 480_000;
 
@@ -170,6 +170,8 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
       expect(await run('npm', ['test'], { env: testEnvironment })).toMatch(/2 passed/);
       expect(await run('npm', ['run', 'test:e2e'], { env: testEnvironment })).toMatch(/2 passed/);
       expect(await smoke('dist/main.js')).not.toMatch(/two copies|worker thread .* failed/);
+      // There is no etcd: what is tested is that the package is found, and loads.
+      expect(await run(process.execPath, ['dist/on-etcd.js'])).toMatch(/RK_REGISTRY_UNREACHABLE/);
     },
     WITHIN_MS,
   );

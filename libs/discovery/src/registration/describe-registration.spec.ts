@@ -115,6 +115,17 @@ describe('describeRegistration', () => {
     ]);
   });
 
+  it.each([
+    [undefined, 15_000],
+    [{ type: 'http', interval: '10s' } as const, 15_000],
+    [{ type: 'ttl', ttl: '30s' } as const, 30_000],
+  ])('has the app report its health to a registry that runs no checks: %j', (check, ttlMs) => {
+    const service = { name: 'a', ...(check && { check }) };
+    const { checks } = describeRegistration(service, { ...listening, reportTtlMs: 15_000 });
+    expect(checks).toMatchObject([{ type: 'ttl', ttlMs }]);
+    expect(checks).toHaveLength(1);
+  });
+
   it('gives a microservice, which has no health path, a TTL check', () => {
     const { checks } = describeRegistration({ name: 'a' }, { ...listening, hasHealthPath: false });
     expect(checks).toMatchObject([{ id: 'a-host-3000:ttl', type: 'ttl', ttlMs: 36_000 }]);

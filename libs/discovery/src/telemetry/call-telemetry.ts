@@ -105,7 +105,9 @@ class UnrecordedCall implements ObservedCall, ObservedAttempt {
   }
 
   run<A>(send: (attempt: A) => void, attempt: A): void {
-    context.with(this.#context, send, undefined, attempt);
+    // The first attempt is mostly made where the call was; others begin in callbacks, in whatever context those are.
+    if (context.active() === this.#context) send(attempt);
+    else context.with(this.#context, send, undefined, attempt);
   }
 
   settle(...settled: Parameters<ObservedAttempt['settle']>): void {

@@ -1,4 +1,3 @@
-import type { OnModuleDestroy } from '@nestjs/common';
 import {
   type Clock,
   invalidConfigError,
@@ -44,7 +43,7 @@ export interface EtcdClientTools {
  * etcd.close();
  * ```
  */
-export class EtcdClient implements OnModuleDestroy {
+export class EtcdClient {
   readonly kv: KvApi;
   readonly lease: LeaseApi;
   readonly #members: EtcdMembers;
@@ -129,9 +128,5 @@ export class EtcdClient implements OnModuleDestroy {
     this.#watches.close();
     this.lease.close();
     this.#members.close();
-  }
-
-  onModuleDestroy(): void {
-    this.close();
   }
 }

@@ -95,6 +95,14 @@ describe('versions of values', () => {
     );
   });
 
+  it('takes a name without a value for no name', () => {
+    const before = { a: undefined, b: 1 };
+    expect(shareValues(before, { b: 1 })).toBe(before);
+    expect(shareValues(before, { b: 1, c: undefined })).toBe(before);
+    const list = [undefined];
+    expect(shareValues(list, [])).not.toBe(list);
+  });
+
   it('names what has changed', () => {
     expect(changedPaths({ a: { x: 1, y: 2 }, b: [1] }, { a: { x: 1, y: 3 }, b: [2], c: {} })).toEqual([
       ['a', 'y'],

@@ -46,10 +46,14 @@ export function shareValues(previous: unknown, next: unknown): unknown {
   if (!areContainers || Object.getPrototypeOf(previous) !== Object.getPrototypeOf(next))
     return isSameInstance(previous, next) ? previous : next;
   const names = Object.keys(next);
-  let isSame = names.length === Object.keys(previous).length;
+  // An object may have a name without a value, which is the same as not to have it; a list has its length.
+  let isSame = Array.isArray(next)
+    ? names.length === Object.keys(previous).length
+    : Object.keys(previous).every((name) => Object.hasOwn(next, name) || previous[name] === undefined);
   for (const name of names) {
-    const shared = shareValues(previous[name], next[name]);
-    if (!Object.hasOwn(previous, name) || !Object.is(shared, previous[name])) isSame = false;
+    const known = own(previous, name);
+    const shared = shareValues(known, next[name]);
+    if (!Object.is(shared, known)) isSame = false;
     next[name] = shared;
   }
   return isSame ? previous : next;
@@ -70,9 +74,11 @@ export function changedPaths(previous: unknown, next: unknown, path: readonly st
   const isReplaced = (!before && previous !== undefined) || (!after && next !== undefined);
   if (isReplaced || (!before && !after)) return [[...path]];
   const names = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
+  const paths = [...names].flatMap((name) =>
+    changedPaths(own(before, name), own(after, name), [...path, name]),
+  );
   // An object without values has come or gone.
-  if (names.size === 0) return before && after ? [] : [[...path]];
-  return [...names].flatMap((name) => changedPaths(own(before, name), own(after, name), [...path, name]));
+  return paths.length === 0 && !(before && after) ? [[...path]] : paths;
 }
 
 /** The value at a path, or undefined. */

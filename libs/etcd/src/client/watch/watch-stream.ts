@@ -1,5 +1,5 @@
 import { status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
-import { abortReason, type Clock } from '@rookery/discovery/adapter';
+import { abortReason, type Clock, withAbort } from '@rookery/discovery/adapter';
 import type { WatchRequest, WatchResponse } from '../api/messages.js';
 import { toEtcdError } from '../classify-status.js';
 import type { EtcdConnection } from '../etcd-connection.js';
@@ -85,7 +85,7 @@ export class WatchStream {
     signal.addEventListener('abort', onAbort, { once: true });
     let open: OpenStream | undefined;
     try {
-      open = await this.#open();
+      open = await withAbort(this.#open(), signal);
       // It may have failed, or the watch been aborted, meanwhile.
       if (!error) {
         const create = { ...encodeRange(range), start_revision: String(from), watch_id: watch.id };
@@ -121,10 +121,16 @@ export class WatchStream {
 
   #open(): Promise<OpenStream> {
     const opening = (this.#opening ??= this.#connect());
-    opening.catch((error: unknown) => {
-      if (this.#opening === opening) this.#opening = undefined;
-      this.#endAll(error as Error);
-    });
+    opening.then(
+      (open) => {
+        // All that waited for it have given up.
+        if (this.#watches.size === 0) this.#end(open);
+      },
+      (error: unknown) => {
+        if (this.#opening === opening) this.#opening = undefined;
+        this.#endAll(error as Error);
+      },
+    );
     return opening;
   }
 
