@@ -50,7 +50,7 @@ export class InMemoryRegistry extends ServiceRegistry {
   };
   /** The registrations by id. */
   readonly #records = new Map<string, RegistrationRecord>();
-  /** Instances whose status is not by their reports. */
+  /** Instances whose status does not follow their reports. */
   readonly #decided = new Set<string>();
   /** Registrations that only `read` returns. */
   readonly #unlisted = new Set<string>();

@@ -145,14 +145,21 @@ export class EtcdMembers {
     hasLeader = true,
   ): Promise<Metadata> {
     if (!this.#auth) return metadataOf(undefined, hasLeader);
-    const token = (this.#token ??= this.#authenticate(connection, this.#auth));
-    try {
-      // It is shared: that one of those who wait for it gives up is nothing to the others.
-      return metadataOf(await (signal ? withAbort(token, signal) : token), hasLeader);
-    } catch (error) {
-      if (!signal?.aborted && this.#token === token) this.#token = undefined;
-      throw error;
-    }
+    const token = (this.#token ??= this.#newToken(connection, this.#auth));
+    // It is shared: a caller that gives up does not affect the others.
+    return metadataOf(await (signal ? withAbort(token, signal) : token), hasLeader);
+  }
+
+  /** Is forgotten when it fails, whether or not a caller still waits for it. */
+  #newToken(
+    connection: EtcdConnection,
+    auth: NonNullable<ResolvedEtcd['auth']>,
+  ): Promise<string | undefined> {
+    const token = this.#authenticate(connection, auth);
+    token.catch(() => {
+      if (this.#token === token) this.#token = undefined;
+    });
+    return token;
   }
 
   #assertOpen(): void {
