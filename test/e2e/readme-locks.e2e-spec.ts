@@ -188,12 +188,16 @@ describe('the locks that the README shows', () => {
         text.replaceAll(new RegExp(`^${indent}`, 'gm'), '').replace(/^`(.*)`,\n$/s, '$1'),
       );
     }
-    const options = readFileSync(
-      new URL('../../libs/consul/src/coordination/lock-options.ts', import.meta.url),
-      'utf8',
-    );
-    const [, declared = ''] = /export interface LockOptions \{(.*?)^\}/ms.exec(options) ?? [];
-    for (const [, option = ''] of declared.matchAll(/^ {2}(\w+)\?:/gm))
-      expect(readme).toMatch(new RegExp(`^\\| .*\`${option}\`.* \\|`, 'm'));
+    for (const [file, type] of [
+      ['../../libs/discovery/src/coordination/lock-options.ts', 'LockOptions'],
+      ['../../libs/consul/src/coordination/lock-options.ts', 'ConsulLockOptions'],
+    ] as const) {
+      const options = readFileSync(new URL(file, import.meta.url), 'utf8');
+      const [, declared = ''] =
+        new RegExp(`export interface ${type}(?: extends \\w+)? \\{(.*?)^\\}`, 'ms').exec(options) ?? [];
+      const names = [...declared.matchAll(/^ {2}(\w+)\?:/gm)].map(([, option = '']) => option);
+      expect(names.length).toBeGreaterThan(1);
+      for (const option of names) expect(readme).toMatch(new RegExp(`^\\| .*\`${option}\`.* \\|`, 'm'));
+    }
   });
 });

@@ -6,14 +6,14 @@ import {
   validateOptions,
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
-import { lockOptionIssues, lockOptionsSchema, type LockOptions } from './coordination/lock-options.js';
+import { lockOptionIssues, lockOptionsSchema, type ConsulLockOptions } from './coordination/lock-options.js';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './client/agent-options.js';
 
 /** What `ConsulModule.forRoot` takes; `{}` discovers through the agent at 127.0.0.1:8500. */
 export interface ConsulModuleOptions extends DiscoveryOptions {
   agent?: AgentOptions;
   /** The sessions of locks, semaphores, elections and ephemeral keys. */
-  locks?: LockOptions;
+  locks?: ConsulLockOptions;
 }
 
 /** For `useClass` and `useExisting`. */
@@ -27,7 +27,7 @@ export type ConsulModuleAsyncOptions = AsyncOptions<ConsulModuleOptions, ConsulO
 /** Validated and complete; secrets cannot be printed. */
 export interface ResolvedConsulOptions extends DiscoveryOptions {
   readonly resolvedAgent: ResolvedAgent;
-  readonly locks?: LockOptions;
+  readonly locks?: ConsulLockOptions;
 }
 
 const schema = z.strictObject(

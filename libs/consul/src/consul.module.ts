@@ -7,7 +7,7 @@ import {
   systemClock,
 } from '@rookery/discovery/adapter';
 import { ConsulClient } from './client/consul-client.js';
-import { CoordinationModule } from './coordination/coordination.module.js';
+import { ConsulCoordinationModule } from './coordination/consul-coordination.module.js';
 import { LiveConfigModule } from './config/live-config.module.js';
 import {
   resolveConsulOptions,
@@ -111,7 +111,7 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
   });
   return {
     module: ConsulModule,
-    imports: [registryModule, discovery, LiveConfigModule, CoordinationModule.on(CONSUL_OPTIONS)],
+    imports: [registryModule, discovery, LiveConfigModule, ConsulCoordinationModule.on(CONSUL_OPTIONS)],
     exports: [registryModule, discovery],
   };
 }

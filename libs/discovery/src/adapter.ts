@@ -84,3 +84,24 @@ export type { CancelSignal, Clock, Random } from './timing/clock.js';
 export { eachConcurrently } from './timing/each-concurrently.js';
 export { withScopedSignal } from './timing/scoped-signal.js';
 export { withAbort, withTimeout } from './timing/with-timeout.js';
+
+export { CoordinationModule, sessionOwner } from './coordination/coordination.module.js';
+export type { Coordination } from './coordination/coordination.module.js';
+export { CoordinationStore } from './coordination/coordination-store.js';
+export type {
+  Attempt,
+  Contest,
+  HeldBy,
+  LockContest,
+  LockSession,
+  SemaphoreContest,
+} from './coordination/contention/contest.js';
+export { BackgroundWork } from './coordination/contention/background-work.js';
+export { Lease } from './coordination/lease/lease.js';
+export type { LeaseCalls, LeaseOptions } from './coordination/lease/lease.js';
+export type { LockHolder } from './coordination/lock/lock-holder.js';
+export type { LockTableOptions } from './coordination/contention/lock-table.js';
+export { lockOptionsShape, resolveLockOptions } from './coordination/lock-options.js';
+export type { ResolvedLockOptions } from './coordination/lock-options.js';
+export { keyIssue } from './kv/key-issue.js';
+export { keyOf } from './kv/guarded-operation.js';

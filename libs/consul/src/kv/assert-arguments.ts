@@ -1,7 +1,8 @@
 import { DiscoveryError } from '@rookery/discovery';
+import { keyOf } from '@rookery/discovery/adapter';
 import { MAX_VALUE_BYTES } from '../client/api/kv.api.js';
 import { kvPath } from '../client/api/kv-key.js';
-import { keyOf, type KvOperation } from './kv-operation.js';
+import type { KvOperation } from './kv-operation.js';
 
 const MAX_TRANSACTION_BYTES = 524_288;
 

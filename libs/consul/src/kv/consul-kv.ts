@@ -1,5 +1,11 @@
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
-import { errorMessage, IsolatedObservable, NamesItsModule, systemClock } from '@rookery/discovery/adapter';
+import {
+  errorMessage,
+  IsolatedObservable,
+  keyOf,
+  NamesItsModule,
+  systemClock,
+} from '@rookery/discovery/adapter';
 import { distinctUntilChanged, filter, map, type Observable } from 'rxjs';
 import { kvPath } from '../client/api/kv-key.js';
 import type { KvEntry } from '../client/api/types.js';
@@ -8,7 +14,7 @@ import { ConsulError } from '../client/consul-error.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../client/request-options.js';
 import { assertKey, assertTransaction } from './assert-arguments.js';
 import { textCodec, type KvCodec } from './kv-codec.js';
-import { keyOf, toTxnOperation, type KvOperation } from './kv-operation.js';
+import { toTxnOperation, type KvOperation } from './kv-operation.js';
 import { KvTransactionError } from './kv-transaction-error.js';
 import { decoded, encoded, isSameEntry, resultOf, type KvValue } from './kv-value.js';
 import { KvWatches } from './kv-watches.js';

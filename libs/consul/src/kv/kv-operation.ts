@@ -1,30 +1,10 @@
-import { DiscoveryError } from '@rookery/discovery';
+import { DiscoveryError, type GuardedOperation } from '@rookery/discovery';
+import { keyOf } from '@rookery/discovery/adapter';
 import type { TxnOperation } from '../client/api/types.js';
 
 /** One step of a transaction. `modifyIndex` is that of the last read; a value is text or bytes. */
 export type KvOperation =
-  | {
-      readonly type: 'set';
-      readonly key: string;
-      readonly value: string | Uint8Array;
-      readonly flags?: number | bigint;
-    }
-  /** Sets it if the key is still as it was read; with `modifyIndex: 0` only if there is no such key. */
-  | {
-      readonly type: 'compareAndSet';
-      readonly key: string;
-      readonly value: string | Uint8Array;
-      readonly modifyIndex: number;
-      readonly flags?: number | bigint;
-    }
-  /** Fails if there is no such key. */
-  | { readonly type: 'get'; readonly key: string }
-  | { readonly type: 'list'; readonly prefix: string }
-  | { readonly type: 'delete'; readonly key: string }
-  | { readonly type: 'compareAndDelete'; readonly key: string; readonly modifyIndex: number }
-  | { readonly type: 'deleteTree'; readonly prefix: string }
-  | { readonly type: 'checkIndex'; readonly key: string; readonly modifyIndex: number }
-  | { readonly type: 'checkNotExists'; readonly key: string }
+  | GuardedOperation
   /** Fails unless this session holds the key as a lock. */
   | { readonly type: 'checkSession'; readonly key: string; readonly session: string }
   /** Acquires the key as a lock for this session; again for its holder. `LockService` does it with all that belongs to it. */
@@ -40,11 +20,6 @@ const KV_OPERATIONS: readonly KvOperation['type'][] = [
   ...(['set', 'compareAndSet', 'get', 'list', 'delete', 'compareAndDelete', 'deleteTree'] as const),
   ...(['checkIndex', 'checkNotExists', 'checkSession', 'lock'] as const),
 ];
-
-/** The key or the prefix of an operation. */
-export function keyOf(operation: KvOperation): string {
-  return 'key' in operation ? operation.key : operation.prefix;
-}
 
 export function toTxnOperation(operation: KvOperation): TxnOperation {
   const Key = keyOf(operation);

@@ -1,5 +1,6 @@
+import { keyOf } from '@rookery/discovery/adapter';
 import { ConsulError } from '../client/consul-error.js';
-import { keyOf, type KvOperation } from './kv-operation.js';
+import type { KvOperation } from './kv-operation.js';
 
 /**
  * Why an operation failed. `conflict`: the key is not as it was read, or exists. `missing`: there is no such key. `session`: the session does not

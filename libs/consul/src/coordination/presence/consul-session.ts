@@ -1,10 +1,12 @@
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DiscoveryError } from '@rookery/discovery';
 import {
+  BackgroundWork,
   backoffDelay,
   delay,
   errorMessage,
   isAborted,
+  type Lease,
   NamesItsModule,
   shutDownError,
   withTimeout,
@@ -18,9 +20,8 @@ import type { ConsulKv, KvWatchOptions } from '../../kv/consul-kv.js';
 import { jsonCodec, type KvCodec } from '../../kv/kv-codec.js';
 import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import { encoded, type KvValue } from '../../kv/kv-value.js';
-import { acquireKey, assertFlags } from '../contention/acquire-key.js';
-import { BackgroundWork } from '../contention/background-work.js';
-import { SessionLease, type SessionSpec } from '../session/session-lease.js';
+import { acquireKey, assertFlags } from '../contest/acquire-key.js';
+import { openSession, type SessionSpec } from '../session/open-session.js';
 import { EphemeralKey } from './ephemeral-key.js';
 
 export interface ConsulSessionEnvironment {
@@ -65,7 +66,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
   readonly #keys = new Map<string, EphemeralKey<unknown>>();
   readonly #background = new BackgroundWork();
   readonly #closing = new AbortController();
-  #lease: SessionLease | undefined;
+  #lease: Lease | undefined;
   #isRunning = false;
   /** Requests about keys go one after the other, so that a write does not undo a removal. */
   #lastRequest: Promise<unknown> = Promise.resolve();
@@ -177,13 +178,13 @@ export class ConsulSession implements BeforeApplicationShutdown {
     }
   }
 
-  async #alive(signal: AbortSignal): Promise<SessionLease> {
+  async #alive(signal: AbortSignal): Promise<Lease> {
     if (this.#lease?.isAlive === true) return this.#lease;
     for (const key of this.#keys.values()) key.lost();
     // It may live on in Consul, and hold the keys.
     if (this.#lease) await this.#client.session.destroy(this.#lease.id, { signal });
     const { clock, spec } = this.#environment;
-    const lease = await SessionLease.open(this.#client.session, await spec(), { clock });
+    const lease = await openSession(this.#client.session, await spec(), { clock });
     // It may have been opened just when the app was closed.
     if (isAborted(signal)) await lease.close(CLOSE_TIMEOUT_MS);
     this.#lease = lease;
@@ -191,7 +192,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
   }
 
   /** One key that Consul refuses does not keep the others from being written. */
-  async #writeAll(lease: SessionLease, signal: AbortSignal): Promise<'written' | 'occupied' | 'failed'> {
+  async #writeAll(lease: Lease, signal: AbortSignal): Promise<'written' | 'occupied' | 'failed'> {
     let worst: 'written' | 'occupied' | 'failed' = 'written';
     for (const key of [...this.#keys.values()]) {
       if (key.isWritten || signal.aborted) continue;
@@ -217,7 +218,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
     return worst;
   }
 
-  async #write(key: EphemeralKey<unknown>, lease: SessionLease, signal: AbortSignal): Promise<boolean> {
+  async #write(key: EphemeralKey<unknown>, lease: Lease, signal: AbortSignal): Promise<boolean> {
     // It may have been removed while it waited for its turn.
     if (this.#keys.get(key.key) !== key) return true;
     const { value } = key;
