@@ -1,9 +1,12 @@
-import type { DiscoveryOptions, ServiceOptions } from '@rookery/discovery';
+import type { DiscoveryOptions, LockOptions, ServiceOptions } from '@rookery/discovery';
 import {
   type AsyncOptions,
   discoveryOptionsShape,
   invalidConfigError,
+  lockOptionsShape,
   type OptionIssue,
+  type ResolvedLockOptions,
+  resolveLockOptions,
   validateOptions,
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
@@ -17,7 +20,10 @@ import {
 import { etcdRegistryOptionsShape, type EtcdRegistryOptions } from './registry/registry-options.js';
 
 /** What `EtcdModule.forRoot` takes; `{}` discovers through the etcd at 127.0.0.1:2379. */
-export interface EtcdModuleOptions extends DiscoveryOptions, EtcdClientOptions, EtcdRegistryOptions {}
+export interface EtcdModuleOptions extends DiscoveryOptions, EtcdClientOptions, EtcdRegistryOptions {
+  /** The leases of locks, semaphores and elections. */
+  locks?: LockOptions;
+}
 
 /** For `useClass` and `useExisting`. */
 export interface EtcdOptionsFactory {
@@ -32,6 +38,7 @@ export interface ResolvedEtcdOptions {
   readonly discovery: DiscoveryOptions;
   readonly etcd: ResolvedEtcd;
   readonly registry: EtcdRegistryOptions;
+  readonly locks: ResolvedLockOptions;
 }
 
 const schema = z.strictObject(
@@ -39,6 +46,7 @@ const schema = z.strictObject(
     ...etcdClientOptionsShape,
     ...etcdRegistryOptionsShape,
     ...discoveryOptionsShape,
+    locks: z.strictObject(lockOptionsShape, { error: "must be an object such as { ttl: '15s' }" }).optional(),
   },
   { error: 'must be an object; {} takes every default' },
 );
@@ -50,7 +58,7 @@ export function resolveEtcdOptions(
 ): ResolvedEtcdOptions {
   const issues = validateOptions(schema, options).map(withoutSecret);
   if (issues.length > 0) throw invalidConfigError('EtcdModule', issues);
-  const { endpoints, auth, tls, timeout, prefix, layout, leaseTtl, ...discovery } = options;
+  const { endpoints, auth, tls, timeout, prefix, layout, leaseTtl, locks, ...discovery } = options;
   const client = {
     ...(endpoints === undefined ? {} : { endpoints }),
     ...(auth === undefined ? {} : { auth }),
@@ -69,6 +77,7 @@ export function resolveEtcdOptions(
       ...(layout === undefined ? {} : { layout }),
       ...(leaseTtl === undefined ? {} : { leaseTtl }),
     },
+    locks: resolveLockOptions(locks),
   };
 }
 

@@ -2,10 +2,15 @@ import { Global, Module, type DynamicModule, type OnModuleDestroy, type Provider
 import { RegistrationService } from '@rookery/discovery';
 import {
   asyncOptionsProviders,
+  type Coordination,
+  CoordinationModule,
   DiscoveryModule,
   type DiscoveryModuleOptions,
+  SharedWatches,
+  systemClock,
 } from '@rookery/discovery/adapter';
 import { EtcdClient } from './client/etcd-client.js';
+import { EtcdCoordinationStore } from './coordination/etcd-coordination.store.js';
 import {
   resolveEtcdOptions,
   type EtcdModuleAsyncOptions,
@@ -100,9 +105,19 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
       moduleName: EtcdModule.name,
     }),
   });
+  const coordination = CoordinationModule.on({
+    inject: [EtcdClient, ETCD_OPTIONS],
+    useFactory: coordinationOn,
+  });
   return {
     module: EtcdModule,
-    imports: [registryModule, discovery],
+    imports: [registryModule, discovery, coordination],
     exports: [registryModule, discovery],
   };
+}
+
+function coordinationOn(client: EtcdClient, { locks }: ResolvedEtcdOptions): Coordination {
+  const watches = new SharedWatches({ clock: systemClock, random: Math.random, logger: 'LockService' });
+  const store = new EtcdCoordinationStore({ client, watches, ttlMs: locks.ttlMs });
+  return { store, options: locks, endsWithRegistration: false };
 }

@@ -24,6 +24,9 @@ export type {
   KvApi,
 } from './client/api/kv.api.js';
 
+export { EtcdTransactionError } from './coordination/guarded-write.js';
+export type { EtcdOperationFailure } from './coordination/guarded-write.js';
+
 export { EtcdRegistry } from './registry/etcd.registry.js';
 export type { EtcdRegistryTools } from './registry/etcd.registry.js';
 export type { EtcdRegistryOptions } from './registry/registry-options.js';

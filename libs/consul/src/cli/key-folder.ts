@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { keyIssue } from '@rookery/discovery/adapter';
+import { keyIssue } from '../client/api/kv-key.js';
 import type { KvEntry } from '../client/api/types.js';
 import { CommandError } from './terminal.js';
 

@@ -4,7 +4,6 @@ import {
   errorMessage,
   invalidConfigError,
   isStandardSchema,
-  keyIssue,
   nonEmptyString,
   type OptionIssue,
   type OptionShape,
@@ -14,6 +13,7 @@ import {
 import { z } from 'zod';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from '../client/agent-options.js';
 
+import { keyIssue } from '../client/api/kv-key.js';
 import { parseConfigPath } from './config-path.js';
 import { layerPaths, type ConfigFormat } from './layers/layer-paths.js';
 import type { ConfigSchema } from './values/validate-values.js';

@@ -5,6 +5,7 @@ import {
   type LockHolder,
   type SemaphoreContest,
 } from '@rookery/discovery/adapter';
+import { kvPath } from '../client/api/kv-key.js';
 import { KeyLock } from './contest/key-lock.js';
 import type { ContestTools } from './contest/contest-tools.js';
 import { PrefixSemaphore } from './contest/prefix-semaphore.js';
@@ -20,10 +21,12 @@ export class ConsulCoordinationStore extends CoordinationStore {
   }
 
   override lock(key: string, holder: () => LockHolder): LockContest {
+    kvPath(key);
     return new KeyLock(key, this.#tools, holder);
   }
 
   override semaphore(prefix: string, limit: number, holder: () => LockHolder): SemaphoreContest {
+    kvPath(prefix);
     return new PrefixSemaphore(prefix, limit, this.#tools, holder);
   }
 

@@ -4,6 +4,7 @@ import {
   IsolatedObservable,
   keyOf,
   NamesItsModule,
+  SharedWatches,
   systemClock,
 } from '@rookery/discovery/adapter';
 import { distinctUntilChanged, filter, map, type Observable } from 'rxjs';
@@ -17,7 +18,6 @@ import { textCodec, type KvCodec } from './kv-codec.js';
 import { toTxnOperation, type KvOperation } from './kv-operation.js';
 import { KvTransactionError } from './kv-transaction-error.js';
 import { decoded, encoded, isSameEntry, resultOf, type KvValue } from './kv-value.js';
-import { KvWatches } from './kv-watches.js';
 import { watchKey } from './watch-key.js';
 import { watchTree } from './watch-tree.js';
 
@@ -55,13 +55,13 @@ const MAX_UPDATE_ATTEMPTS = 10;
 @NamesItsModule()
 export class ConsulKv implements BeforeApplicationShutdown {
   readonly #client: ConsulClient;
-  readonly #watches: KvWatches;
+  readonly #watches: SharedWatches;
   readonly #logger = new Logger('ConsulKv');
 
   constructor(client: ConsulClient) {
     this.#client = client;
     const limit = client.blockingQueryLimit;
-    this.#watches = new KvWatches({ clock: systemClock, random: Math.random, limit });
+    this.#watches = new SharedWatches({ clock: systemClock, random: Math.random, logger: 'ConsulKv', limit });
   }
 
   /** @returns undefined when there is no such key */

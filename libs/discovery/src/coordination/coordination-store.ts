@@ -7,7 +7,10 @@ export abstract class CoordinationStore {
   /** Its name, for messages. */
   abstract readonly name: string;
 
-  /** @param holder what is written of this process, for other ones to see */
+  /**
+   * @param holder what is written of this process, for other ones to see
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key that the registry would refuse or change
+   */
   abstract lock(key: string, holder: () => LockHolder): LockContest;
 
   abstract semaphore(prefix: string, limit: number, holder: () => LockHolder): SemaphoreContest;

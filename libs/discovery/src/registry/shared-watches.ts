@@ -1,38 +1,38 @@
 import { Logger } from '@nestjs/common';
-import {
-  errorMessage,
-  ReconnectSignal,
-  WatchLoop,
-  type Clock,
-  type Random,
-} from '@rookery/discovery/adapter';
 import { Observable, ReplaySubject, share } from 'rxjs';
+import { errorMessage } from '../errors/error-message.js';
+import type { Clock, Random } from '../timing/clock.js';
+import { ReconnectSignal } from './reconnect-signal.js';
+import { WatchLoop } from './watch-loop.js';
 
 /** Longer than the few seconds in which watches take turns; a watch that has a connection to itself waits longer. */
 const SHORT_WAIT_MS = 5_000;
 const WAIT_MS = 60_000;
 
-export interface KvWatchesOptions {
+export interface SharedWatchesOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** How many requests can wait at the same time. */
-  readonly limit: number;
+  /** Whose messages they are, in the log. */
+  readonly logger: string;
+  /** How many requests can wait at the same time. Default: any number, where each watch needs no request of its own. */
+  readonly limit?: number;
 }
 
 /** Starts a new iterator; it ends at the first error. */
 export type StartWatch<T> = (signal: AbortSignal, waitMs: () => number) => AsyncIterable<T>;
 
 /** Runs watches: one for all subscribers of the same thing, again after every error, until the last subscriber leaves. */
-export class KvWatches {
-  readonly #options: KvWatchesOptions;
-  readonly #logger = new Logger('ConsulKv');
+export class SharedWatches {
+  readonly #options: SharedWatchesOptions;
+  readonly #logger: Logger;
   readonly #reconnectSignal = new ReconnectSignal();
   readonly #shared = new Map<string, Observable<unknown>>();
   readonly #running = new Set<AbortController>();
   #isClosed = false;
 
-  constructor(options: KvWatchesOptions) {
+  constructor(options: SharedWatchesOptions) {
     this.#options = options;
+    this.#logger = new Logger(options.logger);
   }
 
   /**
@@ -66,7 +66,7 @@ export class KvWatches {
   }
 
   #run<T>(name: string, start: StartWatch<T>, onUpdate: (value: T) => void, onEnd: () => void): () => void {
-    const { clock, random, limit } = this.#options;
+    const { clock, random, limit = Infinity } = this.#options;
     // Watches beyond the limit take turns, so that none may keep a connection for long.
     const waitMs = (): number => (this.#running.size > limit ? SHORT_WAIT_MS : WAIT_MS);
     let failures = 0;
