@@ -120,6 +120,24 @@ describe('EtcdClient', () => {
     expect(watches.every((watch, n) => n === 7 || eventsOf(watch).length === 1)).toBe(true);
   });
 
+  it('gives a consumer that was busy all that came meanwhile at once, so that it does not fall behind', async () => {
+    const client = connect();
+    const stopping = new AbortController();
+    const sizes: number[] = [];
+    const from = await client.kv.put('busy/0', '');
+    const watching = (async () => {
+      for await (const { events } of client.watch({ prefix: 'busy/' }, from + 1n, stopping.signal)) {
+        sizes.push(events.length);
+        if (sizes.length === 1) await eventually(async () => (await client.kv.get('busy/60')) !== undefined);
+      }
+    })();
+    for (let n = 1; n <= 60; n++) await client.kv.put(`busy/${n}`, '');
+    await eventually(() => sizes.reduce((sum, size) => sum + size, 0) === 60);
+    expect(sizes.length).toBeLessThan(6);
+    stopping.abort(new Error('seen'));
+    await expect(watching).rejects.toThrow('seen');
+  });
+
   it('tells a revision that was compacted', async () => {
     const client = connect();
     const old = await client.kv.put('compacted/a', '1');

@@ -77,6 +77,25 @@ describe('EtcdModule', () => {
   const held = async (key: string): Promise<Record<string, unknown>> =>
     JSON.parse((await etcd.kv.get(key))?.value.toString() ?? '{}') as Record<string, unknown>;
 
+  it('sees the last of many changes soon, though a list is not handed on for each of them', async () => {
+    const { app } = await start({}, [Shop]);
+    const discovery = app.get(DiscoveryService);
+    const count = 80;
+    const put = (n: number): Promise<bigint> => {
+      const value = JSON.stringify({ address: '127.0.0.1', port: 1_000 + n });
+      return etcd.kv.put(`${PREFIX}/inventory/i${n}`, value);
+    };
+    const seen = async (): Promise<number> => (await discovery.getInstances('inventory')).length;
+    // The second one by the watch, which has begun then.
+    for (const n of [0, 1]) {
+      await put(n);
+      await eventually(async () => (await seen()) === n + 1);
+    }
+    for (let n = 2; n < count; n++) await put(n);
+    await eventually(async () => (await seen()) === count, { within: 10_000 });
+    await etcd.kv.delete({ prefix: `${PREFIX}/inventory/` });
+  });
+
   it('registers an app with a lease, finds it, calls it, and removes it at once when it ends', async () => {
     const { app, key, port } = await startInventory();
     const entry = await etcd.kv.get(key);

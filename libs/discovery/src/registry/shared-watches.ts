@@ -14,7 +14,7 @@ export interface SharedWatchesOptions {
   readonly random: Random;
   /** Whose messages they are, in the log. */
   readonly logger: string;
-  /** How many requests can wait at the same time. Default: any number, where each watch needs no request of its own. */
+  /** How many requests can wait at the same time. Default: any number, since updates are pushed, and none needs a request. */
   readonly limit?: number;
 }
 
@@ -66,14 +66,15 @@ export class SharedWatches {
   }
 
   #run<T>(name: string, start: StartWatch<T>, onUpdate: (value: T) => void, onEnd: () => void): () => void {
-    const { clock, random, limit = Infinity } = this.#options;
+    const { clock, random, limit } = this.#options;
     // Watches beyond the limit take turns, so that none may keep a connection for long.
-    const waitMs = (): number => (this.#running.size > limit ? SHORT_WAIT_MS : WAIT_MS);
+    const waitMs = (): number => (this.#running.size > (limit ?? Infinity) ? SHORT_WAIT_MS : WAIT_MS);
     let failures = 0;
     const loop = new WatchLoop<T>({
       clock,
       random,
       reconnectSignal: this.#reconnectSignal,
+      isPushed: limit === undefined,
       watch: (signal) => start(signal, waitMs),
       onUpdate: (value) => {
         if (failures > 0) {

@@ -12,6 +12,8 @@ export interface WatchLoopOptions<T> {
   /** Starts a new iterator of complete states, such as the list of a service's instances. */
   readonly watch: (signal: AbortSignal) => AsyncIterable<T>;
   readonly onUpdate: (update: T) => void;
+  /** Updates are pushed, and cost no request: each is handed on at once. Default: false, and they are rate-limited. */
+  readonly isPushed?: boolean;
   /** @returns the number of consecutive failures, for the backoff */
   readonly onFailure: (error: unknown) => Promise<number>;
 }
@@ -67,7 +69,7 @@ export class WatchLoop<T> {
 
   /** @returns why the watch ended */
   async #watch(signal: AbortSignal): Promise<unknown> {
-    const { watch, onUpdate } = this.#options;
+    const { watch, onUpdate, isPushed } = this.#options;
     try {
       await withScopedSignal(signal, async (watching, end) => {
         this.#endWatch = end;
@@ -75,7 +77,7 @@ export class WatchLoop<T> {
           if (watching.aborted) break;
           this.#updates++;
           onUpdate(update);
-          await this.#throttle(watching);
+          if (isPushed !== true) await this.#throttle(watching);
         }
       });
       return new Error('the watch ended');

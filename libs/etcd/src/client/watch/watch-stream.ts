@@ -93,8 +93,10 @@ export class WatchStream {
         open.stream.write({ create_request: create });
       }
       for (;;) {
-        const batch = batches.shift();
-        if (batch) yield batch;
+        const last = batches.at(-1);
+        // What came while the consumer was busy is one batch, so that it cannot fall behind.
+        if (last)
+          yield { revision: last.revision, events: batches.splice(0).flatMap(({ events }) => events) };
         else if (error) throw error;
         else await new Promise<void>((resolve) => (wake = resolve));
       }
