@@ -16,15 +16,19 @@ export interface ConfigApp extends TestApp {
   }>;
 }
 
-/** An app with live configuration; it registers nothing. */
+/**
+ * An app with live configuration; it registers nothing.
+ *
+ * @param registry the address of a Consul, or the module of another registry
+ */
 export async function startConfigApp(
-  consulUrl: string,
+  registry: string | DynamicModule,
   load: readonly ConfigFactory[],
   providers: Provider[] = [],
 ): Promise<ConfigApp> {
-  const module = rootModule([configModule(load), ConsulModule.forRoot({ agent: { url: consulUrl } })], {
-    providers,
-  });
+  const adapter =
+    typeof registry === 'string' ? ConsulModule.forRoot({ agent: { url: registry } }) : registry;
+  const module = rootModule([configModule(load), adapter], { providers });
   const started = await startApp(module);
   const events: TimedDiscoveryEvent[] = [];
   started.app.get(DiscoveryEvents).events$.subscribe((event) => {

@@ -216,10 +216,10 @@ describe('live configuration', () => {
     ]);
     expect(logger.matching(/later ones override earlier ones/)).toEqual([
       'log configuration, keys of each tree, later ones override earlier ones: config/application. (1), config/application-prod. (1), ' +
-        'config/inventory. (1), config/inventory-prod. (2) ConsulConfig',
+        'config/inventory. (1), config/inventory-prod. (2) LiveConfig',
     ]);
     expect(logger.matching(/ignored/)).toEqual([
-      'warn ignored: config/inventory-prod.yal; known extensions: yml, yaml, json, properties ConsulConfig',
+      'warn ignored: config/inventory-prod.yal; known extensions: yml, yaml, json, properties LiveConfig',
     ]);
     await put({ 'inventory-prod.properties': 'limits.rate=9' });
     await eventually(() => config.get('limits.rate') === 9 && config.get('url') === undefined);
@@ -296,9 +296,9 @@ describe('live configuration', () => {
       const schema = z.object({ limits: z.object({ rate: z.number(), burst: z.number().default(1) }) });
       const { logger } = await start([load({ schema })], [Misspelt]);
       expect(logger.matching(/has no value|is not used/)).toEqual([
-        'warn config/inventory/limits/brst is not used, since the schema has no such name; there is limits.burst ConsulConfig',
-        'warn Misspelt.rate follows "limits.rte", which has no value; there is limits.rate ConsulConfig',
-        'warn Misspelt.changed follows "limts", which has no value; there is limits ConsulConfig',
+        'warn config/inventory/limits/brst is not used, since the schema has no such name; there is limits.burst LiveConfig',
+        'warn Misspelt.rate follows "limits.rte", which has no value; there is limits.rate LiveConfig',
+        'warn Misspelt.changed follows "limts", which has no value; there is limits LiveConfig',
       ]);
       const without = await startApp(rootModule([configModule([load()])], { providers: [Misspelt] }));
       expect(

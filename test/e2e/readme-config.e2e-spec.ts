@@ -192,12 +192,16 @@ describe('the live configuration that the README shows', () => {
       const indent = /^ */.exec(text)?.[0] ?? '';
       expect(readme).toContain(text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''));
     }
-    const options = readFileSync(
-      new URL('../../libs/consul/src/config/config-options.ts', import.meta.url),
-      'utf8',
-    );
-    const [, declared = ''] = /export interface ConsulConfigOptions \{(.*?)^\}/ms.exec(options) ?? [];
-    for (const [, option = ''] of declared.matchAll(/^ {2}(\w+)\?:/gm))
-      expect(readme).toMatch(new RegExp(`^\\| .*\`${option}\`.* \\|`, 'm'));
+    for (const [file, type] of [
+      ['../../libs/discovery/src/config/config-options.ts', 'ConfigOptions'],
+      ['../../libs/consul/src/config/consul-config-options.ts', 'ConsulConfigOptions'],
+    ] as const) {
+      const options = readFileSync(new URL(file, import.meta.url), 'utf8');
+      const [, declared = ''] =
+        new RegExp(`export interface ${type}(?: extends \\w+)? \\{(.*?)^\\}`, 'ms').exec(options) ?? [];
+      const names = [...declared.matchAll(/^ {2}(\w+)\?:/gm)].map(([, option = '']) => option);
+      expect(names.length).toBeGreaterThan(1);
+      for (const option of names) expect(readme).toMatch(new RegExp(`^\\| .*\`${option}\`.* \\|`, 'm'));
+    }
   });
 });

@@ -10,10 +10,10 @@ import { EmbeddedConsul } from '@rookery/embedded-consul';
 import { eventually, FakeClock, figure } from '@rookery/test-support';
 // The library's own part, since its clock cannot be set from outside.
 import {
-  resolveConfigOptions,
+  resolveConsulConfig,
   type ConsulConfigOptions,
-} from '../../libs/consul/dist/config/config-options.js';
-import { LiveConfig } from '../../libs/consul/dist/config/live/live-config.js';
+} from '../../libs/consul/dist/config/consul-config-options.js';
+import { LoadedConfig } from '../../libs/discovery/dist/config/live/loaded-config.js';
 
 const MINUTE_MS = 60_000;
 
@@ -24,13 +24,13 @@ describe('live configuration over a long time', () => {
   let consul: EmbeddedConsul;
   let client: ConsulClient;
   let clock: FakeClock;
-  let config: LiveConfig | undefined;
+  let config: LoadedConfig | undefined;
   let events: DiscoveryEvent[];
   let folder: string;
 
-  const open = async (options: ConsulConfigOptions = {}): Promise<LiveConfig> => {
-    const resolved = resolveConfigOptions({ agent: { url: consul.url }, name: 'shop', ...options }, {});
-    config = await LiveConfig.load(resolved, clock);
+  const open = async (options: ConsulConfigOptions = {}): Promise<LoadedConfig> => {
+    const resolved = resolveConsulConfig({ agent: { url: consul.url }, name: 'shop', ...options }, {});
+    config = await LoadedConfig.load(resolved, clock);
     config.events$.subscribe((event) => events.push(event));
     config.watch();
     return config;

@@ -271,7 +271,7 @@ describe('live configuration under faults', () => {
       {},
     ]);
     expect(live.problems.map(({ reason }) => reason).join()).toMatch(
-      /20 of 20 keys below config\/inventory\/ are missing, and stay in use: the tree was empty after the connection to Consul was interrupted\. Write them again, or create the key config\/inventory\//,
+      /20 of 20 keys below config\/inventory\/ are missing, and stay in use: the tree was empty after the connection to the registry was interrupted\. Write them again, or create the key config\/inventory\//,
     );
     await eventually(async () => (await health()).configuration?.status === 'degraded');
     expect(live.get()).toBe(before);

@@ -4,11 +4,11 @@ import {
   asyncOptionsProviders,
   DiscoveryModule,
   type DiscoveryModuleOptions,
+  LiveConfigModule,
   systemClock,
 } from '@rookery/discovery/adapter';
 import { ConsulClient } from './client/consul-client.js';
 import { ConsulCoordinationModule } from './coordination/consul-coordination.module.js';
-import { LiveConfigModule } from './config/live-config.module.js';
 import {
   resolveConsulOptions,
   type ConsulModuleAsyncOptions,

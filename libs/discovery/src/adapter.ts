@@ -55,6 +55,8 @@ export {
   validateOptions,
 } from './configuration/validate-options.js';
 export type { OptionIssue, OptionShape } from './configuration/validate-options.js';
+export { omitUndefined } from './configuration/omit-undefined.js';
+export { readSetting } from './configuration/read-setting.js';
 export { Secret } from './configuration/secret.js';
 export { isStandardSchema, issuePath } from './configuration/standard-schema.js';
 export type { StandardIssue, StandardSchema } from './configuration/standard-schema.js';
@@ -105,3 +107,19 @@ export type { LockTableOptions } from './coordination/contention/lock-table.js';
 export { lockOptionsShape, resolveLockOptions } from './coordination/lock-options.js';
 export type { ResolvedLockOptions } from './coordination/lock-options.js';
 export { keyOf } from './kv/guarded-operation.js';
+
+export type { ConfigNames, ConfigStore, KeyTree, StoredKey } from './config/config-store.js';
+export { configOptionIssues, configOptionsShape, resolveConfigOptions } from './config/config-options.js';
+export type { ConfigOptions, KeyRules, ResolvedConfigOptions } from './config/config-options.js';
+export { LiveConfigModule } from './config/live-config.module.js';
+export { LiveConfig } from './config/live-config.js';
+// What a command that checks, lists or copies configuration uses.
+export { formatConfigPath, parseConfigPath } from './config/config-path.js';
+export { configSourceOf } from './config/config-source.js';
+export { ignoredKeys } from './config/layers/read-layer.js';
+export type { LayerKeys } from './config/live/build-version.js';
+export { createBuilder } from './config/live/create-builder.js';
+export { mentionsSecret, SECRET_SHOWN, SecretPaths } from './config/secret-paths.js';
+export { unusedValues } from './config/unused-values.js';
+export { brief } from './config/values/describe-issue.js';
+export type { ConfigSchema } from './config/values/validate-values.js';

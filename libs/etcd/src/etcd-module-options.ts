@@ -4,6 +4,7 @@ import {
   discoveryOptionsShape,
   invalidConfigError,
   lockOptionsShape,
+  omitUndefined,
   type OptionIssue,
   type ResolvedLockOptions,
   resolveLockOptions,
@@ -58,25 +59,16 @@ export function resolveEtcdOptions(
 ): ResolvedEtcdOptions {
   const issues = validateOptions(schema, options).map(withoutSecret);
   if (issues.length > 0) throw invalidConfigError('EtcdModule', issues);
-  const { endpoints, auth, tls, timeout, prefix, layout, leaseTtl, locks, ...discovery } = options;
-  const client = {
-    ...(endpoints === undefined ? {} : { endpoints }),
-    ...(auth === undefined ? {} : { auth }),
-    ...(tls === undefined ? {} : { tls }),
-    ...(timeout === undefined ? {} : { timeout }),
-  };
-  const resolution = resolveEtcd(client, environment);
+  const { prefix, layout, leaseTtl, locks, ...rest } = options;
+  const { endpoints: _, auth: __, tls: ___, timeout: ____, ...discovery } = rest;
+  const resolution = resolveEtcd(options, environment);
   const services = servicesOf(discovery);
   issues.push(...resolution.issues, ...checkIssues(services));
   if (issues.length > 0 || !resolution.etcd) throw invalidConfigError('EtcdModule', issues);
   return {
     discovery,
     etcd: resolution.etcd,
-    registry: {
-      ...(prefix === undefined ? {} : { prefix }),
-      ...(layout === undefined ? {} : { layout }),
-      ...(leaseTtl === undefined ? {} : { leaseTtl }),
-    },
+    registry: omitUndefined({ prefix, layout, leaseTtl }),
     locks: resolveLockOptions(locks),
   };
 }

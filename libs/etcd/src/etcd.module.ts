@@ -6,6 +6,7 @@ import {
   CoordinationModule,
   DiscoveryModule,
   type DiscoveryModuleOptions,
+  LiveConfigModule,
   SharedWatches,
   systemClock,
 } from '@rookery/discovery/adapter';
@@ -111,7 +112,7 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
   });
   return {
     module: EtcdModule,
-    imports: [registryModule, discovery, coordination],
+    imports: [registryModule, discovery, LiveConfigModule, coordination],
     exports: [registryModule, discovery],
   };
 }

@@ -1,15 +1,22 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { closeNames, errorMessage } from '@rookery/discovery/adapter';
+import {
+  closeNames,
+  errorMessage,
+  configSourceOf,
+  ignoredKeys,
+  type LayerKeys,
+  createBuilder,
+  unusedValues,
+  type ConfigSchema,
+} from '@rookery/discovery/adapter';
 import type { KvEntry } from '../client/api/types.js';
 import { ConsulClient } from '../client/consul-client.js';
-import { resolveConfigOptions, type ResolvedConfigOptions } from '../config/config-options.js';
-import { configSourceOf } from '../config/config-source.js';
-import { ignoredKeys } from '../config/layers/read-layer.js';
-import type { LayerKeys } from '../config/live/build-version.js';
-import { createBuilder } from '../config/live/create-builder.js';
-import { unusedValues } from '../config/unused-values.js';
-import type { ConfigSchema } from '../config/values/validate-values.js';
+import {
+  isOfConsul,
+  resolveConsulConfig,
+  type ResolvedConsulConfig,
+} from '../config/consul-config-options.js';
 import { parseCommand, positionals, type ParsedCommand } from './command-options.js';
 import { readKeyFolder, valueOfFile } from './key-folder.js';
 import { listTree } from './list-tree.js';
@@ -51,7 +58,7 @@ export async function check(args: readonly string[], terminal: Terminal): Promis
 
 async function buildProblems(
   layers: readonly LayerKeys[],
-  options: ResolvedConfigOptions,
+  options: ResolvedConsulConfig,
   terminal: Terminal,
 ): Promise<readonly string[]> {
   const builder = await createBuilder(options);
@@ -72,7 +79,7 @@ function emptyTrees(layers: readonly LayerKeys[]): readonly string[] {
 async function resolveOptions(
   command: ParsedCommand,
   { environment }: Terminal,
-): Promise<ResolvedConfigOptions> {
+): Promise<ResolvedConsulConfig> {
   const { values, agent } = command;
   const text = (name: string): string | undefined => values[name] as string | undefined;
   const settings = text('settings');
@@ -81,8 +88,9 @@ async function resolveOptions(
     if (also.length > 0)
       throw new UsageError(`--${also.join(', --')} has no effect together with --settings`);
     const source = configSourceOf(await loadExport('--settings', settings, 'settings'));
-    if (!source) throw new CommandError(`--settings ${settings} is not what consulConfig(...) returns`);
-    return source.options(environment);
+    const options = source?.options(environment);
+    if (options && isOfConsul(options)) return options;
+    throw new CommandError(`--settings ${settings} is not what consulConfig(...) returns`);
   }
   const schema = text('schema');
   const options: Record<string, unknown> = {
@@ -97,7 +105,7 @@ async function resolveOptions(
     schema: schema === undefined ? undefined : await loadSchema(schema),
   };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return resolveConfigOptions(Object.fromEntries(given), environment);
+  return resolveConsulConfig(Object.fromEntries(given), environment);
 }
 
 async function loadSchema(reference: string): Promise<ConfigSchema> {
@@ -129,7 +137,7 @@ async function loadExport(option: string, reference: string, usual: string): Pro
 
 async function layersInConsul(
   { agent, values }: ParsedCommand,
-  options: ResolvedConfigOptions,
+  options: ResolvedConsulConfig,
   { signal, environment }: Terminal,
 ): Promise<LayerKeys[]> {
   const isOwn = values.settings !== undefined && agent.url === undefined;

@@ -1,7 +1,7 @@
+import { SecretPaths } from '@rookery/discovery/adapter';
 import { DiscoveryError } from '@rookery/discovery';
 import type { ConsulClient } from '../client/consul-client.js';
 import { keyIssue } from '../client/api/kv-key.js';
-import { SecretPaths } from '../config/secret-paths.js';
 import { bytesCodec } from '../kv/kv-codec.js';
 import type { ConsulKv } from '../kv/consul-kv.js';
 import { KvTransactionError } from '../kv/kv-transaction-error.js';

@@ -1,6 +1,6 @@
+import { SecretPaths } from '@rookery/discovery/adapter';
 import { lastValueFrom, takeUntil, fromEvent, tap, defaultIfEmpty } from 'rxjs';
 import { ConsulClient } from '../client/consul-client.js';
-import { SecretPaths } from '../config/secret-paths.js';
 import { bytesCodec } from '../kv/kv-codec.js';
 import { ConsulKv } from '../kv/consul-kv.js';
 import type { KvValue } from '../kv/kv-value.js';

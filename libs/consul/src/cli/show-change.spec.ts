@@ -1,5 +1,5 @@
+import { SecretPaths } from '@rookery/discovery/adapter';
 import { describe, expect, it } from '@jest/globals';
-import { SecretPaths } from '../config/secret-paths.js';
 import { showChange, showValue } from './show-change.js';
 
 describe('showValue', () => {

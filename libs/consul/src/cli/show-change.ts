@@ -1,6 +1,11 @@
-import { formatConfigPath, parseConfigPath } from '../config/config-path.js';
-import { mentionsSecret, SECRET_SHOWN, type SecretPaths } from '../config/secret-paths.js';
-import { brief } from '../config/values/describe-issue.js';
+import {
+  formatConfigPath,
+  parseConfigPath,
+  mentionsSecret,
+  SECRET_SHOWN,
+  type SecretPaths,
+  brief,
+} from '@rookery/discovery/adapter';
 import type { PlannedChange } from './import-plan.js';
 import { DOCUMENT } from './key-folder.js';
 

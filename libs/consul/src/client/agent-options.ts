@@ -8,6 +8,8 @@ import {
   nonEmptyString,
   type OptionIssue,
   type OptionShape,
+  readSetting,
+  Secret,
   systemClock,
   toMilliseconds,
   validateOptions,
@@ -15,7 +17,6 @@ import {
 import { z } from 'zod';
 import { ADDRESS_HINT, parseAgentAddress, type AgentAddress } from './agent-address.js';
 import { DEFAULT_CONNECTIONS, MIN_CONNECTIONS } from './connection-budget.js';
-import { Secret } from '@rookery/discovery/adapter';
 import {
   fixedToken,
   providedToken,
@@ -276,14 +277,7 @@ class Settings {
     return defaultValue;
   }
 
-  private read<T>({ value, field }: Setting, expected: string, read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const reason = code === 'ENOENT' ? 'it does not exist' : (code ?? 'it cannot be read');
-      this.issues.push({ field, value: JSON.stringify(value), hint: `must be ${expected}, but ${reason}` });
-      return undefined;
-    }
+  private read<T>(setting: Setting, expected: string, read: () => T): T | undefined {
+    return readSetting(setting, expected, read, this.issues);
   }
 }

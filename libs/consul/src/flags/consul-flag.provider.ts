@@ -7,11 +7,9 @@ import {
   type Provider,
   type ResolutionDetails,
 } from '@openfeature/server-sdk';
-import { errorMessage } from '@rookery/discovery/adapter';
+import { errorMessage, formatConfigPath, parseConfigPath, type LiveConfig } from '@rookery/discovery/adapter';
 import { Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
-import type { ConsulConfig } from '../config/consul-config.js';
-import { formatConfigPath, parseConfigPath } from '../config/config-path.js';
 import { evaluateFlag, isDefinition } from './evaluate-flag.js';
 
 export interface ConsulFlagOptions {
@@ -25,7 +23,7 @@ export interface ConsulFlagOptions {
  *
  * @example
  * ```ts
- * await OpenFeature.setProviderAndWait(new ConsulFlagProvider(app.get(ConsulConfig)));
+ * await OpenFeature.setProviderAndWait(new ConsulFlagProvider(app.get(LiveConfig)));
  * const isOn = await OpenFeature.getClient().getBooleanValue('new-checkout', false, { targetingKey: user.id });
  * ```
  */
@@ -33,14 +31,14 @@ export class ConsulFlagProvider implements Provider {
   readonly metadata = { name: 'rookery-consul' } as const;
   readonly runsOn = 'server';
   readonly events = new OpenFeatureEventEmitter();
-  readonly #config: ConsulConfig;
+  readonly #config: LiveConfig;
   readonly #path: string;
   readonly #logger = new Logger('ConsulFlagProvider');
   /** The flags that have been looked at, as they were. */
   readonly #warned = new Map<string, unknown>();
   #subscription: Subscription | undefined;
 
-  constructor(config: ConsulConfig, { path = 'flags' }: ConsulFlagOptions = {}) {
+  constructor(config: LiveConfig, { path = 'flags' }: ConsulFlagOptions = {}) {
     this.#config = config;
     this.#path = formatConfigPath(parseConfigPath(path));
   }

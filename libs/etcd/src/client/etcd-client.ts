@@ -5,10 +5,18 @@ import {
   type RegistryRequest,
   type RegistrySwitch,
   systemClock,
+  validateOptions,
 } from '@rookery/discovery/adapter';
+import { z } from 'zod';
 import { KvApi } from './api/kv.api.js';
 import { LeaseApi } from './api/lease.api.js';
-import { resolveEtcd, type EtcdClientOptions, type ResolvedEtcd } from './etcd-options.js';
+import {
+  etcdClientOptionsShape,
+  resolveEtcd,
+  withoutSecret,
+  type EtcdClientOptions,
+  type ResolvedEtcd,
+} from './etcd-options.js';
 import { EtcdMembers, type EtcdRequestOptions } from './etcd-members.js';
 import type { EtcdRange } from './key-range.js';
 import { WatchStream, type EtcdWatchBatch } from './watch/watch-stream.js';
@@ -24,6 +32,10 @@ export interface EtcdStatus {
   /** Alarms, such as a database that has reached its quota. */
   readonly errors: readonly string[];
 }
+
+const optionsSchema = z.strictObject(etcdClientOptionsShape, {
+  error: 'must be an object; {} takes every default',
+});
 
 export interface EtcdClientTools {
   readonly clock?: Clock;
@@ -58,7 +70,9 @@ export class EtcdClient {
 
   /** @throws DiscoveryError `RK_CONFIG_INVALID` with every issue of options and environment */
   static create(options: EtcdClientOptions = {}, environment: NodeJS.ProcessEnv = process.env): EtcdClient {
-    const { etcd, issues } = resolveEtcd(options, environment);
+    const wrong = validateOptions(optionsSchema, options).map(withoutSecret);
+    const { etcd, issues } =
+      wrong.length > 0 ? { etcd: undefined, issues: wrong } : resolveEtcd(options, environment);
     if (!etcd) throw invalidConfigError('EtcdClient', issues);
     return new EtcdClient(etcd);
   }

@@ -5,9 +5,9 @@ import {
   nonEmptyString,
   type OptionIssue,
   type OptionShape,
+  readSetting,
   Secret,
   toMilliseconds,
-  validateOptions,
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
 
@@ -114,15 +114,12 @@ export function parseEndpoint(text: string, tls: boolean): EtcdEndpoint | undefi
   return { target: `${hostname}:${port}`, host, secure: protocol === 'https:' };
 }
 
-/** Merges validated options and environment, reads the files they name, and returns every issue at once. */
+/** Merges valid options and the environment, reads the files they name, and returns every issue at once. */
 export function resolveEtcd(
   options: EtcdClientOptions,
   environment: NodeJS.ProcessEnv,
 ): { readonly etcd: ResolvedEtcd | undefined; readonly issues: readonly OptionIssue[] } {
-  const issues: OptionIssue[] = [...validateOptions(z.object(etcdClientOptionsShape), options)].map(
-    withoutSecret,
-  );
-  if (issues.length > 0) return { etcd: undefined, issues };
+  const issues: OptionIssue[] = [];
   const settings = new Settings(options, environment, issues);
   const tls = settings.tls();
   const etcd = {
@@ -191,14 +188,7 @@ class Settings {
   private pem(option: string | undefined, field: string, variable: string): Buffer | undefined {
     const path = option ?? this.environment[variable];
     if (path === undefined || path === '') return undefined;
-    try {
-      return readFileSync(path);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const reason = code === 'ENOENT' ? 'it does not exist' : (code ?? 'it cannot be read');
-      const hint = `must be a readable PEM file, but ${reason}`;
-      this.issues.push({ field: option === undefined ? variable : field, value: JSON.stringify(path), hint });
-      return undefined;
-    }
+    const setting = { field: option === undefined ? variable : field, value: path };
+    return readSetting(setting, 'a readable PEM file', () => readFileSync(path), this.issues);
   }
 }

@@ -97,8 +97,7 @@ export class EtcdRegistry extends ServiceRegistry {
     environment: NodeJS.ProcessEnv = process.env,
   ): EtcdRegistry {
     const issues = validateOptions(clientSchema, options).map(withoutSecret);
-    const { prefix: _, layout: __, leaseTtl: ___, ...client } = options;
-    const resolution = issues.length > 0 ? undefined : resolveEtcd(client, environment);
+    const resolution = issues.length > 0 ? undefined : resolveEtcd(options, environment);
     if (!resolution?.etcd)
       throw invalidConfigError('EtcdRegistry', [...issues, ...(resolution?.issues ?? [])]);
     return new EtcdRegistry(new EtcdClient(resolution.etcd), options);
