@@ -9,6 +9,7 @@ const ENTRIES = [
   ['discovery', 'index', 'dist/index.d.ts'],
   ['discovery', 'client', 'dist/client.d.ts'],
   ['discovery', 'adapter', 'dist/adapter.d.ts'],
+  ['discovery', 'config', 'dist/config.d.ts'],
   ['discovery', 'testing', 'dist/testing/index.d.ts'],
   ['consul', 'index', 'dist/index.d.ts'],
   ['consul', 'client', 'dist/client.d.ts'],
@@ -17,6 +18,7 @@ const ENTRIES = [
   ['embedded-consul', 'index', 'dist/index.d.ts'],
   ['dashboard', 'index', 'dist/index.d.ts'],
   ['etcd', 'index', 'dist/index.d.ts'],
+  ['etcd', 'config', 'dist/config.d.ts'],
 ];
 
 const isCheck = process.argv.includes('--check');

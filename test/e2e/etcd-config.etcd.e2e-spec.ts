@@ -209,7 +209,7 @@ describe('live configuration from etcd', () => {
       'It needs the permission to read the prefix: etcdctl role grant-permission ROLE --prefix=true read "config/application/"',
     );
     const wrong = { name: 'a/b', prefix: 'config/', endpoints: 'ftp://app:geheim@x', datacenter: 'dc1' };
-    const refused = await thrownBy(() => start([load(wrong as EtcdConfigOptions)]));
+    const refused = await thrownBy(() => start([load(wrong)]));
     for (const field of ['name', 'prefix', 'endpoints', 'datacenter: unknown option'])
       expect(refused.message).toContain(`- ${field}`);
     expect(refused.message).toMatch(/^etcdConfig: 4 options are wrong/);

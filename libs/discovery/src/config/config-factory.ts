@@ -1,8 +1,6 @@
 import { getConfigToken, registerAs, type ConfigFactory, type ConfigFactoryKeyHost } from '@nestjs/config';
-import type { StandardSchema } from '../configuration/standard-schema.js';
 import type { ResolvedConfigOptions } from './config-options.js';
 import { CONFIG_SOURCE, ConfigSource } from './config-source.js';
-import type { ConfigSchema } from './values/validate-values.js';
 
 /** What a schema returns: of zod and others by the type of their output, of a class its instances. */
 export type ConfigOf<S> = S extends abstract new (...args: never[]) => infer T

@@ -2,11 +2,9 @@ import { type Duration, toMilliseconds } from '../configuration/duration.js';
 import { isStandardSchema } from '../configuration/standard-schema.js';
 import {
   durationSchema,
-  invalidConfigError,
   nonEmptyString,
   type OptionIssue,
   type OptionShape,
-  validateOptions,
 } from '../configuration/validate-options.js';
 import { errorMessage } from '../errors/error-message.js';
 import { z } from 'zod';

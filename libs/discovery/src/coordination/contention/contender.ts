@@ -148,11 +148,11 @@ export class Contender<State> {
     pause: (milliseconds: number) => Promise<void>,
   ): Promise<void> {
     const { random } = this.#timing;
-    const { isInLine } = this.#contest;
+    const hasLine = this.#contest.isInLine !== undefined;
     // The place in line is gone with the lease.
-    const ends = lease && isInLine ? AbortSignal.any([signal, lease.lost]) : signal;
+    const ends = lease && hasLine ? AbortSignal.any([signal, lease.lost]) : signal;
     await view.untilFree(lease?.id, LOOK_AGAIN_MS * (1 + random()), ends);
-    if (!isInLine) await pause(LOTTERY_MS * random());
+    if (!hasLine) await pause(LOTTERY_MS * random());
   }
 }
 
