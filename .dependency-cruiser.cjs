@@ -1,4 +1,4 @@
-// Imports run one way: apps -> consul -> discovery, and inside discovery
+// Imports run one way: apps -> consul | etcd -> discovery, and inside discovery
 // registry <- catalog <- balancing <- calling <- http, with registration and health on registry.
 
 /** A layer may import only itself and what `allowed` names: layers, and files with their ending. */
@@ -18,6 +18,7 @@ const entries = [
   'libs/discovery/src/index.ts', // @rookery/discovery: what an application uses
   'libs/discovery/src/client.ts', // @rookery/discovery/client: declarative clients
   'libs/discovery/src/adapter.ts', // @rookery/discovery/adapter: what the author of a registry adapter uses
+  'libs/discovery/src/config.ts', // @rookery/discovery/config: live configuration, for adapters
   'libs/discovery/src/testing/index.ts', // @rookery/discovery/testing: test doubles
   'libs/consul/src/index.ts',
   'libs/consul/src/client.ts',
@@ -26,6 +27,7 @@ const entries = [
   'libs/embedded-consul/src/index.ts',
   'libs/dashboard/src/index.ts',
   'libs/etcd/src/index.ts',
+  'libs/etcd/src/config.ts', // @rookery/etcd/config: live configuration
 ];
 const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));
 
@@ -63,7 +65,7 @@ module.exports = {
       name: 'entries-are-for-other-packages',
       severity: 'error',
       from: { path: '^libs/discovery/src/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^libs/discovery/src/(index|client|adapter|testing/index)\\.ts$' },
+      to: { path: '^libs/discovery/src/(index|client|adapter|config|testing/index)\\.ts$' },
     },
     {
       name: 'embedded-consul-imports-none-of-the-others',
@@ -124,9 +126,17 @@ module.exports = {
     ]),
     layer('introspection', [...foundation, 'catalog', 'balancing', 'calling', 'health']),
     layer('indicators', [...foundation, 'catalog', 'health', 'registration']),
+    layer('kv', []),
+    layer('config', [...foundation, 'events', 'health', 'scanning', 'spelling']),
+    layer('coordination', [
+      ...foundation,
+      ...['kv', 'events', 'health', 'registration', 'introspection', 'alerts'],
+    ]),
     layer('client', [], 'consul'),
     layer('client', [], 'etcd'),
     layer('registry', ['client'], 'etcd'),
+    layer('coordination', ['client'], 'etcd'),
+    layer('config', ['client'], 'etcd'),
     layer('registry', ['client'], 'consul'),
     layer('kv', ['client'], 'consul'),
     layer('config', ['client', 'kv'], 'consul'),

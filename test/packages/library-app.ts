@@ -51,9 +51,11 @@ export async function fetchBooks(discovery: DiscoveryService): Promise<unknown> 
 `,
     'src/on-etcd.ts': `
 import { DiscoveryError, EtcdClient, EtcdModule, type EtcdModuleOptions } from '@rookery/etcd';
+import { etcdConfig } from '@rookery/etcd/config';
 
 const options: EtcdModuleOptions = { endpoints: 'http://127.0.0.1:1', service: { name: 'library' } };
 export const module = EtcdModule.forRoot(options);
+export const settings = etcdConfig({ name: 'library' });
 
 const { kv } = EtcdClient.create({ endpoints: 'http://127.0.0.1:1' }, {});
 kv.get('books').catch((error: unknown) => {

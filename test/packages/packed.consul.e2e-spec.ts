@@ -20,6 +20,14 @@ const NESTS = {
   'Nest 11, CommonJS': { nest: '^11.0.0', axios: '^4.0.0', type: 'commonjs' },
 } as const;
 
+const LIBRARIES = ['discovery', 'consul', 'etcd'] as const;
+
+/** Without the optional package that its live configuration needs, and without an etcd. */
+const LOAD_ETCD = {
+  module: "import { EtcdModule } from '@rookery/etcd'; console.log(typeof EtcdModule.forRoot());",
+  commonjs: "const { EtcdModule } = require('@rookery/etcd'); console.log(typeof EtcdModule.forRoot());",
+} as const;
+
 /** The whole app that the README shows. */
 function exampleOfReadme(): string {
   const example = /```ts\n(\/\/ app\.ts\n.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1];
@@ -53,11 +61,10 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'rookery-packed-'));
     consul = await ConsulAgent.start();
-    await run('npm', ['pack', '-w', 'libs/discovery', '-w', 'libs/consul', '--pack-destination', home], {
-      cwd: ROOT,
-    });
+    const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
+    await run('npm', ['pack', ...workspaces, '--pack-destination', home], { cwd: ROOT });
     tarballs = readdirSync(home).map((name) => join(home, name));
-    expect(tarballs).toHaveLength(2);
+    expect(tarballs).toHaveLength(LIBRARIES.length);
   }, INSTALL_WITHIN_MS);
   afterAll(async () => {
     await consul.stop();
@@ -79,7 +86,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       );
       expect(files.filter((file) => /\.spec\.|tsbuildinfo|node_modules/.test(file))).toEqual([]);
     }
-    for (const lib of ['discovery', 'consul']) {
+    for (const lib of LIBRARIES) {
       await run('npx', ['publint', '--strict', join(ROOT, 'libs', lib)], { cwd: ROOT });
     }
   });
@@ -106,7 +113,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
             rxjs: '^7.8.2',
             ...Object.fromEntries(
               tarballs.map((file) => [
-                file.includes('discovery') ? '@rookery/discovery' : '@rookery/consul',
+                `@rookery/${LIBRARIES.find((library) => file.includes(`rookery-${library}-`))}`,
                 `file:${file}`,
               ]),
             ),
@@ -138,6 +145,8 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       // Without the optional packages that live configuration needs.
       const help = await run('npx', ['rookery', '--help'], { cwd: folder });
       expect(help.stdout).toMatch(/^usage: rookery COMMAND/);
+      const evaluated = ['--input-type', type, '--eval', LOAD_ETCD[type]];
+      expect((await run(process.execPath, evaluated, { cwd: folder })).stdout).toBe('object\n');
 
       const app = spawn(process.execPath, ['dist/app.js'], {
         cwd: folder,

@@ -1,18 +1,18 @@
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { AppProcess, freePorts } from '@rookery/test-support';
+import type { UsedRegistry } from './registry/used-registry.js';
 
 const mainOf = (app: string): string => fileURLToPath(new URL(`../../${app}/dist/main.js`, import.meta.url));
 
-/** The sample apps, each a separate process, on one Consul. */
+/** The sample apps, each a separate process, on one registry. */
 export class Bookshop {
-  readonly #environment: Readonly<Record<string, string>>;
+  readonly #registry: UsedRegistry;
   readonly #running = new Set<AppProcess>();
-  /** Instance ids. */
-  readonly #started: string[] = [];
+  readonly #started: { readonly service: string; readonly id: string }[] = [];
 
-  constructor(consulUrl: string) {
-    this.#environment = { CONSUL_HTTP_ADDR: consulUrl };
+  constructor(registry: UsedRegistry) {
+    this.#registry = registry;
   }
 
   async startInventory(): Promise<AppProcess> {
@@ -37,27 +37,14 @@ export class Bookshop {
 
   async stopAll(): Promise<void> {
     await Promise.all([...this.#running].map((app) => this.stop(app)));
-    await this.#removeKilled();
-  }
-
-  /** Deregisters killed instances: a Consul that was running before must not keep them. */
-  async #removeKilled(): Promise<void> {
-    const url = this.#environment.CONSUL_HTTP_ADDR ?? '';
-    const address = url.includes('://') ? url : `http://${url}`;
-    for (const id of this.#started) {
-      const path = `/v1/agent/service/deregister/${encodeURIComponent(id)}`;
-      // A Consul that has stopped keeps nothing.
-      await fetch(address + path, { method: 'PUT', signal: AbortSignal.timeout(2_000) }).catch(
-        () => undefined,
-      );
-    }
+    for (const { service, id } of this.#started) await this.#registry.remove(service, id);
   }
 
   async #start(name: string): Promise<AppProcess> {
     const [port = 0] = await freePorts(1);
-    const app = await AppProcess.start({ main: mainOf(name), port, environment: this.#environment });
+    const app = await AppProcess.start({ main: mainOf(name), port, environment: this.#registry.environment });
     this.#running.add(app);
-    this.#started.push(`${name}-${hostname()}-${port}`);
+    this.#started.push({ service: name, id: `${name}-${hostname()}-${port}` });
     return app;
   }
 }

@@ -1,8 +1,10 @@
-// `npm run demo`: calls while instances and Consul stop and start. Exits 1 if a scene failed.
+// `npm run demo`: calls while instances and the registry stop and start; with `-- --registry etcd` on etcd. Exits 1 if a scene failed.
 import { eventually, type AppProcess } from '@rookery/test-support';
 import { Bookshop } from './bookshop.js';
-import { startConsul } from './find-or-start-consul.js';
 import { underLoad, type LoadResult } from './load.js';
+import { chosenRegistry } from './registry/choose-registry.js';
+import { startConsul } from './registry/consul.js';
+import { startEtcd } from './registry/etcd.js';
 
 interface ActResult extends LoadResult {
   readonly name: string;
@@ -11,13 +13,15 @@ interface ActResult extends LoadResult {
 }
 
 const SEEN_WITHIN_MS = 30_000;
+const START = { consul: startConsul, etcd: startEtcd };
 
 async function run(): Promise<boolean> {
-  const consul = await startConsul();
-  const bookshop = new Bookshop(consul.url);
+  const registry = await START[chosenRegistry(process.argv.slice(2))]();
+  const { name: registryName } = registry;
+  const bookshop = new Bookshop(registry);
   const results: ActResult[] = [];
   try {
-    process.stdout.write(`Consul: ${consul.description}\n`);
+    process.stdout.write(`${registryName}: ${registry.description}\n`);
     const inventories = await Promise.all([1, 2, 3].map(() => bookshop.startInventory()));
     const storefront = await bookshop.startStorefront();
     const [first, second] = inventories as [AppProcess, AppProcess];
@@ -57,19 +61,21 @@ async function run(): Promise<boolean> {
       await bookshop.stop(second);
     });
     await act(
-      'a discount is set in Consul',
-      () => setDiscount(consul.url, '50'),
+      `a discount is set in ${registryName}`,
+      () => registry.put('config/storefront/discount', '50'),
       () => hasPrice(storefront, '10.45 EUR'),
     );
     await act(
-      'Consul is killed: the discount stays',
-      () => consul.kill(),
+      `${registryName} is killed: the discount stays`,
+      () => registry.kill(),
       () => hasPrice(storefront, '10.45 EUR'),
     );
     // List protection keeps the instances, since they answer probes.
-    await act('Consul comes back, empty', async () => {
-      await consul.restartEmpty();
-      await eventually(() => registered(consul.url, ports), { within: SEEN_WITHIN_MS });
+    await act(`${registryName} comes back, empty`, async () => {
+      await registry.restartEmpty();
+      await eventually(async () => (await registry.count('inventory')) === ports.size, {
+        within: SEEN_WITHIN_MS,
+      });
     });
     await act(
       'and calls go on, at the same price',
@@ -78,7 +84,7 @@ async function run(): Promise<boolean> {
     );
   } finally {
     await bookshop.stopAll();
-    await consul.stop();
+    await registry.stop();
   }
   process.stdout.write(table(results));
   return results.every(passed);
@@ -90,18 +96,9 @@ async function seesExactly(storefront: AppProcess, ports: ReadonlySet<number>): 
   return seen.length === ports.size && seen.every(({ port }) => ports.has(port));
 }
 
-async function setDiscount(consulUrl: string, percent: string): Promise<void> {
-  await fetch(`${consulUrl}/v1/kv/config/storefront/discount`, { method: 'PUT', body: percent });
-}
-
 async function hasPrice(storefront: AppProcess, price: string): Promise<boolean> {
   const response = await fetch(`${storefront.url}/books/1`);
   return ((await response.json()) as { offer: { price: string } }).offer.price === price;
-}
-
-async function registered(consulUrl: string, ports: ReadonlySet<number>): Promise<boolean> {
-  const response = await fetch(`${consulUrl}/v1/health/service/inventory?passing`);
-  return ((await response.json()) as unknown[]).length === ports.size;
 }
 
 /** Calls are GETs: none may fail, whatever stops. */

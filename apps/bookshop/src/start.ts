@@ -1,15 +1,20 @@
-// `npm start`: Consul, three inventory instances and a storefront, until Ctrl-C.
+// `npm start`: a registry, three inventory instances and a storefront, until Ctrl-C. `npm start -- --registry etcd`: on etcd.
 import { once } from 'node:events';
 import { Bookshop } from './bookshop.js';
-import { findOrStartConsul, USUAL_ADDRESS } from './find-or-start-consul.js';
+import { chosenRegistry } from './registry/choose-registry.js';
+import { findOrStartConsul } from './registry/consul.js';
+import { findOrStartEtcd } from './registry/etcd.js';
+import type { UsedRegistry } from './registry/used-registry.js';
 
+const FIND = { consul: findOrStartConsul, etcd: findOrStartEtcd };
 const INVENTORIES = 3;
 
 async function run(): Promise<void> {
   const ended = Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)));
+  const find = FIND[chosenRegistry(process.argv.slice(2))];
   process.stdout.write('Starting the bookshop…\n');
-  const consul = await findOrStartConsul();
-  const bookshop = new Bookshop(consul.url);
+  const registry = await find();
+  const bookshop = new Bookshop(registry);
   try {
     const inventories = await Promise.all(
       Array.from({ length: INVENTORIES }, () => bookshop.startInventory()),
@@ -17,8 +22,7 @@ async function run(): Promise<void> {
     const storefront = await bookshop.startStorefront();
     process.stdout.write(
       screen(
-        consul.url,
-        consul.description,
+        registry,
         inventories.map(({ url, pid }) => ({ url, pid })),
         storefront.url,
       ),
@@ -27,21 +31,18 @@ async function run(): Promise<void> {
     process.stdout.write('\nStopping: each app deregisters first…\n');
   } finally {
     await bookshop.stopAll();
-    await consul.stop();
+    await registry.stop();
   }
   process.stdout.write('Nothing is left running.\n');
 }
 
 function screen(
-  consulUrl: string,
-  consul: string,
+  { name, description, commands }: UsedRegistry,
   inventories: readonly { url: string; pid: number | undefined }[],
   storefront: string,
 ): string {
-  // The command finds a Consul at its usual address by itself.
-  const address = consulUrl === USUAL_ADDRESS ? '' : ` --http-addr ${consulUrl}`;
   return `
-  Consul       ${consul}
+  ${name.padEnd(12)} ${description}
 ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (pid ${pid ?? 'none'})`).join('\n')}
   storefront   ${storefront}
 
@@ -50,13 +51,13 @@ ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (p
                ${storefront}/books?search=dune
                ${storefront}/books/42          one book; "answeredBy" changes with every call
                ${storefront}/instances         the instances of inventory that the storefront uses
-               ${consulUrl}/v1/catalog/services        the services that Consul lists
 
   Try          kill ${inventories[0]?.pid ?? ''}                and keep calling the storefront
                kill -9 ${inventories[1]?.pid ?? ''}             the same without a shutdown: requests in flight on it may fail
                curl ${inventories[2]?.url ?? ''}/health
+               ${commands.list}
 
-  Configure    npx rookery config put config/storefront/discount 25${address}
+  Configure    ${commands.discount}
                the storefront's prices fall at once; with 250 the last good value stays, and it says why:
                curl ${storefront}/health
 

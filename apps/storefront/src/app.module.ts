@@ -1,17 +1,17 @@
 import { Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
-import { AlertsModule, ConsulModule } from '@rookery/consul';
+import { AlertsModule } from '@rookery/consul';
 import { DashboardModule } from '@rookery/dashboard';
 import { MetricsController } from './metrics.controller.js';
 import { OffersController } from './offers.controller.js';
 import { Prices } from './prices.js';
-import { settings } from './settings.js';
+import { configuration, registry } from './registry.js';
 import { ShopController } from './shop.controller.js';
 
 @Module({
   imports: [
-    ConfigModule.forRoot({ load: [settings] }),
-    ConsulModule.forRoot({ service: { name: 'storefront' } }),
+    ConfigModule.forRoot({ load: [configuration] }),
+    registry,
     DashboardModule.forRoot({ path: '/rookery', operations: true }),
     AlertsModule.forRoot({
       rules: [

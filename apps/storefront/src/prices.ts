@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ConfigValue } from '@rookery/consul/config';
 
-/** Prices and stock counts, derived from a book's id and year; the discount comes from Consul. */
+/** Prices and stock counts, derived from a book's id and year; the discount comes from the registry's keys. */
 @Injectable()
 export class Prices {
   @ConfigValue('discount')

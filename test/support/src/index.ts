@@ -14,6 +14,7 @@ export { figure, FIGURES_VARIABLE, median } from './figures.js';
 export { consulVersion, findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
 export { Alertmanager, Prometheus, tool } from './monitoring.js';
 export type { AlertmanagerAlert, PrometheusOptions } from './monitoring.js';
+export { findTool } from './find-tool.js';
 export { freePorts } from './free-ports.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { RecordingLogger } from './recording-logger.js';
