@@ -37,7 +37,7 @@ describe('ConsulModule that is not imported', () => {
     'is named where %s is injected',
     async (className, injected) => {
       expect(await errorWithout(injected)).toContain(
-        `the argument ${className}, provided by ConsulModule at index`,
+        `the argument ${className}, provided by ConsulModule or EtcdModule at index`,
       );
     },
   );
@@ -48,6 +48,6 @@ describe('ConsulModule that is not imported', () => {
     }
     Injectable()(Caller);
     const message = await messageOf(Test.createTestingModule({ providers: [Caller] }).compile());
-    expect(message).toContain('ServiceClient(echo), provided by ConsulModule');
+    expect(message).toContain('ServiceClient(echo), provided by ConsulModule or EtcdModule');
   });
 });

@@ -1,7 +1,7 @@
 /** The module that an app imports to inject what this package provides. */
-const MODULE = 'ConsulModule';
+const MODULE = 'ConsulModule or EtcdModule';
 
-/** `DiscoveryService, provided by ConsulModule`: the form of every name that Nest may show. */
+/** `DiscoveryService, provided by ConsulModule or EtcdModule`: the form of every name that Nest may show. */
 export function withProvider(name: string): string {
   return `${name}, provided by ${MODULE}`;
 }

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ConfigService } from '@nestjs/config';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  currentLock,
+  DiscoveryService,
+  EtcdClient,
+  EtcdModule,
+  LeaderElections,
+  LockService,
+  OnlyLeader,
+} from '@rookery/etcd';
+import { EtcdConfig, etcdConfig, type EtcdConfigOptions } from '@rookery/etcd/config';
+import { EtcdServer, eventually, freePorts } from '@rookery/test-support';
+import { z } from 'zod';
+import { configModule } from './config-app.js';
+import { rootModule } from './test-app.js';
+
+// README reports begin
+@Injectable()
+export class Reports {
+  constructor(private readonly locks: LockService) {}
+
+  settle(orderId: string): Promise<string> {
+    return this.locks.withLock(`locks/orders/${orderId}`, ({ fence, session }) => `${fence} ${session}`);
+  }
+
+  @OnlyLeader('leaders/reports')
+  async write(): Promise<string> {
+    return `written by the leader, fence ${currentLock()?.fence}`;
+  }
+}
+// README reports end
+
+describe("what etcd's README shows", () => {
+  let server: EtcdServer;
+  let etcd: EtcdClient;
+  beforeAll(async () => {
+    server = await EtcdServer.start();
+    etcd = EtcdClient.create({ endpoints: server.url }, {});
+  });
+  afterAll(async () => {
+    etcd.close();
+    await server.stop();
+  });
+
+  it('registers an app', async () => {
+    // README app begin
+    @Module({
+      imports: [EtcdModule.forRoot({ endpoints: ['http://127.0.0.1:2379'], service: { name: 'inventory' } })],
+    })
+    class AppModule {}
+    // README app end
+    const [port = 0] = await freePorts(1);
+    const app = await NestFactory.create(AppModule, { logger: false });
+    await app.listen(port);
+    expect(app.get(DiscoveryService)).toBeDefined();
+    await app.close();
+    const module = EtcdModule.forRoot({ endpoints: server.url, service: { name: 'inventory' } });
+    const there = await NestFactory.create(rootModule([module]), { logger: false });
+    await there.listen(port);
+    await eventually(async () => (await there.get(DiscoveryService).getInstances('inventory')).length === 1);
+    await there.close();
+  });
+
+  it('locks, leads and follows its configuration', async () => {
+    // With the address of this server instead of the usual one.
+    const load = (options: EtcdConfigOptions) => etcdConfig({ ...options, endpoints: server.url });
+    const settings =
+      // README settings begin
+      load({
+        endpoints: ['http://127.0.0.1:2379'],
+        name: 'inventory',
+        prefix: '/config',
+        schema: z.object({ limits: z.object({ rate: z.number().default(100) }).prefault({}) }),
+      });
+    // README settings end
+    const imports = [configModule([settings]), EtcdModule.forRoot({ endpoints: server.url })];
+    const app = await NestFactory.create(rootModule(imports, { providers: [Reports] }), { logger: false });
+    await app.listen(0);
+    const reports = app.get(Reports);
+    expect(await reports.settle('42')).toMatch(/^\d+ [0-9a-f]+$/);
+    await eventually(() => app.get(LeaderElections).of('leaders/reports').isLeader);
+    expect(await reports.write()).toMatch(/^written by the leader, fence \d+$/);
+    expect(app.get(ConfigService).get('limits.rate')).toBe(100);
+    await server.ctl(['put', '/config/inventory/limits/rate', '200']);
+    await eventually(() => app.get(ConfigService).get('limits.rate') === 200);
+    expect(app.get(EtcdConfig).get('limits.rate')).toBe(200);
+    await app.close();
+  });
+
+  it('is what the README says, word for word', () => {
+    const [source, readme] = ['readme-etcd.etcd.e2e-spec.ts', '../../libs/etcd/README.md'].map((file) =>
+      readFileSync(new URL(file, import.meta.url), 'utf8'),
+    ) as [string, string];
+    const examples = [...source.matchAll(/^ *\/\/ README ([\w ]+) begin\n(.*?)^ *\/\/ README \1 end$/gms)];
+    expect(examples).toHaveLength(3);
+    for (const [, , text = ''] of examples) {
+      const indent = /^ */.exec(text)?.[0] ?? '';
+      const shown = text
+        .replaceAll(new RegExp(`^${indent}`, 'gm'), '')
+        .replace(/^class AppModule/m, 'export class AppModule')
+        .replace(/^load\(/m, 'export const settings = etcdConfig(');
+      expect(readme).toContain(shown);
+    }
+  });
+});
