@@ -20,7 +20,7 @@ import { rootModule } from './test-app.js';
 
 // README reports begin
 @Injectable()
-export class Reports {
+class Reports {
   constructor(private readonly locks: LockService) {}
 
   settle(orderId: string): Promise<string> {
@@ -101,7 +101,7 @@ describe("what etcd's README shows", () => {
       const indent = /^ */.exec(text)?.[0] ?? '';
       const shown = text
         .replaceAll(new RegExp(`^${indent}`, 'gm'), '')
-        .replace(/^class AppModule/m, 'export class AppModule')
+        .replace(/^class (AppModule|Reports)/m, 'export class $1')
         .replace(/^load\(/m, 'export const settings = etcdConfig(');
       expect(readme).toContain(shown);
     }
