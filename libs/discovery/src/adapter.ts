@@ -41,7 +41,7 @@ export type { WatchLoopOptions } from './registry/watch-loop.js';
 export type { WorkerReporter, WorkerReporterSource } from './registry/worker-reporter.js';
 
 export { isReachable, isRefused, isRetryable, shutDownError } from './errors/discovery-error.js';
-export { NamesItsModule } from './errors/provided-by.js';
+export { NamesItsModule, withProvider } from './errors/provided-by.js';
 export { aggregatedErrors, causeChain, errorMessage, isError } from './errors/error-message.js';
 
 export { asyncOptionsProviders } from './configuration/async-options.js';
@@ -67,6 +67,13 @@ export { providedInstances } from './scanning/provided-instances.js';
 export type { ProvidedClass, ProvidedInstances } from './scanning/provided-instances.js';
 export { AlertClaims, CLAIMS_PREFIX } from './alerts/alert-sink.js';
 export type { AlertClaim } from './alerts/alert-sink.js';
+export { discoveryPicks } from './discovery-picks.js';
+export type { PicksOptions } from './discovery-picks.js';
+export { TargetPicks } from './calling/target-picks.js';
+export type { AttemptEnding, TargetPickRequest } from './calling/target-picks.js';
+export { recipientHeaders } from './calling/call-headers.js';
+export { deadlineOf, incomingCall } from './calling/incoming-call.js';
+export type { IncomingCall, TravellingContext } from './calling/incoming-call.js';
 export { ratesBetween } from './calling/call-statistics.js';
 export type { CallCounts } from './calling/call-statistics.js';
 export { AppInspector } from './introspection/app-inspector.js';
@@ -107,6 +114,7 @@ export type { LockTableOptions } from './coordination/contention/lock-table.js';
 export { lockOptionsShape, resolveLockOptions } from './coordination/lock-options.js';
 export type { ResolvedLockOptions } from './coordination/lock-options.js';
 export { keyOf } from './kv/guarded-operation.js';
+export { keyIssue } from './kv/key-issue.js';
 
 export type { ConfigNames, ConfigStore, KeyTree, StoredKey } from './config/config-store.js';
 export { configOptionIssues, configOptionsShape, resolveConfigOptions } from './config/config-options.js';

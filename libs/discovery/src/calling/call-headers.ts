@@ -73,7 +73,7 @@ export function isCallHeader(name: string): boolean {
 const recipients = new WeakMap<ServiceInstance, Readonly<Record<string, string>> | undefined>();
 
 /** Only apps that Rookery registered check it: in a static list the same service may have another name. */
-function recipientHeaders(instance: ServiceInstance): Readonly<Record<string, string>> | undefined {
+export function recipientHeaders(instance: ServiceInstance): Readonly<Record<string, string>> | undefined {
   const known = recipients.get(instance);
   if (known || recipients.has(instance)) return known;
   const headers =

@@ -26,6 +26,7 @@ import { httpSettings, type HttpDefaults, type HttpSettings } from './options/ht
 import { attemptTransport, type Attempt, type CallTools, type Transport } from './running-attempt.js';
 import { ServiceCall, type CallResult } from './service-call.js';
 import { ServiceContext } from './service-context.js';
+import { TargetPicks } from './target-picks.js';
 
 export interface CallerOptions extends Omit<PoolOptions, 'outlierRules' | 'slowStart'> {
   readonly clients?: ClientsOptions;
@@ -138,6 +139,16 @@ export class ServiceCaller {
       throw await noInstancesError(view, service, query, time);
     }
     return target.instance;
+  }
+
+  /**
+   * For a transport that makes attempts by itself.
+   *
+   * @param defaults of the client
+   */
+  picks(service: string, query: ServiceQuery | undefined, defaults: CallDefaults | undefined): TargetPicks {
+    const context = this.#context(service);
+    return new TargetPicks(context, query, context.settingsWith(defaults), this.#options.clock);
   }
 
   /** How an HTTP client calls a service: its settings, with those of the client or the request. */

@@ -1,4 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
+import { keyIssue as commonIssue } from '@rookery/discovery/adapter';
 
 /**
  * The path of a key. Consul normalizes paths: a write to `a//b` or `x/../y` is redirected and changes another key, so that
@@ -14,11 +15,5 @@ export function kvPath(key: string): string {
 
 /** Why a key cannot be used; undefined: it can. */
 export function keyIssue(key: string): string | undefined {
-  if (key.startsWith('/')) return 'begins with a slash';
-  const segments = key.split('/');
-  if (segments.slice(0, -1).includes('')) return 'has two slashes in a row';
-  if (segments.some((part) => part === '.' || part === '..')) return 'has a segment "." or ".."';
-  // eslint-disable-next-line no-control-regex -- control characters are what it searches for
-  if (/[\u0000-\u001f\u007f]/.test(key)) return 'has a control character';
-  return undefined;
+  return key.startsWith('/') ? 'begins with a slash' : commonIssue(key);
 }

@@ -1,0 +1,164 @@
+import type { Observable } from 'rxjs';
+import type { Target } from '../balancing/load-balancer.js';
+import type { TargetPool } from '../balancing/target-pool.js';
+import type { CallOutcome, TrackedTarget } from '../balancing/target/tracked-target.js';
+import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
+import { usableInstances } from '../catalog/service-snapshot.js';
+import type { DiscoveryError } from '../errors/discovery-error.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
+import type { ServiceQuery } from '../registry/service-query.js';
+import type { Clock } from '../timing/clock.js';
+import { classifyError, outcomeOf } from './attempt-result.js';
+import { isDeadline } from './failure-rules.js';
+import { noInstancesError } from './no-instances-error.js';
+import type { CallSettings } from './options/call-settings.js';
+import type { RetryBudgetRules } from './limits/retry-budget.js';
+import type { QueryPool, ServiceContext } from './service-context.js';
+
+export interface TargetPickRequest {
+  readonly hashKey: string | undefined;
+  /** An attempt of the same call has failed. */
+  readonly isRetry: boolean;
+  /** Those that this attempt cannot use. */
+  readonly excluded: ReadonlySet<Target>;
+}
+
+/** How an attempt ended. */
+export interface AttemptEnding {
+  /** Undefined: it succeeded. */
+  readonly error: Error | undefined;
+  /** Its caller gave up. */
+  readonly isAbandoned: boolean;
+  /** It was a stream: how long it took says nothing about latency. */
+  readonly isStream: boolean;
+}
+
+/** After a failure this recent a retry goes elsewhere, if it can. */
+const JUST_FAILED_MS = 1_000;
+const DIAGNOSIS_MS = 1_000;
+
+/**
+ * Picks for a transport that makes attempts by itself, such as channels of gRPC: with the strategies, the weights, the zones and the outlier
+ * detection of all other calls to the service, and in their statistics.
+ */
+export class TargetPicks {
+  readonly service: string;
+  readonly #context: ServiceContext;
+  readonly #query: ServiceQuery | undefined;
+  readonly #settings: CallSettings;
+  readonly #clock: Clock;
+
+  /** @param settings of the client */
+  constructor(
+    context: ServiceContext,
+    query: ServiceQuery | undefined,
+    settings: CallSettings,
+    clock: Clock,
+  ) {
+    this.service = context.name;
+    this.#context = context;
+    this.#query = query;
+    this.#settings = settings;
+    this.#clock = clock;
+  }
+
+  get settings(): CallSettings {
+    return this.#settings;
+  }
+
+  get retryBudget(): RetryBudgetRules {
+    return this.#context.settings.retryBudget;
+  }
+
+  /** The instances that may get calls: at present, and each change. */
+  watch(): Observable<ServiceSnapshot> {
+    return this.#queryPool.view.snapshots$;
+  }
+
+  usableOf(snapshot: ServiceSnapshot): readonly ServiceInstance[] {
+    return usableInstances(snapshot, this.#query);
+  }
+
+  /** Waits for the first list. @throws DiscoveryError `RK_REGISTRY_UNREACHABLE` when there is none in time */
+  async ready(): Promise<void> {
+    const { view } = this.#queryPool;
+    if (!view.snapshot) await this.#context.initialList(view);
+  }
+
+  /** Why there is no instance. */
+  noInstances(): Promise<DiscoveryError> {
+    const time = { clock: this.#clock, withinMs: DIAGNOSIS_MS };
+    return noInstancesError(this.#queryPool.view, this.service, this.#query, time);
+  }
+
+  /** @returns undefined: there is none that is not excluded */
+  pick({ hashKey, isRetry, excluded }: TargetPickRequest): Target | undefined {
+    const pool = this.#pool();
+    const { retries, strategy } = this.#settings;
+    const request = {
+      hashKey,
+      attempt: isRetry ? 1 : 0,
+      mayTry: isRetry ? ('no' as const) : retries > 0 ? ('yes' as const) : ('if-overdue' as const),
+    };
+    const tried = excluded as ReadonlySet<TrackedTarget>;
+    if (!isRetry) return pool.pick(strategy, { ...request, tried });
+    const now = this.#clock.now();
+    const failed = pool.usable.filter(({ history }) => now - history.lastFailureAt < JUST_FAILED_MS);
+    return (
+      pool.pick(strategy, { ...request, tried: new Set([...tried, ...failed]) }) ??
+      pool.pick(strategy, { ...request, attempt: 0, tried })
+    );
+  }
+
+  /** An attempt begins. @returns is to be called once, when it has ended */
+  begin(target: Target): (ending: AttemptEnding) => void {
+    const tracked = target as TrackedTarget;
+    const pool = this.#pool();
+    const startedAt = this.#clock.now();
+    pool.begin(tracked);
+    return ({ error, isAbandoned, isStream }) => {
+      const elapsedMs = this.#clock.now() - startedAt;
+      const { outcome, reason, isRefusal } = this.#judge(error, isAbandoned, elapsedMs);
+      const measuredMs = isStream ? tracked.latencyMs : elapsedMs;
+      pool.report(tracked, measuredMs, outcome, { reason, isRefusal });
+      if (outcome !== 'ignored' && outcome !== 'abandoned')
+        this.#context.statistics.add(measuredMs, outcome !== 'success');
+    };
+  }
+
+  /** It could not be connected to. */
+  refused(target: Target, reason: string): void {
+    const tracked = target as TrackedTarget;
+    const pool = this.#pool();
+    pool.begin(tracked);
+    pool.report(tracked, 0, 'failure', { reason, isRefusal: true });
+  }
+
+  #judge(
+    error: Error | undefined,
+    isAbandoned: boolean,
+    elapsedMs: number,
+  ): { readonly outcome: CallOutcome; readonly reason: string; readonly isRefusal: boolean } {
+    if (isAbandoned) return { outcome: 'abandoned', reason: 'its caller gave up', isRefusal: false };
+    if (!error) return { outcome: 'success', reason: '', isRefusal: false };
+    const { isFailure, attemptTimeoutMs, timeoutMs } = this.#settings;
+    // A deadline that is shorter than usual is no measure of an instance.
+    if (isDeadline({ error }) && elapsedMs < Math.min(attemptTimeoutMs, timeoutMs) / 2)
+      return { outcome: 'abandoned', reason: error.message, isRefusal: false };
+    const result = classifyError(error, isFailure);
+    const isRefusal = result.type === 'failed' && result.isRefusal;
+    const reason = result.type === 'success' ? '' : result.reason;
+    return { outcome: outcomeOf(result), reason, isRefusal };
+  }
+
+  get #queryPool(): QueryPool {
+    return this.#context.poolFor(this.#query);
+  }
+
+  #pool(): TargetPool {
+    const { view, pool } = this.#queryPool;
+    const snapshot = view.touch();
+    if (snapshot) pool.update(snapshot);
+    return pool;
+  }
+}

@@ -1,0 +1,32 @@
+import type { CallDefaults } from './calling/options/call-options.js';
+import { callDefaultsShape } from './calling/options/client-options.js';
+import type { TargetPicks } from './calling/target-picks.js';
+import { invalidConfigError, validateOptions } from './configuration/validate-options.js';
+import type { DiscoveryService } from './discovery.service.js';
+import { discoveryTools } from './discovery-tools.js';
+import type { ServiceQuery } from './registry/service-query.js';
+import { z } from 'zod';
+
+/** Which instances a client of another transport calls, and how. */
+export interface PicksOptions extends CallDefaults {
+  query?: ServiceQuery;
+}
+
+const optionsSchema = z.object(callDefaultsShape);
+
+/**
+ * For a transport that makes attempts by itself: picks as the calls of this app do.
+ *
+ * @param where the caller, for errors
+ * @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option
+ */
+export function discoveryPicks(
+  discovery: DiscoveryService,
+  service: string,
+  { query, ...defaults }: PicksOptions,
+  where: string,
+): TargetPicks {
+  const issues = validateOptions(optionsSchema, defaults);
+  if (issues.length > 0) throw invalidConfigError(`${where}('${service}')`, issues);
+  return discoveryTools(discovery, where).caller.picks(service, query, defaults);
+}
