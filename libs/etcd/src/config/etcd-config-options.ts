@@ -2,6 +2,7 @@ import {
   configOptionIssues,
   configOptionsShape,
   invalidConfigError,
+  keyIssue,
   resolveConfigOptions,
   validateOptions,
   type ConfigOptions,
@@ -25,8 +26,7 @@ export interface EtcdConfigOptions extends ConfigOptions, EtcdClientOptions {}
 const NAMES = { registry: 'etcd', module: 'EtcdModule', factory: 'etcdConfig' };
 
 const keyRules: KeyRules = {
-  // eslint-disable-next-line no-control-regex -- control characters are what it searches for
-  issue: (key) => (/[\u0000-\u001f\u007f]/.test(key) ? 'has a control character' : undefined),
+  issue: keyIssue,
   prefixHint:
     "must be the first part of a key, without a slash at its end, such as 'config' or '/teams/shop/config'",
 };
