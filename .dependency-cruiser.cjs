@@ -27,6 +27,7 @@ const entries = [
   'libs/embedded-consul/src/index.ts',
   'libs/dashboard/src/index.ts',
   'libs/etcd/src/index.ts',
+  'libs/microservices/src/grpc.ts', // @rookery/microservices/grpc
   'libs/etcd/src/config.ts', // @rookery/etcd/config: live configuration
 ];
 const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));

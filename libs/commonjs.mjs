@@ -31,6 +31,7 @@ for (const [library, replaced] of [
   ['embedded-consul', {}],
   ['dashboard', {}],
   ['etcd', {}],
+  ['microservices', {}],
 ]) {
   const folder = join(root, 'libs', library);
   const out = join(folder, 'dist/cjs');

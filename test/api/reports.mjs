@@ -19,6 +19,7 @@ const ENTRIES = [
   ['dashboard', 'index', 'dist/index.d.ts'],
   ['etcd', 'index', 'dist/index.d.ts'],
   ['etcd', 'config', 'dist/config.d.ts'],
+  ['microservices', 'grpc', 'dist/grpc.d.ts'],
 ];
 
 const isCheck = process.argv.includes('--check');

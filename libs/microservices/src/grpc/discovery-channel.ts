@@ -1,0 +1,40 @@
+import type { Channel, ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
+import type { DiscoveryService } from '@rookery/discovery';
+import type { PicksOptions } from '@rookery/discovery/adapter';
+import { BINDING } from './connected-apps.js';
+import { installed } from './experimental-api.js';
+import { SCHEME } from './service-resolver.js';
+
+export interface DiscoveryChannelOptions extends PicksOptions {
+  /** Default: none, without TLS. */
+  credentials?: ChannelCredentials;
+  /** Of @grpc/grpc-js. Default: none. */
+  channelOptions?: ChannelOptions;
+}
+
+/** The address of a service for a channel. */
+export function targetOf(service: string): string {
+  return `${SCHEME}:${encodeURIComponent(service)}`;
+}
+
+/**
+ * A channel to a service, for clients that are made without Nest: balanced, retried and judged as all calls of this app. Close it when it is not needed any
+ * more.
+ *
+ * @example
+ * ```ts
+ * const channel = discoveryChannel(discovery, 'inventory');
+ * const client = new BooksClient('inventory', credentials.createInsecure(), { channelOverride: channel });
+ * ```
+ * @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option
+ */
+export function discoveryChannel(
+  discovery: DiscoveryService,
+  service: string,
+  { credentials, channelOptions, ...options }: DiscoveryChannelOptions = {},
+): Channel {
+  return new installed.Channel(targetOf(service), credentials ?? installed.credentials.createInsecure(), {
+    ...channelOptions,
+    [BINDING]: { discovery, options },
+  });
+}

@@ -1,0 +1,55 @@
+// The only file that touches the experimental interface of @grpc/grpc-js, which promises nothing from one minor version to the next
+// (grpc-node#719). What is used is the same from 1.13.4 to 1.14.7.
+import * as grpcJs from '@grpc/grpc-js';
+import type { experimental } from '@grpc/grpc-js';
+import { DiscoveryError } from '@rookery/discovery';
+
+export type ChannelControlHelper = experimental.ChannelControlHelper;
+export type Endpoint = experimental.Endpoint;
+export type LoadBalancer = experimental.LoadBalancer;
+export type LeafLoadBalancer = experimental.LeafLoadBalancer;
+export type Picker = experimental.Picker;
+export type PickArgs = experimental.PickArgs;
+export type PickResult = experimental.PickResult;
+export type Resolver = experimental.Resolver;
+export type ResolverListener = experimental.ResolverListener;
+export type StatusOr<T> = experimental.StatusOr<T>;
+export type TypedLoadBalancingConfig = experimental.TypedLoadBalancingConfig;
+export type GrpcUri = experimental.GrpcUri;
+
+/** What is used of a copy of @grpc/grpc-js; another copy has its own resolvers. */
+export type GrpcJs = typeof grpcJs;
+export type ExperimentalApi = Pick<
+  typeof grpcJs.experimental,
+  | 'registerResolver'
+  | 'registerLoadBalancerType'
+  | 'LeafLoadBalancer'
+  | 'PickResultType'
+  | 'UnavailablePicker'
+  | 'createChildChannelControlHelper'
+  | 'statusOrFromValue'
+>;
+
+const USED: readonly (keyof ExperimentalApi)[] = [
+  'registerResolver',
+  'registerLoadBalancerType',
+  'LeafLoadBalancer',
+  'PickResultType',
+  'UnavailablePicker',
+  'createChildChannelControlHelper',
+  'statusOrFromValue',
+];
+
+/** The copy that the app has. */
+export const installed: GrpcJs = grpcJs;
+
+/** @throws DiscoveryError `RK_CONFIG_INVALID` when this version has something else */
+export function experimentalApi({ experimental: found }: Pick<GrpcJs, 'experimental'>): ExperimentalApi {
+  const missing = USED.filter(
+    (name) => (found as Partial<ExperimentalApi> | undefined)?.[name] === undefined,
+  );
+  if (missing.length === 0) return found;
+  throw new DiscoveryError('RK_CONFIG_INVALID', `@grpc/grpc-js has no experimental.${missing.join(', ')}`, {
+    hint: 'Its versions from 1.13.4 to 1.14 have what service names need: npm install @grpc/grpc-js@1.14',
+  });
+}

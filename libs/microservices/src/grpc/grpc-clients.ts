@@ -1,0 +1,61 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { ClientGrpcProxy } from '@nestjs/microservices';
+import { DiscoveryService } from '@rookery/discovery';
+import { discoveryPicks, NamesItsModule } from '@rookery/discovery/adapter';
+import { callInterceptor } from './call-interceptor.js';
+import { BINDING, connectApp, disconnectApp } from './connected-apps.js';
+import { targetOf } from './discovery-channel.js';
+import type { GrpcServiceClientOptions } from './grpc-service-client.options.js';
+
+/** Makes typed clients, and closes them with the app. Injectable where `GrpcDiscoveryModule` is imported. */
+@Injectable()
+@NamesItsModule()
+export class GrpcClients implements OnApplicationShutdown {
+  readonly #discovery: DiscoveryService;
+  readonly #proxies = new Set<ClientGrpcProxy>();
+
+  constructor(discovery: DiscoveryService) {
+    this.#discovery = discovery;
+    connectApp(discovery);
+  }
+
+  /**
+   * A client of a service, as Nest makes it: methods return Observables.
+   *
+   * @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option
+   */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as `ClientGrpc.getService` of Nest
+  create<T extends object>(service: string, options: GrpcServiceClientOptions): T {
+    const {
+      service: name,
+      package: packages,
+      protoPath,
+      loader,
+      credentials,
+      channelOptions,
+      ...calls
+    } = options;
+    const { settings } = discoveryPicks(this.#discovery, service, calls, '@GrpcServiceClient');
+    const { interceptors = [], ...channel } = (channelOptions ?? {}) as { interceptors?: unknown[] };
+    const proxy = new ClientGrpcProxy({
+      url: targetOf(service),
+      package: packages,
+      protoPath,
+      ...(loader === undefined ? {} : { loader }),
+      ...(credentials === undefined ? {} : { credentials }),
+      channelOptions: {
+        ...channel,
+        interceptors: [callInterceptor(settings.timeoutMs), ...interceptors],
+        [BINDING]: { discovery: this.#discovery, options: calls },
+      },
+    });
+    this.#proxies.add(proxy);
+    return proxy.getService<T>(name);
+  }
+
+  onApplicationShutdown(): void {
+    disconnectApp(this.#discovery);
+    for (const proxy of this.#proxies) proxy.close();
+    this.#proxies.clear();
+  }
+}

@@ -1,0 +1,45 @@
+import { Global, Module } from '@nestjs/common';
+import { DiscoveryService } from '@rookery/discovery';
+import { declaredClients } from './declared-clients.js';
+import { GrpcClients } from './grpc-clients.js';
+
+/** Providers that the decorators declare. Read when Nest scans it, after all imports have run. */
+@Global()
+@Module({ providers: declaredClients, exports: declaredClients })
+class DeclaredGrpcClientsModule {}
+
+/**
+ * Lets gRPC clients of this app call services by name: `url: 'rookery:inventory'` in a client of Nest, `@GrpcServiceClient`, and channels. Import it once,
+ * beside `ConsulModule` or `EtcdModule`.
+ *
+ * @example
+ * ```ts
+ * @Module({
+ *   imports: [
+ *     ConsulModule.forRoot(),
+ *     GrpcDiscoveryModule,
+ *     ClientsModule.register([
+ *       {
+ *         name: 'BOOKS',
+ *         transport: Transport.GRPC,
+ *         options: { package: 'books', protoPath: PROTO, url: 'rookery:inventory' },
+ *       },
+ *     ]),
+ *   ],
+ * })
+ * export class AppModule {}
+ * ```
+ */
+@Global()
+@Module({
+  imports: [DeclaredGrpcClientsModule],
+  providers: [
+    {
+      provide: GrpcClients,
+      useFactory: (discovery: DiscoveryService) => new GrpcClients(discovery),
+      inject: [DiscoveryService],
+    },
+  ],
+  exports: [GrpcClients],
+})
+export class GrpcDiscoveryModule {}

@@ -1,0 +1,96 @@
+import type { ChannelOptions, connectivityState } from '@grpc/grpc-js';
+import type {
+  ChannelControlHelper,
+  Endpoint,
+  ExperimentalApi,
+  GrpcJs,
+  LeafLoadBalancer,
+  Picker,
+} from './experimental-api.js';
+
+/**
+ * Of a connection that fails. The defaults of @grpc/grpc-js go up to two minutes, in which an instance that is back would get no call; and it notices
+ * a connection that is dead without a word only when it is written to.
+ */
+const OPTIONS: ChannelOptions = {
+  'grpc.initial_reconnect_backoff_ms': 250,
+  'grpc.max_reconnect_backoff_ms': 5_000,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+};
+
+/** The connection to one address; there is none before it is asked for. */
+export class InstanceConnection {
+  readonly #grpc: Pick<GrpcJs, 'connectivityState'>;
+  readonly #leaf: LeafLoadBalancer;
+  readonly #onChange: () => void;
+  #state: connectivityState;
+  #error: string | undefined;
+  #isAsked = false;
+  #isOver = false;
+
+  constructor(
+    endpoint: Endpoint,
+    helper: ChannelControlHelper,
+    options: ChannelOptions,
+    tools: {
+      readonly grpc: Pick<GrpcJs, 'connectivityState'>;
+      readonly experimental: ExperimentalApi;
+      readonly onChange: () => void;
+    },
+  ) {
+    const { grpc, experimental, onChange } = tools;
+    this.#grpc = grpc;
+    this.#onChange = onChange;
+    this.#state = grpc.connectivityState.IDLE;
+    const own = experimental.createChildChannelControlHelper(helper, {
+      updateState: (state: connectivityState, _picker: Picker, error: string | null) =>
+        this.#changed(state, error),
+      // Lists come by themselves.
+      requestReresolution: () => undefined,
+    });
+    this.#leaf = new experimental.LeafLoadBalancer(endpoint, own, { ...OPTIONS, ...options }, '');
+  }
+
+  get state(): connectivityState {
+    return this.#state;
+  }
+
+  /** Why it has failed. */
+  get error(): string {
+    return this.#error ?? 'connection failed';
+  }
+
+  get picker(): Picker {
+    return this.#leaf.getPicker();
+  }
+
+  /** It was asked for. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  connect(): void {
+    if (!this.#isAsked) {
+      this.#isAsked = true;
+      this.#leaf.startConnecting();
+    } else if (this.#state === this.#grpc.connectivityState.IDLE) this.#leaf.exitIdle();
+  }
+
+  /** Calls under way end as they would; there are no new ones. */
+  close(): void {
+    this.#isOver = true;
+    this.#leaf.destroy();
+  }
+
+  #changed(state: connectivityState, error: string | null): void {
+    if (this.#isOver) return;
+    const { IDLE, READY } = this.#grpc.connectivityState;
+    const wasReady = this.#state === READY;
+    this.#state = state;
+    if (error !== null) this.#error = error;
+    // A server that restarts is connected to again before a call needs it.
+    if (wasReady && state === IDLE) queueMicrotask(() => !this.#isOver && this.connect());
+    this.#onChange();
+  }
+}

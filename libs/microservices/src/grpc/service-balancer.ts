@@ -1,0 +1,132 @@
+import type { ChannelOptions, connectivityState } from '@grpc/grpc-js';
+import type { TargetPicks } from '@rookery/discovery/adapter';
+import type {
+  ChannelControlHelper,
+  Endpoint,
+  ExperimentalApi,
+  GrpcJs,
+  LoadBalancer,
+  StatusOr,
+  TypedLoadBalancingConfig,
+} from './experimental-api.js';
+import { InstanceConnection } from './instance-connection.js';
+import { POLICY } from './service-config.js';
+import { ServicePicker } from './service-picker.js';
+import { PICKS } from './service-resolver.js';
+
+/** The policy has no settings: they are those of the service. */
+export class ServiceBalancerConfig implements TypedLoadBalancingConfig {
+  static createFromJson(): ServiceBalancerConfig {
+    return new ServiceBalancerConfig();
+  }
+
+  getLoadBalancerName(): string {
+    return POLICY;
+  }
+
+  toJsonObject(): object {
+    return { [POLICY]: {} };
+  }
+}
+
+/** The load-balancing policy, for a copy of @grpc/grpc-js. */
+export function serviceBalancer(
+  grpc: GrpcJs,
+  experimental: ExperimentalApi,
+): new (helper: ChannelControlHelper) => LoadBalancer {
+  /** Keeps a connection to each instance that a call was sent to. */
+  return class ServiceBalancer implements LoadBalancer {
+    readonly #helper: ChannelControlHelper;
+    readonly #connections = new Map<string, InstanceConnection>();
+    #picker: ServicePicker | undefined;
+    #lastError: string | null = null;
+    /** Several connections change within one call of this object. */
+    #isChanging = false;
+
+    constructor(helper: ChannelControlHelper) {
+      this.#helper = helper;
+    }
+
+    updateAddressList(
+      endpoints: StatusOr<Endpoint[]>,
+      config: TypedLoadBalancingConfig,
+      options: ChannelOptions,
+      note: string,
+    ): boolean {
+      if (!(config instanceof ServiceBalancerConfig)) return false;
+      const { [PICKS]: picks, ...rest } = options as ChannelOptions & { [PICKS]?: TargetPicks };
+      if (!endpoints.ok || !picks) {
+        // What it has is still good.
+        if (this.#connections.size > 0) return true;
+        const error = endpoints.ok ? { details: 'no resolver of Rookery' } : endpoints.error;
+        const unavailable = new experimental.UnavailablePicker(error);
+        this.#helper.updateState(grpc.connectivityState.TRANSIENT_FAILURE, unavailable, error.details);
+        return true;
+      }
+      this.#isChanging = true;
+      this.#setEndpoints(endpoints.value, rest);
+      this.#picker = new ServicePicker({
+        ...{ grpc, experimental, picks, note },
+        connectionTo: (address) => this.#connections.get(address),
+      });
+      this.#isChanging = false;
+      this.#update();
+      return true;
+    }
+
+    exitIdle(): void {
+      // Calls say where to connect to.
+      this.#update();
+    }
+
+    resetBackoff(): void {
+      // Each connection has its own.
+    }
+
+    destroy(): void {
+      for (const connection of this.#connections.values()) connection.close();
+      this.#connections.clear();
+    }
+
+    getTypeName(): string {
+      return POLICY;
+    }
+
+    #setEndpoints(endpoints: readonly Endpoint[], options: ChannelOptions): void {
+      const listed = new Map(endpoints.map((endpoint) => [addressOf(endpoint), endpoint]));
+      for (const [address, connection] of this.#connections) {
+        if (listed.has(address)) continue;
+        this.#connections.delete(address);
+        connection.close();
+      }
+      for (const [address, endpoint] of listed) {
+        if (this.#connections.has(address)) continue;
+        const onChange = (): void => this.#update();
+        const tools = { grpc, experimental, onChange };
+        this.#connections.set(address, new InstanceConnection(endpoint, this.#helper, options, tools));
+      }
+    }
+
+    /** Queued calls are picked again by it. */
+    #update(): void {
+      if (this.#isChanging || !this.#picker) return;
+      this.#helper.updateState(this.#state(), this.#picker, this.#lastError);
+    }
+
+    #state(): connectivityState {
+      const { CONNECTING, READY, TRANSIENT_FAILURE } = grpc.connectivityState;
+      const all = [...this.#connections.values()];
+      if (all.some(({ state }) => state === READY)) return READY;
+      const hasFailed = all.every(({ state }) => state === TRANSIENT_FAILURE);
+      this.#lastError = hasFailed ? (all[0]?.error ?? 'there is no instance') : null;
+      return hasFailed ? TRANSIENT_FAILURE : CONNECTING;
+    }
+  };
+}
+
+function addressOf({ addresses }: Endpoint): string {
+  const [address] = addresses;
+  if (!address || !('port' in address)) return '';
+  const { host, port } = address;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

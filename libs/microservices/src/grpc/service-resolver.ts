@@ -1,0 +1,123 @@
+import { DiscoveryError } from '@rookery/discovery';
+import { discoveryPicks, errorMessage, type TargetPicks } from '@rookery/discovery/adapter';
+import type { ServiceSnapshot } from '@rookery/discovery';
+import type { Subscription } from 'rxjs';
+import { bindingOf } from './connected-apps.js';
+import type {
+  Endpoint,
+  ExperimentalApi,
+  GrpcJs,
+  GrpcUri,
+  Resolver,
+  ResolverListener,
+} from './experimental-api.js';
+import { serviceConfigOf } from './service-config.js';
+
+/** `rookery:inventory`. */
+export const SCHEME = 'rookery';
+/** The attribute that hands the picks on to the load-balancing policy. */
+export const PICKS = 'rookery.picks';
+
+/** `rookery:inventory` and `rookery:///inventory`. */
+export function serviceOf({ path }: Pick<GrpcUri, 'path'>): string {
+  return decodeURIComponent(path.replace(/^\/+/, ''));
+}
+
+/** The `:authority` of requests has to be that of a host. */
+export function authorityOf(target: Pick<GrpcUri, 'path'>): string {
+  return serviceOf(target).replaceAll(/[^A-Za-z0-9.-]/g, '-') || 'service';
+}
+
+type Constructor = new (
+  target: GrpcUri,
+  listener: ResolverListener,
+  options: Readonly<Record<string, unknown>>,
+) => Resolver;
+
+/** The resolver of the scheme, for a copy of @grpc/grpc-js. */
+export function serviceResolver(
+  { Metadata, status }: Pick<GrpcJs, 'Metadata' | 'status'>,
+  { statusOrFromValue }: ExperimentalApi,
+): Constructor & { getDefaultAuthority(target: GrpcUri): string } {
+  /** Follows the instances of a service, from its first use until the channel is idle or closed. */
+  return class ServiceResolver implements Resolver {
+    static getDefaultAuthority(target: GrpcUri): string {
+      return authorityOf(target);
+    }
+
+    readonly #service: string;
+    readonly #listener: ResolverListener;
+    readonly #options: Readonly<Record<string, unknown>>;
+    #subscription: Subscription | undefined;
+    /** What is being told; what comes meanwhile replaces it. */
+    #turn = 0;
+
+    constructor(target: GrpcUri, listener: ResolverListener, options: Readonly<Record<string, unknown>>) {
+      this.#service = serviceOf(target);
+      this.#listener = listener;
+      this.#options = options;
+    }
+
+    /** Called again and again; later lists come by themselves. */
+    updateResolution(): void {
+      if (this.#subscription && !this.#subscription.closed) return;
+      // Never from within this call.
+      queueMicrotask(() => this.#start());
+    }
+
+    destroy(): void {
+      this.#turn++;
+      this.#subscription?.unsubscribe();
+      this.#subscription = undefined;
+    }
+
+    #start(): void {
+      if (this.#subscription && !this.#subscription.closed) return;
+      try {
+        const picks = this.#picks();
+        this.#subscription = picks.watch().subscribe((snapshot) => {
+          const turn = ++this.#turn;
+          queueMicrotask(() => {
+            if (turn === this.#turn) void this.#tell(picks, snapshot, turn);
+          });
+        });
+        // A registry that does not answer is told to calls that would wait for it.
+        picks.ready().catch((error: unknown) => {
+          if (this.#turn === 0) this.#fail(error);
+        });
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+
+    #picks(): TargetPicks {
+      const binding = bindingOf(this.#options);
+      if (binding) return discoveryPicks(binding.discovery, this.#service, binding.options, `${SCHEME}:`);
+      throw new DiscoveryError('RK_CONFIG_INVALID', `${SCHEME}:${this.#service}: no app of this process`, {
+        hint: 'Import GrpcDiscoveryModule of @rookery/microservices/grpc beside ConsulModule, and await app.init()',
+      });
+    }
+
+    async #tell(picks: TargetPicks, snapshot: ServiceSnapshot, turn: number): Promise<void> {
+      const instances = picks.usableOf(snapshot);
+      const note = instances.length === 0 ? describe(await picks.noInstances()) : '';
+      if (turn !== this.#turn) return;
+      const endpoints = instances.map(({ address, port }): Endpoint => ({
+        addresses: [{ host: address, port }],
+      }));
+      const config = statusOrFromValue(serviceConfigOf(picks)) as Parameters<ResolverListener>[2];
+      this.#listener(statusOrFromValue(endpoints), { [PICKS]: picks }, config, note);
+    }
+
+    #fail(error: unknown): void {
+      const failed = { code: status.UNAVAILABLE, details: describe(error), metadata: new Metadata() };
+      this.#listener({ ok: false, error: failed }, {}, null, '');
+    }
+  };
+}
+
+/** With our code: it is all that a status of gRPC has room for. */
+export function describe(error: unknown): string {
+  const code = error instanceof DiscoveryError ? `${error.code}: ` : '';
+  return code + errorMessage(error);
+}

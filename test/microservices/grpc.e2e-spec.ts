@@ -1,0 +1,278 @@
+import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { Injectable, type DynamicModule, type INestApplication, type Provider } from '@nestjs/common';
+import { ClientsModule, Transport, type ClientGrpc } from '@nestjs/microservices';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { DiscoveryService, type ServiceExplanation } from '@rookery/discovery';
+import { DiscoveryModule } from '@rookery/discovery/adapter';
+import { InMemoryRegistry } from '@rookery/discovery/testing';
+import {
+  discoveryChannel,
+  getGrpcServiceClientToken,
+  GrpcClients,
+  GrpcDiscoveryModule,
+  GrpcServiceClient,
+  HASH_KEY,
+} from '@rookery/microservices/grpc';
+import { eventually, thrownBy } from '@rookery/test-support';
+import { firstValueFrom, type Subscription } from 'rxjs';
+import { createApp, rootModule } from '../e2e/test-app.js';
+import { Library, LibraryServer, PROTO, type Found, type LibraryService } from './library-server.js';
+
+const LIBRARY = { package: 'library', protoPath: PROTO, service: 'Library' };
+
+@Injectable()
+class Reader {
+  constructor(@GrpcServiceClient('library', LIBRARY) readonly library: LibraryService) {}
+}
+
+describe('gRPC by the name of a service', () => {
+  const cleanUps: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  });
+
+  const startServers = async (count: number): Promise<LibraryServer[]> => {
+    const servers = await Promise.all(Array.from({ length: count }, () => LibraryServer.start()));
+    for (const server of servers) cleanUps.push(() => server.stop());
+    return servers;
+  };
+  const startApp = async (
+    registry: InMemoryRegistry,
+    imports: DynamicModule[] = [],
+    providers: Provider[] = [],
+  ): Promise<INestApplication> => {
+    const discovery = DiscoveryModule.forRootAsync({ useFactory: () => ({ registry }) });
+    const module = rootModule([discovery, GrpcDiscoveryModule, ...imports], { providers });
+    const { app } = await createApp(module);
+    await app.init();
+    cleanUps.push(() => app.close());
+    return app;
+  };
+  const list = (registry: InMemoryRegistry, servers: readonly LibraryServer[]): void => {
+    for (const { port } of servers) registry.put({ service: 'library', id: `library-${port}`, port });
+  };
+  const started = async (count: number) => {
+    const servers = await startServers(count);
+    const registry = new InMemoryRegistry();
+    list(registry, servers);
+    const app = await startApp(registry, [], [Reader]);
+    return { servers, registry, app, library: app.get(Reader).library };
+  };
+  const find = (library: LibraryService, metadata?: Metadata): Promise<Found> =>
+    firstValueFrom(library.find({ title: 'Dune' }, metadata ?? new Metadata()));
+  const explained = (app: INestApplication): Promise<ServiceExplanation> =>
+    app.get(DiscoveryService).explain('library');
+
+  it('a stock client of Nest calls all instances, and those that come, and no more those that go', async () => {
+    const [first, second, third] = (await startServers(3)) as [LibraryServer, LibraryServer, LibraryServer];
+    const registry = new InMemoryRegistry();
+    list(registry, [first, second]);
+    const client = ClientsModule.register([
+      {
+        name: 'LIBRARY',
+        transport: Transport.GRPC,
+        options: { package: 'library', protoPath: PROTO, url: 'rookery:library' },
+      },
+    ]);
+    const app = await startApp(registry, [client]);
+    const library = app.get<ClientGrpc>('LIBRARY').getService<LibraryService>('Library');
+    const ports = new Set<number>();
+    for (let n = 0; n < 30; n++) ports.add((await find(library)).port);
+    expect(ports).toEqual(new Set([first.port, second.port]));
+    list(registry, [third]);
+    await eventually(async () => (await find(library)).port === third.port);
+    registry.remove(`library-${first.port}`);
+    await eventually(async () => {
+      const before = first.calls;
+      for (let n = 0; n < 20; n++) await find(library);
+      return first.calls === before;
+    });
+    const { instances } = await explained(app);
+    expect(instances.map(({ id }) => id).sort()).toEqual(
+      [second, third].map(({ port }) => `library-${port}`).sort(),
+    );
+  });
+
+  it('@GrpcServiceClient injects the typed service, with the name of the service for the server', async () => {
+    const { servers, library, app } = await started(2);
+    expect(await find(library)).toMatchObject({ title: 'Dune' });
+    expect(app.get(getGrpcServiceClientToken('library', 'Library'))).toBe(library);
+    const deadline = Number(servers.find(({ calls }) => calls > 0)?.deadline);
+    expect(deadline - Date.now()).toBeGreaterThan(1_000);
+    expect(deadline - Date.now()).toBeLessThanOrEqual(10_000);
+  });
+
+  it('a channel serves clients that are made without Nest', async () => {
+    const { app, servers } = await started(2);
+    const channel = discoveryChannel(app.get(DiscoveryService), 'library');
+    const client = new Library('library', credentials.createInsecure(), { channelOverride: channel });
+    const call = (): Promise<Found> =>
+      new Promise((resolve, reject) => {
+        const method = client.Find as unknown as (
+          query: object,
+          answer: (error: ServiceError | null, found: Found) => void,
+        ) => void;
+        method.call(client, { title: 'Emma' }, (error, found) => (error ? reject(error) : resolve(found)));
+      });
+    for (let n = 0; n < 20; n++) expect((await call()).title).toBe('Emma');
+    expect(servers.every(({ calls }) => calls > 0)).toBe(true);
+    channel.close();
+  });
+
+  it('a slow instance gets few calls', async () => {
+    const { servers, library } = await started(3);
+    const [slow] = servers as [LibraryServer];
+    slow.delayMs = 40;
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        for (let n = 0; n < 75; n++) await find(library);
+      }),
+    );
+    // A third would be its share; `npm run faults -- F61` measures it.
+    expect(slow.calls).toBeLessThan(70);
+  });
+
+  it('an instance that dies without a word costs no call, though the registry still lists it, and takes calls again when it is back', async () => {
+    const { servers, library } = await started(3);
+    await Promise.all(Array.from({ length: 20 }, () => find(library)));
+    const failures: unknown[] = [];
+    const [dying] = servers as [LibraryServer];
+    const callers = Array.from({ length: 8 }, async () => {
+      for (let n = 0; n < 125; n++) await find(library).catch((error: unknown) => failures.push(error));
+    });
+    setTimeout(() => dying.kill(), 20);
+    await Promise.all(callers);
+    expect(failures).toEqual([]);
+    dying.revive();
+    const { calls } = dying;
+    await eventually(
+      async () => {
+        await find(library);
+        return dying.calls > calls + 3;
+      },
+      { within: 60_000, every: 20 },
+    );
+  }, 90_000);
+
+  it('judges statuses as calls over HTTP: unavailable ejects and is retried, not found does neither', async () => {
+    const { servers, library, app } = await started(3);
+    const [broken, ...others] = servers as [LibraryServer, LibraryServer, LibraryServer];
+    broken.failsWith = status.UNAVAILABLE;
+    for (let n = 0; n < 60; n++) await find(library);
+    // An error counts as a second of latency: it is avoided before it can fail five times in a row.
+    expect(broken.calls).toBeGreaterThan(0);
+    expect(broken.calls).toBeLessThanOrEqual(5);
+    const { instances } = await explained(app);
+    const shown = instances.find(({ id }) => id === `library-${broken.port}`);
+    expect(shown?.calls?.latencyMs).toBeGreaterThan(100);
+    for (const each of others) each.failsWith = status.NOT_FOUND;
+    const before = others.reduce((sum, { calls }) => sum + calls, 0);
+    for (let n = 0; n < 30; n++)
+      expect(await thrownBy(() => find(library))).toMatchObject({ code: status.NOT_FOUND });
+    expect(others.reduce((sum, { calls }) => sum + calls, 0) - before).toBe(30);
+    const after = await explained(app);
+    expect(after.instances.filter(({ state }) => state === 'ejected')).toEqual([]);
+  });
+
+  it('a server that hangs is left after a few calls', async () => {
+    const { servers, library } = await started(3);
+    for (let n = 0; n < 20; n++) await find(library);
+    const [hung] = servers as [LibraryServer];
+    hung.isHanging = true;
+    const clients = await startApp(listed(servers), [], []);
+    const impatient = clients
+      .get(GrpcClients)
+      .create<LibraryService>('library', { ...LIBRARY, timeout: '100ms' });
+    const before = hung.calls;
+    let failures = 0;
+    for (let n = 0; n < 100; n++) await find(impatient).catch(() => failures++);
+    expect(hung.calls - before).toBeLessThanOrEqual(5);
+    expect(failures).toBe(hung.calls - before);
+  });
+
+  it('an open stream is load, for as long as it is open, and its length is no latency', async () => {
+    const { servers, library, app } = await started(1);
+    const [server] = servers as [LibraryServer];
+    await find(library);
+    const streams: Subscription[] = [];
+    const seen: Found[] = [];
+    for (let n = 0; n < 3; n++)
+      streams.push(
+        library
+          .follow({ title: 'Emma' })
+          .subscribe({ next: (found) => seen.push(found), error: () => undefined }),
+      );
+    await eventually(() => seen.length === 3);
+    const load = async () => (await explained(app)).instances[0]?.calls;
+    expect((await load())?.inFlight).toBe(3);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const stream of streams) stream.unsubscribe();
+    await eventually(() => server.openStreams === 0);
+    await eventually(async () => (await load())?.inFlight === 0);
+    expect((await load())?.latencyMs).toBeLessThan(200);
+  });
+
+  it('calls with the same key go to the same instance, with a strategy that uses keys; the key is not sent', async () => {
+    const { servers, app } = await started(4);
+    const library = app
+      .get(GrpcClients)
+      .create<LibraryService>('library', { ...LIBRARY, strategy: 'consistent-hash' });
+    for (const key of ['alice', 'bob', 'carol']) {
+      const ports = new Set<number>();
+      for (let n = 0; n < 10; n++) {
+        const metadata = new Metadata();
+        metadata.set(HASH_KEY, key);
+        ports.add((await find(library, metadata)).port);
+      }
+      expect(ports.size).toBe(1);
+    }
+    expect(servers.flatMap(({ metadata }) => Object.keys(metadata))).not.toContain(HASH_KEY);
+  });
+
+  it('says in the status why there is no instance, or no registry, and goes on when there is', async () => {
+    const registry = new InMemoryRegistry();
+    const app = await startApp(registry, [], [Reader]);
+    const { library } = app.get(Reader);
+    const none = await thrownBy(() => find(library));
+    expect(none).toMatchObject({ code: status.UNAVAILABLE });
+    expect(none.message).toContain('RK_NO_INSTANCES: no usable instance of "library"');
+    const [server] = (await startServers(1)) as [LibraryServer];
+    list(registry, [server]);
+    await eventually(async () => (await find(library)).port === server.port);
+    registry.fail();
+    for (let n = 0; n < 10; n++) expect((await find(library)).port).toBe(server.port);
+    const other = app.get(GrpcClients).create<LibraryService>('other', LIBRARY);
+    const unreachable = await thrownBy(() => find(other));
+    expect(unreachable.message).toContain('RK_REGISTRY_UNREACHABLE');
+  });
+
+  it('leaves nothing open when the app is closed', async () => {
+    const { app, library } = await started(3);
+    for (let n = 0; n < 20; n++) await find(library);
+    await app.close();
+    cleanUps.pop();
+    expect(await thrownBy(() => find(library))).toMatchObject({ message: 'Channel has been shut down' });
+  });
+
+  it('names the module that is missing, and each wrong option', async () => {
+    const options = { package: 'library', protoPath: PROTO, url: 'rookery:library' };
+    const client = ClientsModule.register([{ name: 'LIBRARY', transport: Transport.GRPC, options }]);
+    const { app } = await createApp(rootModule([client]));
+    await app.init();
+    cleanUps.push(() => app.close());
+    const library = app.get<ClientGrpc>('LIBRARY').getService<LibraryService>('Library');
+    const missing = await thrownBy(() => find(library));
+    expect(missing.message).toContain('Import GrpcDiscoveryModule of @rookery/microservices/grpc');
+    expect(() => GrpcServiceClient('', { ...LIBRARY, service: '' })).toThrow(/2 options are wrong/);
+    expect(() => GrpcServiceClient('library', { ...LIBRARY, hedge: true } as never)).toThrow(/hedge/);
+    const withOptions = await startApp(new InMemoryRegistry());
+    const create = (): unknown => withOptions.get(GrpcClients).create('library', { ...LIBRARY, retries: -1 });
+    expect(create).toThrow(/retries/);
+  });
+
+  function listed(servers: readonly LibraryServer[]): InMemoryRegistry {
+    const registry = new InMemoryRegistry();
+    list(registry, servers);
+    return registry;
+  }
+});
