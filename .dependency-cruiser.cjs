@@ -28,6 +28,7 @@ const entries = [
   'libs/dashboard/src/index.ts',
   'libs/etcd/src/index.ts',
   'libs/microservices/src/grpc.ts', // @rookery/microservices/grpc
+  'libs/microservices/src/tcp.ts', // @rookery/microservices/tcp
   'libs/etcd/src/config.ts', // @rookery/etcd/config: live configuration
 ];
 const built = entries.map((entry) => entry.replace('/src/', '/dist/').replace(/\.ts$/, '(\\.d)?\\.[jt]s'));

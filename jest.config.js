@@ -40,7 +40,7 @@ const common = {
     '^@rookery/(discovery|consul)/client$': '<rootDir>/libs/$1/src/client.ts',
     '^@rookery/consul/(config|openfeature)$': '<rootDir>/libs/consul/src/$1.ts',
     '^@rookery/(discovery|etcd)/config$': '<rootDir>/libs/$1/src/config.ts',
-    '^@rookery/microservices/grpc$': '<rootDir>/libs/microservices/src/grpc.ts',
+    '^@rookery/microservices/(grpc|tcp)$': '<rootDir>/libs/microservices/src/$1.ts',
     '^@rookery/discovery/adapter$': '<rootDir>/libs/discovery/src/adapter.ts',
     '^@rookery/discovery/testing$': '<rootDir>/libs/discovery/src/testing/index.ts',
     '^@rookery/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',

@@ -20,6 +20,7 @@ const ENTRIES = [
   ['etcd', 'index', 'dist/index.d.ts'],
   ['etcd', 'config', 'dist/config.d.ts'],
   ['microservices', 'grpc', 'dist/grpc.d.ts'],
+  ['microservices', 'tcp', 'dist/tcp.d.ts'],
 ];
 
 const isCheck = process.argv.includes('--check');

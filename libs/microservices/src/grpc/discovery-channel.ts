@@ -1,7 +1,7 @@
 import type { Channel, ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import type { DiscoveryService } from '@rookery/discovery';
 import type { PicksOptions } from '@rookery/discovery/adapter';
-import { BINDING } from './connected-apps.js';
+import { BINDING } from './channel-binding.js';
 import { installed } from './experimental-api.js';
 import { SCHEME } from './service-resolver.js';
 

@@ -1,8 +1,9 @@
 // The only file that touches the experimental interface of @grpc/grpc-js, which promises nothing from one minor version to the next
-// (grpc-node#719). What is used is the same from 1.13.4 to 1.14.7.
+// (grpc-node#719). Seen to work: 1.13.4, whose resolvers and lists are told otherwise, and 1.14.7.
 import * as grpcJs from '@grpc/grpc-js';
-import type { experimental } from '@grpc/grpc-js';
+import type { experimental, StatusObject } from '@grpc/grpc-js';
 import { DiscoveryError } from '@rookery/discovery';
+import type { ServiceConfigJson } from './service-config.js';
 
 export type ChannelControlHelper = experimental.ChannelControlHelper;
 export type Endpoint = experimental.Endpoint;
@@ -27,7 +28,6 @@ export type ExperimentalApi = Pick<
   | 'PickResultType'
   | 'UnavailablePicker'
   | 'createChildChannelControlHelper'
-  | 'statusOrFromValue'
 >;
 
 const USED: readonly (keyof ExperimentalApi)[] = [
@@ -37,7 +37,6 @@ const USED: readonly (keyof ExperimentalApi)[] = [
   'PickResultType',
   'UnavailablePicker',
   'createChildChannelControlHelper',
-  'statusOrFromValue',
 ];
 
 /** The copy that the app has. */
@@ -52,4 +51,40 @@ export function experimentalApi({ experimental: found }: Pick<GrpcJs, 'experimen
   throw new DiscoveryError('RK_CONFIG_INVALID', `@grpc/grpc-js has no experimental.${missing.join(', ')}`, {
     hint: 'Its versions from 1.13.4 to 1.14 have what service names need: npm install @grpc/grpc-js@1.14',
   });
+}
+
+/** Up to 1.13. */
+interface OldListener {
+  onSuccessfulResolution(
+    endpoints: Endpoint[],
+    config: object,
+    configError: null,
+    selector: null,
+    attributes: object,
+  ): void;
+  onError(error: StatusObject): void;
+}
+
+/** Hands a list to the owner of a resolver. */
+export function tellEndpoints(
+  listener: ResolverListener,
+  endpoints: Endpoint[],
+  attributes: Readonly<Record<string, unknown>>,
+  config: ServiceConfigJson,
+): void {
+  if (typeof listener === 'function') {
+    const configured = { ok: true, value: config } as unknown as Parameters<ResolverListener>[2];
+    listener({ ok: true, value: endpoints }, attributes, configured, '');
+  } else (listener as OldListener).onSuccessfulResolution(endpoints, config, null, null, attributes);
+}
+
+/** Tells it that there is no list. */
+export function tellError(listener: ResolverListener, error: StatusObject): void {
+  if (typeof listener === 'function') listener({ ok: false, error }, {}, null, '');
+  else (listener as OldListener).onError(error);
+}
+
+/** The list that a load-balancing policy is given; up to 1.13 it is never an error. */
+export function endpointsOf(given: StatusOr<Endpoint[]>): StatusOr<Endpoint[]> {
+  return Array.isArray(given) ? { ok: true, value: given as Endpoint[] } : given;
 }

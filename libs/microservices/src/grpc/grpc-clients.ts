@@ -3,7 +3,8 @@ import { ClientGrpcProxy } from '@nestjs/microservices';
 import { DiscoveryService } from '@rookery/discovery';
 import { discoveryPicks, NamesItsModule } from '@rookery/discovery/adapter';
 import { callInterceptor } from './call-interceptor.js';
-import { BINDING, connectApp, disconnectApp } from './connected-apps.js';
+import { connectApp, disconnectApp } from '../connected-apps.js';
+import { BINDING } from './channel-binding.js';
 import { targetOf } from './discovery-channel.js';
 import type { GrpcServiceClientOptions } from './grpc-service-client.options.js';
 

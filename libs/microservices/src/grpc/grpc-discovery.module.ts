@@ -1,11 +1,14 @@
 import { Global, Module } from '@nestjs/common';
 import { DiscoveryService } from '@rookery/discovery';
-import { declaredClients } from './declared-clients.js';
+import { declaredGrpcClients } from './grpc-service-client.decorator.js';
+
 import { GrpcClients } from './grpc-clients.js';
+
+const { providers } = declaredGrpcClients;
 
 /** Providers that the decorators declare. Read when Nest scans it, after all imports have run. */
 @Global()
-@Module({ providers: declaredClients, exports: declaredClients })
+@Module({ providers, exports: providers })
 class DeclaredGrpcClientsModule {}
 
 /**

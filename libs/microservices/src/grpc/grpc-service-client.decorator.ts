@@ -1,6 +1,6 @@
 import { Inject, type FactoryProvider } from '@nestjs/common';
 import { withProvider } from '@rookery/discovery/adapter';
-import { declareClient } from './declared-clients.js';
+import { DeclaredClients } from '../declared-clients.js';
 import { GrpcClients } from './grpc-clients.js';
 import { assertGrpcServiceClient, type GrpcServiceClientOptions } from './grpc-service-client.options.js';
 
@@ -10,6 +10,8 @@ export type GrpcServiceClientDecorator = (
   propertyKey?: string | symbol,
   parameterIndex?: number,
 ) => void;
+
+export const declaredGrpcClients = new DeclaredClients('GrpcClients.create');
 
 /**
  * The injection token of a gRPC client, to replace it in a test.
@@ -52,7 +54,7 @@ export function GrpcServiceClient(
     inject: [GrpcClients],
   };
   return (target, propertyKey, parameterIndex) => {
-    declareClient(provider, options);
+    declaredGrpcClients.declare(provider, options);
     // Nest's Inject handles both targets, but its type allows one at a time.
     (Inject(provider.provide as string) as GrpcServiceClientDecorator)(target, propertyKey, parameterIndex);
   };

@@ -1,18 +1,19 @@
 import type { ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import type { TargetPicks } from '@rookery/discovery/adapter';
-import type {
-  ChannelControlHelper,
-  Endpoint,
-  ExperimentalApi,
-  GrpcJs,
-  LoadBalancer,
-  StatusOr,
-  TypedLoadBalancingConfig,
+import {
+  endpointsOf,
+  type ChannelControlHelper,
+  type Endpoint,
+  type ExperimentalApi,
+  type GrpcJs,
+  type LoadBalancer,
+  type StatusOr,
+  type TypedLoadBalancingConfig,
 } from './experimental-api.js';
 import { InstanceConnection } from './instance-connection.js';
 import { POLICY } from './service-config.js';
 import { ServicePicker } from './service-picker.js';
-import { PICKS } from './service-resolver.js';
+import { NOTE, PICKS } from './service-resolver.js';
 
 /** The policy has no settings: they are those of the service. */
 export class ServiceBalancerConfig implements TypedLoadBalancingConfig {
@@ -48,13 +49,17 @@ export function serviceBalancer(
     }
 
     updateAddressList(
-      endpoints: StatusOr<Endpoint[]>,
+      given: StatusOr<Endpoint[]>,
       config: TypedLoadBalancingConfig,
       options: ChannelOptions,
-      note: string,
     ): boolean {
       if (!(config instanceof ServiceBalancerConfig)) return false;
-      const { [PICKS]: picks, ...rest } = options as ChannelOptions & { [PICKS]?: TargetPicks };
+      const endpoints = endpointsOf(given);
+      const {
+        [PICKS]: picks,
+        [NOTE]: note = '',
+        ...rest
+      } = options as ChannelOptions & { [PICKS]?: TargetPicks; [NOTE]?: string };
       if (!endpoints.ok || !picks) {
         // What it has is still good.
         if (this.#connections.size > 0) return true;

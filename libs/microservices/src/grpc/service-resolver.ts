@@ -2,21 +2,23 @@ import { DiscoveryError } from '@rookery/discovery';
 import { discoveryPicks, errorMessage, type TargetPicks } from '@rookery/discovery/adapter';
 import type { ServiceSnapshot } from '@rookery/discovery';
 import type { Subscription } from 'rxjs';
-import { bindingOf } from './connected-apps.js';
-import type {
-  Endpoint,
-  ExperimentalApi,
-  GrpcJs,
-  GrpcUri,
-  Resolver,
-  ResolverListener,
+import { bindingOf } from './channel-binding.js';
+import {
+  type Endpoint,
+  type GrpcJs,
+  type GrpcUri,
+  type Resolver,
+  type ResolverListener,
+  tellEndpoints,
+  tellError,
 } from './experimental-api.js';
 import { serviceConfigOf } from './service-config.js';
 
 /** `rookery:inventory`. */
 export const SCHEME = 'rookery';
-/** The attribute that hands the picks on to the load-balancing policy. */
+/** The attributes that hand the picks on to the load-balancing policy, and why there is no instance. */
 export const PICKS = 'rookery.picks';
+export const NOTE = 'rookery.note';
 
 /** `rookery:inventory` and `rookery:///inventory`. */
 export function serviceOf({ path }: Pick<GrpcUri, 'path'>): string {
@@ -35,10 +37,10 @@ type Constructor = new (
 ) => Resolver;
 
 /** The resolver of the scheme, for a copy of @grpc/grpc-js. */
-export function serviceResolver(
-  { Metadata, status }: Pick<GrpcJs, 'Metadata' | 'status'>,
-  { statusOrFromValue }: ExperimentalApi,
-): Constructor & { getDefaultAuthority(target: GrpcUri): string } {
+export function serviceResolver({
+  Metadata,
+  status,
+}: Pick<GrpcJs, 'Metadata' | 'status'>): Constructor & { getDefaultAuthority(target: GrpcUri): string } {
   /** Follows the instances of a service, from its first use until the channel is idle or closed. */
   return class ServiceResolver implements Resolver {
     static getDefaultAuthority(target: GrpcUri): string {
@@ -105,13 +107,12 @@ export function serviceResolver(
       const endpoints = instances.map(({ address, port }): Endpoint => ({
         addresses: [{ host: address, port }],
       }));
-      const config = statusOrFromValue(serviceConfigOf(picks)) as Parameters<ResolverListener>[2];
-      this.#listener(statusOrFromValue(endpoints), { [PICKS]: picks }, config, note);
+      tellEndpoints(this.#listener, endpoints, { [PICKS]: picks, [NOTE]: note }, serviceConfigOf(picks));
     }
 
     #fail(error: unknown): void {
       const failed = { code: status.UNAVAILABLE, details: describe(error), metadata: new Metadata() };
-      this.#listener({ ok: false, error: failed }, {}, null, '');
+      tellError(this.#listener, failed);
     }
   };
 }

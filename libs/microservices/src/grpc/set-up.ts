@@ -10,6 +10,6 @@ import { SCHEME, serviceResolver } from './service-resolver.js';
  */
 export function setUp(grpc: GrpcJs): void {
   const experimental = experimentalApi(grpc);
-  experimental.registerResolver(SCHEME, serviceResolver(grpc, experimental));
+  experimental.registerResolver(SCHEME, serviceResolver(grpc));
   experimental.registerLoadBalancerType(POLICY, serviceBalancer(grpc, experimental), ServiceBalancerConfig);
 }

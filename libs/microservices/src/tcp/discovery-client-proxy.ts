@@ -1,0 +1,167 @@
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import {
+  DiscoveryError,
+  type CallOptions,
+  type DiscoveryService,
+  type ServiceInstance,
+} from '@rookery/discovery';
+import { nonEmptyString, validateOptions, invalidConfigError } from '@rookery/discovery/adapter';
+import { z } from 'zod';
+import { latestApp } from '../connected-apps.js';
+import type { TcpConnectionOptions } from './instance-client.js';
+import { TcpConnections } from './tcp-connections.js';
+
+/** How a client of Nest's TCP transport calls; options of calls are those of `DiscoveryService.call`. */
+export interface DiscoveryClientOptions extends Pick<
+  CallOptions,
+  'timeout' | 'attemptTimeout' | 'retries' | 'strategy' | 'query' | 'hashKey' | 'idempotent'
+> {
+  /** As it is registered, such as `inventory-tcp`. */
+  service: string;
+  /** Of Nest's TCP client: `tlsOptions`, `serializer`, `maxBufferSize` and the like. Default: none. */
+  connection?: TcpConnectionOptions;
+}
+
+const schema = z.looseObject(
+  { service: nonEmptyString("must be the name of a registered service, such as 'inventory-tcp'") },
+  { error: "must be an object such as { service: 'inventory-tcp' }" },
+);
+
+type Answer = (packet: WritePacket) => void;
+
+/** The first message of a response; the others follow by themselves. */
+interface Began {
+  readonly packet: WritePacket;
+  /** Hands on the messages that come after it. */
+  readonly follow: (onAnswer: Answer) => void;
+  readonly end: () => void;
+}
+
+/**
+ * A client of Nest's TCP transport whose messages go to a healthy instance of a service: `send` waits for the response, `emit` for the packet to be
+ * written. What was not sent goes to the next instance; what was, only where `idempotent` says so.
+ *
+ * @example
+ * ```ts
+ * ClientsModule.register([
+ *   { name: 'INVENTORY', customClass: DiscoveryClientProxy, options: { service: 'inventory-tcp' } },
+ * ])
+ * ```
+ */
+export class DiscoveryClientProxy extends ClientProxy {
+  readonly #options: DiscoveryClientOptions;
+  readonly #connections: TcpConnections;
+  readonly #discovery: DiscoveryService | undefined;
+
+  /**
+   * @param discovery of the app; default: the latest one of this process that has imported `TcpDiscoveryModule`
+   * @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option
+   */
+  constructor(options: DiscoveryClientOptions, discovery?: DiscoveryService) {
+    super();
+    const issues = validateOptions(schema, options);
+    if (issues.length > 0) throw invalidConfigError('DiscoveryClientProxy', issues);
+    this.#options = options;
+    this.#discovery = discovery;
+    this.#connections = new TcpConnections(options.connection ?? {});
+  }
+
+  /** Connections are made by calls. */
+  override async connect(): Promise<void> {
+    this.#app();
+  }
+
+  override close(): void {
+    this.#connections.close();
+  }
+
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as in Nest
+  override unwrap<T>(): T {
+    throw new DiscoveryError('RK_INVALID_ARGUMENT', 'DiscoveryClientProxy has no single connection', {
+      hint: 'There is one to each instance that is called',
+    });
+  }
+
+  protected override publish(packet: ReadPacket, callback: Answer): () => void {
+    const leaving = new AbortController();
+    let end: () => void = () => undefined;
+    const attempt = (instance: ServiceInstance, signal: AbortSignal): Promise<Began> =>
+      this.#begin(instance, packet, signal);
+    this.#call(attempt, leaving.signal).then(
+      (began) => {
+        end = began.end;
+        if (leaving.signal.aborted) {
+          end();
+          return;
+        }
+        callback(began.packet);
+        began.follow(callback);
+      },
+      (error: unknown) => {
+        if (!leaving.signal.aborted) callback({ err: error });
+      },
+    );
+    return () => {
+      leaving.abort(new Error('the subscriber has left'));
+      end();
+    };
+  }
+
+  protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
+    const attempt = (instance: ServiceInstance): Promise<void> =>
+      this.#connections.to(instance).event(packet);
+    await this.#call(attempt);
+    return undefined as T;
+  }
+
+  async #begin(instance: ServiceInstance, packet: ReadPacket, signal: AbortSignal): Promise<Began> {
+    const later: WritePacket[] = [];
+    let onLater: Answer = (message) => {
+      later.push(message);
+    };
+    const client = this.#connections.to(instance);
+    const follow = (onAnswer: Answer): void => {
+      onLater = onAnswer;
+      for (const message of later.splice(0)) {
+        onAnswer(message);
+      }
+    };
+    return new Promise<Began>((resolve, reject) => {
+      let hasBegun = false;
+      let end: () => void = () => undefined;
+      signal.addEventListener('abort', () => {
+        if (!hasBegun) end();
+      });
+      const onAnswer: Answer = (message) => {
+        if (hasBegun) {
+          onLater(message);
+          return;
+        }
+        hasBegun = true;
+        // An error of the connection; those of handlers are a response like any other.
+        if (message.err instanceof Error) reject(message.err);
+        else resolve({ packet: message, follow, end: () => end() });
+      };
+      client.request(packet, onAnswer).then((ending) => {
+        end = ending;
+        if (signal.aborted && !hasBegun) end();
+      }, reject);
+    });
+  }
+
+  async #call<T>(
+    attempt: (instance: ServiceInstance, signal: AbortSignal) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const { service, connection: _, ...options } = this.#options;
+    return this.#app().call(service, attempt, { ...options, ...(signal ? { signal } : {}) });
+  }
+
+  #app(): DiscoveryService {
+    const discovery = this.#discovery ?? latestApp();
+    if (discovery) return discovery;
+    throw new DiscoveryError('RK_CONFIG_INVALID', `${this.#options.service}: no app of this process`, {
+      hint: 'Import TcpDiscoveryModule of @rookery/microservices/tcp beside ConsulModule, and await app.init()',
+    });
+  }
+}

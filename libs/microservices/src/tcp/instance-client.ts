@@ -1,0 +1,99 @@
+import { ClientTCP, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import type { ServiceInstance } from '@rookery/discovery';
+
+/** What of Nest's options of a TCP client is the same for all instances. */
+export type TcpConnectionOptions = Omit<
+  NonNullable<ConstructorParameters<typeof ClientTCP>[0]>,
+  'host' | 'port'
+>;
+
+/** A connection without calls is closed after this time. */
+const IDLE_MS = 60_000;
+/** A peer that is gone without a word is found when nothing is sent. */
+const KEEP_ALIVE_MS = 10_000;
+
+type Answer = (packet: WritePacket) => void;
+
+/** The connection to one instance: Nest's own client, which is asked for single packets. */
+export class InstanceClient extends ClientTCP {
+  readonly #onClosed: () => void;
+  #inFlight = 0;
+  #idle: NodeJS.Timeout | undefined;
+
+  /** @param onClosed there is no connection any more, and another one begins anew */
+  constructor({ address, port }: ServiceInstance, options: TcpConnectionOptions, onClosed: () => void) {
+    super({ ...options, host: address, port });
+    this.#onClosed = onClosed;
+  }
+
+  /**
+   * Sends a request.
+   *
+   * @param onAnswer called for each message of the response; the last one is disposed, or has an error
+   * @returns ends it
+   * @throws Error of the connection, before anything was sent
+   */
+  async request(packet: ReadPacket, onAnswer: Answer): Promise<() => void> {
+    await this.#connected();
+    this.#begin();
+    let isOver = false;
+    const end = (): void => {
+      if (!isOver) this.#end();
+      isOver = true;
+    };
+    // A copy for each attempt: the id belongs to the connection.
+    const forget = this.publish({ ...packet }, (answer) => {
+      if (answer.isDisposed === true || answer.err !== undefined) end();
+      onAnswer(answer);
+    });
+    return () => {
+      end();
+      forget();
+    };
+  }
+
+  /** @throws Error of the connection, before anything was sent */
+  async event(packet: ReadPacket): Promise<void> {
+    await this.#connected();
+    this.#begin();
+    try {
+      await this.dispatchEvent(packet);
+    } finally {
+      this.#end();
+    }
+  }
+
+  override close(): void {
+    clearTimeout(this.#idle);
+    super.close();
+  }
+
+  /** The attempt that it failed tells of it. */
+  override handleError(): void {
+    // Nothing is logged: Nest would for each.
+  }
+
+  override handleClose(): void {
+    clearTimeout(this.#idle);
+    super.handleClose();
+    this.#onClosed();
+  }
+
+  async #connected(): Promise<void> {
+    await this.connect();
+    this.unwrap<{ setKeepAlive?: (on: boolean, delay: number) => void }>().setKeepAlive?.(
+      true,
+      KEEP_ALIVE_MS,
+    );
+  }
+
+  #begin(): void {
+    this.#inFlight++;
+    clearTimeout(this.#idle);
+  }
+
+  #end(): void {
+    if (--this.#inFlight > 0) return;
+    this.#idle = setTimeout(() => this.close(), IDLE_MS).unref();
+  }
+}

@@ -1,0 +1,165 @@
+import { Injectable, type DynamicModule, type INestApplication, type Provider } from '@nestjs/common';
+import { ClientsModule, type ClientProxy } from '@nestjs/microservices';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { DiscoveryService } from '@rookery/discovery';
+import { DiscoveryModule } from '@rookery/discovery/adapter';
+import { InMemoryRegistry } from '@rookery/discovery/testing';
+import {
+  DiscoveryClientProxy,
+  getMicroserviceClientToken,
+  MicroserviceClient,
+  TcpClients,
+  TcpDiscoveryModule,
+} from '@rookery/microservices/tcp';
+import { eventually, thrownBy } from '@rookery/test-support';
+import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
+import { createApp, rootModule } from '../e2e/test-app.js';
+import { TcpLibrary, type Answered } from './tcp-server.js';
+
+@Injectable()
+class Reader {
+  constructor(@MicroserviceClient('library-tcp') readonly library: ClientProxy) {}
+}
+
+describe("Nest's TCP transport by the name of a service", () => {
+  const cleanUps: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  });
+
+  const startApp = async (
+    registry: InMemoryRegistry,
+    imports: DynamicModule[] = [],
+    providers: Provider[] = [],
+  ): Promise<INestApplication> => {
+    const discovery = DiscoveryModule.forRootAsync({ useFactory: () => ({ registry }) });
+    const { app } = await createApp(rootModule([discovery, TcpDiscoveryModule, ...imports], { providers }));
+    await app.init();
+    cleanUps.push(() => app.close());
+    return app;
+  };
+  const list = (registry: InMemoryRegistry, servers: readonly TcpLibrary[]): void => {
+    for (const { port } of servers) registry.put({ service: 'library-tcp', id: `library-${port}`, port });
+  };
+  const startServers = async (count: number): Promise<TcpLibrary[]> => {
+    const servers = await Promise.all(Array.from({ length: count }, () => TcpLibrary.start()));
+    for (const server of servers) cleanUps.push(() => server.stop());
+    return servers;
+  };
+  const started = async (count: number) => {
+    const servers = await startServers(count);
+    const registry = new InMemoryRegistry();
+    list(registry, servers);
+    const app = await startApp(registry, [], [Reader]);
+    return { servers, registry, app, library: app.get(Reader).library };
+  };
+  const find = (library: ClientProxy, title = 'Dune'): Promise<Answered> =>
+    firstValueFrom(library.send<Answered>('find', { title }));
+
+  it('send goes to all instances, and to those that come, and no more to those that go', async () => {
+    const { servers, registry, library, app } = await started(2);
+    const [first, second] = servers as [TcpLibrary, TcpLibrary];
+    const ports = new Set<number>();
+    for (let n = 0; n < 30; n++) ports.add((await find(library)).port);
+    expect(ports).toEqual(new Set([first.port, second.port]));
+    const [third] = (await startServers(1)) as [TcpLibrary];
+    list(registry, [third]);
+    await eventually(async () => (await find(library)).port === third.port);
+    registry.remove(`library-${first.port}`);
+    await eventually(async () => {
+      const before = first.calls;
+      for (let n = 0; n < 20; n++) await find(library);
+      return first.calls === before;
+    });
+    expect(app.get(getMicroserviceClientToken('library-tcp'))).toBe(library);
+    const { instances } = await app.get(DiscoveryService).explain('library-tcp');
+    expect(instances.some(({ calls }) => (calls?.latencyMs ?? 0) > 0)).toBe(true);
+  });
+
+  it('a stock ClientsModule takes it as its customClass', async () => {
+    const servers = await startServers(2);
+    const registry = new InMemoryRegistry();
+    list(registry, servers);
+    const options = { service: 'library-tcp', timeout: '5s' };
+    const clients = ClientsModule.register([{ name: 'LIBRARY', customClass: DiscoveryClientProxy, options }]);
+    const app = await startApp(registry, [clients]);
+    expect(await find(app.get<ClientProxy>('LIBRARY'))).toMatchObject({ title: 'Dune' });
+  });
+
+  it('emit writes an event to one instance, and a response may be a stream', async () => {
+    const { servers, library } = await started(2);
+    await lastValueFrom(library.emit('read', { book: 7 }), { defaultValue: undefined });
+    await eventually(() => servers.flatMap(({ behaviour }) => behaviour.events).length === 1);
+    expect(servers.flatMap(({ behaviour }) => behaviour.events)).toEqual([{ book: 7 }]);
+    const pages = await lastValueFrom(library.send<number>('pages', { count: 5 }).pipe(toArray()));
+    expect(pages).toEqual([0, 1, 2, 3, 4]);
+    expect(await lastValueFrom(library.send<number>('pages', { count: 0 }).pipe(toArray()))).toEqual([]);
+  });
+
+  it("a handler's error is the caller's, and counts against no instance", async () => {
+    const { library, app } = await started(1);
+    for (let n = 0; n < 10; n++)
+      expect(await thrownBy(() => find(library, ''))).toMatchObject({ message: 'there is no such book' });
+    const { instances } = await app.get(DiscoveryService).explain('library-tcp');
+    expect(instances.map(({ state }) => state)).toEqual(['eligible']);
+    expect((await find(library)).title).toBe('Dune');
+  });
+
+  it('what was not sent goes to the next instance; what was sent only where it may be repeated', async () => {
+    const { servers, app } = await started(3);
+    const [dying] = servers as [TcpLibrary];
+    const clients = app.get(TcpClients);
+    const careful = clients.create({ service: 'library-tcp' });
+    const repeating = clients.create({ service: 'library-tcp', idempotent: true });
+    for (let n = 0; n < 20; n++) await find(repeating);
+    await dying.refuse();
+    // Nothing was sent.
+    for (let n = 0; n < 50; n++) expect((await find(careful)).port).not.toBe(dying.port);
+    const [slow] = servers.slice(1) as [TcpLibrary];
+    for (const each of servers.slice(1)) each.behaviour.delayMs = 200;
+    const broken = Promise.allSettled(Array.from({ length: 6 }, () => find(careful)));
+    const repeated = Promise.allSettled(Array.from({ length: 6 }, () => find(repeating)));
+    await eventually(() => slow.calls > 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    slow.kill();
+    const failed = (await broken).filter((result) => result.status === 'rejected');
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { reason } of failed) expect(reason).toMatchObject({ code: 'RK_CALL_FAILED' });
+    expect((await repeated).filter(({ status }) => status === 'rejected')).toEqual([]);
+  });
+
+  it('ends in time when an instance says nothing, and its late answer is nobody else’s', async () => {
+    const { servers, app } = await started(1);
+    const [server] = servers as [TcpLibrary];
+    const library = app.get(TcpClients).create({ service: 'library-tcp', timeout: '300ms' });
+    expect((await find(library)).title).toBe('Dune');
+    server.behaviour.delayMs = 600;
+    expect(await thrownBy(() => find(library, 'Emma'))).toMatchObject({ code: 'RK_CALL_TIMEOUT' });
+    server.behaviour.delayMs = 0;
+    const titles = ['a', 'b', 'c'];
+    expect(await Promise.all(titles.map(async (title) => (await find(library, title)).title))).toEqual(
+      titles,
+    );
+  });
+
+  it('says why there is no instance, which module is missing, and which option is wrong', async () => {
+    const app = await startApp(new InMemoryRegistry(), [], [Reader]);
+    const none = await thrownBy(() => find(app.get(Reader).library));
+    expect(none).toMatchObject({ code: 'RK_NO_INSTANCES' });
+    expect(() => app.get(TcpClients).create({ service: '' })).toThrow(/service/);
+    expect(() => MicroserviceClient('')).toThrow(/name/);
+    await app.close();
+    cleanUps.pop();
+    const missing = await thrownBy(() => find(new DiscoveryClientProxy({ service: 'library-tcp' })));
+    expect(missing.message).toContain('Import TcpDiscoveryModule of @rookery/microservices/tcp');
+  });
+
+  it('leaves nothing open when the app is closed', async () => {
+    const { app, library, servers } = await started(3);
+    for (let n = 0; n < 20; n++) await find(library);
+    await app.close();
+    cleanUps.pop();
+    expect(await thrownBy(() => find(library))).toMatchObject({ code: 'RK_SHUT_DOWN' });
+    for (const server of servers) await server.stop();
+  });
+});
