@@ -7,6 +7,7 @@ const BENCHMARKS = {
   http: async (args) => (await import('./http/run.mjs')).benchHttp(args),
   config: async () => (await import('./config/run.mjs')).benchConfig(),
   dashboard: async () => (await import('./dashboard/run.mjs')).benchDashboard(),
+  grpc: async () => (await import('./grpc/run.mjs')).benchGrpc(),
   registries: async () => (await import('./registries/run.mjs')).benchRegistries(),
   pick: async () => (await import('./pick/run.mjs')).benchPick(),
   watch: async (args) => (await import('./watch/run.mjs')).benchWatch(args),

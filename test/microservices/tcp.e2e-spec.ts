@@ -142,6 +142,15 @@ describe("Nest's TCP transport by the name of a service", () => {
     );
   });
 
+  it('a host that does not take connections costs a second, and no call', async () => {
+    const { servers, registry, app } = await started(2);
+    // TEST-NET-1 (RFC 5737): packets to it are lost, or there is no route.
+    registry.put({ service: 'library-tcp', id: 'nowhere', address: '192.0.2.1', port: 7 });
+    const library = app.get(TcpClients).create({ service: 'library-tcp', strategy: 'round-robin' });
+    const ports = await Promise.all(Array.from({ length: 12 }, () => find(library)));
+    expect(new Set(ports.map(({ port }) => port))).toEqual(new Set(servers.map(({ port }) => port)));
+  });
+
   it('says why there is no instance, which module is missing, and which option is wrong', async () => {
     const app = await startApp(new InMemoryRegistry(), [], [Reader]);
     const none = await thrownBy(() => find(app.get(Reader).library));

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulAgent, eventually, figure } from '@rookery/test-support';
+import { ConsulAgent, eventually, figure, freePorts } from '@rookery/test-support';
 import ts from 'typescript';
+import { grpcApp } from './grpc-app.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const INSTALL_WITHIN_MS = 300_000;
@@ -20,7 +21,9 @@ const NESTS = {
   'Nest 11, CommonJS': { nest: '^11.0.0', axios: '^4.0.0', type: 'commonjs' },
 } as const;
 
-const LIBRARIES = ['discovery', 'consul', 'etcd'] as const;
+const LIBRARIES = ['discovery', 'consul', 'etcd', 'microservices'] as const;
+/** As the proto file of the tests. */
+const PROTO = join(ROOT, 'test/microservices/library.proto');
 
 /** Without the optional package that its live configuration needs, and without an etcd. */
 const LOAD_ETCD = {
@@ -77,11 +80,13 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       const files = stdout.trim().split('\n');
       expect(files).toEqual(
         expect.arrayContaining([
-          'package/dist/index.js',
-          'package/dist/index.d.ts',
-          'package/dist/cjs/index.js',
-          'package/dist/cjs/index.d.ts',
-          'package/src/index.ts',
+          ...(tarball.includes('microservices') ? ['grpc', 'tcp'] : ['index']).flatMap((entry) => [
+            `package/dist/${entry}.js`,
+            `package/dist/${entry}.d.ts`,
+            `package/dist/cjs/${entry}.js`,
+            `package/dist/cjs/${entry}.d.ts`,
+            `package/src/${entry}.ts`,
+          ]),
         ]),
       );
       expect(files.filter((file) => /\.spec\.|tsbuildinfo|node_modules/.test(file))).toEqual([]);
@@ -97,6 +102,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       const folder = join(home, name.replaceAll(/\W+/g, '-'));
       mkdirSync(folder);
       writeFileSync(join(folder, 'app.ts'), exampleOfReadme());
+      writeFileSync(join(folder, 'grpc.ts'), grpcApp(PROTO));
       writeFileSync(
         join(folder, 'package.json'),
         JSON.stringify({
@@ -105,9 +111,12 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
           dependencies: {
             '@nestjs/common': nest,
             '@nestjs/core': nest,
+            '@nestjs/microservices': nest,
             '@nestjs/platform-express': nest,
             '@nestjs/terminus': nest,
             '@nestjs/axios': axios,
+            '@grpc/grpc-js': '^1.14.7',
+            '@grpc/proto-loader': '^0.8.1',
             axios: '^1.21.1',
             'reflect-metadata': '^0.2.2',
             rxjs: '^7.8.2',
@@ -133,7 +142,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
             typeRoots: [join(ROOT, 'node_modules/@types')],
             outDir: 'dist',
           },
-          files: ['app.ts'],
+          files: ['app.ts', 'grpc.ts'],
         }),
       );
       await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
@@ -147,6 +156,13 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       expect(help.stdout).toMatch(/^usage: rookery COMMAND/);
       const evaluated = ['--input-type', type, '--eval', LOAD_ETCD[type]];
       expect((await run(process.execPath, evaluated, { cwd: folder })).stdout).toBe('object\n');
+
+      const PORTS = (await freePorts(2)).join(',');
+      const called = await run(process.execPath, ['dist/grpc.js'], {
+        cwd: folder,
+        env: { ...process.env, CONSUL_HTTP_ADDR: consul.url, PORTS },
+      });
+      expect(called.stdout).toBe('typed true, stock true, tcp true\n');
 
       const app = spawn(process.execPath, ['dist/app.js'], {
         cwd: folder,

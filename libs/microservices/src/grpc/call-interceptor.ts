@@ -38,8 +38,13 @@ function earliest(given: Date | number | undefined, ...others: readonly number[]
 function addContext(metadata: Metadata, headers: readonly string[]): void {
   for (let n = 0; n + 1 < headers.length; n += 2) {
     const name = headers[n] ?? '';
-    // A name with that ending has bytes as its value.
-    if (name.endsWith('-bin') || metadata.get(name).length > 0) continue;
-    metadata.set(name, headers[n + 1] ?? '');
+    const value = headers[n + 1] ?? '';
+    if (!isMetadata(name, value) || metadata.get(name).length > 0) continue;
+    metadata.set(name, value);
   }
+}
+
+/** HTTP takes more than gRPC does: what it would refuse stays out. A name with that ending has bytes as its value. */
+function isMetadata(name: string, value: string): boolean {
+  return /^[0-9a-z_.-]+$/.test(name) && !name.endsWith('-bin') && /^[\x20-\x7e]*$/.test(value);
 }

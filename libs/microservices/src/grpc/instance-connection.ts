@@ -8,13 +8,16 @@ import type {
   Picker,
 } from './experimental-api.js';
 
-/**
- * Of a connection that fails. The defaults of @grpc/grpc-js go up to two minutes, in which an instance that is back would get no call; and it notices
- * a connection that is dead without a word only when it is written to.
- */
+/** Of a connection that fails: the defaults of @grpc/grpc-js go up to two minutes, in which an instance that is back would get no call. */
 const OPTIONS: ChannelOptions = {
   'grpc.initial_reconnect_backoff_ms': 250,
   'grpc.max_reconnect_backoff_ms': 5_000,
+};
+/**
+ * Finds a connection that is dead without a word while calls wait on it. Only to servers that Rookery registered, which are Node's: others, such as those of
+ * Go, end the connection of a client that pings more often than every five minutes.
+ */
+const KEEPALIVE: ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3_000,
 };
@@ -37,9 +40,10 @@ export class InstanceConnection {
       readonly grpc: Pick<GrpcJs, 'connectivityState'>;
       readonly experimental: ExperimentalApi;
       readonly onChange: () => void;
+      readonly takesPings: boolean;
     },
   ) {
-    const { grpc, experimental, onChange } = tools;
+    const { grpc, experimental, onChange, takesPings } = tools;
     this.#grpc = grpc;
     this.#onChange = onChange;
     this.#state = grpc.connectivityState.IDLE;
@@ -49,7 +53,12 @@ export class InstanceConnection {
       // Lists come by themselves.
       requestReresolution: () => undefined,
     });
-    this.#leaf = new experimental.LeafLoadBalancer(endpoint, own, { ...OPTIONS, ...options }, '');
+    this.#leaf = new experimental.LeafLoadBalancer(
+      endpoint,
+      own,
+      { ...OPTIONS, ...(takesPings ? KEEPALIVE : {}), ...options },
+      '',
+    );
   }
 
   get state(): connectivityState {

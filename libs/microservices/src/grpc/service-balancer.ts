@@ -13,7 +13,14 @@ import {
 import { InstanceConnection } from './instance-connection.js';
 import { POLICY } from './service-config.js';
 import { ServicePicker } from './service-picker.js';
-import { NOTE, PICKS } from './service-resolver.js';
+import { NOTE, PICKS, REGISTERED } from './service-resolver.js';
+
+/** What the resolver hands on, among the options of the channel. */
+type Attributes = ChannelOptions & {
+  readonly [PICKS]?: TargetPicks;
+  readonly [NOTE]?: string;
+  readonly [REGISTERED]?: ReadonlySet<string>;
+};
 
 /** The policy has no settings: they are those of the service. */
 export class ServiceBalancerConfig implements TypedLoadBalancingConfig {
@@ -58,8 +65,9 @@ export function serviceBalancer(
       const {
         [PICKS]: picks,
         [NOTE]: note = '',
+        [REGISTERED]: registered = new Set<string>(),
         ...rest
-      } = options as ChannelOptions & { [PICKS]?: TargetPicks; [NOTE]?: string };
+      } = options as Attributes;
       if (!endpoints.ok || !picks) {
         // What it has is still good.
         if (this.#connections.size > 0) return true;
@@ -69,7 +77,7 @@ export function serviceBalancer(
         return true;
       }
       this.#isChanging = true;
-      this.#setEndpoints(endpoints.value, rest);
+      this.#setEndpoints(endpoints.value, rest, registered);
       this.#picker = new ServicePicker({
         ...{ grpc, experimental, picks, note },
         connectionTo: (address) => this.#connections.get(address),
@@ -97,7 +105,11 @@ export function serviceBalancer(
       return POLICY;
     }
 
-    #setEndpoints(endpoints: readonly Endpoint[], options: ChannelOptions): void {
+    #setEndpoints(
+      endpoints: readonly Endpoint[],
+      options: ChannelOptions,
+      registered: ReadonlySet<string>,
+    ): void {
       const listed = new Map(endpoints.map((endpoint) => [addressOf(endpoint), endpoint]));
       for (const [address, connection] of this.#connections) {
         if (listed.has(address)) continue;
@@ -107,7 +119,7 @@ export function serviceBalancer(
       for (const [address, endpoint] of listed) {
         if (this.#connections.has(address)) continue;
         const onChange = (): void => this.#update();
-        const tools = { grpc, experimental, onChange };
+        const tools = { grpc, experimental, onChange, takesPings: registered.has(address) };
         this.#connections.set(address, new InstanceConnection(endpoint, this.#helper, options, tools));
       }
     }

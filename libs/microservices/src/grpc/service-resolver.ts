@@ -1,6 +1,11 @@
-import { DiscoveryError } from '@rookery/discovery';
-import { discoveryPicks, errorMessage, type TargetPicks } from '@rookery/discovery/adapter';
-import type { ServiceSnapshot } from '@rookery/discovery';
+import { DiscoveryError, type ServiceInstance, type ServiceSnapshot } from '@rookery/discovery';
+import {
+  discoveryPicks,
+  errorMessage,
+  hostAndPort,
+  READINESS_META,
+  type TargetPicks,
+} from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
 import { bindingOf } from './channel-binding.js';
 import {
@@ -19,6 +24,8 @@ export const SCHEME = 'rookery';
 /** The attributes that hand the picks on to the load-balancing policy, and why there is no instance. */
 export const PICKS = 'rookery.picks';
 export const NOTE = 'rookery.note';
+/** The addresses of servers that Rookery registered. */
+export const REGISTERED = 'rookery.registered';
 
 /** `rookery:inventory` and `rookery:///inventory`. */
 export function serviceOf({ path }: Pick<GrpcUri, 'path'>): string {
@@ -107,7 +114,9 @@ export function serviceResolver({
       const endpoints = instances.map(({ address, port }): Endpoint => ({
         addresses: [{ host: address, port }],
       }));
-      tellEndpoints(this.#listener, endpoints, { [PICKS]: picks, [NOTE]: note }, serviceConfigOf(picks));
+      const registered = new Set(instances.filter(isRegisteredByRookery).map(hostAndPort));
+      const attributes = { [PICKS]: picks, [NOTE]: note, [REGISTERED]: registered };
+      tellEndpoints(this.#listener, endpoints, attributes, serviceConfigOf(picks));
     }
 
     #fail(error: unknown): void {
@@ -115,6 +124,10 @@ export function serviceResolver({
       tellError(this.#listener, failed);
     }
   };
+}
+
+function isRegisteredByRookery({ meta }: ServiceInstance): boolean {
+  return meta[READINESS_META] !== undefined;
 }
 
 /** With our code: it is all that a status of gRPC has room for. */

@@ -71,6 +71,7 @@ export class DiscoveryClientProxy extends ClientProxy {
     this.#app();
   }
 
+  /** A later call connects again. */
   override close(): void {
     this.#connections.close();
   }
@@ -142,7 +143,7 @@ export class DiscoveryClientProxy extends ClientProxy {
         if (message.err instanceof Error) reject(message.err);
         else resolve({ packet: message, follow, end: () => end() });
       };
-      client.request(packet, onAnswer).then((ending) => {
+      client.request(packet, onAnswer, signal).then((ending) => {
         end = ending;
         if (signal.aborted && !hasBegun) end();
       }, reject);

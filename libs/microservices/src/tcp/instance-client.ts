@@ -7,6 +7,8 @@ export type TcpConnectionOptions = Omit<
   'host' | 'port'
 >;
 
+/** As of HTTP clients. */
+const CONNECT_MS = 1_000;
 /** A connection without calls is closed after this time. */
 const IDLE_MS = 60_000;
 /** A peer that is gone without a word is found when nothing is sent. */
@@ -14,11 +16,17 @@ const KEEP_ALIVE_MS = 10_000;
 
 type Answer = (packet: WritePacket) => void;
 
+/** Nothing was sent: any call may go to another instance. */
+class NotConnected extends Error {
+  readonly syscall = 'connect';
+}
+
 /** The connection to one instance: Nest's own client, which is asked for single packets. */
 export class InstanceClient extends ClientTCP {
   readonly #onClosed: () => void;
   #inFlight = 0;
   #idle: NodeJS.Timeout | undefined;
+  #connecting: NodeJS.Timeout | undefined;
 
   /** @param onClosed there is no connection any more, and another one begins anew */
   constructor({ address, port }: ServiceInstance, options: TcpConnectionOptions, onClosed: () => void) {
@@ -30,11 +38,13 @@ export class InstanceClient extends ClientTCP {
    * Sends a request.
    *
    * @param onAnswer called for each message of the response; the last one is disposed, or has an error
+   * @param signal of an attempt that may end while it waits for the connection
    * @returns ends it
-   * @throws Error of the connection, before anything was sent
+   * @throws Error of the connection, before anything was sent; the reason of the signal
    */
-  async request(packet: ReadPacket, onAnswer: Answer): Promise<() => void> {
+  async request(packet: ReadPacket, onAnswer: Answer, signal: AbortSignal): Promise<() => void> {
     await this.#connected();
+    signal.throwIfAborted();
     this.#begin();
     let isOver = false;
     const end = (): void => {
@@ -80,11 +90,20 @@ export class InstanceClient extends ClientTCP {
   }
 
   async #connected(): Promise<void> {
-    await this.connect();
-    this.unwrap<{ setKeepAlive?: (on: boolean, delay: number) => void }>().setKeepAlive?.(
-      true,
-      KEEP_ALIVE_MS,
-    );
+    const connecting = this.connect();
+    // All that wait for it get this error, by the socket's own event.
+    this.#connecting ??= setTimeout(() => {
+      this.socket?.netSocket.destroy(new NotConnected(`no connection within ${CONNECT_MS} ms`));
+    }, CONNECT_MS);
+    try {
+      await connecting;
+    } finally {
+      clearTimeout(this.#connecting);
+      this.#connecting = undefined;
+    }
+    // It may have ended at once.
+    if (!this.socket) throw new NotConnected('the connection ended before anything was sent');
+    this.socket.netSocket.setKeepAlive(true, KEEP_ALIVE_MS);
   }
 
   #begin(): void {

@@ -1,4 +1,4 @@
-import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
+import type { ServiceInstance } from '@rookery/discovery';
 import { hostAndPort } from '@rookery/discovery/adapter';
 import { InstanceClient, type TcpConnectionOptions } from './instance-client.js';
 
@@ -6,7 +6,6 @@ import { InstanceClient, type TcpConnectionOptions } from './instance-client.js'
 export class TcpConnections {
   readonly #options: TcpConnectionOptions;
   readonly #clients = new Map<string, InstanceClient>();
-  #isClosed = false;
 
   constructor(options: TcpConnectionOptions) {
     this.#options = options;
@@ -18,7 +17,6 @@ export class TcpConnections {
   }
 
   to(instance: ServiceInstance): InstanceClient {
-    if (this.#isClosed) throw new DiscoveryError('RK_SHUT_DOWN', 'this client was closed');
     const address = hostAndPort(instance);
     let client = this.#clients.get(address);
     if (!client) {
@@ -32,7 +30,6 @@ export class TcpConnections {
   }
 
   close(): void {
-    this.#isClosed = true;
     for (const client of [...this.#clients.values()]) client.close();
     this.#clients.clear();
   }

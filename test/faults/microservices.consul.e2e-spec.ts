@@ -1,0 +1,223 @@
+import { Metadata } from '@grpc/grpc-js';
+import { Controller, Injectable, type INestMicroservice, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { GrpcMethod, MessagePattern, Transport, type ClientProxy } from '@nestjs/microservices';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsulModule, DiscoveryService, RegistrationService } from '@rookery/consul';
+import { GrpcDiscoveryModule, GrpcServiceClient } from '@rookery/microservices/grpc';
+import { MicroserviceClient, TcpDiscoveryModule } from '@rookery/microservices/tcp';
+import { ConsulAgent, eventually, figure, freePorts } from '@rookery/test-support';
+import { firstValueFrom } from 'rxjs';
+import { createApp, rootModule } from '../e2e/test-app.js';
+import { LibraryServer, PROTO, type LibraryService } from '../microservices/library-server.js';
+import { TcpLibrary } from '../microservices/tcp-server.js';
+import { CallLoad } from './call-load.js';
+
+/** A server that the test can slow down, silence and kill. */
+interface Peer {
+  readonly port: number;
+  readonly calls: number;
+  slowDown(ms: number): void;
+  kill(): void;
+  silence(): void;
+  stop(): Promise<void>;
+}
+
+type Found = Promise<{ port: number }>;
+
+const PER_SECOND = 200;
+
+@Injectable()
+class GrpcReader {
+  constructor(
+    @GrpcServiceClient('library', { package: 'library', protoPath: PROTO, service: 'Library' })
+    private readonly library: LibraryService,
+  ) {}
+
+  find(): Found {
+    return firstValueFrom(this.library.find({ title: 'Dune' }, new Metadata()));
+  }
+}
+
+@Injectable()
+class TcpReader {
+  constructor(@MicroserviceClient('library', { idempotent: true }) private readonly library: ClientProxy) {}
+
+  find(): Found {
+    return firstValueFrom(this.library.send<{ port: number }>('find', { title: 'Dune' }));
+  }
+}
+
+const TRANSPORTS = [
+  {
+    fault: 'F61',
+    name: 'gRPC',
+    module: GrpcDiscoveryModule as Type,
+    reader: GrpcReader as Type<{ find(): Found }>,
+    start: async (): Promise<Peer> => {
+      const server = await LibraryServer.start();
+      return Object.assign(server, { slowDown: (ms: number) => (server.delayMs = ms) });
+    },
+    options: (port: number) =>
+      ({
+        transport: Transport.GRPC,
+        options: { url: `127.0.0.1:${port}`, package: 'library', protoPath: PROTO },
+      }) as const,
+  },
+  {
+    fault: 'F62',
+    name: 'TCP',
+    module: TcpDiscoveryModule as Type,
+    reader: TcpReader as Type<{ find(): Found }>,
+    start: async (): Promise<Peer> => {
+      const server = await TcpLibrary.start();
+      return Object.assign(server, { slowDown: (ms: number) => (server.behaviour.delayMs = ms) });
+    },
+    options: (port: number) => ({ transport: Transport.TCP, options: { host: '127.0.0.1', port } }) as const,
+  },
+];
+
+describe.each(TRANSPORTS)(
+  '$name by the name of a service',
+  ({ fault, name, module, reader, start, options }) => {
+    let agent: ConsulAgent;
+    const cleanUps: (() => unknown)[] = [];
+    beforeAll(async () => {
+      agent = await ConsulAgent.start();
+    });
+    afterAll(() => agent.stop());
+    afterEach(async () => {
+      for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+    });
+
+    /** In the list of Consul, without a check: only calls tell. */
+    const list = async ({ port }: Peer): Promise<void> => {
+      const definition = { ID: `library-${port}`, Name: 'library', Address: '127.0.0.1', Port: port };
+      await agent.request('PUT', '/v1/agent/service/register', definition);
+      cleanUps.push(() => agent.request('PUT', `/v1/agent/service/deregister/library-${port}`));
+    };
+    const startPeers = async (count: number): Promise<Peer[]> => {
+      const peers = await Promise.all(Array.from({ length: count }, start));
+      for (const peer of peers) {
+        cleanUps.push(() => peer.stop());
+        await list(peer);
+      }
+      return peers;
+    };
+    const startCaller = async () => {
+      const consul = ConsulModule.forRoot({ agent: { url: agent.url } });
+      const { app } = await createApp(rootModule([consul, module as never], { providers: [reader] }));
+      await app.init();
+      cleanUps.push(() => app.close());
+      const caller = app.get(reader);
+      await eventually(() => caller.find().then(Boolean, () => false));
+      return { caller, discovery: app.get(DiscoveryService) };
+    };
+    const load = (caller: { find(): Found }, seen: number[] = []): CallLoad =>
+      new CallLoad(async () => {
+        seen.push((await caller.find()).port);
+        return undefined;
+      });
+
+    it(`${fault} an instance that is 40 ms slower gets at most 3 % of the calls`, async () => {
+      const peers = await startPeers(3);
+      const [slow] = peers as [Peer];
+      slow.slowDown(40);
+      const { caller } = await startCaller();
+      await load(caller).runFor(PER_SECOND, 1_000);
+      const before = slow.calls;
+      const measured = await load(caller).runFor(PER_SECOND, 5_000);
+      const share = (slow.calls - before) / measured.calls.length;
+      figure(
+        fault,
+        `${name}: ${(100 * share).toFixed(1)} % of ${measured.calls.length} calls to the slow one`,
+      );
+      expect(measured.failures).toEqual([]);
+      expect(share).toBeLessThanOrEqual(0.03);
+    }, 60_000);
+
+    it(`${fault} an instance dies without a word: no call of 1,000 fails, and a new one has its share`, async () => {
+      const peers = await startPeers(3);
+      const [dying] = peers as [Peer];
+      const { caller } = await startCaller();
+      const seen: number[] = [];
+      const running = load(caller, seen).start(PER_SECOND);
+      await eventually(() => seen.includes(dying.port) && seen.length > 100);
+      dying.kill();
+      await eventually(() => seen.length > 1_100, { within: 30_000 });
+      const [added] = (await startPeers(1)) as [Peer];
+      const addedAt = performance.now();
+      // It has at least half of a third in a window of a second.
+      await eventually(
+        () => seen.slice(-PER_SECOND).filter((port) => port === added.port).length > PER_SECOND / 6,
+        { within: 30_000 },
+      );
+      const shareAfterMs = performance.now() - addedAt;
+      await running.stop();
+      figure(
+        fault,
+        `${name}: ${running.failures.length} of ${running.calls.length} calls failed; a new one had its share after ${Math.round(shareAfterMs)} ms`,
+      );
+      expect(running.failures).toEqual([]);
+      expect(shareAfterMs).toBeLessThan(15_000);
+    }, 90_000);
+
+    it(`${fault} an instance that hangs is left after five calls at most`, async () => {
+      const peers = await startPeers(3);
+      const [hung] = peers as [Peer];
+      const { caller } = await startCaller();
+      const seen: number[] = [];
+      const running = load(caller, seen).start(PER_SECOND);
+      await eventually(() => seen.includes(hung.port) && seen.length > 200);
+      hung.silence();
+      await new Promise((resolve) => setTimeout(resolve, 15_000));
+      await running.stop();
+      figure(
+        fault,
+        `${name}: ${running.failures.length} of ${running.calls.length} calls failed on a hung instance`,
+      );
+      expect(running.failures.length).toBeLessThanOrEqual(5);
+    }, 90_000);
+
+    it(`${fault} a restart of all, one by one, costs no call`, async () => {
+      @Controller()
+      class LibraryController {
+        @GrpcMethod('Library', 'Find')
+        findOverGrpc(query: { title: string }) {
+          return { ...query, port: 1 };
+        }
+
+        @MessagePattern('find')
+        find(query: { title: string }) {
+          return { ...query, port: 1 };
+        }
+      }
+      const startServer = async (port: number): Promise<INestMicroservice> => {
+        const service = { name: 'library', check: { type: 'ttl' } } as const;
+        const consul = ConsulModule.forRoot({ agent: { url: agent.url }, service });
+        const root = rootModule([consul], { controllers: [LibraryController] });
+        const server = await NestFactory.createMicroservice(root, { ...options(port), logger: false });
+        await server.listen();
+        await server.get(RegistrationService).whenRegistered();
+        return server;
+      };
+      const ports = await freePorts(3);
+      const servers = await Promise.all(ports.map(startServer));
+      cleanUps.push(() => Promise.all(servers.map((server) => server.close())));
+      const { caller } = await startCaller();
+      const running = load(caller).start(PER_SECOND);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      for (const [n, port] of ports.entries()) {
+        await servers[n]?.close();
+        servers[n] = await startServer(port);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      await running.stop();
+      figure(
+        fault,
+        `${name}: ${running.failures.length} of ${running.calls.length} calls failed in a rolling restart`,
+      );
+      expect(running.failures).toEqual([]);
+    }, 90_000);
+  },
+);
