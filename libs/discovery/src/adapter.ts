@@ -70,7 +70,7 @@ export type { AlertClaim } from './alerts/alert-sink.js';
 export { discoveryPicks } from './discovery-picks.js';
 export type { PicksOptions } from './discovery-picks.js';
 export { TargetPicks } from './calling/target-picks.js';
-export type { AttemptEnding, TargetPickRequest } from './calling/target-picks.js';
+export type { AttemptEnding, AttemptShape, TargetPickRequest } from './calling/target-picks.js';
 export { recipientHeaders } from './calling/call-headers.js';
 export { deadlineOf, incomingCall } from './calling/incoming-call.js';
 export type { IncomingCall, TravellingContext } from './calling/incoming-call.js';

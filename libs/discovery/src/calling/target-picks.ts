@@ -29,13 +29,16 @@ export interface AttemptEnding {
   readonly error: Error | undefined;
   /** Its caller gave up. */
   readonly isAbandoned: boolean;
-  /** It was a stream: how long it took says nothing about latency. */
-  readonly isStream: boolean;
 }
+
+/** How long a stream takes says nothing about latency; of some attempts it is not known what they are. */
+export type AttemptShape = 'unary' | 'stream' | 'unknown';
 
 /** After a failure this recent a retry goes elsewhere, if it can. */
 const JUST_FAILED_MS = 1_000;
 const DIAGNOSIS_MS = 1_000;
+/** A call that has waited for longer than this, and than usual, tells of its instance before it ends. */
+const OVERDUE_MS = 10;
 
 /**
  * Picks for a transport that makes attempts by itself, such as channels of gRPC: with the strategies, the weights, the zones and the outlier
@@ -47,6 +50,8 @@ export class TargetPicks {
   readonly #query: ServiceQuery | undefined;
   readonly #settings: CallSettings;
   readonly #clock: Clock;
+  /** When those began that are under way, the oldest first. */
+  readonly #waiting = new Map<Target, number[]>();
 
   /** @param settings of the client */
   constructor(
@@ -101,7 +106,11 @@ export class TargetPicks {
       mayTry: isRetry ? ('no' as const) : retries > 0 ? ('yes' as const) : ('if-overdue' as const),
     };
     const tried = excluded as ReadonlySet<TrackedTarget>;
-    if (!isRetry) return pool.pick(strategy, { ...request, tried });
+    if (!isRetry) {
+      const target = pool.pick(strategy, { ...request, tried });
+      // It is known to be slower now, and another one may be better.
+      return target && this.#isOverdue(target) ? pool.pick(strategy, { ...request, tried }) : target;
+    }
     const now = this.#clock.now();
     const failed = pool.usable.filter(({ history }) => now - history.lastFailureAt < JUST_FAILED_MS);
     return (
@@ -111,13 +120,19 @@ export class TargetPicks {
   }
 
   /** An attempt begins. @returns is to be called once, when it has ended */
-  begin(target: Target): (ending: AttemptEnding) => void {
+  begin(target: Target, shape: AttemptShape): (ending: AttemptEnding) => void {
     const tracked = target as TrackedTarget;
     const pool = this.#pool();
     const startedAt = this.#clock.now();
     pool.begin(tracked);
-    return ({ error, isAbandoned, isStream }) => {
+    const waiting = shape === 'unary' ? this.#waitingFor(target) : undefined;
+    waiting?.push(startedAt);
+    return ({ error, isAbandoned }) => {
+      if (waiting) this.#forget(target, waiting, startedAt);
       const elapsedMs = this.#clock.now() - startedAt;
+      // What takes that long without an error was none of the calls that have a limit.
+      const isStream =
+        shape === 'stream' || (shape === 'unknown' && elapsedMs > this.#settings.attemptTimeoutMs);
       const { outcome, reason, isRefusal } = this.#judge(error, isAbandoned, elapsedMs);
       const measuredMs = isStream ? tracked.latencyMs : elapsedMs;
       pool.report(tracked, measuredMs, outcome, { reason, isRefusal });
@@ -132,6 +147,31 @@ export class TargetPicks {
     const pool = this.#pool();
     pool.begin(tracked);
     pool.report(tracked, 0, 'failure', { reason, isRefusal: true });
+  }
+
+  /**
+   * Whether the oldest call to a target has waited for longer than calls to it take: an instance that hangs answers none, and would get one after the other
+   * until the first of them has timed out.
+   */
+  #isOverdue(target: TrackedTarget): boolean {
+    const [oldest] = this.#waiting.get(target) ?? [];
+    if (oldest === undefined) return false;
+    const now = this.#clock.now();
+    const waitedMs = now - oldest;
+    if (waitedMs < OVERDUE_MS || waitedMs <= target.latencyMs) return false;
+    target.latency.observeAtLeast(now, waitedMs);
+    return true;
+  }
+
+  #waitingFor(target: Target): number[] {
+    let waiting = this.#waiting.get(target);
+    if (!waiting) this.#waiting.set(target, (waiting = []));
+    return waiting;
+  }
+
+  #forget(target: Target, waiting: number[], startedAt: number): void {
+    waiting.splice(waiting.indexOf(startedAt), 1);
+    if (waiting.length === 0 && this.#waiting.get(target) === waiting) this.#waiting.delete(target);
   }
 
   #judge(

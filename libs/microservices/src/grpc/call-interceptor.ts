@@ -1,7 +1,7 @@
 import type { Interceptor, InterceptorOptions, Metadata } from '@grpc/grpc-js';
 import { deadlineOf, incomingCall, systemClock } from '@rookery/discovery/adapter';
 import { installed } from './experimental-api.js';
-import { STREAM_MARK } from './service-picker.js';
+import { SHAPE } from './service-picker.js';
 
 /**
  * What every call gets: a deadline, which is never later than that of the request that the app is processing; what travels on with it, such as
@@ -23,7 +23,7 @@ export function callInterceptor(timeoutMs: number): Interceptor {
     return new installed.InterceptingCall(nextCall(own), {
       start: (metadata, listener, next) => {
         addContext(metadata, incoming?.context?.headers ?? []);
-        if (isStream) metadata.set(STREAM_MARK, '1');
+        metadata.set(SHAPE, isStream ? 'stream' : 'unary');
         next(metadata, listener);
       },
     });

@@ -1,12 +1,17 @@
 import type { Metadata, status } from '@grpc/grpc-js';
 import type { Target } from '@rookery/discovery';
-import { hostAndPort, recipientHeaders, type TargetPicks } from '@rookery/discovery/adapter';
+import {
+  hostAndPort,
+  recipientHeaders,
+  type AttemptShape,
+  type TargetPicks,
+} from '@rookery/discovery/adapter';
 import type { ExperimentalApi, GrpcJs, PickArgs, Picker, PickResult } from './experimental-api.js';
 import type { InstanceConnection } from './instance-connection.js';
 
 /** Metadata of a call for the picker; neither is sent. */
 export const HASH_KEY = 'rookery-hash-key';
-export const STREAM_MARK = 'rookery-stream';
+export const SHAPE = 'rookery-shape';
 /** Of gRPC's own, in an attempt that is not the first (A6). */
 const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 /** Targets that are looked at for one attempt. */
@@ -34,7 +39,8 @@ export class ServicePicker implements Picker {
     const { grpc, picks, connectionTo, note } = this.#tools;
     const { READY, TRANSIENT_FAILURE } = grpc.connectivityState;
     const hashKey = take(metadata, HASH_KEY);
-    const isStream = take(metadata, STREAM_MARK) !== undefined;
+    // Of calls without the interceptor it is not known.
+    const shape = (take(metadata, SHAPE) ?? 'unknown') as AttemptShape;
     const isRetry = metadata.get(PREVIOUS_ATTEMPTS).length > 0;
     const excluded = new Set<Target>();
     let isConnecting = false;
@@ -49,7 +55,7 @@ export class ServicePicker implements Picker {
       if (connection.state === READY) {
         addHeaders(metadata, target);
         const picked = connection.picker.pick({ metadata, extraPickInfo });
-        return this.#observed(picked, target, isStream);
+        return this.#observed(picked, target, shape);
       }
       if (connection.state === TRANSIENT_FAILURE) {
         failure = connection.error;
@@ -64,7 +70,7 @@ export class ServicePicker implements Picker {
     return isConnecting ? this.#queued() : this.#failed(failure);
   }
 
-  #observed(picked: PickResult, target: Target, isStream: boolean): PickResult {
+  #observed(picked: PickResult, target: Target, shape: AttemptShape): PickResult {
     const { picks, grpc } = this.#tools;
     const { PickResultType } = this.#tools.experimental;
     if (picked.pickResultType !== PickResultType.COMPLETE) return picked;
@@ -73,7 +79,7 @@ export class ServicePicker implements Picker {
       ...picked,
       onCallStarted: () => {
         picked.onCallStarted?.();
-        end = picks.begin(target);
+        end = picks.begin(target, shape);
       },
       onCallEnded: (code: status, details: string, metadata: Metadata) => {
         picked.onCallEnded?.(code, details, metadata);
@@ -85,7 +91,7 @@ export class ServicePicker implements Picker {
                 details,
                 metadata,
               });
-        end?.({ error, isAbandoned: code === grpc.status.CANCELLED, isStream });
+        end?.({ error, isAbandoned: code === grpc.status.CANCELLED });
         end = undefined;
       },
     };
