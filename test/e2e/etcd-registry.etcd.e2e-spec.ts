@@ -173,7 +173,10 @@ describe('EtcdRegistry', () => {
       // It is refused for the old token, and ends the others, which the core begins anew.
       watching.push(follow('b'));
       await Promise.all(watching);
-      expect(ended).toMatchObject([{ code: 'RK_ACL_DENIED' }, { code: 'RK_ACL_DENIED' }]);
+      // etcd 3.4 says why; 3.5 says nothing at all, and is found out by that.
+      for (const error of ended)
+        expect(error).toMatchObject({ code: expect.stringMatching(/^RK_(ACL_DENIED|REGISTRY_TIMEOUT)$/) });
+      expect(ended).toHaveLength(2);
       const again = registry.watch('c', {}, signal)[Symbol.asyncIterator]();
       expect((await again.next()).value).toMatchObject({ instances: [] });
       const change = again.next();
