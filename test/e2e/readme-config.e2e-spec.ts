@@ -63,6 +63,7 @@ import { ConsulKv, jsonCodec } from '@rookery/consul';
 import { ConsulFlagProvider } from '@rookery/consul/openfeature';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
 import { eventually } from '@rookery/test-support';
+import { missingOptions } from './documented-options.js';
 import { startApp, type TestApp } from './test-app.js';
 
 describe('the live configuration that the README shows', () => {
@@ -195,13 +196,7 @@ describe('the live configuration that the README shows', () => {
     for (const [file, type] of [
       ['../../libs/discovery/src/config/config-options.ts', 'ConfigOptions'],
       ['../../libs/consul/src/config/consul-config-options.ts', 'ConsulConfigOptions'],
-    ] as const) {
-      const options = readFileSync(new URL(file, import.meta.url), 'utf8');
-      const [, declared = ''] =
-        new RegExp(`export interface ${type}(?: extends \\w+)? \\{(.*?)^\\}`, 'ms').exec(options) ?? [];
-      const names = [...declared.matchAll(/^ {2}(\w+)\?:/gm)].map(([, option = '']) => option);
-      expect(names.length).toBeGreaterThan(1);
-      for (const option of names) expect(readme).toMatch(new RegExp(`^\\| .*\`${option}\`.* \\|`, 'm'));
-    }
+    ] as const)
+      expect(missingOptions(readme, file, type)).toEqual([]);
   });
 });

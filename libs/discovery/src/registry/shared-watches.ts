@@ -12,7 +12,7 @@ const WAIT_MS = 60_000;
 export interface SharedWatchesOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Whose messages they are, in the log. */
+  /** The context of its messages in the log. */
   readonly logger: string;
   /** How many requests can wait at the same time. Default: any number, since updates are pushed, and none needs a request. */
   readonly limit?: number;

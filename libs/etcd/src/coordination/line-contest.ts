@@ -24,7 +24,7 @@ export interface LineContestTools {
 }
 
 /**
- * A lock or a semaphore in etcd, with the keys of etcd's own client: `<key>/<lease>`, and whoever has been there longest holds it. So `etcdctl lock`
+ * A lock or a semaphore in etcd, with the keys of etcd's own client: `<key>/<lease>`, and the process whose key has been there longest holds it. So `etcdctl lock`
  * and `etcdctl elect` stand in the same line. The fence is the revision at which the key of the holder was created.
  */
 export class LineContest implements LockContest<WaitingLine>, SemaphoreContest<WaitingLine> {

@@ -21,7 +21,7 @@ export interface Contest<State = unknown> {
   readonly localLimit: number;
   /** The key that a session holds in the registry while it holds this. */
   lockKey(session: string): string;
-  /** A session, as whose holder this process contends. @param name for operators, where the registry shows one */
+  /** Opens a session with which this process contends. @param name for operators, where the registry shows one */
   openLease(name: string, options: LeaseOptions): Promise<Lease>;
   /** @throws DiscoveryError `RK_LOCK_CONFLICT` when the key is something else */
   read(signal: AbortSignal): Promise<State>;
@@ -30,7 +30,7 @@ export interface Contest<State = unknown> {
   /** Whether an attempt may succeed. */
   isFree(state: State): boolean;
   /**
-   * Where waiters stand in line: whether the session has a place in it, or holds it. An attempt takes the place, and whoever has stood there longest
+   * Where waiters stand in line: whether the session has a place in it, or holds it. An attempt takes the place, and the session that has stood there longest
    * holds it next. Without it each attempt is a race.
    */
   isInLine?(state: State, session: string): boolean;
