@@ -27,6 +27,7 @@ import { RegistryHealthIndicator } from './indicators/registry.health-indicator.
 import { ServiceHealthIndicator } from './indicators/service.health-indicator.js';
 import { AppInspector } from './introspection/app-inspector.js';
 import { DiscoverySections } from './introspection/discovery-sections.js';
+import { CallReceiver } from './receiving/call-receiver.js';
 import { DeadlineInterceptor } from './receiving/deadline.interceptor.js';
 import { AppServers } from './registration/location/app-servers.js';
 import { isRestartedOnChange } from './registration/shutdown/restart-on-change.js';
@@ -246,6 +247,17 @@ export const coreProviders: Provider[] = [
       RegistryReachability,
       EventLog,
     ],
+  },
+  {
+    provide: CallReceiver,
+    useFactory: ({ services, context }: ResolvedDiscoveryOptions, registration: RegistrationService) =>
+      new CallReceiver({
+        names: services.map(({ name }) => name),
+        isAdvertised: (address) => registration.isAdvertised(address),
+        clock: systemClock,
+        context,
+      }),
+    inject: [RESOLVED_OPTIONS, RegistrationService],
   },
   {
     provide: RegistryHealthIndicator,

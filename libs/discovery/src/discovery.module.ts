@@ -45,13 +45,13 @@ import { ServiceHealthIndicator } from './indicators/service.health-indicator.js
 import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
 import { AppInspector } from './introspection/app-inspector.js';
 import { DiscoverySections } from './introspection/discovery-sections.js';
+import { CallReceiver } from './receiving/call-receiver.js';
 import { receiveCall } from './receiving/receive-call.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { noteCopy } from './configuration/loaded-copies.js';
 import type { ResolvedDiscoveryOptions } from './resolve-options.js';
 import { Telemetry } from './telemetry/telemetry.js';
-import { systemClock } from './timing/clock.js';
 
 export interface DiscoveryModuleAsyncOptions {
   imports?: ModuleMetadata['imports'];
@@ -88,6 +88,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     private readonly log: EventLog,
     private readonly bindings: EventBindings,
     private readonly telemetry: Telemetry,
+    private readonly receiver: CallReceiver,
   ) {}
 
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
@@ -115,6 +116,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
         DiscoveryEvents,
         DiscoverySections,
         AppInspector,
+        CallReceiver,
         RegistryHealthIndicator,
         ServiceHealthIndicator,
         ServiceClientFactory,
@@ -158,7 +160,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
 
   /** Runs before the app's controllers are routed, so that a catch-all route cannot shadow the health path. */
   configure(): void {
-    const { health, endpoint, services, context } = this.options;
+    const { health, endpoint } = this.options;
     if (health.degradedAbove) {
       this.#load = new LoadHealth(health.degradedAbove);
       this.contributors.add(this.#load);
@@ -167,14 +169,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     // Null in an application context, against its type.
     const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
     if (!adapter) return;
-    adapter.use(
-      receiveCall({
-        names: services.map(({ name }) => name),
-        isAdvertised: (address) => this.registration.isAdvertised(address),
-        clock: systemClock,
-        context,
-      }),
-    );
+    adapter.use(receiveCall(this.receiver));
     const routes = new AppRoutes(this.modules, this.config);
     const { path, exposure } = health;
     const isTaken = (at: string): boolean => this.#isTaken(at, routes.find(at), HEALTH_CURE);

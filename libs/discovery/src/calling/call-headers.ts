@@ -1,4 +1,4 @@
-import { hostAndPort, READINESS_META, type ServiceInstance } from '../registry/service-instance.js';
+import { hostAndPort, isOfRookery, type ServiceInstance } from '../registry/service-instance.js';
 
 /** How many more milliseconds the caller waits for the response. A duration, so that no two clocks have to agree. */
 export const TIMEOUT_HEADER = 'rookery-timeout';
@@ -76,10 +76,9 @@ const recipients = new WeakMap<ServiceInstance, Readonly<Record<string, string>>
 export function recipientHeaders(instance: ServiceInstance): Readonly<Record<string, string>> | undefined {
   const known = recipients.get(instance);
   if (known || recipients.has(instance)) return known;
-  const headers =
-    instance.meta[READINESS_META] === undefined
-      ? undefined
-      : { [SERVICE_HEADER]: headerText(instance.service), [ADDRESS_HEADER]: hostAndPort(instance) };
+  const headers = isOfRookery(instance)
+    ? { [SERVICE_HEADER]: headerText(instance.service), [ADDRESS_HEADER]: hostAndPort(instance) }
+    : undefined;
   recipients.set(instance, headers);
   return headers;
 }

@@ -1,15 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '@rookery/test-support';
+import { CallReceiver } from './call-receiver.js';
 import { receiveCall } from './receive-call.js';
 
 describe('receiveCall', () => {
   const advertised = '203.0.113.7:80';
-  const middleware = receiveCall({
+  const receiver = new CallReceiver({
     names: ['orders'],
     isAdvertised: (address) => address === advertised,
     clock: new FakeClock(),
   });
+  const middleware = receiveCall(receiver);
   const receive = (
     headers: Record<string, string>,
     socket: object = { localAddress: '::ffff:10.0.0.1', localPort: 3000 },

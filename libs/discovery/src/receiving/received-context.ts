@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
 import type { TravellingContext } from '../calling/incoming-call.js';
 import { isInstrumented } from '../calling/instrumentation.js';
 import type { ContextSettings } from './context-options.js';
+
+/** What came with a call: names, in lower case, and values. */
+export type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** https://www.w3.org/TR/trace-context/, 3.2: version, trace id, parent id, flags, and what later versions add. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(-.*)?$/;
@@ -11,11 +13,11 @@ const MAX_BAGGAGE = 8_192;
 
 /** What travels on of an incoming request. It is read with the first call that is made for it. */
 export class ReceivedContext implements TravellingContext {
-  readonly #received: IncomingHttpHeaders;
+  readonly #received: ReceivedHeaders;
   readonly #settings: ContextSettings;
   #headers: readonly string[] | undefined;
 
-  constructor(received: IncomingHttpHeaders, settings: ContextSettings) {
+  constructor(received: ReceivedHeaders, settings: ContextSettings) {
     this.#received = received;
     this.#settings = settings;
   }
@@ -45,7 +47,7 @@ export class ReceivedContext implements TravellingContext {
   }
 }
 
-function traceHeaders({ traceparent, tracestate, baggage }: IncomingHttpHeaders): string[] {
+function traceHeaders({ traceparent, tracestate, baggage }: ReceivedHeaders): string[] {
   const list: string[] = [];
   if (typeof traceparent === 'string' && TRACEPARENT.test(traceparent)) {
     list.push('traceparent', traceparent);

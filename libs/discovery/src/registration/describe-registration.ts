@@ -1,5 +1,5 @@
 import { formatDuration, toMilliseconds, type Duration } from '../configuration/duration.js';
-import { CONTEXT_PATH_META, hostAndPort, READINESS_META } from '../registry/service-instance.js';
+import { CONTEXT_PATH_META, hostAndPort, READINESS_META, RPC_META } from '../registry/service-instance.js';
 import type { RegistrationCheck, ServiceRegistration } from '../registry/service-registration.js';
 import { checkIdOf, type CheckOptions } from './options/check-options.js';
 import type { ServiceOptions } from './options/service-options.js';
@@ -41,7 +41,9 @@ export function describeRegistration(options: ServiceOptions, listening: Listeni
   const zone = options.zone ?? listening.zone;
   const meta: NonNullable<ServiceOptions['meta']> = {
     ...(zone === undefined ? {} : { [ZONE_META]: zone }),
-    ...(listening.hasHealthPath ? { [READINESS_META]: `${listening.healthPath}/ready` } : {}),
+    ...(listening.hasHealthPath
+      ? { [READINESS_META]: `${listening.healthPath}/ready` }
+      : { [RPC_META]: 'true' }),
     ...(listening.contextPath === '' ? {} : { [CONTEXT_PATH_META]: listening.contextPath }),
     ...options.meta,
   };

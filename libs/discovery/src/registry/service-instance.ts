@@ -53,5 +53,13 @@ export function originOf(instance: Pick<ServiceInstance, 'address' | 'port' | 's
 /** The entry of `meta` in which an app of Rookery publishes its readiness path, for clients that verify the registry's list. */
 export const READINESS_META = 'rookery-ready';
 
+/** The entry of `meta` by which a microservice of Rookery is known, which has no readiness path. */
+export const RPC_META = 'rookery-rpc';
+
+/** An app of Rookery has registered it: it understands what callers send along. */
+export function isOfRookery({ meta }: Pick<ServiceInstance, 'meta'>): boolean {
+  return meta[READINESS_META] !== undefined || meta[RPC_META] !== undefined;
+}
+
 /** The entry of `meta` with the path that precedes every route of the instance; the name that Spring apps use. */
 export const CONTEXT_PATH_META = 'contextPath';

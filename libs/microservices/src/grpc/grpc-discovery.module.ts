@@ -1,8 +1,11 @@
 import { Global, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { DiscoveryService } from '@rookery/discovery';
+import { CallReceiver } from '@rookery/discovery/adapter';
 import { declaredGrpcClients } from './grpc-service-client.decorator.js';
 
 import { GrpcClients } from './grpc-clients.js';
+import { IncomingCallInterceptor } from './incoming-call.interceptor.js';
 
 const { providers } = declaredGrpcClients;
 
@@ -12,7 +15,7 @@ const { providers } = declaredGrpcClients;
 class DeclaredGrpcClientsModule {}
 
 /**
- * Lets gRPC clients of this app call services by name: `url: 'rookery:inventory'` in a client of Nest, `@GrpcServiceClient`, and channels. Import it once,
+ * Lets gRPC clients of this app call services by name, and handlers know of their callers' deadlines: `url: 'rookery:inventory'` in a client of Nest, `@GrpcServiceClient`, and channels. Import it once,
  * beside `ConsulModule` or `EtcdModule`.
  *
  * @example
@@ -37,6 +40,11 @@ class DeclaredGrpcClientsModule {}
 @Module({
   imports: [DeclaredGrpcClientsModule],
   providers: [
+    {
+      provide: APP_INTERCEPTOR,
+      useFactory: (receiver: CallReceiver) => new IncomingCallInterceptor(receiver),
+      inject: [CallReceiver],
+    },
     {
       provide: GrpcClients,
       useFactory: (discovery: DiscoveryService) => new GrpcClients(discovery),

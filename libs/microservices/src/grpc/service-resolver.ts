@@ -1,9 +1,9 @@
-import { DiscoveryError, type ServiceInstance, type ServiceSnapshot } from '@rookery/discovery';
+import { DiscoveryError, type ServiceSnapshot } from '@rookery/discovery';
 import {
   discoveryPicks,
   errorMessage,
   hostAndPort,
-  READINESS_META,
+  isOfRookery,
   type TargetPicks,
 } from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
@@ -114,7 +114,7 @@ export function serviceResolver({
       const endpoints = instances.map(({ address, port }): Endpoint => ({
         addresses: [{ host: address, port }],
       }));
-      const registered = new Set(instances.filter(isRegisteredByRookery).map(hostAndPort));
+      const registered = new Set(instances.filter(isOfRookery).map(hostAndPort));
       const attributes = { [PICKS]: picks, [NOTE]: note, [REGISTERED]: registered };
       tellEndpoints(this.#listener, endpoints, attributes, serviceConfigOf(picks));
     }
@@ -124,10 +124,6 @@ export function serviceResolver({
       tellError(this.#listener, failed);
     }
   };
-}
-
-function isRegisteredByRookery({ meta }: ServiceInstance): boolean {
-  return meta[READINESS_META] !== undefined;
 }
 
 /** With our code: it is all that a status of gRPC has room for. */

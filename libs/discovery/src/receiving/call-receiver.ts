@@ -1,0 +1,89 @@
+import { ADDRESS_HEADER, headerText, SERVICE_HEADER } from '../calling/call-headers.js';
+import type { IncomingCall } from '../calling/incoming-call.js';
+import { CancelSource } from '../timing/cancel-source.js';
+import type { Clock } from '../timing/clock.js';
+import type { ContextSettings } from './context-options.js';
+import { ReceivedContext, type ReceivedHeaders } from './received-context.js';
+
+export interface CallReceiverOptions {
+  /** What this app is registered as; an app without a name accepts every call. */
+  readonly names: readonly string[];
+  /** Whether this app is registered at an address, `host:port`. */
+  readonly isAdvertised: (address: string) => boolean;
+  readonly clock: Clock;
+  /** What travels on to the calls that are made for a call; undefined: nothing. */
+  readonly context?: ContextSettings | undefined;
+}
+
+/** Reads what a caller with Rookery sends along, on any transport. */
+export class CallReceiver {
+  /** The names of this app, for messages. */
+  readonly names: string;
+  readonly #own: ReadonlySet<string>;
+  readonly #options: CallReceiverOptions;
+
+  constructor(options: CallReceiverOptions) {
+    this.#options = options;
+    this.#own = new Set(options.names.map(headerText));
+    this.names = [...this.#own].join(', ');
+  }
+
+  /**
+   * The service that the caller means, where it is not this one: this address was that service's before, and the caller's list is not yet up to date
+   * (istio#20676). A call that was sent to another address came through a proxy.
+   *
+   * @param isLocal whether the call came to an address, besides those that this app is registered at
+   */
+  misdirected(
+    headers: ReceivedHeaders,
+    isLocal: (address: string) => boolean = () => false,
+  ): string | undefined {
+    const { [SERVICE_HEADER]: service, [ADDRESS_HEADER]: address } = headers;
+    if (typeof service !== 'string' || typeof address !== 'string') return undefined;
+    if (this.#own.size === 0 || this.#own.has(service)) return undefined;
+    return isLocal(address) || this.#options.isAdvertised(address) ? service : undefined;
+  }
+
+  /**
+   * @param deadline by the clock; Infinity: the caller did not say
+   * @returns undefined: there is neither a deadline, nor anything that travels on
+   */
+  receive(headers: ReceivedHeaders, deadline: number): ReceivedCall | undefined {
+    const { context } = this.#options;
+    if (deadline === Infinity && !context) return undefined;
+    return new ReceivedCall(
+      deadline,
+      context && new ReceivedContext(headers, context),
+      context?.cancelWithClient,
+    );
+  }
+
+  /** How many milliseconds from now, as a deadline by the clock. */
+  deadlineIn(milliseconds: number): number {
+    return this.#options.clock.now() + milliseconds;
+  }
+
+  isPast({ deadline }: IncomingCall): boolean {
+    return deadline <= this.#options.clock.now();
+  }
+}
+
+/** A call that this app is processing. */
+export class ReceivedCall implements IncomingCall {
+  isOver = false;
+  readonly deadline: number;
+  readonly context: ReceivedContext | undefined;
+  readonly departure: CancelSource | undefined;
+
+  constructor(deadline: number, context: ReceivedContext | undefined, cancelsWithClient = false) {
+    this.deadline = deadline;
+    this.context = context;
+    this.departure = cancelsWithClient ? new CancelSource() : undefined;
+  }
+
+  /** @param isAnswered false: its client went away before there was an answer */
+  end(isAnswered: boolean): void {
+    this.isOver = true;
+    if (!isAnswered) this.departure?.abort(new Error('the client of the incoming request went away'));
+  }
+}

@@ -1,0 +1,159 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import { Controller, Injectable, type INestMicroservice } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { GrpcMethod, Transport } from '@nestjs/microservices';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { RegistrationService, type ServiceOptions } from '@rookery/discovery';
+import { DiscoveryModule } from '@rookery/discovery/adapter';
+import { InMemoryRegistry } from '@rookery/discovery/testing';
+import { GrpcClients, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
+import { eventually, freePorts, thrownBy } from '@rookery/test-support';
+import { firstValueFrom, type Observable } from 'rxjs';
+import { createApp, rootModule } from '../e2e/test-app.js';
+import { LibraryServer, PROTO, type Found, type LibraryService } from './library-server.js';
+
+const OPTIONS = { package: 'library', protoPath: PROTO, service: 'Library' };
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+describe('what a gRPC server receives', () => {
+  const cleanUps: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  });
+
+  /** Answers with what the library behind it answers. */
+  @Injectable()
+  class Gateway {
+    library: LibraryService | undefined;
+    calls = 0;
+    find(query: { title: string }): Observable<Found> | Found {
+      this.calls++;
+      return this.library?.find(query, new Metadata()) ?? { ...query, port: 0 };
+    }
+  }
+
+  @Controller()
+  class GatewayController {
+    constructor(private readonly gateway: Gateway) {}
+
+    @GrpcMethod('Library', 'Find')
+    find(query: { title: string }): Observable<Found> | Found {
+      return this.gateway.find(query);
+    }
+  }
+
+  const startServer = async (
+    registry: InMemoryRegistry,
+    service: ServiceOptions,
+  ): Promise<{ server: INestMicroservice; gateway: Gateway; port: number }> => {
+    const [port = 0] = await freePorts(1);
+    const context = { headers: ['x-tenant'] };
+    const discovery = DiscoveryModule.forRootAsync({
+      useFactory: () => ({
+        registry,
+        context,
+        service: { check: { type: 'ttl' }, address: '127.0.0.1', ...service },
+      }),
+    });
+    const root = rootModule([discovery, GrpcDiscoveryModule as never], {
+      controllers: [GatewayController],
+      providers: [Gateway],
+    });
+    const server = await NestFactory.createMicroservice(root, {
+      transport: Transport.GRPC,
+      options: { url: `127.0.0.1:${port}`, package: 'library', protoPath: PROTO },
+      logger: false,
+    });
+    await server.listen();
+    cleanUps.push(() => server.close());
+    await server.get(RegistrationService).whenRegistered();
+    return { server, gateway: server.get(Gateway), port };
+  };
+  const startCaller = async (registry: InMemoryRegistry) => {
+    const discovery = DiscoveryModule.forRootAsync({ useFactory: () => ({ registry }) });
+    const { app } = await createApp(rootModule([discovery, GrpcDiscoveryModule as never]));
+    await app.init();
+    cleanUps.push(() => app.close());
+    return app.get(GrpcClients);
+  };
+  const find = (library: LibraryService, metadata = new Metadata()): Promise<Found> =>
+    firstValueFrom(library.find({ title: 'Dune' }, metadata));
+
+  it('its calls end with the deadline of its caller, and send on the trace, the request id and chosen names', async () => {
+    const registry = new InMemoryRegistry();
+    const behind = await LibraryServer.start();
+    cleanUps.push(() => behind.stop());
+    registry.put({ service: 'library', port: behind.port });
+    const { server, gateway } = await startServer(registry, { name: 'gateway' });
+    gateway.library = server.get(GrpcClients).create('library', OPTIONS);
+    const caller = (await startCaller(registry)).create<LibraryService>('gateway', {
+      ...OPTIONS,
+      timeout: '2s',
+    });
+    const metadata = new Metadata();
+    metadata.set('traceparent', TRACE);
+    metadata.set('x-tenant', 'acme');
+    metadata.set('x-secret', 'stays here');
+    const calledAt = Date.now();
+    expect(await find(caller, metadata)).toMatchObject({ port: behind.port });
+    expect(behind.metadata).toMatchObject({ traceparent: TRACE, 'x-tenant': 'acme' });
+    expect(behind.metadata['x-request-id']).toEqual(expect.any(String));
+    expect(behind.metadata).not.toHaveProperty('x-secret');
+    // Ten seconds are its own limit.
+    expect(Number(behind.deadline) - calledAt).toBeLessThanOrEqual(2_100);
+    behind.isHanging = true;
+    const late = await thrownBy(() => find(caller, metadata));
+    expect(late).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+  });
+
+  it('in a hybrid app too, where the microservice inherits what the app has', async () => {
+    const registry = new InMemoryRegistry();
+    const behind = await LibraryServer.start();
+    cleanUps.push(() => behind.stop());
+    registry.put({ service: 'library', port: behind.port });
+    const [port = 0] = await freePorts(1);
+    const context = { headers: ['x-tenant'] };
+    const discovery = DiscoveryModule.forRootAsync({ useFactory: () => ({ registry, context }) });
+    const root = rootModule([discovery, GrpcDiscoveryModule as never], {
+      controllers: [GatewayController],
+      providers: [Gateway],
+    });
+    const { app } = await createApp(root);
+    cleanUps.push(() => app.close());
+    const options = { url: `127.0.0.1:${port}`, package: 'library', protoPath: PROTO };
+    app.connectMicroservice({ transport: Transport.GRPC, options }, { inheritAppConfig: true });
+    await app.startAllMicroservices();
+    await app.init();
+    app.get(Gateway).library = app.get(GrpcClients).create('library', OPTIONS);
+    registry.put({ service: 'gateway', port });
+    const caller = (await startCaller(registry)).create<LibraryService>('gateway', OPTIONS);
+    const metadata = new Metadata();
+    metadata.set('x-tenant', 'acme');
+    await find(caller, metadata);
+    expect(behind.metadata).toMatchObject({ 'x-tenant': 'acme' });
+  });
+
+  it('a call for the service that had its address before is refused, and goes elsewhere', async () => {
+    const registry = new InMemoryRegistry();
+    const orders = await startServer(registry, { name: 'orders' });
+    const gateway = await startServer(registry, { name: 'gateway' });
+    // The list is of yesterday: it has the address of what is now the orders.
+    const [registered] = await registry.readConsistent('gateway', {});
+    registry.put({ ...registered, service: 'gateway', id: 'old', port: orders.port });
+    const caller = (await startCaller(registry)).create<LibraryService>('gateway', OPTIONS);
+    for (let n = 0; n < 20; n++) expect(await find(caller)).toMatchObject({ title: 'Dune' });
+    expect(orders.gateway.calls).toBe(0);
+    expect(gateway.gateway.calls).toBe(20);
+    const strict = (await startCaller(registry)).create<LibraryService>('gateway', {
+      ...OPTIONS,
+      retries: 0,
+    });
+    await eventually(async () => {
+      const error = await find(strict).then(
+        () => undefined,
+        (refused: unknown) => refused as Error,
+      );
+      return error?.message.includes('This is orders, not gateway');
+    });
+  });
+});
