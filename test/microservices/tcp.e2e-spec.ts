@@ -142,6 +142,23 @@ describe("Nest's TCP transport by the name of a service", () => {
     );
   });
 
+  it('messages with the same key go to the same instance, with a strategy that uses keys', async () => {
+    const { app } = await started(4);
+    const library = app.get(TcpClients).create({
+      service: 'library-tcp',
+      strategy: 'consistent-hash',
+      hashKey: ({ data }) => (data as { title: string }).title,
+    });
+    const seen = new Map<string, Set<number>>();
+    for (const title of ['Dune', 'Emma', 'Kim', 'Ulysses', 'Dracula'])
+      for (let n = 0; n < 6; n++) {
+        const ports = seen.get(title) ?? new Set();
+        seen.set(title, ports.add((await find(library, title)).port));
+      }
+    expect([...seen.values()].map(({ size }) => size)).toEqual([1, 1, 1, 1, 1]);
+    expect(new Set([...seen.values()].flatMap((ports) => [...ports])).size).toBeGreaterThan(1);
+  });
+
   it('a host that does not take connections costs a second, and no call', async () => {
     const { servers, registry, app } = await started(2);
     // TEST-NET-1 (RFC 5737): packets to it are lost, or there is no route.

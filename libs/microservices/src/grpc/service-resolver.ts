@@ -84,6 +84,7 @@ export function serviceResolver({
       if (this.#subscription && !this.#subscription.closed) return;
       try {
         const picks = this.#picks();
+        const begun = this.#turn;
         this.#subscription = picks.watch().subscribe((snapshot) => {
           const turn = ++this.#turn;
           queueMicrotask(() => {
@@ -92,7 +93,7 @@ export function serviceResolver({
         });
         // A registry that does not answer is told to calls that would wait for it.
         picks.ready().catch((error: unknown) => {
-          if (this.#turn === 0) this.#fail(error);
+          if (this.#turn === begun) this.#fail(error);
         });
       } catch (error) {
         this.#fail(error);

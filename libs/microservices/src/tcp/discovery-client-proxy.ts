@@ -14,10 +14,12 @@ import { TcpConnections } from './tcp-connections.js';
 /** How a client of Nest's TCP transport calls; options of calls are those of `DiscoveryService.call`. */
 export interface DiscoveryClientOptions extends Pick<
   CallOptions,
-  'timeout' | 'attemptTimeout' | 'retries' | 'strategy' | 'query' | 'hashKey' | 'idempotent'
+  'timeout' | 'attemptTimeout' | 'retries' | 'strategy' | 'query' | 'idempotent'
 > {
   /** As it is registered, such as `inventory-tcp`. */
   service: string;
+  /** The key of a message, for the strategies `consistent-hash` and `sticky`. Default: none. */
+  hashKey?: (message: Pick<ReadPacket, 'pattern' | 'data'>) => string | undefined;
   /** Of Nest's TCP client: `tlsOptions`, `serializer`, `maxBufferSize` and the like. Default: none. */
   connection?: TcpConnectionOptions;
 }
@@ -88,7 +90,7 @@ export class DiscoveryClientProxy extends ClientProxy {
     let end: () => void = () => undefined;
     const attempt = (instance: ServiceInstance, signal: AbortSignal): Promise<Began> =>
       this.#begin(instance, packet, signal);
-    this.#call(attempt, leaving.signal).then(
+    this.#call(packet, attempt, leaving.signal).then(
       (began) => {
         end = began.end;
         if (leaving.signal.aborted) {
@@ -111,7 +113,7 @@ export class DiscoveryClientProxy extends ClientProxy {
   protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
     const attempt = (instance: ServiceInstance): Promise<void> =>
       this.#connections.to(instance).event(packet);
-    await this.#call(attempt);
+    await this.#call(packet, attempt);
     return undefined as T;
   }
 
@@ -151,11 +153,17 @@ export class DiscoveryClientProxy extends ClientProxy {
   }
 
   async #call<T>(
+    packet: ReadPacket,
     attempt: (instance: ServiceInstance, signal: AbortSignal) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const { service, connection: _, ...options } = this.#options;
-    return this.#app().call(service, attempt, { ...options, ...(signal ? { signal } : {}) });
+    const { service, connection: _, hashKey, ...options } = this.#options;
+    const key = hashKey?.(packet);
+    return this.#app().call(service, attempt, {
+      ...options,
+      ...(key === undefined ? {} : { hashKey: key }),
+      ...(signal ? { signal } : {}),
+    });
   }
 
   #app(): DiscoveryService {
