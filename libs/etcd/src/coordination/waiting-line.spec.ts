@@ -17,10 +17,12 @@ describe('a waiting line', () => {
       entry('orders/1f', 9n),
       entry('orders/2a', 4n, '', 0x2an),
       entry('orders/42/1f', 1n),
+      entry('orders/3c', 12n, '', 0x3cn),
     ]);
     expect(line.map(({ key, lease }) => [key, lease])).toEqual([
       ['orders/2a', '2a'],
       ['orders/1f', '1f'],
+      ['orders/3c', '3c'],
     ]);
   });
 
