@@ -29,6 +29,7 @@ import { AppInspector } from './introspection/app-inspector.js';
 import { DiscoverySections } from './introspection/discovery-sections.js';
 import { CallReceiver } from './receiving/call-receiver.js';
 import { DeadlineInterceptor } from './receiving/deadline.interceptor.js';
+import { LoadReporter } from './receiving/load/load-reporter.js';
 import { AppServers } from './registration/location/app-servers.js';
 import { isRestartedOnChange } from './registration/shutdown/restart-on-change.js';
 import { RegistrationService } from './registration/registration.service.js';
@@ -248,16 +249,23 @@ export const coreProviders: Provider[] = [
       EventLog,
     ],
   },
+  { provide: LoadReporter, useFactory: () => new LoadReporter({ clock: systemClock }) },
   {
     provide: CallReceiver,
-    useFactory: ({ services, context }: ResolvedDiscoveryOptions, registration: RegistrationService) =>
+    useFactory: (
+      { services, context, loadReports }: ResolvedDiscoveryOptions,
+      registration: RegistrationService,
+      load: LoadReporter,
+    ) =>
       new CallReceiver({
         names: services.map(({ name }) => name),
         isAdvertised: (address) => registration.isAdvertised(address),
         clock: systemClock,
         context,
+        load,
+        loadReports,
       }),
-    inject: [RESOLVED_OPTIONS, RegistrationService],
+    inject: [RESOLVED_OPTIONS, RegistrationService, LoadReporter],
   },
   {
     provide: RegistryHealthIndicator,

@@ -5,6 +5,7 @@ import { durationSchema, nonEmptyString, type OptionShape } from './configuratio
 import { eventOptionsSchema, type EventOptions } from './events/event-options.js';
 import type { Exposure } from './health/exposure.js';
 import { contextOptionsSchema, type ContextOptions } from './receiving/context-options.js';
+import type { LoadExposure } from './receiving/load/load-exposure.js';
 import { InstanceSource } from './registry/instance-source.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { telemetryOptionsSchema, type TelemetryOptions } from './telemetry/telemetry-options.js';
@@ -31,6 +32,11 @@ export interface DiscoveryOptions {
   shutdown?: ShutdownOptions;
   /** What calls take from the incoming request that they are made for; `true`: the defaults. Default: false, nothing. */
   context?: boolean | ContextOptions;
+  /**
+   * Which callers are told about the load of this app, by reports in ORCA's format that balancers choose by: those on private networks, all, or none.
+   * Default: `private`.
+   */
+  loadReports?: LoadExposure;
   /** What becomes of events: the log, and how many are kept. */
   events?: EventOptions;
   /** What is told to OpenTelemetry, where the process has its SDK; `false`: nothing. Default: true. */
@@ -178,6 +184,9 @@ export const discoveryOptionsShape: OptionShape<DiscoveryOptions> = {
     .optional(),
   clients: clientsOptionsSchema.optional(),
   context: contextOptionsSchema.optional(),
+  loadReports: z
+    .enum(['private', 'public', 'none'], { error: "must be 'private', 'public' or 'none'" })
+    .optional(),
   events: eventOptionsSchema.optional(),
   telemetry: telemetryOptionsSchema.optional(),
   startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),

@@ -46,7 +46,9 @@ import { mountDiscoveryRoutes } from './introspection/discovery-routes.js';
 import { AppInspector } from './introspection/app-inspector.js';
 import { DiscoverySections } from './introspection/discovery-sections.js';
 import { CallReceiver } from './receiving/call-receiver.js';
+import { LoadReporter } from './receiving/load/load-reporter.js';
 import { receiveCall } from './receiving/receive-call.js';
+import { AppServers } from './registration/location/app-servers.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { ServiceRegistry } from './registry/service-registry.js';
 import { noteCopy } from './configuration/loaded-copies.js';
@@ -68,7 +70,7 @@ const ENDPOINT_CURE = 'Set discovery.endpoint.path to have both';
 @Module({})
 export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #logger = new Logger(DiscoveryModule.name);
-  #load: LoadHealth | undefined;
+  #loadHealth: LoadHealth | undefined;
   readonly #undo: (() => void)[] = [];
 
   constructor(
@@ -89,6 +91,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     private readonly bindings: EventBindings,
     private readonly telemetry: Telemetry,
     private readonly receiver: CallReceiver,
+    private readonly load: LoadReporter,
   ) {}
 
   static forRootAsync(options: DiscoveryModuleAsyncOptions): DynamicModule {
@@ -117,6 +120,8 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
         DiscoverySections,
         AppInspector,
         CallReceiver,
+        LoadReporter,
+        AppServers,
         RegistryHealthIndicator,
         ServiceHealthIndicator,
         ServiceClientFactory,
@@ -162,8 +167,8 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
   configure(): void {
     const { health, endpoint } = this.options;
     if (health.degradedAbove) {
-      this.#load = new LoadHealth(health.degradedAbove);
-      this.contributors.add(this.#load);
+      this.#loadHealth = new LoadHealth(health.degradedAbove);
+      this.contributors.add(this.#loadHealth);
     }
     const groups = this.contributors.customGroups();
     // Null in an application context, against its type.
@@ -191,7 +196,8 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.#load?.close();
+    this.#loadHealth?.close();
+    this.load.close();
     for (const undo of this.#undo.splice(0).reverse()) undo();
     this.caller.close();
     await this.catalog.close();

@@ -13,6 +13,9 @@ export type {
   ShutdownOptions,
 } from './discovery-options.js';
 export type { ContextOptions } from './receiving/context-options.js';
+export { LoadReporter } from './receiving/load/load-reporter.js';
+export type { LoadReport } from './receiving/load/load-report.js';
+export type { LoadExposure } from './receiving/load/load-exposure.js';
 export type { Duration } from './configuration/duration.js';
 
 export { DiscoveryError } from './errors/discovery-error.js';

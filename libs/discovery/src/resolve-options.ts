@@ -8,6 +8,7 @@ import { loggerTakesFields } from './events/event-log.js';
 import type { Exposure } from './health/exposure.js';
 import type { LoadLimits } from './health/load.health.js';
 import { contextSettings, type ContextSettings } from './receiving/context-options.js';
+import type { LoadExposure } from './receiving/load/load-exposure.js';
 import type { RegistrationOptions } from './registration/registration.service.js';
 import { addressSchema, type ServiceOptions } from './registration/options/service-options.js';
 import type { InstanceSource } from './registry/instance-source.js';
@@ -35,6 +36,7 @@ export interface ResolvedDiscoveryOptions extends Pick<
   readonly endpoint: { readonly path: string; readonly exposure: Exposure };
   readonly clients: ClientsOptions;
   readonly context: ContextSettings | undefined;
+  readonly loadReports: LoadExposure;
   readonly telemetry: TelemetrySettings;
   readonly events: {
     readonly log: boolean;
@@ -68,6 +70,7 @@ export function resolveDiscoveryOptions(
     startup,
     shutdown = {},
     context,
+    loadReports = 'private',
     events = {},
     telemetry,
     moduleName = 'DiscoveryModule',
@@ -114,6 +117,7 @@ export function resolveDiscoveryOptions(
     endpoint: { path: endpoint.path ?? '/discovery', exposure: endpoint.exposure ?? 'loopback' },
     clients,
     context: contextSettings(context),
+    loadReports,
     telemetry: telemetrySettings(telemetry),
     events: {
       log: events.log ?? true,

@@ -1,6 +1,6 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
+import { EventLoopDelay } from '../timing/event-loop-delay.js';
 import type { Contributor } from './health-contributors.js';
 
 export interface LoadLimits {
@@ -10,32 +10,26 @@ export interface LoadLimits {
   readonly heapUsed: number | undefined;
 }
 
-const RESOLUTION_MS = 20;
-const NS_PER_MS = 1e6;
-
 /** *Degraded* while the process is short of CPU time or memory, so that calls go to other instances. */
 export class LoadHealth implements Contributor {
   readonly name = 'load';
   readonly groups = ['readiness'];
   readonly timeout = undefined;
   readonly #limits: LoadLimits;
-  readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  readonly #delay = new EventLoopDelay();
 
   constructor(limits: LoadLimits) {
     this.#limits = limits;
-    this.#delay.enable();
   }
 
   run(): HealthIndicatorResult {
-    // The histogram includes its own resolution.
-    const lagMs = Math.max(0, this.#delay.percentile(99) / NS_PER_MS - RESOLUTION_MS);
-    this.#delay.reset();
+    const { p99Ms: lagMs } = this.#delay.take();
     const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
     return toHealthResult({ lagMs, heapUsed: used / limit }, this.#limits);
   }
 
   close(): void {
-    this.#delay.disable();
+    this.#delay.close();
   }
 }
 

@@ -3,6 +3,9 @@ import type { IncomingCall } from '../calling/incoming-call.js';
 import { CancelSource } from '../timing/cancel-source.js';
 import type { Clock } from '../timing/clock.js';
 import type { ContextSettings } from './context-options.js';
+import { isToldTo, type LoadExposure } from './load/load-exposure.js';
+import type { LoadReport } from './load/load-report.js';
+import type { LoadReporter } from './load/load-reporter.js';
 import { ReceivedContext, type ReceivedHeaders } from './received-context.js';
 
 export interface CallReceiverOptions {
@@ -13,6 +16,9 @@ export interface CallReceiverOptions {
   readonly clock: Clock;
   /** What travels on to the calls that are made for a call; undefined: nothing. */
   readonly context?: ContextSettings | undefined;
+  /** What is under way, and what it costs. */
+  readonly load?: LoadReporter | undefined;
+  readonly loadReports?: LoadExposure | undefined;
 }
 
 /** Reads what a caller with Rookery sends along, on any transport. */
@@ -61,6 +67,28 @@ export class CallReceiver {
   /** How many milliseconds from now, as a deadline by the clock. */
   deadlineIn(milliseconds: number): number {
     return this.#options.clock.now() + milliseconds;
+  }
+
+  /** A call has come; to be called once with how it ended. */
+  begin(): (isFailure: boolean) => void {
+    const { load } = this.#options;
+    if (!load) return () => undefined;
+    load.begin();
+    let isOver = false;
+    return (isFailure) => {
+      if (isOver) return;
+      isOver = true;
+      load.end(isFailure);
+    };
+  }
+
+  /**
+   * @param address of the caller's end of the connection; undefined: a socket of this host
+   * @returns undefined: a caller there is not told
+   */
+  loadReport(address: string | undefined): LoadReport | undefined {
+    const { load, loadReports = 'none' } = this.#options;
+    return isToldTo(loadReports, address) ? load?.report() : undefined;
   }
 
   isPast({ deadline }: IncomingCall): boolean {

@@ -131,6 +131,19 @@ describe('describeRegistration', () => {
     expect(checks).toMatchObject([{ id: 'a-host-3000:ttl', type: 'ttl', ttlMs: 36_000 }]);
   });
 
+  it('has the agent ask a gRPC server that answers for its health', () => {
+    const grpc = { ...listening, hasHealthPath: false, hasGrpcHealth: true };
+    const { checks } = describeRegistration({ name: 'a' }, grpc);
+    expect(checks).toMatchObject([
+      { id: 'a-host-3000:grpc', type: 'grpc', address: '127.0.0.1:3000', intervalMs: 10_000, useTls: false },
+    ]);
+    const secure = describeRegistration({ name: 'a' }, { ...grpc, secure: true });
+    expect(secure).toMatchObject({ secure: true, checks: [{ useTls: true }] });
+    expect(describeRegistration({ name: 'a' }, { ...grpc, reportTtlMs: 9_000 }).checks).toMatchObject([
+      { type: 'ttl', ttlMs: 9_000 },
+    ]);
+  });
+
   it('takes the zone from the options, then the meta, then the environment', () => {
     const there = { ...listening, zone: 'of-the-environment' };
     const zoneOf = (options: object): string | undefined =>

@@ -21,6 +21,8 @@ export interface Listening {
   readonly healthPath: string;
   /** The server has the health endpoints; a microservice does not. */
   readonly hasHealthPath: boolean;
+  /** The server answers the standard health service of gRPC. */
+  readonly hasGrpcHealth?: boolean | undefined;
   /** What callers put before each path; empty: nothing. */
   readonly contextPath: string;
   /** The zone from the environment. */
@@ -71,7 +73,12 @@ export function describeRegistration(options: ServiceOptions, listening: Listeni
 /** The checks of the options, or the default one. */
 export function checksOf(
   { check }: ServiceOptions,
-  { secure, hasHealthPath, reportTtlMs }: Pick<Listening, 'secure' | 'hasHealthPath' | 'reportTtlMs'>,
+  {
+    secure,
+    hasHealthPath,
+    hasGrpcHealth,
+    reportTtlMs,
+  }: Pick<Listening, 'secure' | 'hasHealthPath' | 'hasGrpcHealth' | 'reportTtlMs'>,
 ): readonly CheckOptions[] {
   const given = [check ?? []].flat() as readonly CheckOptions[];
   if (reportTtlMs !== undefined) {
@@ -79,7 +86,8 @@ export function checksOf(
     return reported.length > 0 ? reported : [{ type: 'ttl', ttl: reportTtlMs }];
   }
   if (given.length > 0) return given;
-  return hasHealthPath ? [{ type: secure ? 'https' : 'http', interval: '10s' }] : [{ type: 'ttl' }];
+  if (hasHealthPath) return [{ type: secure ? 'https' : 'http', interval: '10s' }];
+  return hasGrpcHealth ? [{ type: 'grpc', interval: '10s', useTls: secure }] : [{ type: 'ttl' }];
 }
 
 type CheckLocation = Pick<Listening, 'checkHost' | 'port' | 'healthPath'>;

@@ -38,14 +38,15 @@ export function runCheck(
 }
 
 function probeOf(check: CheckBody): Probe | undefined {
-  if (check.GRPC) return grpcProbe(check.GRPC, check.GRPCUseTLS ?? false);
+  const skipVerify = check.TLSSkipVerify ?? false;
+  if (check.GRPC) return grpcProbe(check.GRPC, { use: check.GRPCUseTLS ?? false, skipVerify });
   if (check.HTTP) {
     return httpProbe({
       url: check.HTTP,
       method: check.Method ?? '',
       headers: check.Header ?? {},
       body: check.Body ?? '',
-      tlsSkipVerify: check.TLSSkipVerify ?? false,
+      tlsSkipVerify: skipVerify,
       outputMaxSize: outputLimit(check),
     });
   }

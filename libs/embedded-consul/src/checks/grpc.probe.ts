@@ -17,10 +17,15 @@ const STATUS_NAMES: Readonly<Record<string, string>> = {
  * that they are written and read by hand.
  * Source: gRPC Health Checking Protocol, grpc/doc/health-checking.md.
  */
-export function grpcProbe(target: string, tls: boolean): Probe {
+export function grpcProbe(
+  target: string,
+  tls: { readonly use: boolean; readonly skipVerify: boolean },
+): Probe {
   const [address = '', service = ''] = target.split('/', 2);
   return (signal) => {
-    const session = connect(`${tls ? 'https' : 'http'}://${address}`);
+    const session = connect(`${tls.use ? 'https' : 'http'}://${address}`, {
+      rejectUnauthorized: !tls.skipVerify,
+    });
     return new Promise<ProbeResult>((resolve) => {
       const end = (result: ProbeResult): void => {
         session.destroy();

@@ -1,11 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
-import { DiscoveryService } from '@rookery/discovery';
-import { CallReceiver } from '@rookery/discovery/adapter';
+import { DiscoveryService, HealthService } from '@rookery/discovery';
+import { AppServers, CallReceiver, HealthContributors } from '@rookery/discovery/adapter';
 import { declaredGrpcClients } from './grpc-service-client.decorator.js';
-
 import { GrpcClients } from './grpc-clients.js';
-import { IncomingCallInterceptor } from './incoming-call.interceptor.js';
+import { GrpcServers } from './serving/grpc-servers.js';
+import { IncomingCallInterceptor } from './serving/incoming-call.interceptor.js';
 
 const { providers } = declaredGrpcClients;
 
@@ -15,8 +15,8 @@ const { providers } = declaredGrpcClients;
 class DeclaredGrpcClientsModule {}
 
 /**
- * Lets gRPC clients of this app call services by name, and handlers know of their callers' deadlines: `url: 'rookery:inventory'` in a client of Nest, `@GrpcServiceClient`, and channels. Import it once,
- * beside `ConsulModule` or `EtcdModule`.
+ * Lets gRPC clients of this app call services by name: `url: 'rookery:inventory'` in a client of Nest, `@GrpcServiceClient`, and channels. Its servers know
+ * of their callers' deadlines, answer the standard health service, and report their load. Import it once, beside `ConsulModule` or `EtcdModule`.
  *
  * @example
  * ```ts
@@ -44,6 +44,20 @@ class DeclaredGrpcClientsModule {}
       provide: APP_INTERCEPTOR,
       useFactory: (receiver: CallReceiver) => new IncomingCallInterceptor(receiver),
       inject: [CallReceiver],
+    },
+    {
+      provide: GrpcServers,
+      useFactory: (
+        servers: AppServers,
+        health: HealthService,
+        contributors: HealthContributors,
+        receiver: CallReceiver,
+      ) => {
+        const support = new GrpcServers({ health, contributors, receiver });
+        servers.addSupport(support);
+        return support;
+      },
+      inject: [AppServers, HealthService, HealthContributors, CallReceiver],
     },
     {
       provide: GrpcClients,

@@ -1,6 +1,7 @@
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import {
   DiscoveryError,
+  type Attempt,
   type CallOptions,
   type DiscoveryService,
   type ServiceInstance,
@@ -9,6 +10,7 @@ import { nonEmptyString, validateOptions, invalidConfigError } from '@rookery/di
 import { z } from 'zod';
 import { latestApp } from '../connected-apps.js';
 import type { TcpConnectionOptions } from './instance-client.js';
+import { misdirection, withMetadata } from './packet-metadata.js';
 import { TcpConnections } from './tcp-connections.js';
 
 /** How a client of Nest's TCP transport calls; options of calls are those of `DiscoveryService.call`. */
@@ -88,8 +90,8 @@ export class DiscoveryClientProxy extends ClientProxy {
   protected override publish(packet: ReadPacket, callback: Answer): () => void {
     const leaving = new AbortController();
     let end: () => void = () => undefined;
-    const attempt = (instance: ServiceInstance, signal: AbortSignal): Promise<Began> =>
-      this.#begin(instance, packet, signal);
+    const attempt: Attempt<Began> = (instance, signal, { headers }) =>
+      this.#begin(instance, withMetadata(packet, instance, headers), signal);
     this.#call(packet, attempt, leaving.signal).then(
       (began) => {
         end = began.end;
@@ -111,8 +113,8 @@ export class DiscoveryClientProxy extends ClientProxy {
   }
 
   protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
-    const attempt = (instance: ServiceInstance): Promise<void> =>
-      this.#connections.to(instance).event(packet);
+    const attempt: Attempt<void> = (instance, _signal, { headers }) =>
+      this.#connections.to(instance).event(withMetadata(packet, instance, headers));
     await this.#call(packet, attempt);
     return undefined as T;
   }
@@ -142,7 +144,8 @@ export class DiscoveryClientProxy extends ClientProxy {
         }
         hasBegun = true;
         // An error of the connection; those of handlers are a response like any other.
-        if (message.err instanceof Error) reject(message.err);
+        const misdirected = misdirection(message.err);
+        if (misdirected ?? message.err instanceof Error) reject(misdirected ?? (message.err as Error));
         else resolve({ packet: message, follow, end: () => end() });
       };
       client.request(packet, onAnswer, signal).then((ending) => {
@@ -152,11 +155,7 @@ export class DiscoveryClientProxy extends ClientProxy {
     });
   }
 
-  async #call<T>(
-    packet: ReadPacket,
-    attempt: (instance: ServiceInstance, signal: AbortSignal) => Promise<T>,
-    signal?: AbortSignal,
-  ): Promise<T> {
+  async #call<T>(packet: ReadPacket, attempt: Attempt<T>, signal?: AbortSignal): Promise<T> {
     const { service, connection: _, hashKey, ...options } = this.#options;
     const key = hashKey?.(packet);
     return this.#app().call(service, attempt, {

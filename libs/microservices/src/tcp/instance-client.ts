@@ -1,5 +1,6 @@
 import { ClientTCP, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { ServiceInstance } from '@rookery/discovery';
+import { NotSentError } from './not-sent-error.js';
 
 /** What of Nest's options of a TCP client is the same for all instances. */
 export type TcpConnectionOptions = Omit<
@@ -15,11 +16,6 @@ const IDLE_MS = 60_000;
 const KEEP_ALIVE_MS = 10_000;
 
 type Answer = (packet: WritePacket) => void;
-
-/** Nothing was sent: any call may go to another instance. */
-class NotConnected extends Error {
-  readonly syscall = 'connect';
-}
 
 /** The connection to one instance: Nest's own client, which is asked for single packets. */
 export class InstanceClient extends ClientTCP {
@@ -93,7 +89,7 @@ export class InstanceClient extends ClientTCP {
     const connecting = this.connect();
     // All that wait for it get this error, by the socket's own event.
     this.#connecting ??= setTimeout(() => {
-      this.socket?.netSocket.destroy(new NotConnected(`no connection within ${CONNECT_MS} ms`));
+      this.socket?.netSocket.destroy(new NotSentError(`no connection within ${CONNECT_MS} ms`));
     }, CONNECT_MS);
     try {
       await connecting;
@@ -102,7 +98,7 @@ export class InstanceClient extends ClientTCP {
       this.#connecting = undefined;
     }
     // It may have ended at once.
-    if (!this.socket) throw new NotConnected('the connection ended before anything was sent');
+    if (!this.socket) throw new NotSentError('the connection ended before anything was sent');
     this.socket.netSocket.setKeepAlive(true, KEEP_ALIVE_MS);
   }
 

@@ -1,6 +1,9 @@
 import { Global, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { DiscoveryService } from '@rookery/discovery';
+import { CallReceiver } from '@rookery/discovery/adapter';
 import { declaredTcpClients } from './microservice-client.decorator.js';
+import { IncomingPacketInterceptor } from './serving/incoming-packet.interceptor.js';
 import { TcpClients } from './tcp-clients.js';
 
 const { providers } = declaredTcpClients;
@@ -12,7 +15,7 @@ class DeclaredTcpClientsModule {}
 
 /**
  * Lets clients of Nest's TCP transport call services by name: `@MicroserviceClient`, and `DiscoveryClientProxy` as the `customClass` of `ClientsModule`.
- * Import it once, beside `ConsulModule` or `EtcdModule`.
+ * With Nest 12, handlers know of their callers' deadlines. Import it once, beside `ConsulModule` or `EtcdModule`.
  *
  * @example
  * ```ts
@@ -24,6 +27,11 @@ class DeclaredTcpClientsModule {}
 @Module({
   imports: [DeclaredTcpClientsModule],
   providers: [
+    {
+      provide: APP_INTERCEPTOR,
+      useFactory: (receiver: CallReceiver) => new IncomingPacketInterceptor(receiver),
+      inject: [CallReceiver],
+    },
     {
       provide: TcpClients,
       useFactory: (discovery: DiscoveryService) => new TcpClients(discovery),

@@ -5,6 +5,7 @@ import { Server as TlsServer } from 'node:tls';
 import type { AbstractHttpAdapter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { probeTcp } from '../../registry/tcp-probe.js';
+import { speaksTls } from '../../registry/tls-probe.js';
 import { delay, type Clock } from '../../timing/clock.js';
 import { withAbort } from '../../timing/with-timeout.js';
 import type { ServiceOptions } from '../options/service-options.js';
@@ -19,6 +20,8 @@ export interface ListeningServer {
   readonly http: HttpServer | undefined;
   /** Emits each connection; undefined: the server does not. */
   readonly connections: NetServer | undefined;
+  /** It answers the standard health service of gRPC. */
+  readonly hasGrpcHealth: boolean;
 }
 
 /** A server of `@nestjs/microservices`; typed here, since the package is the application's choice. */
@@ -30,6 +33,14 @@ export interface RpcTarget {
   close(): unknown;
 }
 
+/** What a package for a transport adds to the app's servers of it. */
+export interface MicroserviceSupport {
+  /** Called once with each microservice of the app, before it listens. */
+  prepare(target: RpcTarget): void;
+  /** Whether a server that listens answers the standard health service of gRPC. */
+  hasGrpcHealth(target: RpcTarget): boolean;
+}
+
 const TRANSPORT_IDS = { tcp: 0, grpc: 4 } as const;
 const GRPC_POLL_MS = 100;
 
@@ -38,6 +49,7 @@ export class AppServers {
   readonly #host: HttpAdapterHost<AbstractHttpAdapter<HttpServer>>;
   readonly #clock: Clock;
   readonly #targets: RpcTarget[] = [];
+  readonly #supports: MicroserviceSupport[] = [];
 
   constructor(
     host: HttpAdapterHost<AbstractHttpAdapter<HttpServer>>,
@@ -48,7 +60,10 @@ export class AppServers {
     this.#clock = clock;
     // Nest before 11.1 has no such registry. It replays, so that microservices connected before are here at once.
     const registry = (modules as Partial<ModulesContainer>).getRpcTargetRegistry?.bind(modules);
-    registry?.<RpcTarget>().subscribe((target) => this.#targets.push(target));
+    registry?.<RpcTarget>().subscribe((target) => {
+      this.#targets.push(target);
+      for (const support of this.#supports) support.prepare(target);
+    });
   }
 
   get adapter(): AbstractHttpAdapter<HttpServer> | undefined {
@@ -58,6 +73,11 @@ export class AppServers {
 
   get microservices(): readonly RpcTarget[] {
     return this.#targets;
+  }
+
+  addSupport(support: MicroserviceSupport): void {
+    this.#supports.push(support);
+    for (const target of this.#targets) support.prepare(target);
   }
 
   /** Why the app has no server for a service; undefined: it has one. */
@@ -100,23 +120,32 @@ export class AppServers {
       secure: server instanceof TlsServer,
       http: server,
       connections: server,
+      hasGrpcHealth: false,
     };
   }
 
   /** A gRPC server exposes only the URL it was given: it listens when that accepts connections. */
   async #untilGrpcListens(
-    { url = '' }: RpcTarget,
+    target: RpcTarget,
     optionPort: number | undefined,
     signal: AbortSignal,
   ): Promise<ListeningServer | undefined> {
-    const [, host = '', digits = ''] = /^(.*):(\d+)$/.exec(url) ?? [];
+    const [, host = '', digits = ''] = /^(.*):(\d+)$/.exec(target.url ?? '') ?? [];
     const port = Number(digits) || optionPort;
     if (port === undefined) return undefined;
     const bound = host.replace(/^\[|\]$/g, '');
-    const target = bound === '' || bound === '0.0.0.0' || bound === '::' ? '127.0.0.1' : bound;
-    while ((await probeTcp(target, port)).result !== 'reachable')
+    const local = bound === '' || bound === '0.0.0.0' || bound === '::' ? '127.0.0.1' : bound;
+    while ((await probeTcp(local, port)).result !== 'reachable')
       await delay(this.#clock, GRPC_POLL_MS, signal);
-    return { host: bound, port, secure: false, http: undefined, connections: undefined };
+    return {
+      host: bound,
+      port,
+      // Its credentials are hidden in an object of @grpc/grpc-js.
+      secure: await speaksTls(local, port, ['h2']),
+      http: undefined,
+      connections: undefined,
+      hasGrpcHealth: this.#supports.some((support) => support.hasGrpcHealth(target)),
+    };
   }
 
   #target(transport: ServiceOptions['transport']): RpcTarget | undefined {
@@ -133,5 +162,12 @@ async function untilTcpListens(target: RpcTarget, signal: AbortSignal): Promise<
   const bound = server.address();
   if (typeof bound !== 'object' || bound === null) return undefined;
   const secure = server instanceof TlsServer;
-  return { host: bound.address, port: bound.port, secure, http: undefined, connections: server };
+  return {
+    host: bound.address,
+    port: bound.port,
+    secure,
+    http: undefined,
+    connections: server,
+    hasGrpcHealth: false,
+  };
 }

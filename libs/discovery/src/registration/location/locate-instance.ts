@@ -54,6 +54,7 @@ export async function locateInstance(
     hostName: hostname(),
     healthPath,
     hasHealthPath: server.http !== undefined,
+    hasGrpcHealth: server.hasGrpcHealth,
     contextPath: server.http === undefined ? '' : globalPrefix,
     zone: environment.zone,
     reportTtlMs: registry.reportTtlMs,

@@ -1,8 +1,9 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { CallReceiver, runInCall, type ReceivedCall } from '@rookery/discovery/adapter';
-import { Observable, throwError } from 'rxjs';
-import { installed } from './experimental-api.js';
+import { CallReceiver } from '@rookery/discovery/adapter';
+import { throwError, type Observable } from 'rxjs';
+import { handleWithin } from '../../received-call.js';
+import { installed } from '../experimental-api.js';
 
 /** The part of a server's call of @grpc/grpc-js that is used. */
 interface ServerCall {
@@ -47,17 +48,9 @@ export class IncomingCallInterceptor implements NestInterceptor {
       const message = "The caller's deadline has passed";
       return throwError(() => new RpcException({ code: installed.status.DEADLINE_EXCEEDED, message }));
     }
-    return handled(call, serverCall, next);
-  }
-}
-
-function handled(call: ReceivedCall, serverCall: ServerCall, next: CallHandler): Observable<unknown> {
-  return new Observable((subscriber) => {
     serverCall.on?.('cancelled', () => call.end(false));
-    const subscription = runInCall(call, () => next.handle().subscribe(subscriber));
-    subscription.add(() => call.end(serverCall.cancelled !== true));
-    return subscription;
-  });
+    return handleWithin(call, next, () => serverCall.cancelled !== true);
+  }
 }
 
 function isMetadata(value: Metadata | undefined): value is Metadata {

@@ -1,0 +1,31 @@
+import { BlockList, isIP } from 'node:net';
+
+/** Which callers are told about the load of this app: those on private networks, all, or none. */
+export type LoadExposure = 'private' | 'public' | 'none';
+
+/** RFC 1918, RFC 6598, RFC 4193, link-local and loopback addresses. */
+const PRIVATE = new BlockList();
+for (const [address, prefix] of [
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['100.64.0.0', 10],
+  ['169.254.0.0', 16],
+  ['127.0.0.0', 8],
+] as const)
+  PRIVATE.addSubnet(address, prefix);
+for (const [address, prefix] of [
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['::1', 128],
+] as const)
+  PRIVATE.addSubnet(address, prefix, 'ipv6');
+
+/** @param address of the caller's end of the connection; undefined: a socket of this host */
+export function isToldTo(exposure: LoadExposure, address: string | undefined): boolean {
+  if (exposure !== 'private') return exposure === 'public';
+  if (address === undefined) return true;
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  const family = isIP(plain);
+  return family !== 0 && PRIVATE.check(plain, family === 6 ? 'ipv6' : 'ipv4');
+}

@@ -1,0 +1,138 @@
+import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+import { DiscoveryError } from '../../errors/discovery-error.js';
+import type { Clock } from '../../timing/clock.js';
+import { EventLoopDelay } from '../../timing/event-loop-delay.js';
+import { availableCpus } from './available-cpus.js';
+import type { LoadReport } from './load-report.js';
+
+/** What is measured over a time is measured anew after this one. */
+const SAMPLE_MS = 250;
+const MAX_METRICS = 16;
+const US_PER_MS = 1_000;
+
+type Sample = Omit<LoadReport, 'named'> & {
+  readonly eventLoopUtilization: number;
+  readonly queueingDelayMs: number;
+};
+
+export interface LoadReporterOptions {
+  readonly clock: Clock;
+  readonly cpus?: number;
+}
+
+/**
+ * What this process tells its callers about its load, where they ask for it. Nothing is measured before the first of them has.
+ *
+ * @example
+ * ```ts
+ * @Injectable()
+ * export class Renderer {
+ *   constructor(load: LoadReporter) {
+ *     load.metric('render_queue', () => this.queue.length);
+ *   }
+ * }
+ * ```
+ */
+export class LoadReporter {
+  readonly #clock: Clock;
+  readonly #cpus: number;
+  readonly #metrics = new Map<string, () => number>();
+  #inFlight = 0;
+  #calls = 0;
+  #failures = 0;
+  #delay: EventLoopDelay | undefined;
+  #utilization: EventLoopUtilization | undefined;
+  #cpu: NodeJS.CpuUsage | undefined;
+  #sampledAt: number | undefined;
+  #sample: Sample = {
+    ...{ cpuUtilization: 0, applicationUtilization: 0, callsPerSecond: 0, failuresPerSecond: 0 },
+    ...{ eventLoopUtilization: 0, queueingDelayMs: 0 },
+  };
+
+  constructor({ clock, cpus = availableCpus() }: LoadReporterOptions) {
+    this.#clock = clock;
+    this.#cpus = cpus;
+  }
+
+  /**
+   * Adds a metric of the application, read for each report; a value that is no finite number is left out.
+   *
+   * @param name of small letters, digits and underscores
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for another name, or more than 16 metrics
+   */
+  metric(name: string, read: () => number): void {
+    if (!/^[a-z][a-z0-9_]{0,39}$/.test(name))
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `"${name}" is not the name of a metric`, {
+        hint: 'Take up to 40 small letters, digits and underscores, such as render_queue',
+      });
+    if (this.#metrics.size >= MAX_METRICS && !this.#metrics.has(name))
+      throw new DiscoveryError(
+        'RK_INVALID_ARGUMENT',
+        `"${name}" would be one metric more than ${MAX_METRICS}`,
+        {
+          hint: 'Each report has all of them: leave out what callers do not choose by',
+        },
+      );
+    this.#metrics.set(name, read);
+  }
+
+  /** A call arrives. */
+  begin(): void {
+    this.#inFlight++;
+  }
+
+  /** It has been answered. */
+  end(isFailure: boolean): void {
+    this.#inFlight--;
+    this.#calls++;
+    if (isFailure) this.#failures++;
+  }
+
+  report(): LoadReport {
+    const now = this.#clock.now();
+    if (this.#sampledAt === undefined || now - this.#sampledAt >= SAMPLE_MS) this.#measure(now);
+    const { eventLoopUtilization, queueingDelayMs, ...shares } = this.#sample;
+    const named: Record<string, number> = {
+      in_flight: this.#inFlight,
+      event_loop_utilization: eventLoopUtilization,
+      queueing_delay_ms: queueingDelayMs,
+    };
+    for (const [name, read] of this.#metrics) {
+      const value = read();
+      if (Number.isFinite(value)) named[name] = value;
+    }
+    return { ...shares, named };
+  }
+
+  close(): void {
+    this.#delay?.close();
+    this.#delay = undefined;
+  }
+
+  #measure(now: number): void {
+    const isFirst = this.#sampledAt === undefined;
+    const elapsedMs = Math.max(1, now - (this.#sampledAt ?? now));
+    this.#delay ??= new EventLoopDelay();
+    const utilization = performance.eventLoopUtilization();
+    const { utilization: busy } = this.#utilization
+      ? performance.eventLoopUtilization(utilization, this.#utilization)
+      : utilization;
+    const cpu = process.cpuUsage();
+    const { meanMs } = this.#delay.take();
+    const used = this.#cpu ? cpu.user + cpu.system - this.#cpu.user - this.#cpu.system : 0;
+    this.#sample = {
+      cpuUtilization: Math.min(1, used / US_PER_MS / elapsedMs / this.#cpus),
+      applicationUtilization: Math.min(1, busy),
+      // Those before the first report were in another time.
+      callsPerSecond: isFirst ? 0 : (this.#calls / elapsedMs) * 1_000,
+      failuresPerSecond: isFirst ? 0 : (this.#failures / elapsedMs) * 1_000,
+      eventLoopUtilization: Math.min(1, busy),
+      queueingDelayMs: meanMs,
+    };
+    this.#utilization = utilization;
+    this.#cpu = cpu;
+    this.#calls = 0;
+    this.#failures = 0;
+    this.#sampledAt = now;
+  }
+}

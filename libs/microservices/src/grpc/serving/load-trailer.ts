@@ -1,0 +1,61 @@
+import type { ServerInterceptor } from '@grpc/grpc-js';
+import type { LoadReport } from '@rookery/discovery';
+import type { CallReceiver } from '@rookery/discovery/adapter';
+import { installed } from '../experimental-api.js';
+import { encodeLoadReport, HEALTH_SERVICE } from './standard-services.js';
+
+/** gRFC A51: what a server says of its load with each response. */
+export const LOAD_TRAILER = 'endpoint-load-metrics-bin';
+
+/** Counts the calls of a server, and tells its callers about the load in the trailers of each. */
+export function loadTrailer(receiver: CallReceiver): ServerInterceptor {
+  return ({ path }, call) => {
+    if (path.startsWith(`/${HEALTH_SERVICE}/`)) return new installed.ServerInterceptingCall(call);
+    const end = receiver.begin();
+    return new installed.ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onCancel: () => end(false),
+        }),
+      sendStatus: (status, next) => {
+        end(isFailure(status));
+        const report = receiver.loadReport(addressOf(call.getPeer()));
+        if (!report) {
+          next(status);
+          return;
+        }
+        const metadata = status.metadata?.clone() ?? new installed.Metadata();
+        metadata.set(LOAD_TRAILER, encodeLoadReport(orcaReport(report)));
+        next({ ...status, metadata });
+      },
+    });
+  };
+}
+
+/** Of the server, and not of what it was asked. */
+function isFailure({ code }: { readonly code?: unknown }): boolean {
+  const { UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, DATA_LOSS } =
+    installed.status;
+  const failures: readonly unknown[] = [
+    ...[UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED],
+    ...[INTERNAL, UNAVAILABLE, DATA_LOSS],
+  ];
+  return failures.includes(code);
+}
+
+function orcaReport(report: LoadReport): Parameters<typeof encodeLoadReport>[0] {
+  const { cpuUtilization, applicationUtilization, callsPerSecond, failuresPerSecond, named } = report;
+  return {
+    cpu_utilization: cpuUtilization,
+    application_utilization: applicationUtilization,
+    rps_fractional: callsPerSecond,
+    eps: failuresPerSecond,
+    named_metrics: named,
+  };
+}
+
+/** Undefined: a Unix domain socket. */
+function addressOf(peer: string): string | undefined {
+  const [, address] = /^(.+):\d+$/.exec(peer) ?? [];
+  return address?.replace(/^\[|\]$/g, '');
+}
