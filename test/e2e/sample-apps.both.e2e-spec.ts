@@ -1,17 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppModule as InventoryModule } from '../../apps/inventory/src/app.module.js';
+import { AppModule as ReviewsModule } from '../../apps/reviews/src/app.module.js';
+import { grpcOptions } from '../../apps/reviews/src/grpc-options.js';
 import { AppModule as StorefrontModule } from '../../apps/storefront/src/app.module.js';
-import { startTestConsul, eventually, type TestConsul } from '@rookery/test-support';
+import { NestFactory } from '@nestjs/core';
+import { startTestConsul, eventually, freePorts, type TestConsul } from '@rookery/test-support';
+import type { INestMicroservice } from '@nestjs/common';
 import { PLATFORMS, startApp, type TestApp } from './test-app.js';
 
 interface Offers {
   answeredBy: string;
-  offers: { id: number; title: string; price: string; availability: string }[];
+  ratedBy?: string;
+  offers: { id: number; title: string; price: string; availability: string; rating?: string }[];
 }
 
 describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
   let consul: TestConsul;
   const apps: TestApp[] = [];
+  const reviews: INestMicroservice[] = [];
   let storefront: string;
   const address = process.env.CONSUL_HTTP_ADDR;
 
@@ -19,13 +25,19 @@ describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
     consul = await startTestConsul();
     process.env.CONSUL_HTTP_ADDR = consul.url; // as the sample apps are configured
     for (let n = 0; n < 2; n++) apps.push(await startApp(InventoryModule, { platform }));
+    for (const port of await freePorts(2)) {
+      const options = { ...grpcOptions(port), logger: false } as const;
+      const microservice = await NestFactory.createMicroservice(ReviewsModule, options);
+      await microservice.listen();
+      reviews.push(microservice);
+    }
     const shop = await startApp(StorefrontModule, { platform });
     apps.push(shop);
     storefront = shop.url;
     await eventually(async () => ((await get('/instances')).body as unknown[]).length === 2);
   });
   afterAll(async () => {
-    await Promise.all(apps.map(({ app }) => app.close()));
+    await Promise.all([...apps.map(({ app }) => app.close()), ...reviews.map((app) => app.close())]);
     await consul.stop();
     if (address === undefined) delete process.env.CONSUL_HTTP_ADDR;
     else process.env.CONSUL_HTTP_ADDR = address;
@@ -55,6 +67,20 @@ describe.each(PLATFORMS)('the bookshop on %s with Consul', (platform) => {
     const books = await Promise.all(Array.from({ length: 20 }, (_, n) => get(`/books/${n + 1}`)));
     for (const { body } of books) answered.add((body as Offers).answeredBy);
     expect(answered.size).toBe(2);
+  });
+
+  it('has ratings of the instances of reviews, over gRPC, and sells without them when there are none', async () => {
+    const rated = async (): Promise<Offers> => (await get('/books')).body as Offers;
+    await eventually(async () => ((await get('/instances?service=reviews')).body as unknown[]).length === 2);
+    const answered = new Set<string | undefined>();
+    await eventually(async () => answered.add((await rated()).ratedBy).size === 2);
+    for (const id of answered) expect(id).toMatch(/^reviews-.+-\d+$/);
+    for (const { rating } of (await rated()).offers) expect(rating).toMatch(/^\d\.\d of 5 \(\d+ reviews\)$/);
+    await Promise.all(reviews.splice(0).map((app) => app.close()));
+    const { ratedBy, offers } = await rated();
+    expect(ratedBy).toBeUndefined();
+    expect(offers).toHaveLength(20);
+    expect(offers[0]).not.toHaveProperty('rating');
   });
 
   it('shows a discount that is set in Consul at once, and keeps the last one that can be', async () => {

@@ -1,11 +1,13 @@
-import type { Type } from '@nestjs/common';
+import type { INestMicroservice, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EtcdClient } from '@rookery/etcd';
-import { EtcdServer, eventually } from '@rookery/test-support';
+import { EtcdServer, eventually, freePorts } from '@rookery/test-support';
 import { startApp, type TestApp } from './test-app.js';
 
 interface Offers {
   answeredBy: string;
+  ratedBy?: string;
   offers: { id: number; price: string }[];
 }
 
@@ -13,6 +15,7 @@ describe('the bookshop on etcd', () => {
   let server: EtcdServer;
   let etcd: EtcdClient;
   let storefront: string;
+  let reviews: INestMicroservice;
   const apps: TestApp[] = [];
   const environment = { ...process.env };
 
@@ -26,6 +29,11 @@ describe('the bookshop on etcd', () => {
       await import('../../apps/storefront/src/app.module.js'),
     ] as const;
     const [Inventory, Storefront] = modules.map(({ AppModule }): Type => AppModule) as [Type, Type];
+    const { AppModule: Reviews } = await import('../../apps/reviews/src/app.module.js');
+    const { grpcOptions } = await import('../../apps/reviews/src/grpc-options.js');
+    const [port = 0] = await freePorts(1);
+    reviews = await NestFactory.createMicroservice(Reviews, { ...grpcOptions(port), logger: false });
+    await reviews.listen();
     for (let n = 0; n < 2; n++) apps.push(await startApp(Inventory));
     const shop = await startApp(Storefront);
     apps.push(shop);
@@ -33,7 +41,7 @@ describe('the bookshop on etcd', () => {
     await eventually(async () => ((await get('/instances')) as unknown[]).length === 2);
   });
   afterAll(async () => {
-    await Promise.all(apps.map(({ app }) => app.close()));
+    await Promise.all([...apps.map(({ app }) => app.close()), reviews.close()]);
     etcd.close();
     await server.stop();
     delete process.env.REGISTRY;
@@ -65,8 +73,12 @@ describe('the bookshop on etcd', () => {
     await eventually(async () => (await price()) === full);
   });
 
+  it('has ratings of reviews, over gRPC', async () => {
+    expect(((await get('/books')) as Offers).ratedBy).toMatch(/^reviews-.+-\d+$/);
+  });
+
   it('leaves nothing behind when it ends', async () => {
-    await Promise.all(apps.splice(0).map(({ app }) => app.close()));
+    await Promise.all([...apps.splice(0).map(({ app }) => app.close()), reviews.close()]);
     expect((await etcd.kv.range({ prefix: '' })).values).toEqual([]);
   });
 });

@@ -3,7 +3,12 @@ import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { Injectable, Module } from '@nestjs/common';
 import { ClientsModule, Transport, type ClientGrpc, type ClientProxy } from '@nestjs/microservices';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule as RealConsulModule, DiscoveryService, StaticSource } from '@rookery/consul';
+import {
+  ConsulModule as RealConsulModule,
+  DiscoveryService,
+  LoadReporter,
+  StaticSource,
+} from '@rookery/consul';
 import { discoveryChannel, GrpcDiscoveryModule, GrpcServiceClient } from '@rookery/microservices/grpc';
 import { DiscoveryClientProxy, MicroserviceClient, TcpDiscoveryModule } from '@rookery/microservices/tcp';
 import { firstValueFrom } from 'rxjs';
@@ -56,6 +61,17 @@ class Stock {
 }
 // README stock end
 
+// README load begin
+@Injectable()
+class Renderer {
+  readonly queue: string[] = [];
+
+  constructor(load: LoadReporter) {
+    load.metric('render_queue', () => this.queue.length);
+  }
+}
+// README load end
+
 // README app begin
 @Module({
   imports: [
@@ -91,10 +107,12 @@ describe('what the README of microservices shows', () => {
     ]);
     // README clients end
     const imports = [{ module: AppModule }, TcpDiscoveryModule as never, clients];
-    const { app } = await createApp(rootModule(imports, { providers: [Reader, Stock] }));
+    const { app } = await createApp(rootModule(imports, { providers: [Reader, Stock, Renderer] }));
     await app.init();
     expect(await app.get(Reader).read('Dune')).toEqual({ title: 'Dune', port: grpc.port });
     expect(await app.get(Stock).find('Dune')).toEqual({ title: 'Dune', port: tcp.port });
+    app.get(Renderer).queue.push('a page');
+    expect(app.get(LoadReporter).report().named).toMatchObject({ render_queue: 1 });
     const stock = app.get<ClientGrpc>('LIBRARY').getService<FromTests>('Library');
     expect(await firstValueFrom(stock.find({ title: 'Emma' }, new Metadata()))).toMatchObject({
       title: 'Emma',
@@ -122,7 +140,7 @@ describe('what the README of microservices shows', () => {
       readFileSync(new URL(file, import.meta.url), 'utf8'),
     ) as [string, string];
     const examples = [...source.matchAll(/^ *\/\/ README ([\w ]+) begin\n(.*?)^ *\/\/ README \1 end$/gms)];
-    expect(examples).toHaveLength(5);
+    expect(examples).toHaveLength(6);
     for (const [, , text = ''] of examples) {
       const indent = /^ */.exec(text)?.[0] ?? '';
       const shown = text.replaceAll(new RegExp(`^${indent}`, 'gm'), '');

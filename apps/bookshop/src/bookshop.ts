@@ -19,6 +19,10 @@ export class Bookshop {
     return this.#start('inventory');
   }
 
+  async startReviews(): Promise<AppProcess> {
+    return this.#start('reviews', 'tcp');
+  }
+
   async startStorefront(): Promise<AppProcess> {
     return this.#start('storefront');
   }
@@ -40,9 +44,10 @@ export class Bookshop {
     for (const { service, id } of this.#started) await this.#registry.remove(service, id);
   }
 
-  async #start(name: string): Promise<AppProcess> {
+  async #start(name: string, transport: 'http' | 'tcp' = 'http'): Promise<AppProcess> {
     const [port = 0] = await freePorts(1);
-    const app = await AppProcess.start({ main: mainOf(name), port, environment: this.#registry.environment });
+    const { environment } = this.#registry;
+    const app = await AppProcess.start({ main: mainOf(name), port, transport, environment });
     this.#running.add(app);
     this.#started.push({ service: name, id: `${name}-${hostname()}-${port}` });
     return app;

@@ -23,6 +23,10 @@ async function run(): Promise<boolean> {
   try {
     process.stdout.write(`${registryName}: ${registry.description}\n`);
     const inventories = await Promise.all([1, 2, 3].map(() => bookshop.startInventory()));
+    const [rating, other] = (await Promise.all([1, 2].map(() => bookshop.startReviews()))) as [
+      AppProcess,
+      AppProcess,
+    ];
     const storefront = await bookshop.startStorefront();
     const [first, second] = inventories as [AppProcess, AppProcess];
     const ports = new Set(inventories.map(({ port }) => port));
@@ -53,6 +57,11 @@ async function run(): Promise<boolean> {
       ports.delete(first.port);
       await bookshop.kill(first);
     });
+    await act(
+      'one of reviews is killed, over gRPC',
+      () => bookshop.kill(rating),
+      () => seesExactly(storefront, new Set([other.port]), 'reviews'),
+    );
     await act('another instance starts', async () => {
       ports.add((await bookshop.startInventory()).port);
     });
@@ -73,9 +82,13 @@ async function run(): Promise<boolean> {
     // List protection keeps the instances, since they answer probes.
     await act(`${registryName} comes back, empty`, async () => {
       await registry.restartEmpty();
-      await eventually(async () => (await registry.count('inventory')) === ports.size, {
-        within: SEEN_WITHIN_MS,
-      });
+      await eventually(
+        async () =>
+          (await registry.count('inventory')) === ports.size && (await registry.count('reviews')) === 1,
+        {
+          within: SEEN_WITHIN_MS,
+        },
+      );
     });
     await act(
       'and calls go on, at the same price',
@@ -90,8 +103,12 @@ async function run(): Promise<boolean> {
   return results.every(passed);
 }
 
-async function seesExactly(storefront: AppProcess, ports: ReadonlySet<number>): Promise<boolean> {
-  const response = await fetch(`${storefront.url}/instances`);
+async function seesExactly(
+  storefront: AppProcess,
+  ports: ReadonlySet<number>,
+  service = 'inventory',
+): Promise<boolean> {
+  const response = await fetch(`${storefront.url}/instances?service=${service}`);
   const seen = (await response.json()) as { port: number }[];
   return seen.length === ports.size && seen.every(({ port }) => ports.has(port));
 }

@@ -1,4 +1,4 @@
-// `npm start`: a registry, three inventory instances and a storefront, until Ctrl-C. `npm start -- --registry etcd`: on etcd.
+// `npm start`: a registry, three inventory instances, two of reviews over gRPC, and a storefront, until Ctrl-C. `npm start -- --registry etcd`: on etcd.
 import { once } from 'node:events';
 import { Bookshop } from './bookshop.js';
 import { chosenRegistry } from './registry/choose-registry.js';
@@ -8,6 +8,7 @@ import type { UsedRegistry } from './registry/used-registry.js';
 
 const FIND = { consul: findOrStartConsul, etcd: findOrStartEtcd };
 const INVENTORIES = 3;
+const REVIEWS = 2;
 
 async function run(): Promise<void> {
   const ended = Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)));
@@ -19,13 +20,14 @@ async function run(): Promise<void> {
     const inventories = await Promise.all(
       Array.from({ length: INVENTORIES }, () => bookshop.startInventory()),
     );
+    const reviews = await Promise.all(Array.from({ length: REVIEWS }, () => bookshop.startReviews()));
     const storefront = await bookshop.startStorefront();
     process.stdout.write(
-      screen(
-        registry,
-        inventories.map(({ url, pid }) => ({ url, pid })),
-        storefront.url,
-      ),
+      screen(registry, {
+        inventories: inventories.map(({ url, pid }) => ({ url, pid })),
+        reviews: reviews.map(({ port, pid }) => ({ port, pid })),
+        storefront: storefront.url,
+      }),
     );
     await ended;
     process.stdout.write('\nStopping: each app deregisters first…\n');
@@ -36,14 +38,20 @@ async function run(): Promise<void> {
   process.stdout.write('Nothing is left running.\n');
 }
 
+interface Running {
+  readonly inventories: readonly { readonly url: string; readonly pid: number | undefined }[];
+  readonly reviews: readonly { readonly port: number; readonly pid: number | undefined }[];
+  readonly storefront: string;
+}
+
 function screen(
   { name, description, commands }: UsedRegistry,
-  inventories: readonly { url: string; pid: number | undefined }[],
-  storefront: string,
+  { inventories, reviews, storefront }: Running,
 ): string {
   return `
   ${name.padEnd(12)} ${description}
 ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (pid ${pid ?? 'none'})`).join('\n')}
+${reviews.map(({ port, pid }, index) => `  reviews ${index + 1}    127.0.0.1:${port}, gRPC  (pid ${pid ?? 'none'})`).join('\n')}
   storefront   ${storefront}
 
   Open         ${storefront}                  the shop: which instance has answered
@@ -54,6 +62,7 @@ ${inventories.map(({ url, pid }, index) => `  inventory ${index + 1}  ${url}  (p
 
   Try          kill ${inventories[0]?.pid ?? ''}                and keep calling the storefront
                kill -9 ${inventories[1]?.pid ?? ''}             the same without a shutdown: requests in flight on it may fail
+               kill -9 ${reviews[0]?.pid ?? ''}             one that answers over gRPC: ratings stay
                curl ${inventories[2]?.url ?? ''}/health
                ${commands.list}
 

@@ -2,9 +2,11 @@ import { Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { AlertsModule } from '@rookery/consul';
 import { DashboardModule } from '@rookery/dashboard';
+import { GrpcDiscoveryModule } from '@rookery/microservices/grpc';
 import { MetricsController } from './metrics.controller.js';
 import { OffersController } from './offers.controller.js';
 import { Prices } from './prices.js';
+import { Ratings } from './ratings.js';
 import { configuration, registry } from './registry.js';
 import { ShopController } from './shop.controller.js';
 
@@ -12,6 +14,7 @@ import { ShopController } from './shop.controller.js';
   imports: [
     ConfigModule.forRoot({ load: [configuration] }),
     registry,
+    GrpcDiscoveryModule,
     DashboardModule.forRoot({ path: '/rookery', operations: true }),
     AlertsModule.forRoot({
       rules: [
@@ -23,6 +26,6 @@ import { ShopController } from './shop.controller.js';
     }),
   ],
   controllers: [ShopController, OffersController, MetricsController],
-  providers: [Prices],
+  providers: [Prices, Ratings],
 })
 export class AppModule {}

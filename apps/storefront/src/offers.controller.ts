@@ -4,6 +4,7 @@ import { DiscoveryService, ServiceClient } from '@rookery/consul';
 import { isAxiosError, type AxiosResponse } from 'axios';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { Prices } from './prices.js';
+import { Ratings, type Rated } from './ratings.js';
 
 interface Book {
   id: number;
@@ -12,7 +13,13 @@ interface Book {
   year: number;
 }
 
-type Offer = Book & { price: string; availability: string };
+/** Which instances have answered. */
+interface Answer {
+  answeredBy: string;
+  ratedBy: string | undefined;
+}
+
+type Offer = Book & { price: string; availability: string; rating?: string };
 
 @Controller()
 export class OffersController {
@@ -20,28 +27,42 @@ export class OffersController {
     @ServiceClient('inventory') private readonly inventory: HttpService,
     private readonly discovery: DiscoveryService,
     private readonly prices: Prices,
+    private readonly ratings: Ratings,
   ) {}
 
   @Get('books')
-  async books(@Query('search') search = ''): Promise<{ answeredBy: string; offers: Offer[] }> {
+  async books(@Query('search') search = ''): Promise<Answer & { offers: Offer[] }> {
     const response = await answer(this.inventory.get<Book[]>('/books', { params: search ? { search } : {} }));
-    return { answeredBy: answeredBy(response), offers: response.data.map((book) => this.offer(book)) };
+    const rated = await this.ratings.of(response.data.map(({ id }) => id));
+    const offers = response.data.map((book) => this.offer(book, rated));
+    return { answeredBy: answeredBy(response), ratedBy: rated.ratedBy, offers };
   }
 
   @Get('books/:id')
-  async book(@Param('id') id: string): Promise<{ answeredBy: string; offer: Offer }> {
+  async book(@Param('id') id: string): Promise<Answer & { offer: Offer }> {
     const response = await answer(this.inventory.get<Book>(`/books/${encodeURIComponent(id)}`));
-    return { answeredBy: answeredBy(response), offer: this.offer(response.data) };
+    const rated = await this.ratings.of([response.data.id]);
+    return {
+      answeredBy: answeredBy(response),
+      ratedBy: rated.ratedBy,
+      offer: this.offer(response.data, rated),
+    };
   }
 
-  /** The instances that serve the books now. */
+  /** The instances that serve the books now, or those that rate them. */
   @Get('instances')
-  async instances() {
-    return this.discovery.getInstances('inventory');
+  async instances(@Query('service') service = 'inventory') {
+    return this.discovery.getInstances(service === 'reviews' ? 'reviews' : 'inventory');
   }
 
-  private offer(book: Book): Offer {
-    return { ...book, price: this.prices.price(book), availability: this.prices.availability(book) };
+  private offer(book: Book, { ratings }: Rated): Offer {
+    const rating = ratings.get(book.id);
+    return {
+      ...book,
+      price: this.prices.price(book),
+      availability: this.prices.availability(book),
+      ...(rating === undefined ? {} : { rating }),
+    };
   }
 }
 

@@ -26,7 +26,7 @@ export const SHOP_PAGE = `<!doctype html>
 <p><a href="/rookery">What the shop sees of its services: the dashboard</a></p>
 <form role="search"><label>Search <input name="search" value="" autocomplete="off"></label></form>
 <p id="status" role="status"></p>
-<table><thead><tr><th scope="col">Title</th><th scope="col">Author</th><th scope="col">Price</th><th scope="col">Stock</th></tr></thead><tbody></tbody></table>
+<table><thead><tr><th scope="col">Title</th><th scope="col">Author</th><th scope="col">Price</th><th scope="col">Stock</th><th scope="col">Rating</th></tr></thead><tbody></tbody></table>
 <section class="answers"><h2>Answered by</h2><ul></ul></section>
 </main>
 <script>
@@ -42,18 +42,18 @@ export const SHOP_PAGE = `<!doctype html>
     try {
       const response = await fetch('/books?search=' + encodeURIComponent(search));
       if (!response.ok) throw new Error(response.status);
-      const { answeredBy, offers } = await response.json();
+      const { answeredBy, ratedBy, offers } = await response.json();
       answers.set(answeredBy, (answers.get(answeredBy) ?? 0) + 1);
       const text = JSON.stringify(offers);
       if (text !== shown) {
         shown = text;
-        document.querySelector('tbody').replaceChildren(...offers.slice(0, 20).map(({ title, author, price, availability }) => {
+        document.querySelector('tbody').replaceChildren(...offers.slice(0, 20).map(({ title, author, price, availability, rating }) => {
           const row = document.createElement('tr');
-          row.append(...[title, author, price, availability].map(cell));
+          row.append(...[title, author, price, availability, rating ?? ''].map(cell));
           return row;
         }));
       }
-      status('answered by ' + answeredBy + ' in ' + Math.round(performance.now() - begun) + ' ms');
+      status('answered by ' + answeredBy + (ratedBy ? ', rated by ' + ratedBy : ', no ratings') + ' in ' + Math.round(performance.now() - begun) + ' ms');
     } catch (error) {
       failures++;
       status('failed: ' + error.message);

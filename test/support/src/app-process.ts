@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { endWithUs, exited } from './child-processes.js';
@@ -7,6 +9,8 @@ export interface AppProcessOptions {
   /** Compiled main file. */
   readonly main: string;
   readonly port: number;
+  /** How it says that it is up: by its health endpoint, or by a connection. Default: `http`. */
+  readonly transport?: 'http' | 'tcp';
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -23,7 +27,9 @@ export class AppProcess {
   static async start(options: AppProcessOptions): Promise<AppProcess> {
     const app = new AppProcess(options);
     let hasEnded = false;
-    const answers = async (): Promise<boolean> => hasEnded || (await fetch(`${app.url}/health/live`)).ok;
+    const answers = async (): Promise<boolean> =>
+      hasEnded ||
+      (options.transport === 'tcp' ? connects(app.port) : (await fetch(`${app.url}/health/live`)).ok);
     await Promise.race([
       eventually(answers, { within: 30_000 }),
       exited(app.#process).then((end) => {
@@ -75,5 +81,16 @@ export class AppProcess {
     const end = await exited(this.#process);
     clearTimeout(timer);
     return end;
+  }
+}
+
+/** Rejects where nothing listens. */
+async function connects(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } finally {
+    socket.destroy();
   }
 }
