@@ -14,6 +14,12 @@ export interface PicksOptions extends CallDefaults {
 
 const optionsSchema = z.object(callDefaultsShape);
 
+/** @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option */
+export function assertPicksOptions(where: string, { query: _, ...defaults }: PicksOptions): void {
+  const issues = validateOptions(optionsSchema, defaults);
+  if (issues.length > 0) throw invalidConfigError(where, issues);
+}
+
 /**
  * For a transport that makes attempts by itself: picks as the calls of this app do.
  *
@@ -26,7 +32,6 @@ export function discoveryPicks(
   { query, ...defaults }: PicksOptions,
   where: string,
 ): TargetPicks {
-  const issues = validateOptions(optionsSchema, defaults);
-  if (issues.length > 0) throw invalidConfigError(`${where}('${service}')`, issues);
+  assertPicksOptions(`${where}('${service}')`, defaults);
   return discoveryTools(discovery, where).caller.picks(service, query, defaults);
 }

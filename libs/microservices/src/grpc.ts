@@ -12,4 +12,5 @@ export { GrpcClients } from './grpc/grpc-clients.js';
 export { discoveryChannel } from './grpc/discovery-channel.js';
 export type { DiscoveryChannelOptions } from './grpc/discovery-channel.js';
 export { callInterceptor } from './grpc/call-interceptor.js';
+export type { CallInterceptorOptions } from './grpc/call-interceptor.js';
 export { HASH_KEY } from './grpc/service-picker.js';

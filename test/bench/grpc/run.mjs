@@ -47,7 +47,7 @@ export async function benchGrpc() {
     'rookery, two instances': new Library('library', insecure, { channelOverride: channel }),
     'rookery, two, and its interceptor': new Library('library', insecure, {
       channelOverride: channel,
-      interceptors: [callInterceptor(10_000)],
+      interceptors: [callInterceptor('library', { discovery: app.get(DiscoveryService) })],
     }),
   };
   const results = Object.fromEntries(Object.keys(clients).map((name) => [name, []]));

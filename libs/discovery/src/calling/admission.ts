@@ -1,47 +1,46 @@
 import { withTimeout } from '../timing/with-timeout.js';
-import { AdmittedCall, recordCall, type AdmissionOptions } from './admitted-call.js';
+import { AdmittedCall, recordCall, type AdmissibleCall, type AdmissionOptions } from './admitted-call.js';
 import { CallError } from './call-error.js';
 import type { Bulkhead, QueuedCall } from './limits/bulkhead.js';
 import type { Admission, CircuitBreaker } from './limits/circuit-breaker.js';
-import type { CallResult, ServiceCall } from './service-call.js';
 import type { ServiceContext } from './service-context.js';
 
 /**
- * Runs a call if the circuit breaker and the bulkhead of its service admit it.
+ * Asks the circuit breaker and the bulkhead of a service. A call that was admitted has to tell `admitted`, if it has it, of its end.
  *
- * @throws CallError `RK_CIRCUIT_OPEN`, `RK_OVERLOADED`, `RK_CALL_TIMEOUT` without an attempt, and what the call throws
+ * @returns undefined: it is admitted at once
+ * @throws CallError `RK_CIRCUIT_OPEN`, `RK_OVERLOADED`, `RK_CALL_TIMEOUT`, at once or later
  */
-export function runAdmitted<T>(
+export function admit(
   context: ServiceContext,
-  call: ServiceCall<T>,
+  call: AdmissibleCall,
   options: AdmissionOptions,
-): Promise<CallResult<T>> {
+): Promise<void> | undefined {
   const { breaker, bulkhead } = context;
   const admission = breaker && admitByBreaker(breaker, call);
   const place = bulkhead?.enter() ?? true;
-  if (!bulkhead || place === true) return run(context, call, admission, options);
-  return runQueued(context, call, admission, options, bulkhead, place);
+  if (bulkhead && place !== true) return wait(context, call, admission, options, bulkhead, place);
+  begin(context, call, admission, options);
+  return undefined;
 }
 
-function run<T>(
+function begin(
   context: ServiceContext,
-  call: ServiceCall<T>,
+  call: AdmissibleCall,
   admission: Admission | undefined,
   options: AdmissionOptions,
-): Promise<CallResult<T>> {
+): void {
   if (admission || context.bulkhead) call.admitted = new AdmittedCall(context, admission, options);
-  context.retryBudget.deposit();
-  return call.run();
 }
 
-async function runQueued<T>(
+async function wait(
   context: ServiceContext,
-  call: ServiceCall<T>,
+  call: AdmissibleCall,
   admission: Admission | undefined,
   options: AdmissionOptions,
   bulkhead: Bulkhead,
   place: QueuedCall | false,
-): Promise<CallResult<T>> {
+): Promise<void> {
   try {
     if (place === false) context.rejectedCalls.refused();
     await admitted(bulkhead, place, context.name, call, options);
@@ -49,10 +48,10 @@ async function runQueued<T>(
     if (admission) recordCall(context, admission, undefined, options.emit);
     throw call.rejected(error);
   }
-  return run(context, call, admission, options);
+  begin(context, call, admission, options);
 }
 
-function admitByBreaker<T>(breaker: CircuitBreaker, call: ServiceCall<T>): Admission {
+function admitByBreaker(breaker: CircuitBreaker, call: AdmissibleCall): Admission {
   const admission = breaker.admit();
   if (admission) return admission;
   const { report } = call;
@@ -61,11 +60,11 @@ function admitByBreaker<T>(breaker: CircuitBreaker, call: ServiceCall<T>): Admis
   throw call.rejected(new CallError('RK_CIRCUIT_OPEN', report, reason, hint));
 }
 
-async function admitted<T>(
+async function admitted(
   bulkhead: Bulkhead,
   place: QueuedCall | false,
   service: string,
-  { report }: ServiceCall<T>,
+  { report }: AdmissibleCall,
   { clock, deadline, signal }: AdmissionOptions,
 ): Promise<void> {
   if (place === false) {

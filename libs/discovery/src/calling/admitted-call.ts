@@ -1,6 +1,7 @@
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { CancelSignal, Clock } from '../timing/clock.js';
 import type { Admission } from './limits/circuit-breaker.js';
+import type { CallReport } from './options/call-options.js';
 import type { ServiceContext } from './service-context.js';
 
 export interface AdmissionOptions {
@@ -9,6 +10,15 @@ export interface AdmissionOptions {
   /** When the call has to end, by the clock. */
   readonly deadline: number;
   readonly signal: CancelSignal | undefined;
+}
+
+/** A call that asks the limits of its service. */
+export interface AdmissibleCall {
+  readonly report: CallReport;
+  /** Told when the call is over. */
+  admitted: AdmittedCall | undefined;
+  /** It ends with this error before it has begun. @returns the error */
+  rejected<E>(error: E): E;
 }
 
 /** A call that the limits of its service count until it is over. An object: closures here cost as much as a pick. */

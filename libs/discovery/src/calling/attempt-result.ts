@@ -78,6 +78,19 @@ export function outcomeOf(result: AttemptResult<unknown>): CallOutcome {
   }
 }
 
+/** Whether a call that ended so counts against the service; undefined: it says nothing about it. */
+export function hasFailed(outcome: CallOutcome | undefined): boolean | undefined {
+  switch (outcome) {
+    case 'failure':
+      return true;
+    case 'success':
+    case 'server-error':
+      return false;
+    default:
+      return undefined;
+  }
+}
+
 export function retrySafetyOf(result: AttemptResult<unknown>): RetrySafety {
   return result.type === 'success' ? 'never' : result.retry;
 }

@@ -16,6 +16,35 @@ export type AttemptKind = 'first' | 'retry' | 'transparent-retry' | 'hedge';
 export interface CallObserver {
   /** @returns undefined: nothing wants to know of this call */
   begin(service: string, request: RequestDescription | undefined, now: number): ObservedCall | undefined;
+  /** As `begin`, for a call over gRPC, which tells of its attempts by `retried` only. */
+  beginRpc(service: string, rpc: RpcDescription, now: number): ObservedRpc | undefined;
+  /** A channel makes another attempt of a call. */
+  retried(service: string): void;
+}
+
+/** What is called over gRPC. */
+export interface RpcDescription {
+  /** Fully qualified: `library.Library/Find`. */
+  readonly method: string;
+  /** Whether its metadata has this already: instrumentation sends the trace of its own span. */
+  readonly carries: (name: string) => boolean;
+}
+
+export interface ObservedRpc {
+  /** To be sent with the call: names, in lower case, and values in turn. */
+  readonly headers: readonly string[];
+  end(ended: EndedRpc, durationMs: number): void;
+}
+
+/** A call over gRPC, as far as telemetry wants to know of it. */
+export interface EndedRpc {
+  /** By its name: `OK`, `UNAVAILABLE`. */
+  readonly status: string;
+  readonly outcome: 'success' | 'failure' | 'rejected' | 'cancelled';
+  /** Undefined: it succeeded. */
+  readonly errorType: string | undefined;
+  /** In words. */
+  readonly details: string;
 }
 
 /** One object may stand for all calls to a service, as long as it keeps nothing of a single one. */

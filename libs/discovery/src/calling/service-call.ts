@@ -1,12 +1,13 @@
 import type { PickRequest } from '../balancing/target-picker.js';
 import type { TargetPool } from '../balancing/target-pool.js';
 import type { TrackedTarget } from '../balancing/target/tracked-target.js';
-import type { AdmittedCall } from './admitted-call.js';
+import type { AdmissibleCall, AdmittedCall } from './admitted-call.js';
 import { errorMessage, isError } from '../errors/error-message.js';
 import { abortReason } from '../timing/clock.js';
 import type { Deadline } from '../timing/timer-wheel.js';
 import { withAbort, withTimeout } from '../timing/with-timeout.js';
 import {
+  hasFailed,
   isResponse,
   outcomeOf,
   retrySafetyOf,
@@ -56,7 +57,7 @@ export interface CallResult<T> {
 const NONE: ReadonlySet<TrackedTarget> = new Set();
 
 /** One call: its attempts, and the decision on each next one. */
-export class ServiceCall<T> implements AttemptParent<T>, EndedCall {
+export class ServiceCall<T> implements AttemptParent<T>, AdmissibleCall, EndedCall {
   readonly report: CallReport;
   /** Told when the call is over. */
   admitted: AdmittedCall | undefined;
@@ -96,15 +97,7 @@ export class ServiceCall<T> implements AttemptParent<T>, EndedCall {
 
   /** Whether the call counts against the service; undefined: it says nothing about it. */
   get hasFailed(): boolean | undefined {
-    switch (this.#result && outcomeOf(this.#result)) {
-      case 'failure':
-        return true;
-      case 'success':
-      case 'server-error':
-        return false;
-      default:
-        return undefined;
-    }
+    return hasFailed(this.#result && outcomeOf(this.#result));
   }
 
   /**
@@ -114,6 +107,7 @@ export class ServiceCall<T> implements AttemptParent<T>, EndedCall {
    * @throws DiscoveryError `RK_NO_INSTANCES`
    */
   run(): Promise<CallResult<T>> {
+    this.#call.context.retryBudget.deposit();
     return new Promise((resolve, reject) => {
       const { signal } = this.#call.options;
       const onAbort = (): void => {

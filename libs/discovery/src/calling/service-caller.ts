@@ -5,7 +5,7 @@ import { DiscoveryError } from '../errors/discovery-error.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 import { TimerWheel } from '../timing/timer-wheel.js';
-import { runAdmitted } from './admission.js';
+import { admit } from './admission.js';
 import { CallError } from './call-error.js';
 import type { CallObserver } from './call-observer.js';
 import { evict } from './evict.js';
@@ -104,7 +104,8 @@ export class ServiceCaller {
         throw call.rejected(
           new CallError('RK_CALL_TIMEOUT', call.report, new Error("the caller's deadline has passed")),
         );
-      return runAdmitted(context, call, { clock, emit, deadline, signal: options.signal });
+      const waiting = admit(context, call, { clock, emit, deadline, signal: options.signal });
+      return waiting ? waiting.then(() => call.run()) : call.run();
     };
     if (!options.fallback) return run();
     const { fallback } = options;
@@ -148,7 +149,7 @@ export class ServiceCaller {
    */
   picks(service: string, query: ServiceQuery | undefined, defaults: CallDefaults | undefined): TargetPicks {
     const context = this.#context(service);
-    return new TargetPicks(context, query, context.settingsWith(defaults), this.#options.clock);
+    return new TargetPicks(context, query, context.settingsWith(defaults), this.#options);
   }
 
   /** How an HTTP client calls a service: its settings, with those of the client or the request. */

@@ -4,11 +4,14 @@ import type { TargetPool } from '../balancing/target-pool.js';
 import type { CallOutcome, TrackedTarget } from '../balancing/target/tracked-target.js';
 import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
 import { usableInstances } from '../catalog/service-snapshot.js';
+import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { DiscoveryError } from '../errors/discovery-error.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
 import { classifyError, outcomeOf } from './attempt-result.js';
+import type { CallObserver, RpcDescription } from './call-observer.js';
+import { ChannelCall } from './channel-call.js';
 import { isDeadline } from './failure-rules.js';
 import { noInstancesError } from './no-instances-error.js';
 import type { CallSettings } from './options/call-settings.js';
@@ -34,6 +37,12 @@ export interface AttemptEnding {
 /** How long a stream takes says nothing about latency; of some attempts it is not known what they are. */
 export type AttemptShape = 'unary' | 'stream' | 'unknown';
 
+export interface PicksTools {
+  readonly clock: Clock;
+  readonly emit: (event: DiscoveryEvent) => void;
+  readonly observer?: CallObserver | undefined;
+}
+
 /** After a failure this recent a retry goes elsewhere, if it can. */
 const JUST_FAILED_MS = 1_000;
 const DIAGNOSIS_MS = 1_000;
@@ -50,6 +59,7 @@ export class TargetPicks {
   readonly #query: ServiceQuery | undefined;
   readonly #settings: CallSettings;
   readonly #clock: Clock;
+  readonly #tools: PicksTools;
   /** When those began that are under way, the oldest first. */
   readonly #waiting = new Map<Target, number[]>();
 
@@ -58,13 +68,14 @@ export class TargetPicks {
     context: ServiceContext,
     query: ServiceQuery | undefined,
     settings: CallSettings,
-    clock: Clock,
+    tools: PicksTools,
   ) {
     this.service = context.name;
     this.#context = context;
     this.#query = query;
     this.#settings = settings;
-    this.#clock = clock;
+    this.#clock = tools.clock;
+    this.#tools = tools;
   }
 
   get settings(): CallSettings {
@@ -82,6 +93,17 @@ export class TargetPicks {
 
   usableOf(snapshot: ServiceSnapshot): readonly ServiceInstance[] {
     return usableInstances(snapshot, this.#query);
+  }
+
+  /** Begins a call. @returns undefined: its service has no limits, and there is no telemetry */
+  call(rpc: RpcDescription): ChannelCall | undefined {
+    const { breaker, bulkhead } = this.#context;
+    const observed = this.#tools.observer?.beginRpc(this.service, rpc, this.#clock.now());
+    if (!observed && !breaker && !bulkhead) return undefined;
+    const { clock, emit } = this.#tools;
+    const judge = (error: Error | undefined, elapsedMs: number): CallOutcome =>
+      this.#judge(error, false, elapsedMs).outcome;
+    return new ChannelCall(this.#context, observed, judge, { clock, emit });
   }
 
   /** Waits for the first list. @throws DiscoveryError `RK_REGISTRY_UNREACHABLE` when there is none in time */
@@ -120,7 +142,8 @@ export class TargetPicks {
   }
 
   /** An attempt begins. @returns is to be called once, when it has ended */
-  begin(target: Target, shape: AttemptShape): (ending: AttemptEnding) => void {
+  begin(target: Target, shape: AttemptShape, isRetry = false): (ending: AttemptEnding) => void {
+    if (isRetry) this.#tools.observer?.retried(this.service);
     const tracked = target as TrackedTarget;
     const pool = this.#pool();
     const startedAt = this.#clock.now();

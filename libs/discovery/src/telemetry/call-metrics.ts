@@ -12,6 +12,7 @@ import type {
   AttemptKind,
   EndedAttempt,
   EndedCall,
+  EndedRpc,
   ObservedAttempt,
   ObservedCall,
 } from '../calling/call-observer.js';
@@ -20,10 +21,12 @@ import { attemptErrorType, callErrorType, outcomeOf } from './error-type.js';
 import { DURATION_BUCKETS, METRICS, type MetricDefinition } from './metric-table.js';
 import { NameLimit, OTHER } from './name-limit.js';
 import { knownMethod } from './request-url.js';
+import { RpcMetrics } from './rpc-metrics.js';
 
 const NO_HEADERS: readonly string[] = [];
 const MAX_SERVICES = 200;
 const MAX_ERROR_TYPES = 50;
+const MAX_RPC_METHODS = 500;
 
 export function createHistogram(meter: Meter, { name, unit, description }: MetricDefinition): Histogram {
   const advice = { explicitBucketBoundaries: [...DURATION_BUCKETS] };
@@ -54,9 +57,12 @@ interface Count {
 export class CallMetrics {
   readonly #services: NameLimit;
   readonly #errorTypes = new NameLimit(MAX_ERROR_TYPES);
+  readonly #rpcMethods = new NameLimit(MAX_RPC_METHODS);
+  readonly #byMethod = new Map<string, RpcMetrics>();
   readonly #byService = new Map<string, ServiceCallMetrics>();
   readonly #counts: Count[] = [];
   readonly #requests: Histogram;
+  readonly #rpcDurations: Histogram;
   readonly #meter: Meter;
   readonly #instruments: Observable[];
   readonly #observe: (result: BatchObservableResult) => void;
@@ -65,6 +71,7 @@ export class CallMetrics {
   constructor(meter: Meter, services: NameLimit) {
     this.#services = services;
     this.#requests = createHistogram(meter, METRICS.requestDuration);
+    this.#rpcDurations = createHistogram(meter, METRICS.rpcDuration);
     const instruments = Object.fromEntries(
       COUNTERS.map((name) => [name, observableCounter(meter, METRICS[name])]),
     ) as Record<CounterName, Observable>;
@@ -77,8 +84,8 @@ export class CallMetrics {
     meter.addBatchObservableCallback(this.#observe, this.#instruments);
   }
 
-  /** @param hasAttempts whether durations of attempts are recorded here */
-  of(service: string, hasAttempts: boolean): ServiceCallMetrics {
+  /** @param hasAttempts whether durations of attempts are recorded here; default: as before */
+  of(service: string, hasAttempts?: boolean): ServiceCallMetrics {
     const name = this.#services.of(service);
     let metrics = this.#byService.get(name);
     if (!metrics) {
@@ -89,7 +96,17 @@ export class CallMetrics {
       });
       this.#byService.set(name, metrics);
     }
-    metrics.hasAttempts = hasAttempts;
+    if (hasAttempts !== undefined) metrics.hasAttempts = hasAttempts;
+    return metrics;
+  }
+
+  /** @param method fully qualified */
+  rpc(service: string, method: string): RpcMetrics {
+    const known = this.#rpcMethods.of(method);
+    const key = `${this.#services.of(service)} ${known}`;
+    let metrics = this.#byMethod.get(key);
+    if (!metrics)
+      this.#byMethod.set(key, (metrics = new RpcMetrics(this.of(service), known, this.#rpcDurations)));
     return metrics;
   }
 
@@ -134,9 +151,12 @@ export class ServiceCallMetrics implements ObservedCall, ObservedAttempt {
   }
 
   attempt(_instance: ServiceInstance, kind: AttemptKind): this {
-    if (kind === 'retry' || kind === 'transparent-retry')
-      this.#counter('retries', { 'rookery.retry.kind': kind }).value++;
+    if (kind === 'retry' || kind === 'transparent-retry') this.retried(kind);
     return this;
+  }
+
+  retried(kind: 'retry' | 'transparent-retry'): void {
+    this.#counter('retries', { 'rookery.retry.kind': kind }).value++;
   }
 
   run<A>(send: (attempt: A) => void, attempt: A): void {
@@ -174,13 +194,21 @@ export class ServiceCallMetrics implements ObservedCall, ObservedAttempt {
   }
 
   end(call: EndedCall, failure: string | undefined, error: unknown): void {
-    if (failure === undefined) {
-      this.#succeeded.value++;
-      return;
-    }
-    const type = callErrorType(call, error);
-    const outcome = outcomeOf(call, error);
-    this.#counter('calls', { 'rookery.call.outcome': outcome, ...this.#errorOf(type) }).value++;
+    if (failure === undefined) this.ended('success', undefined);
+    else this.ended(outcomeOf(call, error), callErrorType(call, error));
+  }
+
+  ended(outcome: EndedRpc['outcome'], errorType: string | undefined): void {
+    if (outcome === 'success') this.#succeeded.value++;
+    else this.#counter('calls', { 'rookery.call.outcome': outcome, ...this.errorOf(errorType) }).value++;
+  }
+
+  get service(): string {
+    return this.#service;
+  }
+
+  errorOf(errorType: string | undefined): Attributes {
+    return errorType === undefined ? {} : { 'error.type': this.#errorTypes.of(errorType) };
   }
 
   #counter(metric: CounterName, more: Attributes): Count {
@@ -200,7 +228,7 @@ export class ServiceCallMetrics implements ObservedCall, ObservedAttempt {
     errorType: string | undefined,
   ): Attributes {
     const known = knownMethod(method) ?? OTHER;
-    const error = this.#errorOf(errorType);
+    const error = this.errorOf(errorType);
     const key = `${known} ${secure} ${status ?? ''} ${String(error['error.type'] ?? '')}`;
     let attributes = this.#attributes.get(key);
     if (!attributes) {
@@ -215,10 +243,6 @@ export class ServiceCallMetrics implements ObservedCall, ObservedAttempt {
       this.#attributes.set(key, attributes);
     }
     return attributes;
-  }
-
-  #errorOf(errorType: string | undefined): Attributes {
-    return errorType === undefined ? {} : { 'error.type': this.#errorTypes.of(errorType) };
   }
 }
 

@@ -4,7 +4,6 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
-  TraceFlags,
   type Attributes,
   type Context,
   type Span,
@@ -18,9 +17,10 @@ import type {
   EndedCall,
   ObservedAttempt,
   ObservedCall,
+  ObservedRpc,
   RequestDescription,
+  RpcDescription,
 } from '../calling/call-observer.js';
-import { incomingCall } from '../calling/incoming-call.js';
 import { isInstrumented } from '../calling/instrumentation.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { CallMetrics, ServiceCallMetrics } from './call-metrics.js';
@@ -28,6 +28,8 @@ import { attemptErrorType, callErrorType } from './error-type.js';
 import { OTHER } from './name-limit.js';
 import type { OpenTelemetry } from './open-telemetry.js';
 import { knownMethod, shownPath } from './request-url.js';
+import { RpcSpan } from './rpc-span.js';
+import { isDropped, parentContext, traceHeaders } from './trace-context.js';
 
 /** Instrumentation may be set up after the app. */
 const LOOK_AGAIN_MS = 1_000;
@@ -68,18 +70,20 @@ export class CallTelemetry implements CallObserver {
     // What is not recorded is not worth a context: it hands on the trace as it came.
     return new UnrecordedCall(parent ? outer : trace.setSpan(outer, span), metrics, this.#hasAttempts);
   }
+
+  beginRpc(service: string, rpc: RpcDescription, now: number): ObservedRpc | undefined {
+    const tracer = this.#telemetry.tracer(now);
+    const metrics = this.metrics?.rpc(service, rpc.method);
+    if (!tracer || propagation.fields().some(rpc.carries)) return metrics;
+    return new RpcSpan(tracer, service, rpc.method, metrics);
+  }
+
+  retried(service: string): void {
+    this.metrics?.of(service).retried('retry');
+  }
 }
 
 const NO_HEADERS: readonly string[] = [];
-
-/**
- * Its trace began in this process, and is not recorded: then its calls are not either. A sampler that would still choose one of them makes
- * a span without a parent, and to ask costs each call what it saves. One that began elsewhere is the sampler's to judge.
- */
-function isDropped(parent: Span): boolean {
-  const { traceFlags, isRemote } = parent.spanContext();
-  return !isRemote && !(traceFlags & TraceFlags.SAMPLED) && !parent.isRecording();
-}
 
 /** A call whose trace is not recorded, and each of its attempts: hands on the trace, and counts. */
 class UnrecordedCall implements ObservedCall, ObservedAttempt {
@@ -256,28 +260,4 @@ function attributesOf(
   if (known === undefined) attributes['http.request.method_original'] = method.slice(0, 40);
   attributes['url.full'] = `${secure ? 'https' : 'http'}://${service}${shownPath(path)}`;
   return attributes;
-}
-
-/** Without instrumentation of the server the incoming request is the parent, where the option `context` has it travel on. */
-function parentContext(): Context {
-  const active = context.active();
-  const headers = trace.getSpan(active) ? undefined : incomingCall()?.context?.headers;
-  if (!headers) return active;
-  const get = (_: unknown, name: string): string | undefined => {
-    const at = headers.indexOf(name);
-    return at >= 0 && at % 2 === 0 ? headers[at + 1] : undefined;
-  };
-  const keys = (): string[] => headers.filter((_, index) => index % 2 === 0);
-  return propagation.extract(active, headers, { get, keys });
-}
-
-const setter = {
-  set: (headers: string[], name: string, value: string) => void headers.push(name.toLowerCase(), value),
-};
-
-/** By the propagator of the SDK. */
-function traceHeaders(of: Context): readonly string[] {
-  const headers: string[] = [];
-  propagation.inject(of, headers, setter);
-  return headers;
 }

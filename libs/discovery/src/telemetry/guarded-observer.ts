@@ -1,4 +1,4 @@
-import type { CallObserver, ObservedAttempt, ObservedCall } from '../calling/call-observer.js';
+import type { CallObserver, ObservedAttempt, ObservedCall, ObservedRpc } from '../calling/call-observer.js';
 
 /**
  * Telemetry must not break what it tells of: a sampler, a processor or a propagator of the SDK may throw. What throws is reported once,
@@ -15,7 +15,43 @@ export function guarded(observer: CallObserver, onThrown: (error: unknown) => vo
         return undefined;
       }
     },
+    beginRpc: (service, rpc, now) => {
+      try {
+        const begun = observer.beginRpc(service, rpc, now);
+        return begun && new GuardedRpc(begun, begun.headers, onThrown);
+      } catch (error) {
+        onThrown(error);
+        return undefined;
+      }
+    },
+    retried: (service) => {
+      try {
+        observer.retried(service);
+      } catch (error) {
+        onThrown(error);
+      }
+    },
   };
+}
+
+class GuardedRpc implements ObservedRpc {
+  readonly headers: readonly string[];
+  readonly #observed: ObservedRpc;
+  readonly #onThrown: (error: unknown) => void;
+
+  constructor(observed: ObservedRpc, headers: readonly string[], onThrown: (error: unknown) => void) {
+    this.#observed = observed;
+    this.headers = headers;
+    this.#onThrown = onThrown;
+  }
+
+  end(...ended: Parameters<ObservedRpc['end']>): void {
+    try {
+      this.#observed.end(...ended);
+    } catch (error) {
+      this.#onThrown(error);
+    }
+  }
 }
 
 class GuardedCall implements ObservedCall {

@@ -12,7 +12,7 @@ export interface MetricDefinition {
 /**
  * Every metric of this library. Those of the table in `docs/telemetry.md`, which a test compares.
  *
- * `http.client.request.duration` is that of OpenTelemetry's semantic conventions, 1.45.0.
+ * `http.client.request.duration` and `rpc.client.call.duration` are those of OpenTelemetry's semantic conventions, 1.45.0.
  */
 export const METRICS = {
   requestDuration: {
@@ -27,6 +27,13 @@ export const METRICS = {
       'error.type',
     ],
     description: 'Attempts over HTTP: one for each instance that a call went to',
+  },
+  rpcDuration: {
+    name: 'rpc.client.call.duration',
+    type: 'histogram',
+    unit: 's',
+    attributes: ['rpc.system.name', 'rpc.method', 'server.address', 'rpc.response.status_code', 'error.type'],
+    description: 'Calls over gRPC, after all attempts',
   },
   calls: {
     name: 'rookery.calls',
@@ -233,8 +240,11 @@ export const ATTRIBUTES: Readonly<Record<string, string>> = {
   'server.port': '80 or 443, as the URL of a service has no port',
   'http.request.method': 'One of RFC 9110 and RFC 5789, else `_OTHER`',
   'http.response.status_code': 'A number; absent without a response',
+  'rpc.system.name': '`grpc`',
+  'rpc.method': 'Fully qualified, `library.Library/Find`; `_OTHER` for those after the first 500',
+  'rpc.response.status_code': 'Its name: `OK`, `UNAVAILABLE`',
   'error.type':
-    'A status of 400 and more; the code of the error (`ECONNREFUSED`, `RK_CALL_TIMEOUT`), or `timeout`, `cancelled`; else the name of its class; `_OTHER` for those after the first 50',
+    'A status of 400 and more, or of gRPC, by its name; the code of the error (`ECONNREFUSED`, `RK_CALL_TIMEOUT`), or `timeout`, `cancelled`; else the name of its class; `_OTHER` for those after the first 50',
   'rookery.call.outcome':
     '`success`; `failure` (by `isFailure`, or an error); `rejected` (by the circuit breaker, the bulkhead, or because there is no instance); `cancelled` (by the caller)',
   'rookery.retry.kind': '`retry`: it had been sent. `transparent-retry`: nothing had been sent',

@@ -1,30 +1,91 @@
 import type { Interceptor, InterceptorOptions, Metadata } from '@grpc/grpc-js';
-import { deadlineOf, incomingCall, systemClock } from '@rookery/discovery/adapter';
+import type { DiscoveryService } from '@rookery/discovery';
+import {
+  assertPicksOptions,
+  deadlineOf,
+  discoveryPicks,
+  incomingCall,
+  systemClock,
+  type PicksOptions,
+  type TargetPicks,
+} from '@rookery/discovery/adapter';
+import { latestApp } from '../connected-apps.js';
+import { startCall } from './call-start.js';
 import { installed } from './experimental-api.js';
 import { SHAPE } from './service-picker.js';
 
+/** How the calls of a client are made; the rest is decided by its channel. */
+export interface CallInterceptorOptions extends Pick<PicksOptions, 'timeout' | 'isFailure'> {
+  /** Default: that of the latest app of this process which has imported `GrpcDiscoveryModule`. */
+  discovery?: DiscoveryService;
+}
+
 /**
- * What every call gets: a deadline, which is never later than that of the request that the app is processing; what travels on with it, such as
- * `traceparent`; and a mark for the picker. A stream has no deadline unless its caller or the request that it is a part of has one.
+ * Gives the calls of a stock client what those of `@GrpcServiceClient` have: a deadline (`timeout`, default 10 s, for calls that are no streams), which is never later
+ * than that of the request that the app is processing; what travels on with it, such as `traceparent`; the circuit breaker and the bulkhead of the
+ * service; metrics and a span.
  *
- * @param timeoutMs of a call that is no stream
+ * @example
+ * ```ts
+ * channelOptions: { interceptors: [callInterceptor('library', { timeout: '2s' })] }
+ * ```
+ * @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option
  */
-export function callInterceptor(timeoutMs: number): Interceptor {
+export function callInterceptor(
+  service: string,
+  { discovery, ...options }: CallInterceptorOptions = {},
+): Interceptor {
+  assertPicksOptions(`callInterceptor('${service}')`, options);
+  let bound: { readonly app: DiscoveryService; readonly picks: TargetPicks } | undefined;
+  return interceptCalls(() => {
+    const app = discovery ?? latestApp();
+    // Its resolver says so.
+    if (!app) return undefined;
+    if (bound?.app !== app) bound = { app, picks: discoveryPicks(app, service, options, 'callInterceptor') };
+    return bound.picks;
+  });
+}
+
+/** @param picksOf undefined: there is no app to call for */
+export function interceptCalls(picksOf: () => TargetPicks | undefined): Interceptor {
   return (options, nextCall) => {
-    const { requestStream, responseStream } = options.method_definition;
+    const picks = picksOf();
+    if (!picks) return new installed.InterceptingCall(nextCall(options));
+    const { requestStream, responseStream, path } = options.method_definition;
     const isStream = requestStream || responseStream;
     const incoming = incomingCall();
     const deadline = earliest(
       options.deadline,
-      isStream ? Infinity : Date.now() + timeoutMs,
+      isStream ? Infinity : Date.now() + picks.settings.timeoutMs,
       Date.now() + deadlineOf(incoming) - systemClock.now(),
     );
     const own: InterceptorOptions = deadline === Infinity ? options : { ...options, deadline };
-    return new installed.InterceptingCall(nextCall(own), {
-      start: (metadata, listener, next) => {
+    const next = nextCall(own);
+    let leaving: AbortController | undefined;
+    return new installed.InterceptingCall(next, {
+      start: (metadata, listener, proceed) => {
+        const carries = (name: string): boolean => metadata.get(name).length > 0;
+        const call = picks.call({ method: path.replace(/^\//, ''), carries });
+        if (call) addContext(metadata, call.headers);
         addContext(metadata, incoming?.context?.headers ?? []);
         metadata.set(SHAPE, isStream ? 'stream' : 'unary');
-        next(metadata, listener);
+        if (!call) {
+          proceed(metadata, listener);
+          return;
+        }
+        if (call.isLimited) leaving = new AbortController();
+        startCall(call, {
+          next,
+          listener,
+          isStream,
+          deadline,
+          signal: leaving?.signal,
+          proceed: (observer) => proceed(metadata, observer),
+        });
+      },
+      cancel: (cancelled) => {
+        leaving?.abort(new Error('cancelled by the caller'));
+        cancelled();
       },
     });
   };

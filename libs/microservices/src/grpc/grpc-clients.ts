@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientGrpcProxy } from '@nestjs/microservices';
 import { DiscoveryService } from '@rookery/discovery';
 import { discoveryPicks, NamesItsModule } from '@rookery/discovery/adapter';
-import { callInterceptor } from './call-interceptor.js';
+import { interceptCalls } from './call-interceptor.js';
 import { connectApp, disconnectApp } from '../connected-apps.js';
 import { BINDING } from './channel-binding.js';
 import { targetOf } from './discovery-channel.js';
@@ -36,7 +36,7 @@ export class GrpcClients implements OnApplicationShutdown {
       channelOptions,
       ...calls
     } = options;
-    const { settings } = discoveryPicks(this.#discovery, service, calls, '@GrpcServiceClient');
+    const picks = discoveryPicks(this.#discovery, service, calls, '@GrpcServiceClient');
     const { interceptors = [], ...channel } = (channelOptions ?? {}) as { interceptors?: unknown[] };
     const proxy = new ClientGrpcProxy({
       url: targetOf(service),
@@ -46,7 +46,7 @@ export class GrpcClients implements OnApplicationShutdown {
       ...(credentials === undefined ? {} : { credentials }),
       channelOptions: {
         ...channel,
-        interceptors: [callInterceptor(settings.timeoutMs), ...interceptors],
+        interceptors: [interceptCalls(() => picks), ...interceptors],
         [BINDING]: { discovery: this.#discovery, options: calls },
       },
     });

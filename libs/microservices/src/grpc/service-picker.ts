@@ -6,6 +6,7 @@ import {
   type AttemptShape,
   type TargetPicks,
 } from '@rookery/discovery/adapter';
+import { errorOf } from './call-status.js';
 import type { ExperimentalApi, GrpcJs, PickArgs, Picker, PickResult } from './experimental-api.js';
 import type { InstanceConnection } from './instance-connection.js';
 
@@ -55,7 +56,7 @@ export class ServicePicker implements Picker {
       if (connection.state === READY) {
         addHeaders(metadata, target);
         const picked = connection.picker.pick({ metadata, extraPickInfo });
-        return this.#observed(picked, target, shape);
+        return this.#observed(picked, target, shape, isRetry);
       }
       if (connection.state === TRANSIENT_FAILURE) {
         failure = connection.error;
@@ -70,7 +71,7 @@ export class ServicePicker implements Picker {
     return isConnecting ? this.#queued() : this.#failed(failure);
   }
 
-  #observed(picked: PickResult, target: Target, shape: AttemptShape): PickResult {
+  #observed(picked: PickResult, target: Target, shape: AttemptShape, isRetry: boolean): PickResult {
     const { picks, grpc } = this.#tools;
     const { PickResultType } = this.#tools.experimental;
     if (picked.pickResultType !== PickResultType.COMPLETE) return picked;
@@ -79,18 +80,11 @@ export class ServicePicker implements Picker {
       ...picked,
       onCallStarted: () => {
         picked.onCallStarted?.();
-        end = picks.begin(target, shape);
+        end = picks.begin(target, shape, isRetry);
       },
       onCallEnded: (code: status, details: string, metadata: Metadata) => {
         picked.onCallEnded?.(code, details, metadata);
-        const error =
-          code === grpc.status.OK
-            ? undefined
-            : Object.assign(new Error(`${code} ${grpc.status[code]}: ${details}`), {
-                code,
-                details,
-                metadata,
-              });
+        const error = errorOf(grpc, { code, details, metadata });
         end?.({ error, isAbandoned: code === grpc.status.CANCELLED });
         end = undefined;
       },

@@ -1,12 +1,7 @@
 import { DiscoveryError, type ServiceSnapshot } from '@rookery/discovery';
-import {
-  discoveryPicks,
-  errorMessage,
-  hostAndPort,
-  isOfRookery,
-  type TargetPicks,
-} from '@rookery/discovery/adapter';
+import { discoveryPicks, hostAndPort, isOfRookery, type TargetPicks } from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
+import { describe } from './call-status.js';
 import { bindingOf } from './channel-binding.js';
 import {
   type Endpoint,
@@ -125,10 +120,4 @@ export function serviceResolver({
       tellError(this.#listener, failed);
     }
   };
-}
-
-/** With our code: it is all that a status of gRPC has room for. */
-export function describe(error: unknown): string {
-  const code = error instanceof DiscoveryError ? `${error.code}: ` : '';
-  return code + errorMessage(error);
 }
