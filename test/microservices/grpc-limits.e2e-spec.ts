@@ -75,7 +75,7 @@ describe('calls over gRPC', () => {
     await find(library);
   });
 
-  it('that no longer have time when they are admitted end with their deadline', async () => {
+  it('end with their deadline, in the queue too', async () => {
     const { server, library } = await start({
       bulkhead: { concurrency: 1, queue: 5 },
       timeout: '300ms',
@@ -130,10 +130,14 @@ describe('calls over gRPC', () => {
     const service = { 'rookery.service': 'library' };
     expect(outcomes).toContainEqual({ ...service, 'rookery.call.outcome': 'success' });
     expect(outcomes).toContainEqual({
-      ...{ ...service, 'rookery.call.outcome': 'failure', 'error.type': 'NOT_FOUND' },
+      ...service,
+      'rookery.call.outcome': 'failure',
+      'error.type': 'NOT_FOUND',
     });
     expect(outcomes).toContainEqual({
-      ...{ 'rookery.service': 'nobody', 'rookery.call.outcome': 'rejected', 'error.type': 'RK_NO_INSTANCES' },
+      'rookery.service': 'nobody',
+      'rookery.call.outcome': 'rejected',
+      'error.type': 'RK_NO_INSTANCES',
     });
     const durations = (await sdk.points('rpc.client.call.duration')).map(({ attributes }) => attributes);
     expect(durations).toContainEqual({

@@ -69,6 +69,7 @@ export { AlertClaims, CLAIMS_PREFIX } from './alerts/alert-sink.js';
 export type { AlertClaim } from './alerts/alert-sink.js';
 export { assertPicksOptions, discoveryPicks } from './discovery-picks.js';
 export type { PicksOptions } from './discovery-picks.js';
+export { rejectionStatus } from './calling/channel-call.js';
 export type { ChannelCall } from './calling/channel-call.js';
 export { TargetPicks } from './calling/target-picks.js';
 export type { AttemptEnding, AttemptShape, TargetPickRequest } from './calling/target-picks.js';

@@ -3,6 +3,7 @@ import { AdmittedCall, recordCall, type AdmissibleCall, type AdmissionOptions } 
 import { CallError } from './call-error.js';
 import type { Bulkhead, QueuedCall } from './limits/bulkhead.js';
 import type { Admission, CircuitBreaker } from './limits/circuit-breaker.js';
+import type { CallReport } from './options/call-options.js';
 import type { ServiceContext } from './service-context.js';
 
 /**
@@ -72,12 +73,15 @@ async function admitted(
     const hint = 'Raise bulkhead.concurrency or bulkhead.queue, or use a fallback';
     throw new CallError('RK_OVERLOADED', report, reason, hint);
   }
-  const onTimeout = (): Error =>
-    new CallError('RK_CALL_TIMEOUT', report, new Error('timed out in the bulkhead queue'));
+  const onTimeout = (): Error => queueTimeout(report);
   try {
     await withTimeout(clock, Math.max(1, deadline - clock.now()), place.admitted, onTimeout, signal);
   } catch (error) {
     if (!place.leave()) bulkhead.exit();
     throw error;
   }
+}
+
+export function queueTimeout(report: CallReport): CallError {
+  return new CallError('RK_CALL_TIMEOUT', report, new Error('timed out in the bulkhead queue'));
 }

@@ -1,11 +1,11 @@
 import type { CallOutcome } from '../balancing/target/tracked-target.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
-import { admit } from './admission.js';
+import { admit, queueTimeout } from './admission.js';
 import type { AdmissibleCall, AdmissionOptions, AdmittedCall } from './admitted-call.js';
 import { hasFailed } from './attempt-result.js';
-import { CallError } from './call-error.js';
 import type { ObservedRpc } from './call-observer.js';
+import { MAX_TIMER_MS } from '../timing/clock.js';
 import type { CallReport } from './options/call-options.js';
 import type { ServiceContext } from './service-context.js';
 
@@ -19,10 +19,14 @@ export interface RpcStatus {
 }
 
 const NO_HEADERS: readonly string[] = [];
-/** Of Node, about 25 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** It never left this process: there was no instance. */
 const REJECTED = /^RK_[A-Z_]+/;
+
+/** The status of a call that was not admitted, by its name. What is no error of ours is the abort of its signal. */
+export function rejectionStatus(error: unknown): 'CANCELLED' | 'DEADLINE_EXCEEDED' | 'UNAVAILABLE' {
+  if (!(error instanceof DiscoveryError)) return 'CANCELLED';
+  return error.code === 'RK_CALL_TIMEOUT' ? 'DEADLINE_EXCEEDED' : 'UNAVAILABLE';
+}
 
 /** A call whose attempts its channel makes, as the limits of its service and telemetry know it. */
 export class ChannelCall implements AdmissibleCall {
@@ -48,9 +52,9 @@ export class ChannelCall implements AdmissibleCall {
     this.#startedAt = tools.clock.now();
   }
 
-  /** Whether it has to ask anything before it begins. */
-  get isLimited(): boolean {
-    return Boolean(this.#context.breaker ?? this.#context.bulkhead);
+  /** Whether it may have to wait before it begins. */
+  get mayWait(): boolean {
+    return this.#context.bulkhead !== undefined;
   }
 
   /** To be sent with it. */
@@ -60,18 +64,18 @@ export class ChannelCall implements AdmissibleCall {
 
   /**
    * @param remainingMs until its deadline
+   * @param signal of its caller, who may cancel it while it waits
    * @returns undefined: it is admitted at once
    * @throws CallError `RK_CIRCUIT_OPEN`, `RK_OVERLOADED`, `RK_CALL_TIMEOUT`, at once or later
    */
-  admit(remainingMs: number, signal: AbortSignal): Promise<void> | undefined {
+  admit(remainingMs: number, signal: AbortSignal | undefined): Promise<void> | undefined {
     const deadline = this.#startedAt + Math.min(remainingMs, MAX_TIMER_MS);
     return admit(this.#context, this, { ...this.#tools, deadline, signal });
   }
 
   rejected<E>(error: E): E {
-    // What is no error of ours is the abort of its signal.
     const code = error instanceof DiscoveryError ? error.code : undefined;
-    const status = code === 'RK_CALL_TIMEOUT' ? 'DEADLINE_EXCEEDED' : code ? 'UNAVAILABLE' : 'CANCELLED';
+    const status = rejectionStatus(error);
     const outcome = code ? 'rejected' : 'cancelled';
     const ended = { status, outcome, errorType: code ?? outcome, details: errorMessage(error) } as const;
     this.#observed?.end(ended, this.#elapsedMs);
@@ -79,26 +83,21 @@ export class ChannelCall implements AdmissibleCall {
   }
 
   /** Its deadline has passed while it waited, although it was admitted. */
-  expired(): CallError {
-    this.admitted?.end(undefined);
-    this.admitted = undefined;
-    return this.rejected(
-      new CallError('RK_CALL_TIMEOUT', this.report, new Error('timed out in the bulkhead queue')),
-    );
+  expired(): Error {
+    this.#release(undefined);
+    return this.rejected(queueTimeout(this.report));
   }
 
   /** Its response has begun: the limits count it no longer, as over HTTP. */
   answered(): void {
-    this.admitted?.end(false);
-    this.admitted = undefined;
+    this.#release(false);
   }
 
   /** @param isAbandoned its caller has cancelled it */
   end({ name, details, error }: RpcStatus, isAbandoned: boolean): void {
     const elapsedMs = this.#elapsedMs;
     const [code] = error ? (REJECTED.exec(details) ?? []) : [];
-    this.admitted?.end(isAbandoned || code ? undefined : hasFailed(this.#judge(error, elapsedMs)));
-    this.admitted = undefined;
+    this.#release(isAbandoned || code ? undefined : hasFailed(this.#judge(error, elapsedMs)));
     if (!this.#observed) return;
     const failed = code ? 'rejected' : 'failure';
     this.#observed.end(
@@ -110,6 +109,12 @@ export class ChannelCall implements AdmissibleCall {
       },
       elapsedMs,
     );
+  }
+
+  /** Once: the limits count it no longer. */
+  #release(failed: boolean | undefined): void {
+    this.admitted?.end(failed);
+    this.admitted = undefined;
   }
 
   get #elapsedMs(): number {

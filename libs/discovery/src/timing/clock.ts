@@ -9,6 +9,9 @@ export interface Clock {
   after(milliseconds: number, callback: () => void): () => void;
 }
 
+/** The longest that a timer of Node can take, about 25 days. A longer one would fire at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (milliseconds, callback) => {

@@ -65,7 +65,7 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
     return new installed.InterceptingCall(next, {
       start: (metadata, listener, proceed) => {
         const carries = (name: string): boolean => metadata.get(name).length > 0;
-        const call = picks.call({ method: path.replace(/^\//, ''), carries });
+        const call = picks.call({ method: path.slice(1), carries });
         if (call) addContext(metadata, call.headers);
         addContext(metadata, incoming?.context?.headers ?? []);
         metadata.set(SHAPE, isStream ? 'stream' : 'unary');
@@ -73,7 +73,7 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
           proceed(metadata, listener);
           return;
         }
-        if (call.isLimited) leaving = new AbortController();
+        if (call.mayWait) leaving = new AbortController();
         startCall(call, {
           next,
           listener,
@@ -84,7 +84,7 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
         });
       },
       cancel: (cancelled) => {
-        leaving?.abort(new Error('cancelled by the caller'));
+        leaving?.abort(new Error('Cancelled on client'));
         cancelled();
       },
     });

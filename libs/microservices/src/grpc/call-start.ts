@@ -10,7 +10,7 @@ export interface StartingCall {
   readonly isStream: boolean;
   /** In milliseconds since the epoch; Infinity: none. */
   readonly deadline: number;
-  /** The caller has cancelled it. Undefined: there is nothing to wait for. */
+  /** Aborts when the caller cancels it. Undefined: it never waits. */
   readonly signal: AbortSignal | undefined;
   readonly proceed: (observer: Listener) => void;
 }
@@ -22,10 +22,6 @@ const TIMER_MS = 2;
 export function startCall(call: ChannelCall, starting: StartingCall): void {
   const { deadline, signal, proceed, isStream } = starting;
   const begin = (): void => proceed(observerOf(call, isStream));
-  if (!signal) {
-    begin();
-    return;
-  }
   const reject = (error: unknown): void => end(starting, rejectionOf(installed, error));
   try {
     const waiting = call.admit(deadline - Date.now(), signal);

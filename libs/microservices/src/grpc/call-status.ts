@@ -1,6 +1,6 @@
 import type { StatusObject } from '@grpc/grpc-js';
 import { DiscoveryError } from '@rookery/discovery';
-import { errorMessage } from '@rookery/discovery/adapter';
+import { errorMessage, rejectionStatus } from '@rookery/discovery/adapter';
 import type { GrpcJs } from './experimental-api.js';
 
 /** With our code: it is all that a status of gRPC has room for. */
@@ -23,9 +23,5 @@ export function rejectionOf(
   { Metadata, status }: Pick<GrpcJs, 'Metadata' | 'status'>,
   error: unknown,
 ): StatusObject {
-  const metadata = new Metadata();
-  if (!(error instanceof DiscoveryError))
-    return { code: status.CANCELLED, details: 'Cancelled on client', metadata };
-  const code = error.code === 'RK_CALL_TIMEOUT' ? status.DEADLINE_EXCEEDED : status.UNAVAILABLE;
-  return { code, details: describe(error), metadata };
+  return { code: status[rejectionStatus(error)], details: describe(error), metadata: new Metadata() };
 }

@@ -3,6 +3,7 @@ import type { Strategy } from '../../balancing/strategies/strategies.js';
 import { toMilliseconds, type Duration } from '../../configuration/duration.js';
 import { omitUndefined } from '../../configuration/omit-undefined.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
+import { MAX_TIMER_MS } from '../../timing/clock.js';
 import type { IsFailure } from '../failure-rules.js';
 import type { BulkheadRules } from '../limits/bulkhead.js';
 import type { CircuitBreakerRules } from '../limits/circuit-breaker.js';
@@ -47,8 +48,8 @@ const DEFAULTS: CallSettings = {
   isFailure: undefined,
 };
 const DEFAULT_HEDGE_BUDGET = 0.05;
-/** A little below Node's limit of 2^31 - 1, since the timer wheel rounds up. */
-const MAX_TIMER_MS = 2 ** 31 - 1_000;
+/** A little below the limit, since the timer wheel rounds up. */
+const MAX_WHEEL_MS = MAX_TIMER_MS - 999;
 
 /** The settings of one service. */
 export function serviceSettings(
@@ -140,7 +141,7 @@ function breakerRules(
 
 function positiveMs(value: Duration, field: string): number {
   const milliseconds = toMilliseconds(value, field);
-  if (milliseconds > 0) return Math.min(milliseconds, MAX_TIMER_MS);
+  if (milliseconds > 0) return Math.min(milliseconds, MAX_WHEEL_MS);
   throw new DiscoveryError(
     'RK_INVALID_ARGUMENT',
     `${field} = ${JSON.stringify(value)}: must be greater than 0`,

@@ -1,7 +1,7 @@
 import { type Duration, toMilliseconds } from '../../configuration/duration.js';
 import { DiscoveryError, shutDownError } from '../../errors/discovery-error.js';
 import type { DiscoveryEvent } from '../../events/discovery-event.js';
-import type { Clock, Random } from '../../timing/clock.js';
+import { MAX_TIMER_MS, type Clock, type Random } from '../../timing/clock.js';
 import { withTimeout } from '../../timing/with-timeout.js';
 import { Logger } from '@nestjs/common';
 import { BackgroundWork } from './background-work.js';
@@ -173,9 +173,6 @@ export class LockTable {
     );
   }
 }
-
-/** A timer of Node takes no more, and would fire at once: 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** An option of a call, which no schema has seen. */
 export function durationOf(value: Duration, field: string): number {
