@@ -45,7 +45,7 @@ const common = {
     '^@rookery/discovery/testing$': '<rootDir>/libs/discovery/src/testing/index.ts',
     '^@rookery/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
     // The simulation uses private files of the library, which its built form finds in dist.
-    '^\\.\\./\\.\\./libs/([^/]+)/dist/(.*)\\.js$': '<rootDir>/libs/$1/src/$2.ts',
+    '^#discovery/(.*)\\.js$': '<rootDir>/libs/discovery/src/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -1,4 +1,4 @@
-import type { Scenario } from './simulation.js';
+import type { Scenario, SimulatedEvent } from './simulation.js';
 
 const SECOND = 1_000;
 const model = { workers: 2, serviceMs: 10 };
@@ -25,6 +25,26 @@ export const SCENARIOS: readonly Scenario[] = [
     events: [
       { at: 5 * SECOND, instances: first, behaviour: { extraMs: 100 } },
       { at: 15 * SECOND, instances: first, behaviour: {} },
+    ],
+    watched: first,
+  },
+  {
+    ...ten,
+    name: 'pauses',
+    story:
+      'three instances of 2 ms, one 40 ms late; every five seconds all pause, or their caller does, for 60 ms',
+    clients: 1,
+    instances: 3,
+    load: 0.03,
+    model: { workers: 4, serviceMs: 2 },
+    events: [
+      { at: 0, instances: first, behaviour: { extraMs: 40 } },
+      ...[5, 10, 15, 20].flatMap((at): SimulatedEvent[] => [
+        { at: at * SECOND, instances: first, behaviour: { extraMs: 100 } },
+        { at: at * SECOND, instances: [1, 2], behaviour: { extraMs: 60 } },
+        { at: at * SECOND + 60, instances: first, behaviour: { extraMs: 40 } },
+        { at: at * SECOND + 60, instances: [1, 2], behaviour: {} },
+      ]),
     ],
     watched: first,
   },

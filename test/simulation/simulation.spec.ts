@@ -78,6 +78,16 @@ describe('the simulation', () => {
     expect(amplification).toBeLessThan(1.01);
   }, 240_000);
 
+  it('F33 one of three answers 40 ms late: a pause of all of them brings it no more than 3 % of the calls', async () => {
+    const pauses = named('pauses');
+    const share = shareOf(during(await run(pauses), 5 * SECOND, 25 * SECOND), 0);
+    figure(
+      'F33',
+      `simulated, with a pause of 60 ms in five seconds: ${(share * 100).toFixed(2)} % of the calls`,
+    );
+    expect(share).toBeLessThanOrEqual(0.03);
+  }, 240_000);
+
   it('F34 all fail for ten seconds: no retry storm, and no call fails once they are back', async () => {
     const outage = named('outage');
     for (const strategy of ['p2c-ewma', 'round-robin'] as const) {

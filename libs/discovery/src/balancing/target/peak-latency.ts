@@ -2,6 +2,11 @@ const DECAY_MS = 10_000;
 const MIN_LATENCY_MS = 0.001; // 0 means unknown
 /** A value that no sample has come near to for this time is replaced by what recent calls took, however few they are. */
 const UNCONFIRMED_MS = 5_000;
+/**
+ * As many samples replace it at once: otherwise one pause, of the target or of this process, makes a fast target look worse than a
+ * slow one for seconds. With fewer, the latency of a busy target looks better than it is (`npm run simulate -- pauses`).
+ */
+const UNCONFIRMED_SAMPLES = 20;
 const CONFIRMING_SHARE = 0.5;
 const RECENT_STEP = 0.2;
 /** Without a sample for this time the value may be outdated. */
@@ -16,6 +21,7 @@ export class PeakLatency {
   #sampledAt = -Infinity;
   /** When a response last took about as long as the value says. */
   #confirmedAt = -Infinity;
+  #unconfirmedSamples = 0;
   /** The average of the last few responses. */
   #recentMs = 0;
   #hasNewSample = false;
@@ -32,9 +38,15 @@ export class PeakLatency {
   observe(now: number, elapsedMs: number): void {
     const sample = Math.max(elapsedMs, MIN_LATENCY_MS);
     this.#recentMs = this.#valueMs === 0 ? sample : this.#recentMs + (sample - this.#recentMs) * RECENT_STEP;
-    if (sample >= this.#valueMs * CONFIRMING_SHARE) this.#confirmedAt = now;
+    if (sample >= this.#valueMs * CONFIRMING_SHARE) {
+      this.#confirmedAt = now;
+      this.#unconfirmedSamples = 0;
+    } else this.#unconfirmedSamples++;
     if (this.#valueMs === 0 || sample > this.#valueMs) this.#valueMs = sample;
-    else {
+    else if (this.#unconfirmedSamples >= UNCONFIRMED_SAMPLES) {
+      this.#valueMs = this.#recentMs;
+      this.#unconfirmedSamples = 0;
+    } else {
       const old = Math.exp(-(now - this.#sampledAt) / DECAY_MS);
       this.#valueMs = this.#valueMs * old + sample * (1 - old);
     }
