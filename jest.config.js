@@ -44,8 +44,8 @@ const common = {
     '^@rookery/discovery/adapter$': '<rootDir>/libs/discovery/src/adapter.ts',
     '^@rookery/discovery/testing$': '<rootDir>/libs/discovery/src/testing/index.ts',
     '^@rookery/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
-    // The simulation uses private files of the library, which its built form finds in dist.
-    '^#discovery/(.*)\\.js$': '<rootDir>/libs/discovery/src/$1.ts',
+    // Private files of a library, for a few tests; what is built and run without Jest finds them in dist.
+    '^#libs/([^/]+)/dist/(.*)\\.js$': '<rootDir>/libs/$1/src/$2.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

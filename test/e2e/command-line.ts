@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 // The command itself, since a process for each would take half a second.
-import { run } from '../../libs/consul/dist/cli/run.js';
+import { run } from '#libs/consul/dist/cli/run.js';
 
 const BIN = fileURLToPath(new URL('../../libs/consul/bin/rookery.js', import.meta.url));
 

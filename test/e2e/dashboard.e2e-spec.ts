@@ -7,7 +7,7 @@ import { DiscoveryEvents, DiscoveryService, RegistrationService } from '@rookery
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { eventually, thrownBy } from '@rookery/test-support';
-import { signFor } from '../../libs/dashboard/dist/peer-signature.js';
+import { signFor } from '#libs/dashboard/dist/peer-signature.js';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
 
 @Injectable()

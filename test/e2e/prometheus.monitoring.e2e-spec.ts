@@ -11,7 +11,7 @@ import {
   Prometheus,
   tool,
 } from '@rookery/test-support';
-import { METRICS } from '../../libs/discovery/dist/telemetry/metric-table.js';
+import { METRICS } from '#libs/discovery/dist/telemetry/metric-table.js';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const RULES = at('libs/discovery/monitoring/rookery.rules.yml');

@@ -18,8 +18,8 @@ import {
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { eventually } from '@rookery/test-support';
-import { SCOPE } from '../../libs/discovery/dist/telemetry/open-telemetry.js';
-import { ATTRIBUTES, METRICS } from '../../libs/discovery/dist/telemetry/metric-table.js';
+import { SCOPE } from '#libs/discovery/dist/telemetry/open-telemetry.js';
+import { ATTRIBUTES, METRICS } from '#libs/discovery/dist/telemetry/metric-table.js';
 import { TelemetrySdk } from './telemetry-sdk.js';
 
 @Injectable()
@@ -269,7 +269,7 @@ describe('OpenTelemetry', () => {
   );
 
   it('continues the trace of the incoming request where nothing else does', async () => {
-    const { runInCall } = await import('../../libs/discovery/dist/calling/incoming-call.js');
+    const { runInCall } = await import('#libs/discovery/dist/calling/incoming-call.js');
     const sdk = startSdk();
     const { books } = await start();
     const traceId = '0af7651916cd43dd8448eb211c80319c';

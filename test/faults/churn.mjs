@@ -2,10 +2,10 @@
 // --expose-gc. The clock is a fake one, since two lists a second would take an hour.
 import { Buffer } from 'node:buffer';
 import { FakeClock } from '@rookery/test-support';
-import { InstanceReader } from '../../libs/consul/dist/registry/instance-reader.js';
-import { ServiceCatalog } from '../../libs/discovery/dist/catalog/service-catalog.js';
-import { ReconnectSignal } from '../../libs/discovery/dist/registry/reconnect-signal.js';
-import { InstanceSource } from '../../libs/discovery/dist/registry/instance-source.js';
+import { InstanceReader } from '#libs/consul/dist/registry/instance-reader.js';
+import { ServiceCatalog } from '#libs/discovery/dist/catalog/service-catalog.js';
+import { ReconnectSignal } from '#libs/discovery/dist/registry/reconnect-signal.js';
+import { InstanceSource } from '#libs/discovery/dist/registry/instance-source.js';
 
 const { changes, size } = JSON.parse(process.env.CHURN ?? '{}');
 

@@ -12,8 +12,8 @@ import { eventually, FakeClock, figure } from '@rookery/test-support';
 import {
   resolveConsulConfig,
   type ConsulConfigOptions,
-} from '../../libs/consul/dist/config/consul-config-options.js';
-import { LoadedConfig } from '../../libs/discovery/dist/config/live/loaded-config.js';
+} from '#libs/consul/dist/config/consul-config-options.js';
+import { LoadedConfig } from '#libs/discovery/dist/config/live/loaded-config.js';
 
 const MINUTE_MS = 60_000;
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { ConsulClient } from '@rookery/consul';
 import { ConsulAgent, eventually, figure, startCluster, type ConsulCluster } from '@rookery/test-support';
+import { connectionsTo } from './established-connections.js';
 import { FaultProxy } from './fault-proxy.js';
 import { isPassing } from './registry-view.js';
 import { putInstance, startWatching, type WatchingApp } from './watching-app.js';
@@ -10,15 +11,6 @@ import { putInstance, startWatching, type WatchingApp } from './watching-app.js'
 const SERVICES = 300;
 const CONNECTION_LIMIT = 50;
 const CLIENTS = 200;
-
-/** Established connections to a port of this host, from anywhere. */
-function connectionsTo(port: number): number {
-  const remote = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return readFileSync('/proc/net/tcp', 'utf8')
-    .split('\n')
-    .filter((line) => line.trim().split(/\s+/)[2]?.endsWith(remote) && line.trim().split(/\s+/)[3] === '01')
-    .length;
-}
 
 function cpuSecondsOf(pid: number | undefined): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];

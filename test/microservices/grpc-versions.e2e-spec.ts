@@ -9,9 +9,9 @@ import { TestCertificates, thrownBy } from '@rookery/test-support';
 import * as oldest from 'grpc-js-oldest';
 import { firstValueFrom } from 'rxjs';
 import { createApp, rootModule } from '../e2e/test-app.js';
-import { experimentalApi, type GrpcJs } from '../../libs/microservices/dist/grpc/experimental-api.js';
-import { BINDING } from '../../libs/microservices/dist/grpc/channel-binding.js';
-import { setUp } from '../../libs/microservices/dist/grpc/set-up.js';
+import { experimentalApi, type GrpcJs } from '#libs/microservices/dist/grpc/experimental-api.js';
+import { BINDING } from '#libs/microservices/dist/grpc/channel-binding.js';
+import { setUp } from '#libs/microservices/dist/grpc/set-up.js';
 import { Library, LibraryServer, PROTO, type LibraryService } from './library-server.js';
 
 const versionOf = (name: string): string =>

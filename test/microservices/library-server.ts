@@ -41,6 +41,8 @@ export const { Library } = (
 export class LibraryServer {
   /** Of its proxy. */
   port = 0;
+  /** Of the server itself. */
+  directPort = 0;
   calls = 0;
   delayMs = 0;
   /** It answers with this status instead. */
@@ -89,6 +91,7 @@ export class LibraryServer {
         error ? reject(error) : resolve(bound),
       );
     });
+    this.directPort = port;
     this.#proxy = await TcpProxy.start(port);
     this.port = Number(new URL(this.#proxy.url).port);
   }

@@ -23,6 +23,8 @@ export interface Answered {
 /** A microservice of Nest on TCP that says which one it is, behind a proxy that can take its network away. */
 export class TcpLibrary {
   readonly behaviour = new Behaviour();
+  /** Of the server itself. */
+  directPort = 0;
   #app: INestMicroservice | undefined;
   #proxy: TcpProxy | undefined;
 
@@ -95,6 +97,7 @@ export class TcpLibrary {
       logger: false,
     });
     await this.#app.listen();
+    this.directPort = port;
     this.#proxy = await TcpProxy.start(port);
     behaviour.port = Number(new URL(this.#proxy.url).port);
   }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Injectable, type DynamicModule, type INestApplication, type Provider } from '@nestjs/common';
 import { ClientsModule, type ClientProxy } from '@nestjs/microservices';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -178,6 +180,23 @@ describe("Nest's TCP transport by the name of a service", () => {
     cleanUps.pop();
     const missing = await thrownBy(() => find(new DiscoveryClientProxy({ service: 'library-tcp' })));
     expect(missing.message).toContain('Import TcpDiscoveryModule of @rookery/microservices/tcp');
+  });
+
+  it('a client that was closed is kept no longer', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { app, servers } = await started(1);
+    const use = async (): Promise<WeakRef<ClientProxy>> => {
+      const client = app.get(TcpClients).create({ service: 'library-tcp' });
+      expect((await find(client)).port).toBe(servers[0]?.port);
+      client.close();
+      return new WeakRef(client);
+    };
+    const used = await use();
+    await eventually(() => {
+      collect();
+      return used.deref() === undefined;
+    });
   });
 
   it('leaves nothing open when the app is closed', async () => {

@@ -1,6 +1,6 @@
 // `npm run simulate [-- one-slow p2c-ewma]`: how each strategy copes with faults of instances, as a table and as a chart.
 import { writeFileSync } from 'node:fs';
-import { STRATEGY_NAMES, type StrategyName } from '#discovery/balancing/strategies/strategies.js';
+import { STRATEGY_NAMES, type StrategyName } from '#libs/discovery/dist/balancing/strategies/strategies.js';
 import { chart, type Drawn } from './chart.js';
 import { SCENARIOS } from './scenarios.js';
 import { simulate, type SimulatedCall } from './simulation.js';

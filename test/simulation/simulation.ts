@@ -1,10 +1,10 @@
 import { seededRandom } from '@rookery/test-support';
-import { ServiceCatalog } from '#discovery/catalog/service-catalog.js';
-import { attemptTransport } from '#discovery/calling/running-attempt.js';
-import { ServiceCaller } from '#discovery/calling/service-caller.js';
-import type { ClientsOptions } from '#discovery/calling/options/client-options.js';
-import { InMemoryRegistry } from '#discovery/testing/in-memory.registry.js';
-import { ReconnectSignal } from '#discovery/registry/reconnect-signal.js';
+import { ServiceCatalog } from '#libs/discovery/dist/catalog/service-catalog.js';
+import { attemptTransport } from '#libs/discovery/dist/calling/running-attempt.js';
+import { ServiceCaller } from '#libs/discovery/dist/calling/service-caller.js';
+import type { ClientsOptions } from '#libs/discovery/dist/calling/options/client-options.js';
+import { InMemoryRegistry } from '#libs/discovery/dist/testing/in-memory.registry.js';
+import { ReconnectSignal } from '#libs/discovery/dist/registry/reconnect-signal.js';
 import { SimulatedInstance, type Behaviour, type InstanceModel } from './simulated-instance.js';
 import { VirtualClock } from './virtual-clock.js';
 

@@ -1,14 +1,11 @@
 // What is compared: each makes a pick among a number of instances. Rookery's are the classes that calls use; the others are called as
 // their own code drives them.
 import { createRequire } from 'node:module';
-import { createSnapshot } from '../../../libs/discovery/dist/catalog/service-snapshot.js';
-import { OUTLIER_DEFAULTS } from '../../../libs/discovery/dist/balancing/outliers/outlier-rules.js';
-import {
-  createBalancer,
-  STRATEGY_NAMES,
-} from '../../../libs/discovery/dist/balancing/strategies/strategies.js';
-import { TargetPool } from '../../../libs/discovery/dist/balancing/target-pool.js';
-import { TrackedTarget } from '../../../libs/discovery/dist/balancing/target/tracked-target.js';
+import { createSnapshot } from '#libs/discovery/dist/catalog/service-snapshot.js';
+import { OUTLIER_DEFAULTS } from '#libs/discovery/dist/balancing/outliers/outlier-rules.js';
+import { createBalancer, STRATEGY_NAMES } from '#libs/discovery/dist/balancing/strategies/strategies.js';
+import { TargetPool } from '#libs/discovery/dist/balancing/target-pool.js';
+import { TrackedTarget } from '#libs/discovery/dist/balancing/target/tracked-target.js';
 
 const peers = createRequire(new URL('../peers/package.json', import.meta.url));
 

@@ -1,5 +1,6 @@
 import type { ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import type { TargetPicks } from '@rookery/discovery/adapter';
+import { BINDING, type ChannelBinding } from './channel-binding.js';
 import {
   endpointsOf,
   type ChannelControlHelper,
@@ -20,6 +21,7 @@ type Attributes = ChannelOptions & {
   readonly [PICKS]?: TargetPicks;
   readonly [NOTE]?: string;
   readonly [REGISTERED]?: ReadonlySet<string>;
+  readonly [BINDING]?: ChannelBinding;
 };
 
 /** The policy has no settings: they are those of the service. */
@@ -66,6 +68,8 @@ export function serviceBalancer(
         [PICKS]: picks,
         [NOTE]: note = '',
         [REGISTERED]: registered = new Set<string>(),
+        // Clients of one service share a connection where the rest of their options is the same.
+        [BINDING]: _,
         ...rest
       } = options as Attributes;
       if (!endpoints.ok || !picks) {
