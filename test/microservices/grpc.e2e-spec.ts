@@ -119,6 +119,15 @@ describe('gRPC by the name of a service', () => {
     channel.close();
   });
 
+  it('a client that comes later uses the connections of the others', async () => {
+    const { app, servers, library } = await started(1);
+    await find(library);
+    const options = { package: 'library', protoPath: PROTO, service: 'Library' };
+    const later = app.get(GrpcClients).create<LibraryService>('library', options);
+    expect((await find(later)).port).toBe(servers[0]?.port);
+    expect(servers[0]?.connections).toBe(1);
+  });
+
   it('a slow instance gets few calls', async () => {
     const { servers, library } = await started(3);
     const [slow] = servers as [LibraryServer];

@@ -62,6 +62,11 @@ export class LibraryServer {
     return library;
   }
 
+  /** To its proxy. */
+  get connections(): number {
+    return this.#proxy?.connections ?? 0;
+  }
+
   /** Its connections break without a word, and new ones too. */
   kill(): void {
     this.#proxy?.cut();

@@ -35,6 +35,11 @@ export class TcpProxy {
     return proxy;
   }
 
+  /** That are open. */
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }

@@ -53,6 +53,8 @@ export class ServicePicker implements Picker {
       const connection = connectionTo(hostAndPort(target.instance));
       // The list of the channel is a moment older.
       if (!connection) continue;
+      // It is there at once where another client of the service has it.
+      if (connection.state !== READY && connection.state !== TRANSIENT_FAILURE) connection.connect();
       if (connection.state === READY) {
         addHeaders(metadata, target);
         const picked = connection.picker.pick({ metadata, extraPickInfo });
@@ -63,7 +65,6 @@ export class ServicePicker implements Picker {
         picks.refused(target, connection.error);
         continue;
       }
-      connection.connect();
       isConnecting = true;
       // The key belongs to this one.
       if (hashKey !== undefined) break;
