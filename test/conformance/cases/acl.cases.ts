@@ -43,7 +43,21 @@ const REQUESTS: readonly Request[] = [
   ['GET', '/v1/catalog/datacenters'],
   ['PUT', '/v1/acl/policy', { Name: 'mine' }],
   ['GET', '/v1/acl/tokens'],
+  ['POST', '/v1/internal/acl/authorize', rights('service', 'web', 'read', 'write')],
+  ['POST', '/v1/internal/acl/authorize', rights('node', '', 'read')],
+  ['POST', '/v1/internal/acl/authorize', rights('key', 'app/', 'read', 'list', 'write')],
+  ['POST', '/v1/internal/acl/authorize', rights('key', 'app/secret', 'read')],
+  ['POST', '/v1/internal/acl/authorize', rights('session', 'any', 'write')],
+  ['POST', '/v1/internal/acl/authorize', rights('acl', '', 'read', 'write')],
+  ['POST', '/v1/internal/acl/authorize', rights('nonsense', '', 'read')],
+  ['POST', '/v1/internal/acl/authorize', rights('service', '', 'fly')],
+  ['POST', '/v1/internal/acl/authorize', [{ Foo: 1 }]],
+  ['POST', '/v1/internal/acl/authorize', {}],
 ];
+
+function rights(Resource: string, Segment: string, ...levels: readonly string[]): readonly object[] {
+  return levels.map((Access) => ({ Resource, Segment, Access }));
+}
 
 async function prepare(api: ConsulApi): Promise<void> {
   await api.raw('PUT', '/v1/agent/service/register', {

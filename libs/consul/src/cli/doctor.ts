@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import { ruleOf, type AclRight } from '../acl/acl-right.js';
 import { DiscoveryError } from '@rookery/discovery';
 import { errorMessage, probeTcp } from '@rookery/discovery/adapter';
 import type { ConsulClient } from '../client/consul-client.js';
@@ -89,35 +90,30 @@ const leader: Look = async ({ client, terminal }) => {
       };
 };
 
-/** What each right is for: reads that change nothing. */
+/** What a right is for, and one that an app may well do without. */
+const RIGHTS: readonly (readonly [purpose: string, right: AclRight])[] = [
+  ['find every service', { resource: 'service', access: 'read', name: '', isPrefix: true }],
+  ['see instances', { resource: 'node', access: 'read', name: '', isPrefix: true }],
+  ['read live configuration', { resource: 'key', access: 'read', name: 'config/', isPrefix: true }],
+  ['take locks', { resource: 'session', access: 'write', name: '', isPrefix: true }],
+];
+
 const rights: Look = async ({ client, terminal: { signal } }) => {
-  const reads: readonly [string, () => Promise<unknown>][] = [
-    ['agent:read, for health checks of the app itself', () => client.agent.services({ signal })],
-    ['node:read and service:read, to find services', () => client.catalog.services({ signal })],
-    [
-      'key:read below config/, for live configuration',
-      () => client.kv.keys('config/', { separator: '/', signal }),
-    ],
-    ['session:read, for locks', () => client.session.list({ signal })],
-  ];
-  const missing: string[] = [];
-  for (const [right, read] of reads)
-    await read().catch((error: unknown) => {
-      if (error instanceof DiscoveryError && error.code === 'RK_ACL_DENIED') missing.push(right);
-      else throw error;
-    });
-  return missing.length === 0
-    ? {
-        what: 'token',
-        status: 'ok',
-        says: 'it may read services, keys and sessions; rights to write are not tried',
-      }
-    : {
-        what: 'token',
-        status: 'warning',
-        says: `it lacks ${missing.join('; ')}`,
-        cure: 'Add a rule to the policy of the token, if the app uses that',
-      };
+  const asked = RIGHTS.map(([, right]) => right);
+  // Consul has it for its own UI, and may have it no longer.
+  const allowed = await client.acl.allows(asked, { signal }).catch(() => undefined);
+  if (!allowed) return { what: 'token', status: 'ok', says: 'this agent does not tell what it may do' };
+  const missing = RIGHTS.filter((_, n) => allowed[n] !== true);
+  if (missing.length === 0) {
+    const says = `it may ${RIGHTS.map(([purpose]) => purpose).join(', ')}`;
+    return { what: 'token', status: 'ok', says };
+  }
+  return {
+    what: 'token',
+    status: 'warning',
+    says: `it may not ${missing.map(([purpose]) => purpose).join(', ')}`,
+    cure: `If the app does that, add ${missing.map(([, right]) => ruleOf(right)).join(' and ')} to its policy; a rule for some names is enough`,
+  };
 };
 
 const clock: Look = async ({ client, terminal }) => {

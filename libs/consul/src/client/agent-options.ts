@@ -17,6 +17,7 @@ import {
 import { z } from 'zod';
 import { ADDRESS_HINT, parseAgentAddress, type AgentAddress } from './agent-address.js';
 import { DEFAULT_CONNECTIONS, MIN_CONNECTIONS } from './connection-budget.js';
+import { LoginTokenSource, type LoginOptions } from './login-token.js';
 import {
   fixedToken,
   providedToken,
@@ -39,6 +40,11 @@ export interface AgentOptions {
   tokenFile?: string;
   /** A function that returns the token; called again when Consul refuses it. */
   tokenProvider?: TokenProvider;
+  /**
+   * A token by an auth method of Consul: Kubernetes, or JWT. It is renewed before it expires and when Consul refuses it, and deleted when the
+   * app is closed.
+   */
+  login?: LoginOptions;
   /** Default: the agent's own. */
   datacenter?: string;
   /** Consul Enterprise. Environment: `CONSUL_NAMESPACE`. */
@@ -95,6 +101,31 @@ export const agentOptionsSchema = z.strictObject({
     .custom<TokenProvider>((value) => typeof value === 'function', {
       error: 'must be a function that returns the ACL token',
     })
+    .optional(),
+  login: z
+    .strictObject(
+      {
+        method: nonEmptyString("must be the name of an auth method, such as 'kubernetes'"),
+        bearerTokenFile: file('a file that contains the token for the auth method').optional(),
+        bearerToken: z
+          .custom<TokenProvider>((value) => typeof value === 'function', {
+            error: 'must be a function that returns the token for the auth method',
+          })
+          .optional(),
+        meta: z
+          .record(z.string(), z.string(), {
+            error: "must be texts by name, such as { pod: 'shop/storefront-1' }",
+          })
+          .optional(),
+      } satisfies OptionShape<LoginOptions>,
+      { error: "must be an object such as { method: 'kubernetes' }" },
+    )
+    .refine(
+      ({ bearerTokenFile, bearerToken }) => bearerTokenFile === undefined || bearerToken === undefined,
+      {
+        error: 'must have bearerTokenFile or bearerToken, not both',
+      },
+    )
     .optional(),
   datacenter: nonEmptyString("must be a datacenter's name, such as 'dc1'").optional(),
   namespace: nonEmptyString('must be the name of a namespace').optional(),
@@ -223,12 +254,13 @@ class Settings {
   token(): TokenSource {
     const warn = (message: string): void => new Logger('ConsulClient').warn(message);
     const { options, environment } = this;
-    const sources = (['token', 'tokenFile', 'tokenProvider'] as const).filter(
+    const sources = (['token', 'tokenFile', 'tokenProvider', 'login'] as const).filter(
       (key) => options[key] !== undefined,
     );
     if (sources.length > 1) {
       this.issues.push({ field: `agent.${sources.join(', agent.')}`, hint: 'use only one of them' });
     }
+    if (options.login) return new LoginTokenSource(options.login, systemClock, warn);
     if (options.tokenProvider) return providedToken(options.tokenProvider, systemClock, warn);
     if (options.token) return fixedToken(options.token.trim());
     const path = this.find(options.tokenFile, 'CONSUL_HTTP_TOKEN_FILE', 'agent.tokenFile');

@@ -54,4 +54,22 @@ describe('classifyResponse', () => {
   it('truncates a long body', () => {
     expect(toConsulError('GET x', 500, 'x'.repeat(10_000), undefined).message.length).toBeLessThan(400);
   });
+
+  it('says of a denial what to change', () => {
+    const sent = {
+      method: 'GET',
+      path: '/v1/kv/app/mode',
+      query: new URLSearchParams(),
+      body: undefined,
+    };
+    const hint = (text: string, isAnonymous = false): string | undefined =>
+      toConsulError('GET x', 403, text, undefined, { ...sent, isAnonymous }).hint;
+    expect(hint('Permission denied')).toBe(
+      'Add key "app/mode" { policy = "read" } to the policy of the token',
+    );
+    expect(hint('Permission denied', true)).toMatch(
+      /^No token was sent, and it takes one with key "app\/mode" \{ policy = "read" \}: set agent\.token/,
+    );
+    expect(hint('ACL not found')).toMatch(/^Consul does not know this token: it was deleted, it has expired/);
+  });
 });

@@ -7,6 +7,7 @@ import {
   type RegistrySwitch,
 } from '@rookery/discovery/adapter';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './agent-options.js';
+import { AclApi } from './api/acl.api.js';
 import { AgentApi } from './api/agent.api.js';
 import { CatalogApi } from './api/catalog.api.js';
 import { HealthApi } from './api/health.api.js';
@@ -18,6 +19,7 @@ import { TxnApi } from './api/txn.api.js';
 import { ConsulError } from './consul-error.js';
 import type { ConsulRequestOptions } from './request-options.js';
 import type { TokenSource } from './token-source.js';
+import { AgentLogin } from './agent-login.js';
 import { ConsulRequester } from './consul-requester.js';
 import { AgentFailover } from './agent-failover.js';
 import { ONE_CONNECTION, type ConnectionBudget } from './connection-budget.js';
@@ -38,6 +40,7 @@ import { SharedAddress } from './shared-address.js';
 @Injectable()
 @NamesItsModule()
 export class ConsulClient {
+  readonly acl: AclApi;
   readonly agent: AgentApi;
   readonly catalog: CatalogApi;
   readonly health: HealthApi;
@@ -52,6 +55,8 @@ export class ConsulClient {
   readonly #first: SharedAddress;
   readonly #agent: ResolvedAgent;
   readonly #token: TokenSource;
+  /** Of a token that a login makes. */
+  readonly #disconnect: (() => Promise<void>) | undefined;
   readonly #host: string | undefined;
   readonly #scope: readonly (string | null)[];
 
@@ -65,14 +70,13 @@ export class ConsulClient {
     );
     this.#first = first;
     this.#agent = agent;
-    const others = agent.others.map(
-      (address) =>
-        // A password in the first address is for the first agent only.
-        new ConsulTransport(
-          { ...agent, address, auth: address.auth ?? (agent.address.auth ? undefined : agent.auth) },
-          options,
-        ),
-    );
+    const otherAgents = agent.others.map((address) => ({
+      ...agent,
+      address,
+      // A password in the first address is for the first agent only.
+      auth: address.auth ?? (agent.address.auth ? undefined : agent.auth),
+    }));
+    const others = otherAgents.map((other) => new ConsulTransport(other, options));
     this.#transport =
       others.length > 0
         ? new AgentFailover(first, others, systemClock, (change) => {
@@ -82,7 +86,12 @@ export class ConsulClient {
     this.#host = agent.address.host;
     this.#scope = [agent.datacenter ?? null, agent.namespace ?? null, agent.partition ?? null];
     this.#token = agent.token;
+    const logins = [agent, ...otherAgents].map(
+      (each) => () => new ConsulTransport(each, { budget: ONE_CONNECTION, requests }),
+    );
+    this.#disconnect = agent.token.connect?.(new AgentLogin(agent, logins));
     const requester = new ConsulRequester(this.#transport, agent);
+    this.acl = new AclApi(requester);
     this.agent = new AgentApi(requester);
     this.catalog = new CatalogApi(requester);
     this.health = new HealthApi(requester);
@@ -194,8 +203,9 @@ export class ConsulClient {
     return () => void this.#switchListeners.delete(listener);
   }
 
-  /** Aborts every request and closes every connection. */
+  /** Aborts every request, closes every connection, and logs out when a login made the token. */
   async close(): Promise<void> {
     await this.#transport.close();
+    await this.#disconnect?.();
   }
 }

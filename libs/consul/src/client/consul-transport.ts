@@ -13,7 +13,7 @@ import {
 import { Pool } from 'undici';
 import { isOnThisHost } from './agent-address.js';
 import type { ResolvedAgent } from './agent-options.js';
-import { toConsulError } from './classify-response.js';
+import { saysUnknownToken, toConsulError } from './classify-response.js';
 import { BLOCKING, shareConnections, type ConnectionBudget, type Lane } from './connection-budget.js';
 import { connectionHint } from './connection-hint.js';
 import { ConsulError } from './consul-error.js';
@@ -42,6 +42,8 @@ export interface TransportCall {
 }
 
 export interface TransportResponse {
+  /** It was sent without a token. */
+  readonly isAnonymous?: boolean;
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -127,9 +129,10 @@ export class ConsulTransport implements Transport {
       const response = await this.#withDeadline(call, request, (signal) =>
         this.#authorized(call, request, signal),
       );
-      const { status, headers, body } = response;
+      const { status, headers, body, isAnonymous = false } = response;
       if ((status >= 200 && status < 300) || call.accept.includes(status)) return response;
-      throw toConsulError(request, status, body.toString('utf8'), headers['retry-after']);
+      const sent = { ...call, isAnonymous };
+      throw toConsulError(request, status, body.toString('utf8'), headers['retry-after'], sent);
     } finally {
       queue.release();
     }
@@ -174,7 +177,7 @@ export class ConsulTransport implements Transport {
     const response = await this.#exchange(call, request, used?.reveal() ?? call.token, signal);
     if (response.status !== 403 || !isOwn) return response;
     const { token } = this.#agent;
-    if (await token.refused(used)) {
+    if (await token.refused(used, isUnknownToken(response))) {
       const next = await token.current();
       const retried = await this.#exchange(call, request, next?.reveal(), signal);
       return isUnknownToken(retried) ? this.#withPrevious(call, request, retried, signal) : retried;
@@ -250,7 +253,7 @@ export class ConsulTransport implements Transport {
       response.headers['content-encoding'] === 'gzip'
         ? await unzip(received, { maxOutputLength: MAX_RESPONSE_BYTES })
         : received;
-    return { status: response.statusCode, headers: response.headers, body };
+    return { status: response.statusCode, headers: response.headers, body, isAnonymous: !token };
   }
 
   #headers(token: string | undefined, method: TransportCall['method']): Record<string, string> {
@@ -321,5 +324,5 @@ function isStaleSocket(error: unknown): boolean {
 
 /** Not one that lacks a permission. */
 function isUnknownToken({ status, body }: TransportResponse): boolean {
-  return status === 403 && body.includes('ACL not found');
+  return status === 403 && saysUnknownToken(body.toString('utf8'));
 }

@@ -21,7 +21,7 @@ describe('a token', () => {
   it('that is fixed stays, and cannot be inspected', async () => {
     const source = fixedToken('hush-hush');
     expect(await value(source)).toBe('hush-hush');
-    expect(await source.refused(await source.current())).toBe(false);
+    expect(await source.refused(await source.current(), true)).toBe(false);
     const shown = `${inspect(await source.current(), { showHidden: true })} ${JSON.stringify(await source.current())}`;
     expect(shown).not.toContain('hush');
     expect(await value(fixedToken(undefined))).toBeUndefined();
@@ -71,9 +71,9 @@ describe('a token', () => {
     writeFileSync(path, 'old');
     const source = tokenFile(path, clock, warn);
     const used = await source.current();
-    expect(await source.refused(used)).toBe(false);
+    expect(await source.refused(used, true)).toBe(false);
     writeFileSync(path, 'new');
-    expect(await source.refused(used)).toBe(true);
+    expect(await source.refused(used, true)).toBe(true);
     expect(await value(source)).toBe('new');
   });
 
@@ -84,9 +84,9 @@ describe('a token', () => {
     await clock.advance(3_600_000);
     expect(await value(source)).toBe('token-1');
     const used = await source.current();
-    expect(await source.refused(used)).toBe(true);
+    expect(await source.refused(used, true)).toBe(true);
     // The slower of two requests with the old token must not cause a second fetch.
-    expect(await source.refused(used)).toBe(true);
+    expect(await source.refused(used, true)).toBe(true);
     expect(await value(source)).toBe('token-2');
     expect(asked).toBe(2);
   });
@@ -96,7 +96,7 @@ describe('a token', () => {
     const source = providedToken(async () => tokens.shift() ?? 'third', clock, warn);
     expect(await value(source)).toBe('first');
     expect(source.previous).toBeUndefined();
-    await source.refused(await source.current());
+    await source.refused(await source.current(), true);
     expect(await value(source)).toBe('second');
     await clock.advance(59_000);
     expect(source.previous?.reveal()).toBe('first');

@@ -1,18 +1,36 @@
 import { readFile } from 'node:fs/promises';
-import type { Clock } from '@rookery/discovery/adapter';
+import { DiscoveryError } from '@rookery/discovery';
+import { Secret, type Clock } from '@rookery/discovery/adapter';
+import type { AclLogin, LoginResult } from './api/acl.api.js';
 import { ConsulError } from './consul-error.js';
-import { Secret } from '@rookery/discovery/adapter';
 
 /** Provides the ACL token. */
 export interface TokenSource {
   /** Undefined: there is none, and the agent's anonymous token applies. */
   current(): Promise<Secret | undefined>;
-  /** To be called when Consul refused a token; resolves to true when there is now a different one. */
-  refused(used: Secret | undefined): Promise<boolean>;
+  /**
+   * To be called when Consul refused a token; resolves to true when there is now a different one.
+   *
+   * @param isUnknown Consul does not know it; otherwise it lacks a permission
+   */
+  refused(used: Secret | undefined, isUnknown: boolean): Promise<boolean>;
   /** The token before, for a minute: the new one may not be known to the agent yet. */
   readonly previous?: Secret | undefined;
   /** Another number whenever the token has changed. Undefined: it never does. */
   readonly version: number | undefined;
+  /**
+   * Of a token that a login makes.
+   *
+   * @param login of a client that uses the token
+   * @returns the client no longer does; the last one logs out
+   */
+  connect?(login: LoginCalls): () => Promise<void>;
+}
+
+/** How a client makes and deletes a token, without one of its own. */
+export interface LoginCalls {
+  login(login: AclLogin): Promise<LoginResult>;
+  logout(secret: string): Promise<void>;
 }
 
 /** A function of the application, for tokens from a vault or a login: called once, and again when Consul refuses the token. */
@@ -29,11 +47,11 @@ const FILE_MAX_AGE_MS = 5_000;
 /** @param warn is told once when the file has no valid token, and the last one stays in use */
 export function tokenFile(path: string, clock: Clock, warn: (message: string) => void): TokenSource {
   return cachedToken({
-    load: async () => readFile(path, 'utf8'),
+    load: async () => ({ text: await readFile(path, 'utf8') }),
     name: `the token file ${path}`,
     failure: 'cannot be read',
     clock,
-    maxAgeMs: FILE_MAX_AGE_MS,
+    freshForMs: FILE_MAX_AGE_MS,
     warn,
   });
 }
@@ -44,11 +62,11 @@ export function providedToken(
   warn: (message: string) => void,
 ): TokenSource {
   return cachedToken({
-    load: async () => provide(),
+    load: async () => ({ text: await provide() }),
     name: 'the tokenProvider',
     failure: 'failed',
     clock,
-    maxAgeMs: Infinity,
+    freshForMs: Infinity,
     warn,
   });
 }
@@ -59,26 +77,46 @@ export function providedToken(
  */
 const PREVIOUS_MAX_AGE_MS = 60_000;
 
-interface CachedTokenOptions {
-  readonly load: () => Promise<string>;
+export interface LoadedToken {
+  readonly text: string;
+  /** It is loaded again in the background before this time has passed, in milliseconds. Default: it is valid until it is refused. */
+  readonly validForMs?: number | undefined;
+}
+
+export interface CachedTokenOptions {
+  readonly load: () => Promise<LoadedToken>;
   readonly name: string;
   /** What is said of an error of `load`, after the name. */
   readonly failure: string;
   readonly clock: Clock;
-  readonly maxAgeMs: number;
+  /** A token of no known validity is loaded again after this time. */
+  readonly freshForMs: number;
   readonly warn: (message: string) => void;
 }
+
+/** Of its validity: then it is renewed. */
+const RENEWED_AFTER = 0.75;
+/** Between attempts to renew it. */
+const RETRY_MS = 5_000;
 
 /** The form of Consul's own tokens. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-function cachedToken({ load, name, failure, clock, maxAgeMs, warn }: CachedTokenOptions): TokenSource {
+export function cachedToken({
+  load,
+  name,
+  failure,
+  clock,
+  freshForMs,
+  warn,
+}: CachedTokenOptions): TokenSource {
   let secret: Secret | undefined;
   let previous: Secret | undefined;
   let changedAt = -Infinity;
   let version = 0;
   let hasWarned = false;
-  let loadedAt = -Infinity;
+  let dueAt = -Infinity;
+  let expiresAt = Infinity;
   let loading: Promise<void> | undefined;
 
   const adopt = (next: string): void => {
@@ -92,6 +130,8 @@ function cachedToken({ load, name, failure, clock, maxAgeMs, warn }: CachedToken
   /** The last token stays in use: it may still be valid, and without one a registry with ACLs shows empty lists. */
   const keep = (problem: string, cause?: unknown): void => {
     const message = `${name} ${problem}`;
+    // A registry that cannot be reached is no denial.
+    if (!secret && cause instanceof DiscoveryError) throw cause;
     if (!secret)
       throw new ConsulError('RK_ACL_DENIED', message, {
         retryable: true,
@@ -100,24 +140,27 @@ function cachedToken({ load, name, failure, clock, maxAgeMs, warn }: CachedToken
     if (!hasWarned) warn(`${message}; the last token stays in use`);
     hasWarned = true;
   };
+  const loaded = ({ text, validForMs }: LoadedToken): void => {
+    const next = text.trim();
+    const problem = problemOf(next, secret?.reveal());
+    dueAt = clock.now() + (validForMs === undefined ? freshForMs : validForMs * RENEWED_AFTER);
+    if (problem !== undefined) {
+      keep(problem);
+      return;
+    }
+    expiresAt = clock.now() + (validForMs ?? Infinity);
+    adopt(next);
+  };
   const reload = (): Promise<void> => {
     loading ??= load()
-      .then(
-        (value) => {
-          loadedAt = clock.now();
-          const next = value.trim();
-          const problem = problemOf(next, secret?.reveal());
-          if (problem === undefined) adopt(next);
-          else keep(problem);
-        },
-        (error: unknown) => {
-          loadedAt = clock.now();
-          keep(failure, error);
-        },
-      )
+      .then(loaded, (error: unknown) => {
+        dueAt = clock.now() + (expiresAt === Infinity ? freshForMs : RETRY_MS);
+        keep(failure, error);
+      })
       .finally(() => (loading = undefined));
     return loading;
   };
+  const isExpired = (): boolean => clock.now() >= expiresAt;
 
   return {
     get version() {
@@ -127,7 +170,10 @@ function cachedToken({ load, name, failure, clock, maxAgeMs, warn }: CachedToken
       return clock.now() - changedAt < PREVIOUS_MAX_AGE_MS ? previous : undefined;
     },
     current: async () => {
-      if (!secret || clock.now() - loadedAt > maxAgeMs) await reload();
+      if (secret && clock.now() <= dueAt) return secret;
+      const loading = reload();
+      // Requests do not wait for the next one while this one is valid.
+      if (!secret || expiresAt === Infinity || isExpired()) await loading;
       return secret;
     },
     refused: async (used) => {

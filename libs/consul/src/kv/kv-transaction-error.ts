@@ -1,4 +1,5 @@
 import { keyOf } from '@rookery/discovery/adapter';
+import { ruleOf } from '../acl/acl-right.js';
 import { ConsulError } from '../client/consul-error.js';
 import type { KvOperation } from './kv-operation.js';
 
@@ -34,19 +35,40 @@ export class KvTransactionError extends ConsulError {
     const described = failures.map(
       ({ index, type, key, text }) => `operation ${index}, ${type} of ${key}: ${text}`,
     );
-    const isDenied = failures.some(({ kind }) => kind === 'denied');
+    const rules = new Set(
+      failures.flatMap((failure) => (failure.kind === 'denied' ? [missingRule(failure)] : [])),
+    );
+    const isDenied = rules.size > 0;
     super(
       isDenied ? 'RK_ACL_DENIED' : 'RK_TRANSACTION_CONFLICT',
       `transaction of ${operations.length} operations rolled back: ${described.join('; ') || 'no reason given'}`,
       {
         status: 409,
         hint: isDenied
-          ? 'The token needs key:write on every key of it'
+          ? `Add ${[...rules].join(' and ')} to the policy of the token`
           : 'Nothing was changed; read the keys again and repeat it',
       },
     );
     this.failures = failures;
   }
+}
+
+const READS: ReadonlySet<KvOperation['type']> = new Set([
+  'get',
+  'list',
+  'checkIndex',
+  'checkNotExists',
+  'checkSession',
+]);
+const PREFIXED: ReadonlySet<KvOperation['type']> = new Set(['list', 'deleteTree']);
+
+function missingRule({ type, key }: KvOperationFailure): string {
+  return ruleOf({
+    resource: 'key',
+    access: READS.has(type) ? 'read' : 'write',
+    name: key,
+    isPrefix: PREFIXED.has(type),
+  });
 }
 
 /** Consul has no codes for them. */

@@ -21,6 +21,7 @@ import type { HealthCheck } from '../client/api/types.js';
 import type { AgentOptions } from '../client/agent-options.js';
 import { ConsulClient } from '../client/consul-client.js';
 import { diagnoseService } from './diagnose-service.js';
+import { assertMayReadNames } from './empty-list.js';
 import { InstanceLists } from './instance-lists.js';
 import { RegistrationWatch, type ObservedRegistration } from './registration-watch.js';
 import { ServiceNames } from './service-names.js';
@@ -280,7 +281,9 @@ export class ConsulRegistry extends ServiceRegistry {
   }
 
   override async services(signal: AbortSignal): Promise<Record<string, string[]>> {
-    return (await this.#client.catalog.services({ signal })).body;
+    const { body } = await this.#client.catalog.services({ signal });
+    if (Object.keys(body).length === 0) await assertMayReadNames(this.#client, signal);
+    return body;
   }
 
   override async close(): Promise<void> {

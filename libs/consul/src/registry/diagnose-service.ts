@@ -1,7 +1,9 @@
 import { closeNames } from '@rookery/discovery/adapter';
 import type { SourceQuery } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
+import { deniedListError, lackingRights } from './empty-list.js';
 import type { ConsulClient } from '../client/consul-client.js';
+import { discoveryRights, ruleOf } from '../acl/acl-right.js';
 import { MAINTENANCE_CHECK } from '../client/worst-status.js';
 
 const MAX_OUTPUT = 200;
@@ -20,18 +22,25 @@ export async function diagnoseService(
   const options = { signal, ...(datacenter === undefined ? {} : { datacenter }) };
   const { body: entries } = await client.health.service(service, options);
   if (entries.length > 0) return describeFailing(entries, filter);
-  return explainAbsence(service, await names(datacenter));
+  const lacking = await lackingRights(client, service, { signal, datacenter });
+  if (lacking && lacking.length > 0) return deniedListError(service, lacking).message;
+  return explainAbsence(service, await names(datacenter), lacking !== undefined);
 }
 
-/** @param names of all services that the token may see */
-export function explainAbsence(service: string, names: readonly string[]): string {
-  const rights = `service "${service}" { policy = "read" } and node_prefix "" { policy = "read" }`;
-  if (names.length === 0)
+/**
+ * @param names of all services that the token may see
+ * @param mayRead it is known that the token may read this one
+ */
+export function explainAbsence(service: string, names: readonly string[], mayRead = false): string {
+  const [ofService, ofNodes] = discoveryRights(service).map(ruleOf);
+  const rights = `${ofService} and ${ofNodes}`;
+  if (names.length === 0 && !mayRead)
     return `The token may not read any service, not even Consul's own: discovery needs ${rights}`;
-  if (names.includes(service))
-    return `Consul has the service, but shows the token no instance of it: is node_prefix "" { policy = "read" } missing?`;
+  if (names.includes(service) && !mayRead)
+    return `Consul has the service, but shows the token no instance of it: is ${ofNodes} missing?`;
   // A token that sees only some services may not see this one.
-  const mayBeHidden = names.includes(CONSUL_SERVICE) ? '' : `, and may the token read it (${rights})`;
+  const mayBeHidden =
+    mayRead || names.includes(CONSUL_SERVICE) ? '' : `, and may the token read it (${rights})`;
   const question = `The registry lists none: is it running and registered${mayBeHidden}?`;
   const close = closeNames(service, names).map((name) => `"${name}"`);
   return close.length > 0 ? `${question} Did you mean ${close.join(' or ')}?` : question;

@@ -13,6 +13,8 @@ import type { ConsulResponse } from '../client/consul-response.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { AgentSwitchedError } from '../client/agent-switched-error.js';
 import { ConsulError } from '../client/consul-error.js';
+import { discoveryRights } from '../acl/acl-right.js';
+import { assertReadable, deniedListError, EmptyListCheck } from './empty-list.js';
 import { InstanceReader } from './instance-reader.js';
 import { isValidEntry } from './invalid-entry.js';
 import { toServiceInstance } from './to-service-instance.js';
@@ -98,16 +100,19 @@ export class InstanceLists {
     const waitMs = this.#client.waitWithin(WAIT_MS);
     const reader = new InstanceReader();
     const position = new WatchPosition(this.#client);
+    const emptyLists = new EmptyListCheck(this.#client, service, query.datacenter);
     const slot = this.#slots.claim();
     /** When its last instance left; -Infinity: it has had none since the watch began. */
     let emptySince = -Infinity;
     try {
       for (let isFirst = true; ; isFirst = false) {
         if (!slot.take()) {
-          if (isFirst) yield* this.#readFirst(service, query, reader, position, signal);
+          if (isFirst)
+            for await (const list of this.#readFirst(service, query, reader, position, signal))
+              yield await emptyLists.verify(list, signal);
           await delay(clock, this.#pollInterval(), signal);
           const polled = await this.#read(service, query, { signal, consistency: 'cached', polled: true });
-          yield await this.#listOf(polled, reader, 'polled');
+          yield await emptyLists.verify(await this.#listOf(service, polled, reader, 'polled'), signal);
           assertFresh(polled);
           continue;
         }
@@ -115,14 +120,14 @@ export class InstanceLists {
         if (index === undefined) {
           for await (const list of this.#readFirst(service, query, reader, position, signal)) {
             if (list.instances.length > 0) emptySince = Infinity;
-            yield list;
+            yield await emptyLists.verify(list, signal);
           }
         } else {
           const sentAt = clock.now();
           const response = await this.#read(service, query, { signal, index, wait: waitMs });
-          const list = await this.#listOf(response, reader, 'watched');
+          const list = await this.#listOf(service, response, reader, 'watched');
           position.advance(response.index, clock.now() - sentAt < waitMs);
-          yield list;
+          yield await emptyLists.verify(list, signal);
           if (list.instances.length > 0) emptySince = Infinity;
           else if (emptySince === Infinity) emptySince = clock.now();
           if (list.instances.length === 0 && clock.now() - sentAt < waitMs)
@@ -156,7 +161,10 @@ export class InstanceLists {
   ): Promise<readonly ServiceInstance[]> {
     if (query.preparedQuery) return this.#execute(service, query, signal);
     const { body } = await this.#read(service, query, { signal, consistency: 'consistent' });
-    return new InstanceReader().read(body);
+    const instances = await new InstanceReader().read(body);
+    if (instances.length === 0)
+      await assertReadable(this.#client, service, { signal, datacenter: query.datacenter });
+    return instances;
   }
 
   async #execute(
@@ -174,8 +182,11 @@ export class InstanceLists {
       ...(near === undefined ? {} : { near }),
       ...(datacenter === undefined ? {} : { datacenter }),
     });
-    const nodes: unknown = (body as Partial<typeof body> | null)?.Nodes ?? [];
+    // The response may be anything: only the type says that it is Consul's.
+    const { Nodes: nodes, Service: service } = (body as { Nodes?: unknown; Service?: unknown } | null) ?? {};
     if (!Array.isArray(nodes)) return [];
+    if (nodes.length === 0 && typeof service === 'string')
+      await assertReadable(this.#client, service, { signal, datacenter });
     return nodes.filter(isValidEntry).map(toServiceInstance);
   }
 
@@ -201,11 +212,11 @@ export class InstanceLists {
       const options = { signal, consistency: 'stale', timeout: STALE_TIMEOUT_MS } as const;
       const stale = await this.#read(service, query, options).catch(() => undefined);
       // Without one, the error of `fromLeader` says what is wrong.
-      if (stale) yield { ...(await this.#listOf(stale, reader, 'watched')), source: 'stale' };
+      if (stale) yield { ...(await this.#listOf(service, stale, reader, 'watched')), source: 'stale' };
     }
     const response = await fromLeader;
     position.advance(response.index, false);
-    yield await this.#listOf(response, reader, 'watched');
+    yield await this.#listOf(service, response, reader, 'watched');
   }
 
   #read(
@@ -222,18 +233,13 @@ export class InstanceLists {
   }
 
   async #listOf(
+    service: string,
     { body, index, knownLeader, cache, filteredByAcls }: ConsulResponse<Buffer>,
     reader: InstanceReader,
     mode: 'watched' | 'polled',
   ): Promise<InstanceList> {
     const instances = await reader.read(body);
-    if (filteredByAcls && instances.length === 0) {
-      throw new ConsulError(
-        'RK_ACL_DENIED',
-        'Consul left out every instance, since the token lacks the permission to read them',
-        { hint: 'Discovery needs service:read on the service and node:read on its nodes' },
-      );
-    }
+    if (filteredByAcls && instances.length === 0) throw deniedListError(service, discoveryRights(service));
     // Newer agents leave the header out when they respond from a stream.
     const source = cache
       ? cache.ageSeconds > 0

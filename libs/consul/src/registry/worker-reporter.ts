@@ -3,6 +3,7 @@ import { fileOf } from '#here';
 import type { CheckStatus, WorkerReporter, WorkerReporterSource } from '@rookery/discovery/adapter';
 import type { ResolvedAgent } from '../client/agent-options.js';
 import { ConsulClient } from '../client/consul-client.js';
+import { saysUnknownToken } from '../client/classify-response.js';
 import { Secret } from '@rookery/discovery/adapter';
 import type { TokenSource } from '../client/token-source.js';
 
@@ -33,8 +34,8 @@ export function workerReporterSource(agent: ResolvedAgent): WorkerReporterSource
     module: fileOf('registry/worker-reporter.js'),
     data: toPlainAgent(agent),
     token: async () => (await agent.token.current())?.reveal(),
-    refused: async () => {
-      await agent.token.refused(await agent.token.current());
+    refused: async (reason) => {
+      await agent.token.refused(await agent.token.current(), saysUnknownToken(reason));
     },
   };
 }

@@ -17,6 +17,6 @@ export interface WorkerReporterSource {
   readonly data: unknown;
   /** The current token, which only the main thread can obtain. */
   readonly token: () => Promise<string | undefined>;
-  /** Call it when the registry refused that token: another one is fetched, if there is one. */
-  readonly refused: () => Promise<void>;
+  /** Call it when the registry refused that token, with its words: another one is fetched, if there is one. */
+  readonly refused: (reason: string) => Promise<void>;
 }

@@ -15,6 +15,7 @@ import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import type { KvValue } from '../../kv/kv-value.js';
 import { acquireKey, assertFlags, assertIndex } from './acquire-key.js';
 import type { ContestTools } from './contest-tools.js';
+import { withKeyRight } from './denied-key.js';
 import { guardedWrite } from './guarded-write.js';
 
 /** By these flags `consul lock` and the `api.Lock` of Consul's Go client know a lock from other keys. */
@@ -51,7 +52,8 @@ export class KeyLock implements LockContest<LockState> {
   }
 
   async read(signal: AbortSignal): Promise<LockState> {
-    const state = await this.#tools.kv.get(this.key, { codec: bytesCodec, signal });
+    const reading = this.#tools.kv.get(this.key, { codec: bytesCodec, signal });
+    const state = await withKeyRight(this.key, reading);
     // A plain write resets the flags of a key that is held.
     if (state?.session === undefined) assertFlags(state, this.key, LOCK_FLAGS);
     return state;
@@ -86,10 +88,8 @@ export class KeyLock implements LockContest<LockState> {
       state === undefined
         ? { type: 'checkNotExists', key }
         : { type: 'checkIndex', key, modifyIndex: state.modifyIndex };
-    return acquireKey(this.#tools.client, [
-      unchanged,
-      { type: 'lock', key, value, session, flags: LOCK_FLAGS },
-    ]);
+    const lock = { type: 'lock', key, value, session, flags: LOCK_FLAGS } as const;
+    return withKeyRight(key, acquireKey(this.#tools.client, [unchanged, lock]));
   }
 
   async release(session: string, timeoutMs: number): Promise<boolean> {

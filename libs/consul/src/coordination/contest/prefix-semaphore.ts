@@ -7,6 +7,7 @@ import { KvTransactionError } from '../../kv/kv-transaction-error.js';
 import type { KvValue } from '../../kv/kv-value.js';
 import { acquireKey, assertFlags, assertIndex } from './acquire-key.js';
 import type { ContestTools } from './contest-tools.js';
+import { withKeyRight } from './denied-key.js';
 import { guardedWrite } from './guarded-write.js';
 import { decodeHolders, encodeHolders, liveHolders } from './semaphore-holders.js';
 
@@ -87,7 +88,7 @@ export class PrefixSemaphore implements SemaphoreContest<Entries> {
       session,
       flags: SEMAPHORE_FLAGS,
     } as const;
-    const entered = await acquireKey(this.#tools.client, [contender]);
+    const entered = await withKeyRight(`${this.key}/`, acquireKey(this.#tools.client, [contender]));
     if (entered.outcome !== 'acquired') return entered;
     const entries = await this.#tools.kv.list(`${this.key}/`, {
       codec: bytesCodec,

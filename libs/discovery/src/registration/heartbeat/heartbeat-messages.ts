@@ -23,5 +23,5 @@ export type FromHeartbeatWorker =
   | { readonly type: 'lost' | 'recovered' | 'stopped' }
   /** Heartbeats do not arrive, with the reason; without one: they arrive again. */
   | { readonly type: 'failing'; readonly reason: string | undefined }
-  /** The registry refused the token. */
-  | { readonly type: 'refused' };
+  /** The registry refused the token, with its words. */
+  | { readonly type: 'refused'; readonly reason: string };

@@ -49,7 +49,7 @@ async function run(port: NonNullable<typeof parentPort>, data: HeartbeatWorkerDa
       } catch (error) {
         const { code } = error as { code?: string };
         if (code === 'RK_NOT_FOUND') send({ type: 'lost' });
-        if (code === 'RK_ACL_DENIED') send({ type: 'refused' });
+        if (code === 'RK_ACL_DENIED') send({ type: 'refused', reason: errorMessage(error) });
         if (++failures === FAILING_AFTER) send({ type: 'failing', reason: errorMessage(error) });
       }
     }

@@ -88,7 +88,7 @@ export class WorkerHeartbeats implements Heartbeats {
         if (message.type === 'failing') listener.onFailing(message.reason && new Error(message.reason));
         if (message.type === 'stopped') resolve();
         // Only the main thread can fetch another token; the next message carries it.
-        if (message.type === 'refused') source.refused().catch(() => undefined);
+        if (message.type === 'refused') source.refused(message.reason).catch(() => undefined);
       });
     });
     try {
