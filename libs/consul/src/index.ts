@@ -17,7 +17,7 @@ export type { LoginOptions } from './client/login-token.js';
 export type { TokenProvider } from './client/token-source.js';
 export type { ConsulListOptions, ConsulReadOptions, ConsulRequestOptions } from './client/request-options.js';
 export type { AclRight, AclResource } from './acl/acl-right.js';
-export type { AclApi, AclLogin, LoginResult } from './client/api/acl.api.js';
+export type { AclApi } from './client/api/acl.api.js';
 export type { AgentApi, AgentChecksApi } from './client/api/agent.api.js';
 export type { CatalogApi } from './client/api/catalog.api.js';
 export type { HealthApi, HealthServiceOptions } from './client/api/health.api.js';
@@ -27,6 +27,7 @@ export type { SessionApi } from './client/api/session.api.js';
 export type { StatusApi } from './client/api/status.api.js';
 export type { TxnApi } from './client/api/txn.api.js';
 export type {
+  AclLogin,
   AgentSelf,
   AgentService,
   CatalogDeregistration,
@@ -35,6 +36,7 @@ export type {
   CheckDefinition,
   HealthCheck,
   KvEntry,
+  LoginResult,
   PreparedQueryResult,
   ServiceDefinition,
   ServiceEntry,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, thrownBy } from '@rookery/test-support';
-import type { AclLogin, LoginResult } from './api/acl.api.js';
+import type { AclLogin, LoginResult } from './api/types.js';
 import { LoginTokenSource } from './login-token.js';
 import type { LoginCalls } from './token-source.js';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { DiscoveryError } from '@rookery/discovery';
 import { errorMessage, Secret, type Clock } from '@rookery/discovery/adapter';
-import type { AclLogin } from './api/acl.api.js';
+import type { AclLogin } from './api/types.js';
 import {
   cachedToken,
   type LoadedToken,

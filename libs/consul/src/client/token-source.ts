@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { DiscoveryError } from '@rookery/discovery';
 import { Secret, type Clock } from '@rookery/discovery/adapter';
-import type { AclLogin, LoginResult } from './api/acl.api.js';
+import type { AclLogin, LoginResult } from './api/types.js';
 import { ConsulError } from './consul-error.js';
 
 /** Provides the ACL token. */

@@ -3,21 +3,7 @@ import type { AclRight } from '../../acl/acl-right.js';
 import { ConsulError } from '../consul-error.js';
 import type { ConsulRequester } from '../consul-requester.js';
 import type { ConsulRequestOptions } from '../request-options.js';
-
-/** A token that a login has made. */
-export interface LoginResult {
-  readonly secret: string;
-  /** How long it is valid, in milliseconds; undefined: until the logout. */
-  readonly validForMs: number | undefined;
-}
-
-export interface AclLogin {
-  /** The name of the auth method. */
-  readonly method: string;
-  /** What the auth method verifies: a JWT. */
-  readonly bearerToken: string;
-  readonly meta?: Readonly<Record<string, string>> | undefined;
-}
+import type { AclLogin, LoginResult } from './types.js';
 
 interface LoginResponse {
   readonly SecretID?: unknown;

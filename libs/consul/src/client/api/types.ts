@@ -206,3 +206,18 @@ export interface PreparedQueryResult {
   Datacenter: string;
   Failovers: number;
 }
+
+/** A token that a login has made. */
+export interface LoginResult {
+  readonly secret: string;
+  /** How long it is valid, in milliseconds; undefined: until the logout. */
+  readonly validForMs: number | undefined;
+}
+
+export interface AclLogin {
+  /** The name of the auth method. */
+  readonly method: string;
+  /** What the auth method verifies: a JWT. */
+  readonly bearerToken: string;
+  readonly meta?: Readonly<Record<string, string>> | undefined;
+}
