@@ -73,10 +73,10 @@ export class TrackedTarget implements Target {
       case 'server-error':
         this.history.serverFailed();
         // By its share: a single one may be due to the request.
-        this.latency.observe(now, elapsedMs + FAILURE_LATENCY_MS * (1 - this.history.successRate));
+        this.latency.penalize(now, elapsedMs + FAILURE_LATENCY_MS * (1 - this.history.successRate));
         return 'server-error';
       case 'failure':
-        this.latency.observe(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
+        this.latency.penalize(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
         this.history.failed(now, isRefusal);
         return 'failure';
     }
