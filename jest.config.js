@@ -28,6 +28,8 @@ if (!group)
   throw new Error(
     `ROOKERY_SUITES is '${process.env.ROOKERY_SUITES}'; it must be one of ${Object.keys(GROUPS).join(', ')}`,
   );
+// Suites that make tokens or ACLs themselves, or start processes that get no environment.
+const OWN_SECURITY = '/(secrets|secrets-of-calls|discovery-endpoint|sample-apps|lifecycle)\\.both';
 const left = [...group.leaves, ...without.map(({ pattern }) => pattern)];
 
 const common = {
@@ -88,6 +90,14 @@ export default {
     },
     ...(consul
       ? [
+          // Again on an agent that denies by default, and speaks TLS only, with clients that have a certificate.
+          {
+            ...common,
+            displayName: 'secured',
+            testMatch: ['<rootDir>/test/{e2e,coordination,registries}/*.both.e2e-spec.ts'],
+            testPathIgnorePatterns: ['/node_modules/', OWN_SECURITY, ...left],
+            setupFiles: ['<rootDir>/test/support/on-secured-consul.js'],
+          },
           {
             ...common,
             displayName: 'real',

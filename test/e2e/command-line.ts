@@ -26,7 +26,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const result = { out: '', err: '' };
   const code = await run(args, {
-    environment: { CONSUL_HTTP_ADDR: consulUrl, ...environment },
+    environment: { CONSUL_HTTP_ADDR: consulUrl, ...ofSecuredConsul(), ...environment },
     print: (text) => (result.out += Buffer.from(text as string).toString('utf8')),
     tell: (text) => (result.err += text),
     isTerminal: false,
@@ -38,10 +38,16 @@ export async function runCommand(
   return { code, ...result };
 }
 
+/** What a suite on a secured Consul has in its environment. */
+function ofSecuredConsul(): NodeJS.ProcessEnv {
+  const names = ['CONSUL_HTTP_TOKEN', 'CONSUL_CACERT', 'CONSUL_CLIENT_CERT', 'CONSUL_CLIENT_KEY'];
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+}
+
 /** Starts it as a process of its own. */
 export function startCommand(args: readonly string[], consulUrl: string, input = ''): RunningCommand {
   const child = spawn(process.execPath, [BIN, ...args], {
-    env: { PATH: process.env.PATH, CONSUL_HTTP_ADDR: consulUrl },
+    env: { PATH: process.env.PATH, CONSUL_HTTP_ADDR: consulUrl, ...ofSecuredConsul() },
     stdio: 'pipe',
   });
   const result = { out: '', err: '' };

@@ -366,7 +366,7 @@ describe('the rookery command with ACLs', () => {
       ['diff', folder],
       ['export', join(folder, 'out')],
     ]) {
-      const { code, err } = await runCommand(['config', ...args], consul.url);
+      const { code, err } = await runCommand(['config', ...args], consul.url, { CONSUL_HTTP_TOKEN: '' });
       expect([args[0], code]).toEqual([args[0], 2]);
       expect(err).toMatch(/Permission denied.*CONSUL_HTTP_TOKEN/s);
     }

@@ -517,7 +517,7 @@ describe('live configuration', () => {
 
   describe('secrets', () => {
     it('stand in no event, log, health result, explanation or error', async () => {
-      const token = 'a-token-0123456789';
+      const token = consul.appToken ?? 'a-token-0123456789';
       await put({
         'inventory/db/password': 'hunter2',
         'inventory/url': 'pg://u:${db.password}@h',

@@ -221,7 +221,7 @@ describe('options of a registration', () => {
   });
 
   it('that only Consul can refuse are logged, and the app goes on', async () => {
-    const client = ConsulClient.create({ url: consul.url }, {});
+    const client = ConsulClient.create({ url: consul.url });
     const failure = await client.agent
       .register({ Name: 'x', Checks: [{ CheckID: 'x:a', ScriptArgs: ['true'], Interval: '10s' }] })
       .catch((error: unknown) => error);

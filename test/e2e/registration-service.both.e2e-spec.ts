@@ -1,4 +1,4 @@
-import { createServer, request } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Controller, Get, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -10,7 +10,7 @@ import {
   DiscoveryService,
   RegistrationService,
 } from '@rookery/consul';
-import { eventually, startTestConsul, type TestConsul } from '@rookery/test-support';
+import { eventually, requestTo, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { createApp, rootModule, startApp, type TestApp } from './test-app.js';
 
 @Controller()
@@ -146,10 +146,7 @@ describe('RegistrationService', () => {
       const [, kind = ''] = /^\/consul\/v1\/(health|agent)\/service\//.exec(pathname) ?? [];
       if (wait !== undefined) waits.set(kind, Math.max(waits.get(kind) ?? 0, Number(wait)));
       if (!pathname.startsWith('/consul/v1/')) return outgoing.writeHead(404).end();
-      const onward = request(consul.url + pathname.slice('/consul'.length) + search, {
-        method: incoming.method ?? 'GET',
-        headers: incoming.headers,
-      });
+      const onward = requestTo(new URL(consul.url + pathname.slice('/consul'.length) + search), incoming);
       onward.on('error', () => outgoing.destroy());
       onward.on('response', (response) => {
         outgoing.writeHead(response.statusCode ?? 500, response.headers);

@@ -199,7 +199,7 @@ describe('registration with Consul', () => {
     await eventually(async () => (await instances('early', away)).length === 1, { within: 60_000 });
     expect(logger.matching(/^warn cannot keep/)).toHaveLength(1);
     expect(logger.matching(/^warn cannot keep/)[0]).toMatch(
-      /ECONNREFUSED.*Is a Consul agent listening at http:\/\/127\.0\.0\.1:\d+\? See agent\.url or CONSUL_HTTP_ADDR/,
+      /ECONNREFUSED.*Is a Consul agent listening at https?:\/\/127\.0\.0\.1:\d+\? See agent\.url or CONSUL_HTTP_ADDR/,
     );
     await away.stop();
   });

@@ -60,7 +60,7 @@ describe('semaphores', () => {
     for (const { session } of [first, second])
       expect((await kv.get(`${PREFIX}/${session}`))?.session).toBe(session);
     // A number of 64 bits, which JSON.parse would round.
-    const raw = await (await fetch(`${consul.url}/v1/kv/${PREFIX}/.lock`)).text();
+    const { text: raw } = await consul.request('GET', `/v1/kv/${PREFIX}/.lock`);
     expect(raw).toContain('16210313421097356768');
     expect(second.fence).toBeGreaterThan(first.fence);
     await second.guardedWrite([{ type: 'set', key: 'exports/last', value: 'x' }]);

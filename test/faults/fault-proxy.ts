@@ -1,6 +1,7 @@
-import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { requestTo } from '@rookery/test-support';
 
 /**
  * What happens to a request. `reset`: its connection is reset. `hang`: it is never answered. `garbage`: 200 without
@@ -98,10 +99,7 @@ export class FaultProxy {
       return;
     }
     if (fault && 'delay' in fault) await sleep(fault.delay);
-    const onward = request(new URL(incoming.url ?? '/', target), {
-      method: incoming.method,
-      headers: incoming.headers,
-    });
+    const onward = requestTo(new URL(incoming.url ?? '/', target), incoming);
     onward.on('response', (answer) => {
       answer.on('data', (chunk: Buffer | string) => (proxied.bytes += chunk.length));
       if (fault && 'edit' in fault) {

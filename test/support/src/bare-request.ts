@@ -1,3 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { Agent, fetch, type Headers } from 'undici';
+import type { TestCertificates } from './test-certificates.js';
+
 export interface BareAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -6,25 +10,42 @@ export interface BareAnswer {
   readonly body: unknown;
 }
 
+/** Where the request goes, and as whom. */
+export interface BareAccess {
+  readonly url: string;
+  readonly token?: string | undefined;
+  /** Default: without TLS. */
+  readonly certificates?: TestCertificates | undefined;
+}
+
 const WITHIN_MS = 5_000;
 
 /** A request without the client under test, to look at Consul from outside. */
 export async function bareRequest(
-  url: string,
-  token: string | undefined,
+  { url, token, certificates }: BareAccess,
   method: string,
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<BareAnswer> {
+  const dispatcher = certificates && withCertificates(certificates);
   const response = await fetch(url + path, {
+    ...(dispatcher ? { dispatcher } : {}),
     method,
     headers: { ...(token ? { 'x-consul-token': token } : {}), ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     signal: AbortSignal.timeout(WITHIN_MS),
   });
   const text = await response.text();
+  await dispatcher?.close();
   return { status: response.status, headers: response.headers, text, body: parse(text) };
+}
+
+function withCertificates(certificates: TestCertificates): Agent {
+  const [ca, cert, key] = (['ca', 'client', 'client-key'] as const).map((name) =>
+    readFileSync(certificates.file(name), 'utf8'),
+  );
+  return new Agent({ connect: { ...{ ca, cert, key } } });
 }
 
 function parse(text: string): unknown {

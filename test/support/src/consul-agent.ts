@@ -8,6 +8,7 @@ import { endWithUs, exited } from './child-processes.js';
 import { eventually } from './eventually.js';
 import { findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
 import { freePorts } from './free-ports.js';
+import type { TestCertificates } from './test-certificates.js';
 
 export interface ConsulAgentOptions {
   /** `dev`: a server in memory. Default: `dev`. */
@@ -27,6 +28,8 @@ export interface ConsulAgentOptions {
   token?: string;
   /** Opens the HTTPS port as well; `config` names the certificates. */
   https?: boolean;
+  /** TLS only: HTTPS for clients with a certificate of this authority. */
+  certificates?: TestCertificates;
   /** More of the agent's JSON configuration. */
   config?: Record<string, unknown>;
 }
@@ -85,7 +88,8 @@ export class ConsulAgent {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.ports.http}`;
+    const { https, http } = this.ports;
+    return this.#options.certificates ? `https://127.0.0.1:${https}` : `http://127.0.0.1:${http}`;
   }
 
   get pid(): number | undefined {
@@ -165,7 +169,8 @@ export class ConsulAgent {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<BareAnswer> {
-    return bareRequest(this.url, this.#options.token, method, path, body, headers);
+    const { token, certificates } = this.#options;
+    return bareRequest({ url: this.url, token, certificates }, method, path, body, headers);
   }
 
   get #dataDirectory(): string {
@@ -207,7 +212,7 @@ export class ConsulAgent {
   }
 
   #configuration(mode: 'dev' | 'server' | 'client'): Record<string, unknown> {
-    const { datacenter, expect, join: peers, joinWan, token, config } = this.#options;
+    const { datacenter, expect, join: peers, joinWan, token, certificates, https, config } = this.#options;
     const wan = (agents: readonly ConsulAgent[]): string[] =>
       agents.map(({ ports }) => `127.0.0.1:${ports.serf_wan}`);
     const lan = (agents: readonly ConsulAgent[]): string[] =>
@@ -219,7 +224,20 @@ export class ConsulAgent {
       bind_addr: '127.0.0.1',
       advertise_addr: '127.0.0.1',
       client_addr: '127.0.0.1',
-      ports: { ...this.ports, grpc: -1, https: this.#options.https ? this.ports.https : -1 },
+      ports: {
+        ...this.ports,
+        grpc: -1,
+        http: certificates ? -1 : this.ports.http,
+        https: https || certificates ? this.ports.https : -1,
+      },
+      ...(certificates
+        ? {
+            ca_file: certificates.file('ca'),
+            cert_file: certificates.file('server'),
+            key_file: certificates.file('server-key'),
+            verify_incoming_https: true,
+          }
+        : {}),
       disable_update_check: true,
       disable_host_node_id: true,
       // The default elects five times slower, and notices a dead agent ten times later.

@@ -1,0 +1,1 @@
+process.env.ROOKERY_TEST_CONSUL = 'secured';
