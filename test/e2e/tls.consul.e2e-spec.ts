@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AgentTlsOptions, ConsulClient } from '@rookery/consul';
-import { ConsulAgent, findConsul } from '@rookery/test-support';
+import { ConsulAgent, eventually, findConsul, TestCertificates, thrownBy } from '@rookery/test-support';
 
 describe('TLS to a real Consul that wants a client certificate', () => {
   let folder: string;
@@ -85,5 +86,57 @@ describe('TLS to a real Consul that wants a client certificate', () => {
     const client = ConsulClient.create({ url: `${scheme}://127.0.0.1:${consul.ports[port]}` }, {});
     await expect(client.status.leader()).rejects.toThrow(hint);
     await client.close();
+  });
+
+  it('says once that certificates are not verified, whoever asks how often', async () => {
+    const lines: string[] = [];
+    Logger.overrideLogger({
+      log: () => undefined,
+      error: () => undefined,
+      warn: (text: string) => void lines.push(text),
+    });
+    for (let n = 0; n < 3; n++)
+      await ConsulClient.create({ url: 'https://unverified:8501', tls: { verify: false } }, {}).close();
+    // Without TLS there is nothing to verify.
+    await ConsulClient.create({ url: 'http://unverified:8500', tls: { verify: false } }, {}).close();
+    Logger.overrideLogger(['error', 'warn', 'log']);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /agent\.tls\.verify is false: https:\/\/unverified:8501 may be anyone.*Set agent\.tls\.caFile/,
+      ),
+    ]);
+  });
+});
+
+describe('certificates to a real Consul that are renewed', () => {
+  it('are in use for the next connection, without a restart of the app', async () => {
+    const [before, after] = await Promise.all([TestCertificates.create('a'), TestCertificates.create('b')]);
+    const folder = mkdtempSync(join(tmpdir(), 'rookery-tls-'));
+    const names = ['ca', 'server', 'server-key', 'client', 'client-key'] as const;
+    const put = (from: TestCertificates): void => {
+      for (const name of names) copyFileSync(from.file(name), join(folder, `${name}.pem`));
+    };
+    put(before);
+    const inFolder = { file: (name: (typeof names)[number]) => join(folder, `${name}.pem`) };
+    const agent = await ConsulAgent.start({ certificates: inFolder });
+    const tls = {
+      caFile: inFolder.file('ca'),
+      certFile: inFolder.file('client'),
+      keyFile: inFolder.file('client-key'),
+    };
+    const client = ConsulClient.create({ url: agent.url, tls }, {});
+    const stale = ConsulClient.create({ url: agent.url, tls: { ...tls, caFile: before.file('ca') } }, {});
+    expect(await client.status.leader()).toBeDefined();
+    expect(await stale.status.leader()).toBeDefined();
+    put(after);
+    await agent.restart();
+    expect(await eventually(() => client.status.leader())).toBeDefined();
+    // One whose authority was not renewed is refused, so that it is not trust in anyone.
+    expect(String(await thrownBy(() => stale.status.leader()))).toMatch(/set agent\.tls\.caFile/);
+    await client.close();
+    await stale.close();
+    await agent.stop();
+    rmSync(folder, { recursive: true });
+    for (const each of [before, after]) each.remove();
   });
 });

@@ -54,6 +54,8 @@ export type {
   HedgeOptions,
 } from './calling/options/call-options.js';
 export { callReportOf } from './http/call-report-of.js';
+export type { Certificates, CertificateSource } from './certificates/certificate-source.js';
+export { Secret } from './configuration/secret.js';
 export type { ConnectionOptions, ServiceTlsOptions } from './calling/options/connection-options.js';
 export type { HttpDefaults } from './calling/options/http-options.js';
 export type {

@@ -15,7 +15,7 @@ export interface BareAccess {
   readonly url: string;
   readonly token?: string | undefined;
   /** Default: without TLS. */
-  readonly certificates?: TestCertificates | undefined;
+  readonly certificates?: Pick<TestCertificates, 'file'> | undefined;
 }
 
 const WITHIN_MS = 5_000;
@@ -41,7 +41,7 @@ export async function bareRequest(
   return { status: response.status, headers: response.headers, text, body: parse(text) };
 }
 
-function withCertificates(certificates: TestCertificates): Agent {
+function withCertificates(certificates: Pick<TestCertificates, 'file'>): Agent {
   const [ca, cert, key] = (['ca', 'client', 'client-key'] as const).map((name) =>
     readFileSync(certificates.file(name), 'utf8'),
   );

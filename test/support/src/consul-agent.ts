@@ -29,7 +29,7 @@ export interface ConsulAgentOptions {
   /** Opens the HTTPS port as well; `config` names the certificates. */
   https?: boolean;
   /** TLS only: HTTPS for clients with a certificate of this authority. */
-  certificates?: TestCertificates;
+  certificates?: Pick<TestCertificates, 'file'>;
   /** More of the agent's JSON configuration. */
   config?: Record<string, unknown>;
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,10 +26,10 @@ export class TestCertificates {
     names: readonly string[],
     validity: { notBeforeDate?: Date; notAfterDate?: Date },
   ): Promise<TestCertificates> {
-    // Here, since only few tests need it.
+    // Here, since only few tests need it. Authorities of one name are taken for each other.
     const { generate } = await import('selfsigned');
     const common = { keyType: 'ec', algorithm: 'sha256' } as const;
-    const authority = await generate([{ name: 'commonName', value: 'Test CA' }], {
+    const authority = await generate([{ name: 'commonName', value: `Test CA ${randomUUID()}` }], {
       ...common,
       extensions: [
         { name: 'basicConstraints', cA: true, critical: true },

@@ -1,17 +1,23 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TestCertificates } from '@rookery/test-support';
 import { resolveAgent, type AgentOptions } from './agent-options.js';
 
 describe('resolveAgent', () => {
   let folder: string;
-  beforeAll(() => {
+  let certificates: TestCertificates;
+  beforeAll(async () => {
+    certificates = await TestCertificates.create('consul');
     folder = mkdtempSync(join(tmpdir(), 'rookery-agent-'));
     writeFileSync(join(folder, 'token'), ' from-file \n');
     writeFileSync(join(folder, 'ca.pem'), 'CA');
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+    certificates.remove();
+  });
   const problems = (options: AgentOptions, environment: NodeJS.ProcessEnv = {}): string[] =>
     resolveAgent(options, environment).issues.map(
       ({ field, value, hint }) => `${field} = ${value ?? ''}: ${hint}`,
@@ -32,7 +38,7 @@ describe('resolveAgent', () => {
         CONSUL_HTTP_SSL_VERIFY: 'false',
         CONSUL_HTTP_TOKEN: 'from-environment',
         CONSUL_HTTP_AUTH: 'me:secret',
-        CONSUL_CACERT: join(folder, 'ca.pem'),
+        CONSUL_CACERT: certificates.file('ca'),
         CONSUL_TLS_SERVER_NAME: 'server.dc1.consul',
         CONSUL_NAMESPACE: 'team',
         CONSUL_PARTITION: 'part',
@@ -40,12 +46,30 @@ describe('resolveAgent', () => {
     );
     expect(agent).toMatchObject({
       address: { origin: 'https://consul:8501' },
-      tls: { verify: false, ca: ['CA'], serverName: 'server.dc1.consul' },
+      tls: { verify: false, serverName: 'server.dc1.consul' },
       namespace: 'team',
       partition: 'part',
     });
+    expect(agent?.tls.certificates?.current().ca).toEqual([readFileSync(certificates.file('ca'), 'utf8')]);
     expect(agent?.auth?.reveal()).toBe('me:secret');
     expect((await agent?.token.current())?.reveal()).toBe('from-environment');
+  });
+
+  it('names a certificate that cannot be used', () => {
+    const [ca, client, other] = [
+      certificates.file('ca'),
+      certificates.file('client'),
+      certificates.file('server-key'),
+    ];
+    expect(problems({ tls: { caFile: join(folder, 'ca.pem') } })).toEqual([
+      expect.stringMatching(/^agent\.tls = : .*ca\.pem is no PEM file$/),
+    ]);
+    expect(problems({ tls: { caFile: ca, certFile: client, keyFile: other } })).toEqual([
+      expect.stringMatching(/^agent\.tls = : .*key values mismatch/),
+    ]);
+    expect(problems({ tls: { caFile: ca, certFile: client } })).toEqual([
+      'agent.tls = : a client certificate needs both certFile and keyFile',
+    ]);
   });
 
   it('prefers options to the environment, and a token file to a token of the environment', async () => {

@@ -1,9 +1,11 @@
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
-import type { Duration } from '@rookery/discovery';
+import type { CertificateSource, Duration } from '@rookery/discovery';
 import {
+  CertificateFiles,
+  type CertificatePaths,
   durationSchema,
+  errorMessage,
   integer,
   nonEmptyString,
   type OptionIssue,
@@ -66,6 +68,7 @@ export interface AgentOptions {
   maxWait?: Duration;
 }
 
+/** Files are read again when they have changed, for the connections that follow. */
 export interface AgentTlsOptions {
   /** PEM file of the authority that signed the agent's certificate. Environment: `CONSUL_CACERT`. */
   caFile?: string;
@@ -166,9 +169,9 @@ export interface ResolvedAgent {
 }
 
 export interface ResolvedTls {
-  readonly ca: string[] | undefined;
-  readonly cert: string | undefined;
-  readonly key: Secret | undefined;
+  readonly paths: CertificatePaths;
+  /** Undefined: the authorities that Node trusts, and no client certificate. */
+  readonly certificates: CertificateSource | undefined;
   readonly serverName: string | undefined;
   readonly verify: boolean;
 }
@@ -193,13 +196,14 @@ export function resolveAgent(
   if (issues.length > 0) return { agent: undefined, issues };
 
   const settings = new Settings(options, environment, issues);
+  const reached = settings.address();
   const agent: ResolvedAgent = {
-    ...settings.address(),
+    ...reached,
     token: settings.token(),
     datacenter: options.datacenter,
     namespace: settings.find(options.namespace, 'CONSUL_NAMESPACE')?.value,
     partition: settings.find(options.partition, 'CONSUL_PARTITION')?.value,
-    tls: settings.tls(),
+    tls: settings.tls(reached.address),
     timeoutMs: toMilliseconds(options.timeout ?? '5s', 'agent.timeout'),
     maxConnections: options.maxConnections ?? DEFAULT_CONNECTIONS,
     maxWaitMs: options.maxWait === undefined ? Infinity : toMilliseconds(options.maxWait, 'agent.maxWait'),
@@ -269,35 +273,49 @@ class Settings {
     return tokenFile(path.value, systemClock, warn);
   }
 
-  tls(): ResolvedTls {
+  tls(address: AgentAddress): ResolvedTls {
     const tls = this.options.tls ?? {};
-    const readPem = (option: string | undefined, variable: string, field: string): string | undefined => {
-      const path = this.find(option, variable, `agent.tls.${field}`);
-      return path && this.read(path, 'a readable PEM file', () => readFileSync(path.value, 'utf8'));
-    };
-    const caFile = readPem(tls.caFile, 'CONSUL_CACERT', 'caFile');
-    const caPath = this.find(tls.caPath, 'CONSUL_CAPATH', 'agent.tls.caPath');
-    const caDirectory =
-      caPath &&
-      this.read(caPath, 'a readable directory of PEM files', () =>
-        readdirSync(caPath.value).map((name) => readFileSync(join(caPath.value, name), 'utf8')),
-      );
-    const cert = readPem(tls.certFile, 'CONSUL_CLIENT_CERT', 'certFile');
-    const key = readPem(tls.keyFile, 'CONSUL_CLIENT_KEY', 'keyFile');
-    if ((cert === undefined) !== (key === undefined)) {
+    const find = (
+      option: 'caFile' | 'caPath' | 'certFile' | 'keyFile',
+      variable: string,
+    ): Setting | undefined => this.find(tls[option], variable, `agent.tls.${option}`);
+    const files = [
+      find('caFile', 'CONSUL_CACERT'),
+      find('certFile', 'CONSUL_CLIENT_CERT'),
+      find('keyFile', 'CONSUL_CLIENT_KEY'),
+    ] as const;
+    const before = this.issues.length;
+    for (const path of files)
+      if (path) this.read(path, 'a readable PEM file', () => accessSync(path.value, constants.R_OK));
+    const caPath = find('caPath', 'CONSUL_CAPATH');
+    if (caPath)
+      this.read(caPath, 'a readable directory of PEM files', () => readdirSync(caPath.value).length);
+    const [caFile, certFile, keyFile] = files.map((path) => path?.value);
+    if ((certFile === undefined) !== (keyFile === undefined)) {
       this.issues.push({
         field: 'agent.tls',
         hint: 'a client certificate needs both certFile and keyFile',
       });
     }
-    const ca = [...(caFile === undefined ? [] : [caFile]), ...(caDirectory ?? [])];
+    const verify = tls.verify ?? this.flag('CONSUL_HTTP_SSL_VERIFY', true);
+    if (!verify && address.origin.startsWith('https:')) warnOfNoVerification(address.origin);
+    const paths = { caFile, caPath: caPath?.value, certFile, keyFile };
     return {
-      ca: ca.length > 0 ? ca : undefined,
-      cert,
-      key: key === undefined ? undefined : new Secret(key),
+      paths,
+      certificates: this.issues.length > before ? undefined : this.certificates(paths),
       serverName: this.find(tls.serverName, 'CONSUL_TLS_SERVER_NAME')?.value,
-      verify: tls.verify ?? this.flag('CONSUL_HTTP_SSL_VERIFY', true),
+      verify,
     };
+  }
+
+  private certificates(paths: CertificatePaths): CertificateSource | undefined {
+    if (Object.values(paths).every((path) => path === undefined)) return undefined;
+    try {
+      return certificateFiles(paths);
+    } catch (error) {
+      this.issues.push({ field: 'agent.tls', hint: errorMessage(error) });
+      return undefined;
+    }
   }
 
   private flag(variable: string, defaultValue: boolean): boolean {
@@ -312,4 +330,21 @@ class Settings {
   private read<T>(setting: Setting, expected: string, read: () => T): T | undefined {
     return readSetting(setting, expected, read, this.issues);
   }
+}
+
+/** Of the agent, also in a worker thread. */
+export function certificateFiles(paths: CertificatePaths): CertificateFiles {
+  const logger = new Logger('ConsulClient');
+  return new CertificateFiles(paths, { clock: systemClock, warn: (message) => logger.warn(message) });
+}
+
+const unverified = new Set<string>();
+
+/** Once for each agent: several clients of an app have the same options. */
+function warnOfNoVerification(origin: string): void {
+  if (unverified.has(origin)) return;
+  unverified.add(origin);
+  new Logger('ConsulClient').warn(
+    `agent.tls.verify is false: ${origin} may be anyone, who then has the token. Set agent.tls.caFile or CONSUL_CACERT instead`,
+  );
 }

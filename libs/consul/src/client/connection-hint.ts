@@ -12,7 +12,7 @@ export function connectionHint(
   for (const [pattern, hint] of HINTS) if (texts.some((text) => pattern.test(text))) return hint;
   // An agent closes the connection only after the handshake: that is how TLS 1.3 refuses a client.
   const isClosed = texts.some((text) => /^(UND_ERR_SOCKET|ECONNRESET)/.test(text));
-  if (isClosed && url.startsWith('https:') && tls.cert === undefined) return WANTS_CERTIFICATE;
+  if (isClosed && url.startsWith('https:') && tls.paths.certFile === undefined) return WANTS_CERTIFICATE;
   const question = `Is a Consul agent listening at ${url}? See agent.url or CONSUL_HTTP_ADDR`;
   const isRefused = texts.some((text) => text.startsWith('ECONNREFUSED'));
   if (!isOnThisHost(host) || !isRefused || process.env.NODE_ENV === 'production') return question;

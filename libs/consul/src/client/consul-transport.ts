@@ -1,16 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { DiscoveryError } from '@rookery/discovery';
+import { type Certificates, DiscoveryError } from '@rookery/discovery';
 import {
   abortReason,
   type Clock,
   errorMessage,
   systemClock,
+  toTlsOptions,
   untraced,
   withAbort,
 } from '@rookery/discovery/adapter';
-import { Pool } from 'undici';
+import { buildConnector, Pool } from 'undici';
 import { isOnThisHost } from './agent-address.js';
 import type { ResolvedAgent } from './agent-options.js';
 import { saysUnknownToken, toConsulError } from './classify-response.js';
@@ -79,6 +80,9 @@ export class ConsulTransport implements Transport {
   readonly #requests: RequestListeners | undefined;
   readonly #pools = new Map<Lane, Pool>();
   readonly #queues = new Map<Lane, RequestQueue>();
+  #connecting:
+    | { readonly certificates: Certificates | undefined; readonly connect: buildConnector.connector }
+    | undefined;
   #closed = false;
   #lostConnections = 0;
   #announcedCloses = 0;
@@ -275,21 +279,12 @@ export class ConsulTransport implements Transport {
   #pool(lane: Lane): Pool {
     let pool = this.#pools.get(lane);
     if (!pool) {
-      const { address, tls } = this.#agent;
+      const { address } = this.#agent;
       pool = new Pool(address.origin, {
         connections: this.budget[lane],
         pipelining: 1,
         maxResponseSize: MAX_RESPONSE_BYTES,
-        connect: {
-          timeout: CONNECT_TIMEOUT_MS,
-          keepAlive: true,
-          rejectUnauthorized: tls.verify,
-          ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
-          ...(tls.ca ? { ca: tls.ca } : {}),
-          ...(tls.cert ? { cert: tls.cert } : {}),
-          ...(tls.key ? { key: tls.key.reveal() } : {}),
-          ...(tls.serverName ? { servername: tls.serverName } : {}),
-        },
+        connect: (options, done) => this.#connector()(options, done),
       });
       pool.on('disconnect', (_origin, _targets, error) => {
         if (this.#announcedCloses > 0) {
@@ -302,6 +297,23 @@ export class ConsulTransport implements Transport {
       this.#pools.set(lane, pool);
     }
     return pool;
+  }
+
+  /** With the present certificates: sessions of TLS are not resumed with those of before. */
+  #connector(): buildConnector.connector {
+    const { address, tls } = this.#agent;
+    const certificates = tls.certificates?.current();
+    if (this.#connecting?.certificates === certificates && this.#connecting) return this.#connecting.connect;
+    const connect = buildConnector({
+      timeout: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      rejectUnauthorized: tls.verify,
+      ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
+      ...(certificates ? toTlsOptions(certificates) : {}),
+      ...(tls.serverName ? { servername: tls.serverName } : {}),
+    });
+    this.#connecting = { certificates, connect };
+    return connect;
   }
 
   #unreachable(request: string, error: unknown, signal: AbortSignal): Error {

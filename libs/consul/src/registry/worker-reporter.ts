@@ -1,7 +1,7 @@
 // Imported by the main thread, and by the worker thread, which shares no objects with it.
 import { fileOf } from '#here';
 import type { CheckStatus, WorkerReporter, WorkerReporterSource } from '@rookery/discovery/adapter';
-import type { ResolvedAgent } from '../client/agent-options.js';
+import { certificateFiles, type ResolvedAgent } from '../client/agent-options.js';
 import { ConsulClient } from '../client/consul-client.js';
 import { saysUnknownToken } from '../client/classify-response.js';
 import { Secret } from '@rookery/discovery/adapter';
@@ -15,15 +15,16 @@ export interface PlainAgent extends Pick<
   'datacenter' | 'namespace' | 'partition' | 'timeoutMs' | 'maxConnections' | 'maxWaitMs'
 > {
   readonly address: Plain<ResolvedAgent['address'], 'auth'>;
-  readonly tls: Plain<ResolvedAgent['tls'], 'key'>;
+  readonly tls: Omit<ResolvedAgent['tls'], 'certificates'>;
   readonly auth: string | undefined;
 }
 
 function toPlainAgent({ address, tls, auth, token: _, others: __, ...rest }: ResolvedAgent): PlainAgent {
+  const { certificates: ___, ...plainTls } = tls;
   return {
     ...rest,
     address: { ...address, auth: address.auth?.reveal() },
-    tls: { ...tls, key: tls.key?.reveal() },
+    tls: plainTls,
     auth: auth?.reveal(),
   };
 }
@@ -40,6 +41,11 @@ export function workerReporterSource(agent: ResolvedAgent): WorkerReporterSource
   };
 }
 
+/** The thread reads the files itself, so that renewed ones reach it too. */
+function certificatesOf({ paths }: PlainAgent['tls']): ResolvedAgent['tls']['certificates'] {
+  return Object.values(paths).every((path) => path === undefined) ? undefined : certificateFiles(paths);
+}
+
 /** Called in the worker thread, with the result of `toPlainAgent`. */
 export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
   let token: Secret | undefined;
@@ -51,7 +57,7 @@ export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
     ...plain,
     others: [],
     address: { ...plain.address, auth: secret(plain.address.auth) },
-    tls: { ...plain.tls, key: secret(plain.tls.key) },
+    tls: { ...plain.tls, certificates: certificatesOf(plain.tls) },
     auth: secret(plain.auth),
     token: source,
   });

@@ -1,6 +1,7 @@
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import { Agent, buildConnector, Pool, type Dispatcher } from 'undici';
+import { toTlsOptions, type Certificates } from '../certificates/certificate-source.js';
 import type { ConnectionSettings, TlsSettings } from '../calling/options/connection-options.js';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
 import { skipContinue } from './skip-continue.js';
@@ -9,12 +10,32 @@ const CONNECT_TIMEOUT_MS = 1_000;
 /** To one host outside of the service. */
 const EXTERNAL_CONNECTIONS = 64;
 
+/** In the terms of Node's `tls.connect`. */
+interface TlsConnectOptions {
+  readonly ca?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+  readonly rejectUnauthorized?: boolean;
+}
+
+function connectOptions(
+  { serverName, verify }: TlsSettings,
+  certificates: Certificates = {},
+): TlsConnectOptions {
+  return {
+    rejectUnauthorized: verify,
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...toTlsOptions(certificates),
+  };
+}
+
 /** A Host header, which may come from outside, does not decide which certificate is expected. */
-function connectorWith(tls: TlsSettings | undefined): buildConnector.connector {
+function connectorWith(tls: TlsConnectOptions = {}): buildConnector.connector {
   const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, ...tls });
   return (options, done) => {
     const { hostname } = options;
-    const servername = tls?.servername ?? (isIP(hostname.replace(/^\[|\]$/g, '')) ? undefined : hostname);
+    const servername = tls.servername ?? (isIP(hostname.replace(/^\[|\]$/g, '')) ? undefined : hostname);
     connect({ ...options, servername }, done);
   };
 }
@@ -34,12 +55,15 @@ export class InstanceConnections {
   readonly origin: string;
   readonly pool: Pool;
   readonly settings: ConnectionSettings;
+  /** That they were made with. */
+  readonly connecting: Connecting;
   isReleased = false;
 
-  constructor(origin: string, settings: ConnectionSettings, connect: buildConnector.connector) {
+  constructor(origin: string, settings: ConnectionSettings, connecting: Connecting) {
     this.origin = origin;
     this.settings = settings;
-    this.pool = new Pool(origin, { connections: settings.maxConnections, connect });
+    this.connecting = connecting;
+    this.pool = new Pool(origin, { connections: settings.maxConnections, connect: connecting.pooled });
   }
 
   /** Requests wait for a connection because others, such as open response streams, have all of them. */
@@ -49,22 +73,37 @@ export class InstanceConnections {
   }
 }
 
-/** How connections with the same TLS settings are made, by undici and by axios's own transport. */
+/** How connections with the same TLS settings and certificates are made, by undici and by axios's own transport. */
 class Connecting {
   readonly connect: buildConnector.connector;
   readonly pooled: buildConnector.connector;
-  readonly #tls: TlsSettings | undefined;
+  readonly certificates: Certificates | undefined;
+  readonly #tls: TlsConnectOptions | undefined;
   #agent: HttpsAgent | undefined;
 
-  constructor(tls: TlsSettings | undefined) {
-    this.connect = connectorWith(tls);
+  constructor(tls: TlsSettings | undefined, certificates: Certificates | undefined) {
+    this.certificates = certificates;
+    this.#tls = tls && connectOptions(tls, certificates);
+    this.connect = connectorWith(this.#tls);
     this.pooled = skippingContinue(this.connect);
-    this.#tls = tls;
   }
 
   /** For axios's own transport; undefined: Node's own agent will do. */
   get agent(): HttpsAgent | undefined {
     return this.#tls && (this.#agent ??= new HttpsAgent({ keepAlive: true, ...this.#tls }));
+  }
+
+  /** There are newer certificates: connections end with their requests. */
+  retire(): void {
+    if (!this.#agent) return;
+    // Nothing is kept for another request.
+    this.#agent.maxFreeSockets = 0;
+    for (const sockets of Object.values(this.#agent.freeSockets))
+      for (const socket of sockets ?? []) socket.destroy();
+  }
+
+  get isInUse(): boolean {
+    return Object.keys(this.#agent?.sockets ?? {}).length > 0;
   }
 
   close(): void {
@@ -78,16 +117,18 @@ export class HttpConnections {
   /** Instances are immutable, and many calls go to each. */
   readonly #byInstance = new WeakMap<ServiceInstance, InstanceConnections>();
   readonly #connecting = new Map<TlsSettings | undefined, Connecting>();
+  /** Their requests through axios's own transport have not ended. */
+  #retired: readonly Connecting[] = [];
   readonly #closing = new Set<Pool>();
   readonly #external = new Agent({
     connections: EXTERNAL_CONNECTIONS,
-    connect: skippingContinue(connectorWith(undefined)),
+    connect: skippingContinue(connectorWith()),
   });
 
   /** @param settings of its service */
   to(instance: ServiceInstance, settings: ConnectionSettings): InstanceConnections {
     const known = this.#byInstance.get(instance);
-    if (known && !known.isReleased && isSame(known.settings, settings)) return known;
+    if (known && !known.isReleased && isSame(known.settings, settings) && isCurrent(known)) return known;
     const connections = this.#toOrigin(originOf(instance), settings);
     this.#byInstance.set(instance, connections);
     return connections;
@@ -116,23 +157,25 @@ export class HttpConnections {
   /** The instance takes no calls for a while: its connections are closed when their requests are answered. */
   release(instance: ServiceInstance): void {
     const origin = originOf(instance);
-    for (const connections of this.#byOrigin.get(origin) ?? []) {
-      const { pool } = connections;
-      connections.isReleased = true;
-      this.#closing.add(pool);
-      // It rejects when the pool was destroyed in the meantime.
-      pool
-        .close()
-        .catch(() => undefined)
-        .finally(() => this.#closing.delete(pool));
-    }
+    for (const connections of this.#byOrigin.get(origin) ?? []) this.#release(connections);
     this.#byOrigin.delete(origin);
+  }
+
+  #release(connections: InstanceConnections): void {
+    const { pool } = connections;
+    connections.isReleased = true;
+    this.#closing.add(pool);
+    // It rejects when the pool was destroyed in the meantime.
+    pool
+      .close()
+      .catch(() => undefined)
+      .finally(() => this.#closing.delete(pool));
   }
 
   async close(): Promise<void> {
     const pools = [...[...this.#byOrigin.values()].flat().map(({ pool }) => pool), ...this.#closing];
     this.#byOrigin.clear();
-    for (const connecting of this.#connecting.values()) connecting.close();
+    for (const connecting of [...this.#connecting.values(), ...this.#retired]) connecting.close();
     await Promise.all([this.#external.destroy(), ...pools.map((pool) => pool.destroy())]);
   }
 
@@ -140,19 +183,34 @@ export class HttpConnections {
   #toOrigin(origin: string, settings: ConnectionSettings): InstanceConnections {
     let all = this.#byOrigin.get(origin);
     if (!all) this.#byOrigin.set(origin, (all = []));
-    let connections = all.find((each) => isSame(each.settings, settings));
-    if (!connections) {
-      const { pooled } = this.#connectingWith(settings.tls);
-      all.push((connections = new InstanceConnections(origin, settings, pooled)));
-    }
+    const at = all.findIndex((each) => isSame(each.settings, settings));
+    const found = all[at];
+    if (found && isCurrent(found)) return found;
+    const connections = new InstanceConnections(origin, settings, this.#connectingWith(settings.tls));
+    if (found) {
+      all[at] = connections;
+      this.#release(found);
+    } else all.push(connections);
     return connections;
   }
 
   #connectingWith(tls: TlsSettings | undefined): Connecting {
-    let connecting = this.#connecting.get(tls);
-    if (!connecting) this.#connecting.set(tls, (connecting = new Connecting(tls)));
+    const certificates = tls?.certificates?.current();
+    const before = this.#connecting.get(tls);
+    if (before?.certificates === certificates && before) return before;
+    if (before) {
+      before.retire();
+      this.#retired = [...this.#retired.filter(({ isInUse }) => isInUse), before];
+    }
+    const connecting = new Connecting(tls, certificates);
+    this.#connecting.set(tls, connecting);
     return connecting;
   }
+}
+
+/** False: there are newer certificates. */
+function isCurrent({ settings: { tls }, connecting }: InstanceConnections): boolean {
+  return tls?.certificates?.current() === connecting.certificates;
 }
 
 /** A service that was forgotten and is called again has other objects. */

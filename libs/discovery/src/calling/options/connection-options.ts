@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { Logger } from '@nestjs/common';
 import { z } from 'zod';
+import { CertificateFiles, readPem } from '../../certificates/certificate-files.js';
+import type { CertificateSource } from '../../certificates/certificate-source.js';
 import { integer, nonEmptyString, type OptionShape } from '../../configuration/validate-options.js';
+import { errorMessage } from '../../errors/error-message.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
+import { systemClock } from '../../timing/clock.js';
 
 /** The connections of HTTP clients to the instances of a service. */
 export interface ConnectionOptions {
@@ -11,6 +15,7 @@ export interface ConnectionOptions {
   tls?: ServiceTlsOptions;
 }
 
+/** Files are read again when they have changed: connections that follow use them, and earlier ones end with their requests. */
 export interface ServiceTlsOptions {
   /** PEM file of the authorities that are trusted, in place of those that Node trusts. */
   caFile?: string;
@@ -18,6 +23,8 @@ export interface ServiceTlsOptions {
   certFile?: string;
   /** PEM file of its key. */
   keyFile?: string;
+  /** Certificates from elsewhere, such as a vault, instead of the files. Default: none. */
+  certificates?: CertificateSource;
   /** The expected name in the certificates of the instances. Default: their address. */
   serverName?: string;
   /** False accepts any certificate. Default: true. */
@@ -30,13 +37,11 @@ export interface ConnectionSettings {
   readonly tls: TlsSettings | undefined;
 }
 
-/** In the terms of Node's `tls.connect`. */
 export interface TlsSettings {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly servername?: string;
-  readonly rejectUnauthorized: boolean;
+  /** Undefined: the authorities that Node trusts, and no client certificate. */
+  readonly certificates: CertificateSource | undefined;
+  readonly serverName: string | undefined;
+  readonly verify: boolean;
 }
 
 /** More only queue at the peer, and undici searches its connections one by one. */
@@ -50,51 +55,60 @@ export function connectionSettings({ maxConnections, tls }: ConnectionOptions): 
 
 /** By the options as text: services with the same ones share the result, and their connections. */
 const known = new Map<string, TlsSettings>();
+const knownSources = new Map<CertificateSource, string>();
 
-function tlsSettings(options: ServiceTlsOptions): TlsSettings {
-  const key = JSON.stringify(Object.entries(options).sort());
+function tlsSettings({ certificates, ...options }: ServiceTlsOptions): TlsSettings {
+  const key = JSON.stringify([Object.entries(options).sort(), certificates && nameOf(certificates)]);
   const before = known.get(key);
   if (before) return before;
-  const { serverName, verify = true } = options;
-  const settings: { -readonly [K in keyof TlsSettings]: TlsSettings[K] } = { rejectUnauthorized: verify };
-  for (const [name, option] of FILES) {
-    const path = options[option];
-    if (path === undefined) continue;
-    const content = readPem(path);
-    if (content instanceof Error)
-      throw new DiscoveryError('RK_CONFIG_INVALID', `clients.tls.${option} = ${JSON.stringify(path)}`, {
-        cause: content,
-      });
-    settings[name] = content;
-  }
-  if (serverName !== undefined) settings.servername = serverName;
+  const { serverName, verify = true, caFile, certFile, keyFile } = options;
+  const hasFiles = (caFile ?? certFile ?? keyFile) !== undefined;
+  const source = certificates ?? (hasFiles ? filesOf({ caFile, certFile, keyFile }) : undefined);
+  const settings = { certificates: source, serverName, verify };
+  if (!verify) logger.warn(NOT_VERIFIED);
   known.set(key, settings);
   return settings;
 }
 
-const FILES = [
-  ['ca', 'caFile'],
-  ['cert', 'certFile'],
-  ['key', 'keyFile'],
-] as const;
+const logger = new Logger('ServiceClients');
+const NOT_VERIFIED =
+  'clients.tls.verify is false: calls accept any certificate, so that anyone in between can read and change them. Set clients.tls.caFile instead';
 
-function readPem(path: string): string | Error {
+function nameOf(source: CertificateSource): string {
+  let name = knownSources.get(source);
+  if (name === undefined) knownSources.set(source, (name = String(knownSources.size)));
+  return name;
+}
+
+function filesOf(paths: Pick<ServiceTlsOptions, 'caFile' | 'certFile' | 'keyFile'>): CertificateFiles {
   try {
-    const content = readFileSync(path, 'utf8');
-    return content.includes('-----BEGIN') ? content : new Error('it is no PEM file');
+    return new CertificateFiles(paths, { clock: systemClock, warn: (message) => logger.warn(message) });
+  } catch (error) {
+    const files = Object.values(paths).join(', ');
+    throw new DiscoveryError('RK_CONFIG_INVALID', `clients.tls: the files ${files} cannot be used`, {
+      cause: error,
+      hint: errorMessage(error),
+    });
+  }
+}
+
+function problemOf(path: string): string | undefined {
+  try {
+    readPem(path);
+    return undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return new Error(code === 'ENOENT' ? 'it does not exist' : (code ?? 'it cannot be read'));
+    return code === 'ENOENT' ? 'it does not exist' : (code ?? 'it is no PEM file');
   }
 }
 
 const pemFile = nonEmptyString('must be the path of a PEM file').check((context) => {
-  const content = readPem(context.value);
-  if (content instanceof Error)
+  const problem = problemOf(context.value);
+  if (problem !== undefined)
     context.issues.push({
       code: 'custom',
       input: context.value,
-      message: `must be a readable PEM file, but ${content.message}`,
+      message: `must be a readable PEM file, but ${problem}`,
     });
 });
 
@@ -107,6 +121,12 @@ export const connectionShape = {
         caFile: pemFile.optional(),
         certFile: pemFile.optional(),
         keyFile: pemFile.optional(),
+        certificates: z
+          .custom<CertificateSource>(
+            (value) => typeof (value as Partial<CertificateSource> | null)?.current === 'function',
+            { error: 'must be a source of certificates: an object with a method current()' },
+          )
+          .optional(),
         serverName: nonEmptyString("must be a name, such as 'inventory.service.consul'").optional(),
         verify: z.boolean({ error: 'must be true or false' }).optional(),
       } satisfies OptionShape<ServiceTlsOptions>,
@@ -115,5 +135,10 @@ export const connectionShape = {
     .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
       error: 'a client certificate needs both certFile and keyFile',
     })
+    .refine(
+      ({ certificates, caFile, certFile }) =>
+        certificates === undefined || (caFile ?? certFile) === undefined,
+      { error: 'has both files and a source of certificates: use one of them' },
+    )
     .optional(),
 } satisfies OptionShape<ConnectionOptions>;
