@@ -55,7 +55,7 @@ describe('certificates between services, renewed while calls go on', () => {
     const app = await NestFactory.createApplicationContext(rootModule([module]), { logger: false });
     cleanUps.push(() => app.close());
     const http = app.get(ServiceClientFactory).create('vault');
-    return async () => (await http.axiosRef.get<string>('/')).data.toString();
+    return async () => (await http.axiosRef.get<string>('/', { responseType: 'text' })).data;
   };
 
   beforeEach(async () => {
