@@ -204,6 +204,16 @@ describe('the policies that the documentation gives', () => {
       });
   });
 
+  it('a token that may read some nodes is not said to lack the others, where a filter leaves out all', async () => {
+    const token = await tokenWith([
+      'service "inventory" { policy = "read" }',
+      `node_prefix "${agent.node.slice(0, 4)}" { policy = "read" }`,
+    ]);
+    const discovery = (await context(token)).get(DiscoveryService);
+    expect(await discovery.getInstances('inventory')).toHaveLength(1);
+    expect(await discovery.getInstances('inventory', { filter: 'Service.Meta.tier == "gold"' })).toEqual([]);
+  });
+
   it('a token that loses a right costs no instance, and needs no restart when it has it again', async () => {
     const rules = documentedPolicies().get('Discovery') ?? [];
     const { token, setRules } = await changeableToken(rules);

@@ -15,7 +15,7 @@ interface ListScope {
  * @returns none: the list is complete. Undefined: it cannot be found out
  */
 export async function lackingRights(
-  client: Pick<ConsulClient, 'acl' | 'catalog'>,
+  client: Pick<ConsulClient, 'acl' | 'catalog' | 'health'>,
   service: string,
   { signal, datacenter }: ListScope,
 ): Promise<readonly AclRight[] | undefined> {
@@ -27,7 +27,10 @@ export async function lackingRights(
     if (mayReadNodes) return [];
     // It may read some nodes; names of services are listed without that right.
     const { body: names } = await client.catalog.services(options);
-    return Object.hasOwn(names, service) ? [ofNodes] : [];
+    if (!Object.hasOwn(names, service)) return [];
+    // A filter may have left out those that it may read.
+    const { body: readable } = await client.health.service(service, options);
+    return readable.length > 0 ? [] : [ofNodes];
   } catch {
     signal.throwIfAborted();
     return undefined;
@@ -61,7 +64,7 @@ export async function assertMayReadNames(
 
 /** @throws ConsulError `RK_ACL_DENIED` with the rules that are missing */
 export async function assertReadable(
-  client: Pick<ConsulClient, 'acl' | 'catalog'>,
+  client: Pick<ConsulClient, 'acl' | 'catalog' | 'health'>,
   service: string,
   scope: ListScope,
 ): Promise<void> {
