@@ -4,6 +4,7 @@ import type { ServiceEntry } from '../client/api/types.js';
 /** RFC 1123, with underscores, which Consul's own names may have. */
 const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?$/;
 const MAX_PORT = 65_535;
+const MAX_WEIGHT = 65_535;
 
 /**
  * Why an entry of a list of instances cannot be used; undefined: it can. An agent accepts almost anything as an address or a port,
@@ -11,7 +12,8 @@ const MAX_PORT = 65_535;
  */
 export function invalidReason(entry: unknown): string | undefined {
   const { Node: node, Service: service, Checks: checks } = fieldsOf(entry);
-  const { ID: id, Service: name, Address: own, Port: port, Tags: tags, Meta: meta } = fieldsOf(service);
+  const { ID: id, Service: name, Address: own, Port: port, Tags: tags } = fieldsOf(service);
+  const { Meta: meta, Weights: weights } = fieldsOf(service);
   if (typeof id !== 'string' || typeof name !== 'string') return 'it lacks its id or its service';
   if (typeof fieldsOf(node).Node !== 'string') return 'it lacks its node';
   const address = own === undefined || own === null || own === '' ? fieldsOf(node).Address : own;
@@ -24,6 +26,15 @@ export function invalidReason(entry: unknown): string | undefined {
     return 'its tags are not an array of strings';
   if (!isAbsent(meta) && !Object.values(fieldsOf(meta)).every((value) => typeof value === 'string'))
     return 'its meta is not an object of strings';
+  if (!Object.values(fieldsOf(weights)).every(isWeight))
+    return `its weights are ${JSON.stringify(weights)}, not integers from 0 to ${MAX_WEIGHT}`;
+  const { Datacenter: datacenter, Meta: nodeMeta } = fieldsOf(node);
+  if (
+    ![datacenter, ...Object.values(fieldsOf(nodeMeta))].every(
+      (text) => isAbsent(text) || typeof text === 'string',
+    )
+  )
+    return 'its node has a datacenter or a meta that is not a string';
   // A prepared query returns null for no checks.
   const isChecked =
     checks === null ||
@@ -39,6 +50,10 @@ export function isValidEntry(entry: unknown): entry is ServiceEntry {
 export function isEntry(entry: unknown): boolean {
   const { ID: id, Service: name } = fieldsOf(fieldsOf(entry).Service);
   return typeof id === 'string' && typeof name === 'string';
+}
+
+function isWeight(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_WEIGHT;
 }
 
 function isAbsent(value: unknown): boolean {
