@@ -24,7 +24,8 @@ describe('locks, semaphores and elections on etcd', () => {
       endSession: (id) => etcd.lease.revoke(BigInt(`0x${id}`)),
       sessions: async () => {
         const [, ...ids] = (await server.ctl(['lease', 'list'])).trim().split('\n');
-        return ids;
+        // Padded with zeros, unlike in keys.
+        return ids.map((id) => BigInt(`0x${id}`).toString(16));
       },
       deleteKeyOf: ({ key, session }) => etcd.kv.delete(`${key}/${session}`),
     },

@@ -2,7 +2,7 @@ import { Lease, withAbort, type LeaseCalls, type LeaseOptions } from '@rookery/d
 import type { LeaseApi } from '../client/api/lease.api.js';
 import { EtcdError } from '../client/etcd-error.js';
 
-/** As etcd's own client and `etcdctl lease list` show it. */
+/** As in the keys of etcd's own client; `etcdctl lease list` pads it with zeros. */
 export function leaseName(id: bigint): string {
   return id.toString(16);
 }
