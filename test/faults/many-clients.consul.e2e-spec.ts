@@ -13,7 +13,7 @@ import { connectionsTo } from './established-connections.js';
 import { putInstance } from './watching-app.js';
 
 const SERVICES = 1_000;
-/** Default of `agent.maxConnections`. */
+/** By default 46 watch lists, 2 poll the others, and 16 are for single requests. */
 const TO_CONSUL = 64;
 
 type Find = () => Promise<unknown>;

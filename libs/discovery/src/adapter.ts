@@ -57,9 +57,10 @@ export {
 export type { OptionIssue, OptionShape } from './configuration/validate-options.js';
 export { omitUndefined } from './configuration/omit-undefined.js';
 export { readSetting } from './configuration/read-setting.js';
-export { CertificateFiles } from './certificates/certificate-files.js';
-export type { CertificatePaths } from './certificates/certificate-files.js';
-export { toTlsOptions } from './certificates/certificate-source.js';
+export { certificateFiles } from './certificates/certificate-files.js';
+export type { CertificateFiles, CertificatePaths } from './certificates/certificate-files.js';
+export { toTlsOptions } from './certificates/tls-settings.js';
+export type { TlsConnectOptions, TlsSettings } from './certificates/tls-settings.js';
 export { Secret } from './configuration/secret.js';
 export { isStandardSchema, issuePath } from './configuration/standard-schema.js';
 export type { StandardIssue, StandardSchema } from './configuration/standard-schema.js';

@@ -18,15 +18,19 @@ export interface BareAccess {
   readonly certificates?: Pick<TestCertificates, 'file'> | undefined;
 }
 
+export type BareRequest = readonly [
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+];
+
 const WITHIN_MS = 5_000;
 
 /** A request without the client under test, to look at Consul from outside. */
 export async function bareRequest(
   { url, token, certificates }: BareAccess,
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
+  ...[method, path, body, headers = {}]: BareRequest
 ): Promise<BareAnswer> {
   const dispatcher = certificates && withCertificates(certificates);
   const response = await fetch(url + path, {

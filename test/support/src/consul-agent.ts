@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bareRequest, type BareAnswer } from './bare-request.js';
+import { bareRequest, type BareAnswer, type BareRequest } from './bare-request.js';
 import { endWithUs, exited } from './child-processes.js';
 import { eventually } from './eventually.js';
 import { findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
@@ -163,14 +163,9 @@ export class ConsulAgent {
   }
 
   /** A bare request, to look at Consul without the client under test. */
-  request(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<BareAnswer> {
+  request(...request: BareRequest): Promise<BareAnswer> {
     const { token, certificates } = this.#options;
-    return bareRequest({ url: this.url, token, certificates }, method, path, body, headers);
+    return bareRequest({ url: this.url, token, certificates }, ...request);
   }
 
   get #dataDirectory(): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { BareAnswer } from './bare-request.js';
+import type { BareAnswer, BareRequest } from './bare-request.js';
 import { ConsulAgent } from './consul-agent.js';
 import type { TestConsul } from './test-consul.js';
 import { TestCertificates } from './test-certificates.js';
@@ -60,13 +60,8 @@ export class SecuredConsul implements TestConsul {
     return this.#agent.url;
   }
 
-  request(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<BareAnswer> {
-    return this.#agent.request(method, path, body, headers);
+  request(...request: BareRequest): Promise<BareAnswer> {
+    return this.#agent.request(...request);
   }
 
   kill(): Promise<void> {

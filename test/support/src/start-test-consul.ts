@@ -1,5 +1,5 @@
 import { EmbeddedConsul } from '@rookery/embedded-consul';
-import { bareRequest, type BareAnswer } from './bare-request.js';
+import { bareRequest, type BareAnswer, type BareRequest } from './bare-request.js';
 import { ConsulAgent } from './consul-agent.js';
 import { SecuredConsul } from './secured-consul.js';
 import type { TestConsul, TestConsulOptions } from './test-consul.js';
@@ -29,13 +29,8 @@ class EmbeddedTestConsul implements TestConsul {
     return this.consul.url;
   }
 
-  request(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<BareAnswer> {
-    return bareRequest({ url: this.url, token: this.options.token }, method, path, body, headers);
+  request(...request: BareRequest): Promise<BareAnswer> {
+    return bareRequest({ url: this.url, token: this.options.token }, ...request);
   }
 
   async kill(): Promise<void> {

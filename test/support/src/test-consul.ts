@@ -1,4 +1,4 @@
-import type { BareAnswer } from './bare-request.js';
+import type { BareAnswer, BareRequest } from './bare-request.js';
 
 /** The Consul of a suite, be it the real binary or the embedded one. */
 export interface TestConsul {
@@ -6,12 +6,7 @@ export interface TestConsul {
   /** Of the apps; undefined: any will do. */
   readonly appToken?: string;
   /** A bare request, to look at Consul without the client under test. */
-  request(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<BareAnswer>;
+  request(...request: BareRequest): Promise<BareAnswer>;
   kill(): Promise<void>;
   restart(options?: { keepData?: boolean }): Promise<void>;
   /** It accepts connections and never answers. */

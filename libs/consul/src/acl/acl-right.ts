@@ -4,7 +4,7 @@ export type AclResource = 'service' | 'node' | 'key' | 'session' | 'agent' | 'qu
 export interface AclRight {
   readonly resource: AclResource;
   readonly access: 'read' | 'write';
-  /** Of one object; a prefix for all whose name begins with it. */
+  /** The name of one object; with `isPrefix`, what the names of all begin with. */
   readonly name: string;
   /** Default: false. */
   readonly isPrefix?: boolean;

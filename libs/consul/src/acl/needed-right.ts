@@ -67,7 +67,7 @@ function byPath({ method, path, query, body }: DeniedRequest): AclRight | undefi
   }
 }
 
-/** Of the agent's own node, whose name the client does not know. */
+/** The client does not know the name of the agent's node. */
 function every(resource: AclResource, access: AclRight['access']): AclRight {
   return { resource, access, name: '', isPrefix: true };
 }

@@ -2,7 +2,7 @@ import { accessSync, constants, readdirSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import type { CertificateSource, Duration } from '@rookery/discovery';
 import {
-  CertificateFiles,
+  certificateFiles,
   type CertificatePaths,
   durationSchema,
   errorMessage,
@@ -13,6 +13,7 @@ import {
   readSetting,
   Secret,
   systemClock,
+  type TlsSettings,
   toMilliseconds,
   validateOptions,
 } from '@rookery/discovery/adapter';
@@ -168,12 +169,8 @@ export interface ResolvedAgent {
   readonly timeoutMs: number;
 }
 
-export interface ResolvedTls {
+export interface ResolvedTls extends TlsSettings {
   readonly paths: CertificatePaths;
-  /** Undefined: the authorities that Node trusts, and no client certificate. */
-  readonly certificates: CertificateSource | undefined;
-  readonly serverName: string | undefined;
-  readonly verify: boolean;
 }
 
 export interface Resolution {
@@ -309,9 +306,8 @@ class Settings {
   }
 
   private certificates(paths: CertificatePaths): CertificateSource | undefined {
-    if (Object.values(paths).every((path) => path === undefined)) return undefined;
     try {
-      return certificateFiles(paths);
+      return agentCertificates(paths);
     } catch (error) {
       this.issues.push({ field: 'agent.tls', hint: errorMessage(error) });
       return undefined;
@@ -332,10 +328,10 @@ class Settings {
   }
 }
 
-/** Of the agent, also in a worker thread. */
-export function certificateFiles(paths: CertificatePaths): CertificateFiles {
+/** Of a connection to the agent, also in a worker thread. */
+export function agentCertificates(paths: CertificatePaths): CertificateSource | undefined {
   const logger = new Logger('ConsulClient');
-  return new CertificateFiles(paths, { clock: systemClock, warn: (message) => logger.warn(message) });
+  return certificateFiles(paths, { clock: systemClock, warn: (message) => logger.warn(message) });
 }
 
 const unverified = new Set<string>();
@@ -345,6 +341,6 @@ function warnOfNoVerification(origin: string): void {
   if (unverified.has(origin)) return;
   unverified.add(origin);
   new Logger('ConsulClient').warn(
-    `agent.tls.verify is false: ${origin} may be anyone, who then has the token. Set agent.tls.caFile or CONSUL_CACERT instead`,
+    `agent.tls.verify is false: any server can answer as ${origin}, and gets the token. Set agent.tls.caFile or CONSUL_CACERT instead`,
   );
 }

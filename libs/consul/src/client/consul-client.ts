@@ -64,10 +64,9 @@ export class ConsulClient {
   constructor(agent: ResolvedAgent, budget?: ConnectionBudget) {
     const requests = this.#requests;
     const options = { ...(budget ? { budget } : {}), requests };
-    const first = new SharedAddress(
-      new ConsulTransport(agent, options),
-      () => new ConsulTransport(agent, { budget: ONE_CONNECTION, requests }),
-    );
+    const singly = (each: ResolvedAgent) => (): Transport =>
+      new ConsulTransport(each, { budget: ONE_CONNECTION, requests });
+    const first = new SharedAddress(new ConsulTransport(agent, options), singly(agent));
     this.#first = first;
     this.#agent = agent;
     const otherAgents = agent.others.map((address) => ({
@@ -86,10 +85,7 @@ export class ConsulClient {
     this.#host = agent.address.host;
     this.#scope = [agent.datacenter ?? null, agent.namespace ?? null, agent.partition ?? null];
     this.#token = agent.token;
-    const logins = [agent, ...otherAgents].map(
-      (each) => () => new ConsulTransport(each, { budget: ONE_CONNECTION, requests }),
-    );
-    this.#disconnect = agent.token.connect?.(new AgentLogin(agent, logins));
+    this.#disconnect = agent.token.connect?.(new AgentLogin(agent, [agent, ...otherAgents].map(singly)));
     const requester = new ConsulRequester(this.#transport, agent);
     this.acl = new AclApi(requester);
     this.agent = new AgentApi(requester);

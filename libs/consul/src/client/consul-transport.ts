@@ -303,14 +303,13 @@ export class ConsulTransport implements Transport {
   #connector(): buildConnector.connector {
     const { address, tls } = this.#agent;
     const certificates = tls.certificates?.current();
-    if (this.#connecting?.certificates === certificates && this.#connecting) return this.#connecting.connect;
+    const before = this.#connecting;
+    if (before && before.certificates === certificates) return before.connect;
     const connect = buildConnector({
       timeout: CONNECT_TIMEOUT_MS,
       keepAlive: true,
-      rejectUnauthorized: tls.verify,
       ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
-      ...(certificates ? toTlsOptions(certificates) : {}),
-      ...(tls.serverName ? { servername: tls.serverName } : {}),
+      ...toTlsOptions(tls, certificates),
     });
     this.#connecting = { certificates, connect };
     return connect;

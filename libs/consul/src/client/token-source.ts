@@ -160,7 +160,6 @@ export function cachedToken({
       .finally(() => (loading = undefined));
     return loading;
   };
-  const isExpired = (): boolean => clock.now() >= expiresAt;
 
   return {
     get version() {
@@ -173,7 +172,7 @@ export function cachedToken({
       if (secret && clock.now() <= dueAt) return secret;
       const loading = reload();
       // Requests do not wait for the next one while this one is valid.
-      if (!secret || expiresAt === Infinity || isExpired()) await loading;
+      if (!secret || expiresAt === Infinity || clock.now() >= expiresAt) await loading;
       return secret;
     },
     refused: async (used) => {

@@ -87,13 +87,12 @@ export class EmptyListCheck {
   }
 
   /** @throws ConsulError `RK_ACL_DENIED` with the rules that are missing */
-  async verify(list: InstanceList, signal: AbortSignal): Promise<InstanceList> {
+  async verify({ instances }: InstanceList, signal: AbortSignal): Promise<void> {
     const token = this.#client.tokenVersion ?? 0;
-    if (list.instances.length > 0) this.#verifiedToken = undefined;
+    if (instances.length > 0) this.#verifiedToken = undefined;
     else if (this.#verifiedToken !== token) {
       await assertReadable(this.#client, this.#service, { signal, datacenter: this.#datacenter });
       this.#verifiedToken = token;
     }
-    return list;
   }
 }

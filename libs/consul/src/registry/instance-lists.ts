@@ -83,8 +83,10 @@ export class InstanceLists {
   async *watch(service: string, query: SourceQuery, signal: AbortSignal): AsyncGenerator<InstanceList> {
     const { clock, random } = this.#options;
     for (let switches = 0; ;) {
+      const emptyLists = new EmptyListCheck(this.#client, service, query.datacenter);
       try {
         for await (const list of this.#watchAgent(service, query, signal)) {
+          await emptyLists.verify(list, signal);
           switches = 0;
           yield list;
         }
@@ -100,19 +102,16 @@ export class InstanceLists {
     const waitMs = this.#client.waitWithin(WAIT_MS);
     const reader = new InstanceReader();
     const position = new WatchPosition(this.#client);
-    const emptyLists = new EmptyListCheck(this.#client, service, query.datacenter);
     const slot = this.#slots.claim();
     /** When its last instance left; -Infinity: it has had none since the watch began. */
     let emptySince = -Infinity;
     try {
       for (let isFirst = true; ; isFirst = false) {
         if (!slot.take()) {
-          if (isFirst)
-            for await (const list of this.#readFirst(service, query, reader, position, signal))
-              yield await emptyLists.verify(list, signal);
+          if (isFirst) yield* this.#readFirst(service, query, reader, position, signal);
           await delay(clock, this.#pollInterval(), signal);
           const polled = await this.#read(service, query, { signal, consistency: 'cached', polled: true });
-          yield await emptyLists.verify(await this.#listOf(service, polled, reader, 'polled'), signal);
+          yield await this.#listOf(service, polled, reader, 'polled');
           assertFresh(polled);
           continue;
         }
@@ -120,14 +119,14 @@ export class InstanceLists {
         if (index === undefined) {
           for await (const list of this.#readFirst(service, query, reader, position, signal)) {
             if (list.instances.length > 0) emptySince = Infinity;
-            yield await emptyLists.verify(list, signal);
+            yield list;
           }
         } else {
           const sentAt = clock.now();
           const response = await this.#read(service, query, { signal, index, wait: waitMs });
           const list = await this.#listOf(service, response, reader, 'watched');
           position.advance(response.index, clock.now() - sentAt < waitMs);
-          yield await emptyLists.verify(list, signal);
+          yield list;
           if (list.instances.length > 0) emptySince = Infinity;
           else if (emptySince === Infinity) emptySince = clock.now();
           if (list.instances.length === 0 && clock.now() - sentAt < waitMs)

@@ -1,7 +1,7 @@
 // Imported by the main thread, and by the worker thread, which shares no objects with it.
 import { fileOf } from '#here';
 import type { CheckStatus, WorkerReporter, WorkerReporterSource } from '@rookery/discovery/adapter';
-import { certificateFiles, type ResolvedAgent } from '../client/agent-options.js';
+import { agentCertificates, type ResolvedAgent } from '../client/agent-options.js';
 import { ConsulClient } from '../client/consul-client.js';
 import { saysUnknownToken } from '../client/classify-response.js';
 import { Secret } from '@rookery/discovery/adapter';
@@ -41,11 +41,6 @@ export function workerReporterSource(agent: ResolvedAgent): WorkerReporterSource
   };
 }
 
-/** The thread reads the files itself, so that renewed ones reach it too. */
-function certificatesOf({ paths }: PlainAgent['tls']): ResolvedAgent['tls']['certificates'] {
-  return Object.values(paths).every((path) => path === undefined) ? undefined : certificateFiles(paths);
-}
-
 /** Called in the worker thread, with the result of `toPlainAgent`. */
 export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
   let token: Secret | undefined;
@@ -57,7 +52,8 @@ export function createWorkerReporter(plain: PlainAgent): WorkerReporter {
     ...plain,
     others: [],
     address: { ...plain.address, auth: secret(plain.address.auth) },
-    tls: { ...plain.tls, certificates: certificatesOf(plain.tls) },
+    // The thread reads the files itself, so that renewed ones reach it too.
+    tls: { ...plain.tls, certificates: agentCertificates(plain.tls.paths) },
     auth: secret(plain.auth),
     token: source,
   });

@@ -13,7 +13,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, TestCertificates } from '@rookery/test-support';
 import { CertificateFiles } from './certificate-files.js';
-import { toTlsOptions } from './certificate-source.js';
+import { toTlsOptions } from './tls-settings.js';
 
 describe('certificates in files', () => {
   let first: TestCertificates;
@@ -60,7 +60,10 @@ describe('certificates in files', () => {
     expect(source.current()).toBe(before);
     await clock.advance(1_000);
     expect(source.current().ca).toEqual([readFileSync(second.file('ca'), 'utf8')]);
-    expect(toTlsOptions(source.current()).key).toBe(readFileSync(second.file('client-key'), 'utf8'));
+    const settings = { serverName: undefined, verify: true };
+    expect(toTlsOptions(settings, source.current()).key).toBe(
+      readFileSync(second.file('client-key'), 'utf8'),
+    );
     expect(warnings).toEqual([]);
   });
 

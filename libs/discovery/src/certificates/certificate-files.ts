@@ -72,6 +72,18 @@ export class CertificateFiles implements CertificateSource {
   }
 }
 
+/**
+ * @returns undefined: no file is named
+ * @throws Error when they cannot be read, or do not fit
+ */
+export function certificateFiles(
+  paths: CertificatePaths,
+  tools: CertificateFilesTools,
+): CertificateFiles | undefined {
+  const isAnyNamed = Object.values(paths).some((path) => path !== undefined);
+  return isAnyNamed ? new CertificateFiles(paths, tools) : undefined;
+}
+
 /** Changes whenever a file does, also where a directory is replaced by way of a symbolic link. */
 function lookAt({ caPath, ...files }: CertificatePaths): string {
   const all = [...Object.values(files), ...(caPath === undefined ? [] : filesIn(caPath))];

@@ -1,4 +1,4 @@
-import { Secret } from '../configuration/secret.js';
+import type { Secret } from '../configuration/secret.js';
 
 /** What a TLS connection is made with, in PEM. */
 export interface Certificates {
@@ -17,17 +17,4 @@ export interface CertificateSource {
    * that it has to be cheap; it must not throw.
    */
   current(): Certificates;
-}
-
-/** In the terms of Node's `tls.connect`. */
-export function toTlsOptions({ ca, cert, key }: Certificates): {
-  ca?: string[];
-  cert?: string;
-  key?: string;
-} {
-  return {
-    ...(ca === undefined ? {} : { ca: [...ca] }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key: key instanceof Secret ? key.reveal() : key }),
-  };
 }

@@ -1,8 +1,9 @@
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import { Agent, buildConnector, Pool, type Dispatcher } from 'undici';
-import { toTlsOptions, type Certificates } from '../certificates/certificate-source.js';
-import type { ConnectionSettings, TlsSettings } from '../calling/options/connection-options.js';
+import type { Certificates } from '../certificates/certificate-source.js';
+import { toTlsOptions, type TlsConnectOptions, type TlsSettings } from '../certificates/tls-settings.js';
+import type { ConnectionSettings } from '../calling/options/connection-options.js';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
 import { skipContinue } from './skip-continue.js';
 
@@ -10,28 +11,8 @@ const CONNECT_TIMEOUT_MS = 1_000;
 /** To one host outside of the service. */
 const EXTERNAL_CONNECTIONS = 64;
 
-/** In the terms of Node's `tls.connect`. */
-interface TlsConnectOptions {
-  readonly ca?: string[];
-  readonly cert?: string;
-  readonly key?: string;
-  readonly servername?: string;
-  readonly rejectUnauthorized?: boolean;
-}
-
-function connectOptions(
-  { serverName, verify }: TlsSettings,
-  certificates: Certificates = {},
-): TlsConnectOptions {
-  return {
-    rejectUnauthorized: verify,
-    ...(serverName === undefined ? {} : { servername: serverName }),
-    ...toTlsOptions(certificates),
-  };
-}
-
 /** A Host header, which may come from outside, does not decide which certificate is expected. */
-function connectorWith(tls: TlsConnectOptions = {}): buildConnector.connector {
+function connectorWith(tls: Partial<TlsConnectOptions> = {}): buildConnector.connector {
   const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, ...tls });
   return (options, done) => {
     const { hostname } = options;
@@ -83,7 +64,7 @@ class Connecting {
 
   constructor(tls: TlsSettings | undefined, certificates: Certificates | undefined) {
     this.certificates = certificates;
-    this.#tls = tls && connectOptions(tls, certificates);
+    this.#tls = tls && toTlsOptions(tls, certificates);
     this.connect = connectorWith(this.#tls);
     this.pooled = skippingContinue(this.connect);
   }
@@ -197,8 +178,8 @@ export class HttpConnections {
   #connectingWith(tls: TlsSettings | undefined): Connecting {
     const certificates = tls?.certificates?.current();
     const before = this.#connecting.get(tls);
-    if (before?.certificates === certificates && before) return before;
     if (before) {
+      if (before.certificates === certificates) return before;
       before.retire();
       this.#retired = [...this.#retired.filter(({ isInUse }) => isInUse), before];
     }

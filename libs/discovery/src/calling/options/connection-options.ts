@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { z } from 'zod';
-import { CertificateFiles, readPem } from '../../certificates/certificate-files.js';
+import { certificateFiles, readPem, type CertificatePaths } from '../../certificates/certificate-files.js';
 import type { CertificateSource } from '../../certificates/certificate-source.js';
+import type { TlsSettings } from '../../certificates/tls-settings.js';
 import { integer, nonEmptyString, type OptionShape } from '../../configuration/validate-options.js';
 import { errorMessage } from '../../errors/error-message.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
@@ -31,17 +32,10 @@ export interface ServiceTlsOptions {
   verify?: boolean;
 }
 
-/** `ConnectionOptions`, complete, with the content of the files. */
+/** `ConnectionOptions`, complete. */
 export interface ConnectionSettings {
   readonly maxConnections: number;
   readonly tls: TlsSettings | undefined;
-}
-
-export interface TlsSettings {
-  /** Undefined: the authorities that Node trusts, and no client certificate. */
-  readonly certificates: CertificateSource | undefined;
-  readonly serverName: string | undefined;
-  readonly verify: boolean;
 }
 
 /** More only queue at the peer, and undici searches its connections one by one. */
@@ -54,35 +48,35 @@ export function connectionSettings({ maxConnections, tls }: ConnectionOptions): 
 }
 
 /** By the options as text: services with the same ones share the result, and their connections. */
-const known = new Map<string, TlsSettings>();
-const knownSources = new Map<CertificateSource, string>();
+type Known = Map<string, TlsSettings>;
+const known: Known = new Map();
+const knownOfSources = new WeakMap<CertificateSource, Known>();
 
 function tlsSettings({ certificates, ...options }: ServiceTlsOptions): TlsSettings {
-  const key = JSON.stringify([Object.entries(options).sort(), certificates && nameOf(certificates)]);
-  const before = known.get(key);
+  const all = certificates === undefined ? known : knownOf(certificates);
+  const key = JSON.stringify(Object.entries(options).sort());
+  const before = all.get(key);
   if (before) return before;
-  const { serverName, verify = true, caFile, certFile, keyFile } = options;
-  const hasFiles = (caFile ?? certFile ?? keyFile) !== undefined;
-  const source = certificates ?? (hasFiles ? filesOf({ caFile, certFile, keyFile }) : undefined);
-  const settings = { certificates: source, serverName, verify };
+  const { serverName, verify = true, ...paths } = options;
+  const settings = { certificates: certificates ?? filesOf(paths), serverName, verify };
   if (!verify) logger.warn(NOT_VERIFIED);
-  known.set(key, settings);
+  all.set(key, settings);
   return settings;
+}
+
+function knownOf(source: CertificateSource): Known {
+  let found = knownOfSources.get(source);
+  if (!found) knownOfSources.set(source, (found = new Map<string, TlsSettings>()));
+  return found;
 }
 
 const logger = new Logger('ServiceClients');
 const NOT_VERIFIED =
   'clients.tls.verify is false: calls accept any certificate, so that anyone in between can read and change them. Set clients.tls.caFile instead';
 
-function nameOf(source: CertificateSource): string {
-  let name = knownSources.get(source);
-  if (name === undefined) knownSources.set(source, (name = String(knownSources.size)));
-  return name;
-}
-
-function filesOf(paths: Pick<ServiceTlsOptions, 'caFile' | 'certFile' | 'keyFile'>): CertificateFiles {
+function filesOf(paths: CertificatePaths): CertificateSource | undefined {
   try {
-    return new CertificateFiles(paths, { clock: systemClock, warn: (message) => logger.warn(message) });
+    return certificateFiles(paths, { clock: systemClock, warn: (message) => logger.warn(message) });
   } catch (error) {
     const files = Object.values(paths).join(', ');
     throw new DiscoveryError('RK_CONFIG_INVALID', `clients.tls: the files ${files} cannot be used`, {
