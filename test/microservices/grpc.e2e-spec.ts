@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { Injectable, type DynamicModule, type INestApplication, type Provider } from '@nestjs/common';
 import { ClientsModule, Transport, type ClientGrpc } from '@nestjs/microservices';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { DiscoveryService, type ServiceExplanation } from '@rookery/discovery';
+import { DiscoveryService, type ServiceExplanation, type ServicePolicy } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import {
@@ -40,8 +41,10 @@ describe('gRPC by the name of a service', () => {
     registry: InMemoryRegistry,
     imports: DynamicModule[] = [],
     providers: Provider[] = [],
+    library: ServicePolicy = {},
   ): Promise<INestApplication> => {
-    const discovery = DiscoveryModule.forRootAsync({ useFactory: () => ({ registry }) });
+    const useFactory = () => ({ registry, clients: { services: { library } } });
+    const discovery = DiscoveryModule.forRootAsync({ useFactory });
     const module = rootModule([discovery, GrpcDiscoveryModule, ...imports], { providers });
     const { app } = await createApp(module);
     await app.init();
@@ -51,11 +54,11 @@ describe('gRPC by the name of a service', () => {
   const list = (registry: InMemoryRegistry, servers: readonly LibraryServer[]): void => {
     for (const { port } of servers) registry.put({ service: 'library', id: `library-${port}`, port });
   };
-  const started = async (count: number) => {
+  const started = async (count: number, policy: ServicePolicy = {}) => {
     const servers = await startServers(count);
     const registry = new InMemoryRegistry();
     list(registry, servers);
-    const app = await startApp(registry, [], [Reader]);
+    const app = await startApp(registry, [], [Reader], policy);
     return { servers, registry, app, library: app.get(Reader).library };
   };
   const find = (library: LibraryService, metadata?: Metadata): Promise<Found> =>
@@ -162,6 +165,46 @@ describe('gRPC by the name of a service', () => {
       { within: 60_000, every: 20 },
     );
   }, 90_000);
+
+  describe('an instance whose connection ends after it has begun a response', () => {
+    const callOfBroken = async (policy: ServicePolicy = {}) => {
+      const { servers, library } = await started(2, policy);
+      const [first, second] = servers as [LibraryServer, LibraryServer];
+      for (const server of servers) server.beginsResponse = server.isHanging = true;
+      const call = find(library).catch((error: unknown) => error);
+      await eventually(() => first.calls + second.calls === 1);
+      const [broken, other] = first.calls === 1 ? [first, second] : [second, first];
+      other.isHanging = false;
+      // The headers are on their way; nothing tells a client of Nest that they have come.
+      await sleep(100);
+      return { broken, other, library, call };
+    };
+
+    it('costs no call', async () => {
+      const { broken, other, library, call } = await callOfBroken();
+      broken.kill();
+      expect(await call).toEqual({ title: 'Dune', port: other.port });
+      expect([broken.calls, other.calls]).toEqual([1, 1]);
+      expect((await find(library)).port).toBe(other.port);
+    });
+
+    it('fails the call where there are no retries', async () => {
+      const { broken, other, call } = await callOfBroken({ retries: 0 });
+      broken.kill();
+      expect(await call).toMatchObject({ code: status.UNAVAILABLE });
+      expect(other.calls).toBe(0);
+    });
+
+    it('fails the call if the server itself says unavailable after it has begun to respond', async () => {
+      const { servers, library } = await started(2);
+      for (const server of servers) {
+        server.beginsResponse = true;
+        server.failsWith = status.UNAVAILABLE;
+      }
+      expect(await thrownBy(() => find(library))).toMatchObject({ details: 'as it was told' });
+      expect(servers.reduce((sum, { calls }) => sum + calls, 0)).toBe(1);
+    });
+  });
 
   it('judges statuses as calls over HTTP: unavailable ejects and is retried, not found does neither', async () => {
     const { servers, library, app } = await started(3);

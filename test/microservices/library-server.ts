@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import {
   loadPackageDefinition,
+  Metadata,
   Server,
   ServerCredentials,
-  type Metadata,
   type sendUnaryData,
   type ServerUnaryCall,
   type ServerWritableStream,
@@ -47,6 +47,8 @@ export class LibraryServer {
   delayMs = 0;
   /** It answers with this status instead. */
   failsWith: status | undefined;
+  /** It begins each response before it sends or does anything else. */
+  beginsResponse = false;
   /** It answers nothing. */
   isHanging = false;
   openStreams = 0;
@@ -106,6 +108,7 @@ export class LibraryServer {
     this.calls++;
     this.metadata = call.metadata.getMap();
     this.deadline = call.getDeadline();
+    if (this.beginsResponse) call.sendMetadata(new Metadata());
     if (this.isHanging) return;
     const { failsWith: code } = this;
     const send = (): void =>

@@ -86,6 +86,11 @@ export class TargetPicks {
     return this.#context.settings.retryBudget;
   }
 
+  /** Takes a retry that the transport does not count. @returns false: the budget of the service has none left */
+  takeRetry(): boolean {
+    return this.#context.retryBudget.take();
+  }
+
   /** The instances that may get calls: at present, and each change. */
   watch(): Observable<ServiceSnapshot> {
     return this.#queryPool.view.snapshots$;
@@ -144,6 +149,7 @@ export class TargetPicks {
   /** An attempt begins. @returns is to be called once, when it has ended */
   begin(target: Target, shape: AttemptShape, isRetry = false): (ending: AttemptEnding) => void {
     if (isRetry) this.#tools.observer?.retried(this.service);
+    else this.#context.retryBudget.deposit();
     const tracked = target as TrackedTarget;
     const pool = this.#pool();
     const startedAt = this.#clock.now();

@@ -13,6 +13,7 @@ import { latestApp } from '../connected-apps.js';
 import { startCall } from './call-start.js';
 import { installed } from './experimental-api.js';
 import { SHAPE } from './service-picker.js';
+import { callWithWholeResponse } from './unfinished-response.js';
 
 /** How the calls of a client are made; the rest is decided by its channel. */
 export interface CallInterceptorOptions extends Pick<PicksOptions, 'timeout' | 'isFailure'> {
@@ -60,7 +61,7 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
       Date.now() + deadlineOf(incoming) - systemClock.now(),
     );
     const own: InterceptorOptions = deadline === Infinity ? options : { ...options, deadline };
-    const next = nextCall(own);
+    const next = callWithWholeResponse(own, nextCall, picks);
     let leaving: AbortController | undefined;
     return new installed.InterceptingCall(next, {
       start: (metadata, listener, proceed) => {

@@ -14,7 +14,7 @@ import type { InstanceConnection } from './instance-connection.js';
 export const HASH_KEY = 'rookery-hash-key';
 export const SHAPE = 'rookery-shape';
 /** Of gRPC's own, in an attempt that is not the first (A6). */
-const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
+export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 /** Targets that are looked at for one attempt. */
 const MAX_TARGETS = 16;
 
