@@ -102,7 +102,7 @@ module.exports = {
     layer('http', [...foundation, 'certificates', 'catalog', 'balancing', 'calling']),
     layer('receiving', [...foundation, 'calling']),
     layer('health', foundation),
-    layer('registration', [...foundation, 'events', 'health']),
+    layer('registration', [...foundation, 'certificates', 'events', 'health']),
     layer('telemetry', [
       ...foundation,
       'events',

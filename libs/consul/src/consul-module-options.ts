@@ -6,6 +6,13 @@ import {
   validateOptions,
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
+import {
+  connectIssues,
+  connectOptionsSchema,
+  connectSettings,
+  type ConnectOptions,
+  type ConnectSettings,
+} from './connect/connect-options.js';
 import { lockOptionIssues, lockOptionsSchema, type ConsulLockOptions } from './coordination/lock-options.js';
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './client/agent-options.js';
 
@@ -14,6 +21,8 @@ export interface ConsulModuleOptions extends DiscoveryOptions {
   agent?: AgentOptions;
   /** The sessions of locks, semaphores, elections and ephemeral keys. */
   locks?: ConsulLockOptions;
+  /** Mutual TLS by Consul Connect. Default: none. */
+  connect?: ConnectOptions;
 }
 
 /** For `useClass` and `useExisting`. */
@@ -28,6 +37,8 @@ export type ConsulModuleAsyncOptions = AsyncOptions<ConsulModuleOptions, ConsulO
 export interface ResolvedConsulOptions extends DiscoveryOptions {
   readonly resolvedAgent: ResolvedAgent;
   readonly locks?: ConsulLockOptions;
+  /** Undefined: the app is no part of Consul Connect. */
+  readonly connectSettings: ConnectSettings | undefined;
 }
 
 const schema = z.strictObject(
@@ -38,6 +49,7 @@ const schema = z.strictObject(
       .optional(),
     ...discoveryOptionsShape,
     locks: lockOptionsSchema.optional(),
+    connect: connectOptionsSchema.optional(),
   },
   { error: 'must be an object; {} takes every default' },
 );
@@ -54,7 +66,8 @@ export function resolveConsulOptions(
   issues.push(...(resolution?.issues ?? []));
   if (isObject && !issues.some(({ field }) => field.startsWith('locks')))
     issues.push(...lockOptionIssues(options.locks));
+  if (issues.length === 0) issues.push(...connectIssues(options));
   if (issues.length > 0 || !resolution?.agent) throw invalidConfigError('ConsulModule', issues);
-  const { agent: _, ...rest } = options;
-  return { ...rest, resolvedAgent: resolution.agent };
+  const { agent: _, connect: __, ...rest } = options;
+  return { ...rest, resolvedAgent: resolution.agent, connectSettings: connectSettings(options) };
 }

@@ -5,9 +5,11 @@ import {
   DiscoveryModule,
   type DiscoveryModuleOptions,
   LiveConfigModule,
-  systemClock,
 } from '@rookery/discovery/adapter';
+import { shareConnections } from './client/connection-budget.js';
 import { ConsulClient } from './client/consul-client.js';
+import { ConnectModule } from './connect/connect.module.js';
+import { ConsulConnect } from './connect/consul-connect.js';
 import { ConsulCoordinationModule } from './coordination/consul-coordination.module.js';
 import {
   resolveConsulOptions,
@@ -84,7 +86,11 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
       ...optionProviders,
       {
         provide: ConsulClient,
-        useFactory: ({ resolvedAgent }: ResolvedConsulOptions) => new ConsulClient(resolvedAgent),
+        useFactory: ({ resolvedAgent, connectSettings: connect }: ResolvedConsulOptions) =>
+          new ConsulClient(
+            resolvedAgent,
+            shareConnections(resolvedAgent.maxConnections, { isNative: connect !== undefined }),
+          ),
         inject: [CONSUL_OPTIONS],
       },
       {
@@ -93,25 +99,44 @@ function assemble(optionProviders: Provider[], imports: DynamicModule['imports']
         inject: [ConsulClient],
       },
       {
+        provide: ConsulConnect,
+        useFactory: (client: ConsulClient, { connectSettings: connect, health }: ResolvedConsulOptions) =>
+          connect && new ConsulConnect(client, { ...connect, healthPath: health?.path ?? '/health' }),
+        inject: [ConsulClient, CONSUL_OPTIONS],
+      },
+      {
         provide: ConsulRegistry,
-        useFactory: (client: ConsulClient, { resolvedAgent }: ResolvedConsulOptions) =>
-          new ConsulRegistry(client, systemClock, () => workerReporterSource(resolvedAgent)),
+        useFactory: (
+          client: ConsulClient,
+          { resolvedAgent, connectSettings: connect }: ResolvedConsulOptions,
+        ) =>
+          new ConsulRegistry(client, {
+            forWorker: () => workerReporterSource(resolvedAgent),
+            isNative: connect !== undefined,
+          }),
         inject: [ConsulClient, CONSUL_OPTIONS],
       },
     ],
-    exports: [CONSUL_OPTIONS, ConsulClient, ConsulKv, ConsulRegistry],
+    exports: [CONSUL_OPTIONS, ConsulClient, ConsulKv, ConsulRegistry, ConsulConnect],
   };
   const discovery = DiscoveryModule.forRootAsync({
     imports: [registryModule],
-    inject: [CONSUL_OPTIONS, ConsulRegistry],
+    inject: [CONSUL_OPTIONS, ConsulRegistry, ConsulConnect],
     useFactory: (
-      { resolvedAgent: _, locks: __, ...options }: ResolvedConsulOptions,
+      { resolvedAgent: _, locks: __, connectSettings: ___, ...options }: ResolvedConsulOptions,
       registry: ConsulRegistry,
-    ): DiscoveryModuleOptions => ({ ...options, registry, moduleName: ConsulModule.name }),
+      mesh: ConsulConnect | undefined,
+    ): DiscoveryModuleOptions => ({ ...options, registry, mesh, moduleName: ConsulModule.name }),
   });
   return {
     module: ConsulModule,
-    imports: [registryModule, discovery, LiveConfigModule, ConsulCoordinationModule.on(CONSUL_OPTIONS)],
+    imports: [
+      registryModule,
+      discovery,
+      LiveConfigModule,
+      ConnectModule,
+      ConsulCoordinationModule.on(CONSUL_OPTIONS),
+    ],
     exports: [registryModule, discovery],
   };
 }

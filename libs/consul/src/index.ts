@@ -20,6 +20,7 @@ export type { AclRight, AclResource } from './acl/acl-right.js';
 export type { AclApi } from './client/api/acl.api.js';
 export type { AgentApi, AgentChecksApi } from './client/api/agent.api.js';
 export type { CatalogApi } from './client/api/catalog.api.js';
+export type { ConnectApi } from './client/api/connect.api.js';
 export type { HealthApi, HealthServiceOptions } from './client/api/health.api.js';
 export type { KvApi, KvPutOptions } from './client/api/kv.api.js';
 export type { QueryApi } from './client/api/query.api.js';
@@ -34,6 +35,10 @@ export type {
   CatalogNode,
   CatalogService,
   CheckDefinition,
+  ConnectAuthorization,
+  ConnectIntention,
+  ConnectLeaf,
+  ConnectRoots,
   HealthCheck,
   KvEntry,
   LoginResult,
@@ -46,6 +51,10 @@ export type {
   TxnOutcome,
   TxnResult,
 } from './client/api/types.js';
+
+export { connectHttpsOptions } from './connect/connect-https-options.js';
+export type { ConnectHttpsOptions } from './connect/connect-https-options.js';
+export type { ConnectOptions } from './connect/connect-options.js';
 
 export { ConsulRegistry } from './registry/consul.registry.js';
 

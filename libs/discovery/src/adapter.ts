@@ -59,6 +59,7 @@ export { omitUndefined } from './configuration/omit-undefined.js';
 export { readSetting } from './configuration/read-setting.js';
 export { certificateFiles } from './certificates/certificate-files.js';
 export type { CertificateFiles, CertificatePaths } from './certificates/certificate-files.js';
+export type { ServiceMesh } from './certificates/service-mesh.js';
 export { toTlsOptions } from './certificates/tls-settings.js';
 export type { TlsConnectOptions, TlsSettings } from './certificates/tls-settings.js';
 export { Secret } from './configuration/secret.js';

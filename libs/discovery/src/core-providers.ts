@@ -182,7 +182,11 @@ export const coreProviders: Provider[] = [
     inject: [ServiceCatalog, ServiceCaller, HttpConnections],
   },
   { provide: APP_INTERCEPTOR, useFactory: () => new DeadlineInterceptor(systemClock) },
-  { provide: HttpConnections, useFactory: () => new HttpConnections() },
+  {
+    provide: HttpConnections,
+    useFactory: ({ mesh }: DiscoveryModuleOptions) => new HttpConnections(mesh),
+    inject: [DISCOVERY_MODULE_OPTIONS],
+  },
   {
     provide: ServiceClientFactory,
     useFactory: (caller: ServiceCaller, connections: HttpConnections) =>
@@ -221,6 +225,7 @@ export const coreProviders: Provider[] = [
       config: ApplicationConfig,
       reachability: RegistryReachability,
       log: EventLog,
+      { mesh }: DiscoveryModuleOptions,
     ) =>
       new RegistrationService(registry, servers, healthService, {
         services,
@@ -236,6 +241,7 @@ export const coreProviders: Provider[] = [
         reachability,
         events,
         onLeaving: () => log.leave(),
+        mesh,
       }),
     inject: [
       RESOLVED_OPTIONS,
@@ -247,6 +253,7 @@ export const coreProviders: Provider[] = [
       ApplicationConfig,
       RegistryReachability,
       EventLog,
+      DISCOVERY_MODULE_OPTIONS,
     ],
   },
   { provide: LoadReporter, useFactory: () => new LoadReporter({ clock: systemClock }) },

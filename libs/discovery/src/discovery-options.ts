@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ServiceMesh } from './certificates/service-mesh.js';
 import { clientsOptionsSchema, type ClientsOptions } from './calling/options/client-options.js';
 import { type Duration } from './configuration/duration.js';
 import { durationSchema, nonEmptyString, type OptionShape } from './configuration/validate-options.js';
@@ -46,6 +47,8 @@ export interface DiscoveryOptions {
 /** Validated options, and the registry that the core runs on. */
 export interface DiscoveryModuleOptions extends DiscoveryOptions {
   readonly registry: ServiceRegistry;
+  /** That this app is part of. Default: none. */
+  readonly mesh?: ServiceMesh | undefined;
   /** The module that the application imports, for messages. Default: `DiscoveryModule`. */
   readonly moduleName?: string;
 }

@@ -46,6 +46,8 @@ function namedIn(text: string): AclRight | undefined {
   return undefined;
 }
 
+const LEAF = 'connect/ca/leaf/';
+
 function byPath({ method, path, query, body }: DeniedRequest): AclRight | undefined {
   const access = method === 'GET' ? 'read' : 'write';
   const [, , api = '', ...rest] = path.split('/');
@@ -53,7 +55,13 @@ function byPath({ method, path, query, body }: DeniedRequest): AclRight | undefi
   switch (api) {
     case 'agent':
       if (name === 'service/register') return { resource: 'service', access, name: nameIn(body) };
+      if (name === 'connect/authorize') return { resource: 'service', access, name: nameIn(body, 'Target') };
+      if (name.startsWith(LEAF))
+        return { resource: 'service', access: 'write', name: name.slice(LEAF.length) };
       return /^(self|metrics|host|members)\b/.test(name) ? every('agent', access) : undefined;
+    // With the right to register a service comes that to read its intentions.
+    case 'connect':
+      return { resource: 'service', access: 'write', name: query.get('name') ?? '' };
     case 'kv':
       return { resource: 'key', access, name, isPrefix: query.has('recurse') || query.has('keys') };
     case 'session':
@@ -72,10 +80,10 @@ function every(resource: AclResource, access: AclRight['access']): AclRight {
   return { resource, access, name: '', isPrefix: true };
 }
 
-function nameIn(body: DeniedRequest['body']): string {
+function nameIn(body: DeniedRequest['body'], field = 'Name'): string {
   try {
-    const { Name } = JSON.parse(String(body)) as { Name?: unknown };
-    return typeof Name === 'string' ? Name : '';
+    const { [field]: name } = JSON.parse(String(body)) as Record<string, unknown>;
+    return typeof name === 'string' ? name : '';
   } catch {
     return '';
   }

@@ -9,6 +9,7 @@ import {
 import { resolveAgent, type AgentOptions, type ResolvedAgent } from './agent-options.js';
 import { AclApi } from './api/acl.api.js';
 import { AgentApi } from './api/agent.api.js';
+import { ConnectApi } from './api/connect.api.js';
 import { CatalogApi } from './api/catalog.api.js';
 import { HealthApi } from './api/health.api.js';
 import { KvApi } from './api/kv.api.js';
@@ -43,6 +44,7 @@ export class ConsulClient {
   readonly acl: AclApi;
   readonly agent: AgentApi;
   readonly catalog: CatalogApi;
+  readonly connect: ConnectApi;
   readonly health: HealthApi;
   readonly kv: KvApi;
   readonly query: QueryApi;
@@ -90,6 +92,7 @@ export class ConsulClient {
     this.acl = new AclApi(requester);
     this.agent = new AgentApi(requester);
     this.catalog = new CatalogApi(requester);
+    this.connect = new ConnectApi(requester);
     this.health = new HealthApi(requester);
     this.kv = new KvApi(requester);
     this.query = new QueryApi(requester);

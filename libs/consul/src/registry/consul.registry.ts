@@ -38,6 +38,13 @@ const OWN_WAIT_MS = 75_000;
 const OWN_WAIT_WITH_HEARTBEAT_MS = 150_000;
 const REPORT_TIMEOUT_MS = 3_000;
 
+export interface ConsulRegistryOptions {
+  readonly clock?: Clock;
+  readonly forWorker?: () => WorkerReporterSource;
+  /** What speaks TLS is registered as Connect-native. Default: false. */
+  readonly isNative?: boolean;
+}
+
 /** Consul as a registry: registrations with the local agent, and lookups in the catalog of all agents. */
 export class ConsulRegistry extends ServiceRegistry {
   override readonly knowsNodeAddress = true;
@@ -46,6 +53,7 @@ export class ConsulRegistry extends ServiceRegistry {
   readonly #lists: InstanceLists;
   readonly #names: ServiceNames;
   readonly #forWorker: (() => WorkerReporterSource) | undefined;
+  readonly #isNative: boolean;
   readonly #logger = new Logger(ConsulRegistry.name);
   /** The node of the agent that has a registration, by id. */
   readonly #nodes = new Map<string, string>();
@@ -53,11 +61,13 @@ export class ConsulRegistry extends ServiceRegistry {
   /** The Consul objects that a record was converted from. */
   readonly #observed = new WeakMap<RegistrationRecord, ObservedRegistration>();
 
-  constructor(client: ConsulClient, clock: Clock = systemClock, forWorker?: () => WorkerReporterSource) {
+  constructor(client: ConsulClient, options: ConsulRegistryOptions = {}) {
     super();
+    const { clock = systemClock, forWorker, isNative = false } = options;
     this.#client = client;
     this.#clock = clock;
     this.#forWorker = forWorker;
+    this.#isNative = isNative;
     this.#lists = new InstanceLists(client, { clock, random: Math.random });
     this.#names = new ServiceNames(client, clock);
   }
@@ -98,7 +108,7 @@ export class ConsulRegistry extends ServiceRegistry {
 
   override async register(registration: ServiceRegistration, signal: AbortSignal): Promise<void> {
     await this.#assertAliasedNodes(registration, signal);
-    const definition = toServiceDefinition(registration);
+    const definition = toServiceDefinition(registration, this.#isNative);
     // Replacing the checks would end the maintenance for a moment.
     const options = { signal, replaceExistingChecks: registration.maintenance === undefined };
     await this.#onOwnAgent(registration.id, (agent) => agent.register(definition, options), signal);

@@ -4,8 +4,12 @@ import type { CheckDefinition, ServiceDefinition } from '../client/api/types.js'
 /** The entry of `Meta` for an instance that speaks TLS; Consul has no field for it. */
 export const SECURE_META = 'secure';
 
-/** Converts a registration. Only fields that are set are sent, since an older agent rejects unknown ones. */
-export function toServiceDefinition(registration: ServiceRegistration): ServiceDefinition {
+/**
+ * Converts a registration. Only fields that are set are sent, since an older agent rejects unknown ones.
+ *
+ * @param isNative what speaks TLS does so as a part of Consul Connect
+ */
+export function toServiceDefinition(registration: ServiceRegistration, isNative = false): ServiceDefinition {
   const { address, weights } = registration;
   const tagged = Object.entries(registration.taggedAddresses).map(
     ([name, to]) => [name, { Address: to.address, Port: to.port }] as const,
@@ -20,6 +24,7 @@ export function toServiceDefinition(registration: ServiceRegistration): ServiceD
     ...(tagged.length > 0 ? { TaggedAddresses: Object.fromEntries(tagged) } : {}),
     ...(registration.enableTagOverride ? { EnableTagOverride: true } : {}),
     ...(weights ? { Weights: { Passing: weights.passing, Warning: weights.warning } } : {}),
+    ...(isNative && registration.secure ? { Connect: { Native: true } } : {}),
     Checks: registration.checks.map((check) => toCheckDefinition(check, registration.status)),
   };
 }

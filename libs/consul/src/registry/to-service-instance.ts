@@ -13,12 +13,14 @@ export function toServiceInstance(entry: ServiceEntry): ServiceInstance {
   const meta = service.Meta ?? {};
   // Optional in spite of its type: older agents leave out what they do not know.
   const weights = service.Weights as ServiceEntry['Service']['Weights'] | undefined;
+  const isNative = service.Connect?.Native === true;
   return freezeInstance({
     id: service.ID,
     service: service.Service,
     address: service.Address || node.Address,
     port: service.Port,
-    secure: meta[SECURE_META] === 'true',
+    secure: isNative || meta[SECURE_META] === 'true',
+    ...(isNative ? { inMesh: true } : {}),
     tags: [...(service.Tags ?? [])],
     meta: { ...meta },
     status,

@@ -1,3 +1,4 @@
+import type { PeerCertificate } from 'node:tls';
 import { Secret } from '../configuration/secret.js';
 import type { Certificates, CertificateSource } from './certificate-source.js';
 
@@ -9,6 +10,12 @@ export interface TlsSettings {
   readonly serverName: string | undefined;
   /** False accepts any certificate. */
   readonly verify: boolean;
+  /**
+   * Judges a certificate that an authority has signed, in place of the comparison with `serverName`. Undefined: names are compared.
+   *
+   * @returns why it is not the one that is expected; undefined: it is
+   */
+  readonly mismatch?: ((certificate: PeerCertificate) => Error | undefined) | undefined;
 }
 
 /** In the terms of Node's `tls.connect`. */
@@ -18,15 +25,21 @@ export interface TlsConnectOptions {
   readonly key?: string;
   readonly servername?: string;
   readonly rejectUnauthorized: boolean;
+  readonly checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined;
+  readonly maxCachedSessions?: number;
 }
 
 /** @param certificates what the source of the settings has at present */
 export function toTlsOptions(
-  { serverName, verify }: Omit<TlsSettings, 'certificates'>,
+  { serverName, verify, mismatch }: Omit<TlsSettings, 'certificates'>,
   { ca, cert, key }: Certificates = {},
 ): TlsConnectOptions {
   return {
     rejectUnauthorized: verify,
+    // A session that is resumed would not be judged again.
+    ...(mismatch
+      ? { checkServerIdentity: (_: string, peer: PeerCertificate) => mismatch(peer), maxCachedSessions: 0 }
+      : {}),
     ...(serverName === undefined ? {} : { servername: serverName }),
     ...(ca === undefined ? {} : { ca: [...ca] }),
     ...(cert === undefined ? {} : { cert }),

@@ -43,7 +43,7 @@ async function send(
       url: originOf(instance) + path,
       signal,
       cancelToken: undefined,
-      httpsAgent: (config.httpsAgent as unknown) ?? connections.agentFor(settings.connection),
+      httpsAgent: (config.httpsAgent as unknown) ?? connections.agentFor(instance, settings.connection),
       // Infinity means no limit to us; -1, to axios.
       maxContentLength: finite(contentLimit(config, settings)) ?? -1,
       // A proxy from the environment is for external hosts, not for instances of a service.

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { Agent, buildConnector, Pool, type Dispatcher } from 'undici';
 import type { Certificates } from '../certificates/certificate-source.js';
 import { toTlsOptions, type TlsConnectOptions, type TlsSettings } from '../certificates/tls-settings.js';
+import type { ServiceMesh } from '../certificates/service-mesh.js';
 import type { ConnectionSettings } from '../calling/options/connection-options.js';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
 import { skipContinue } from './skip-continue.js';
@@ -94,6 +95,7 @@ class Connecting {
 
 /** The connection pools of all service clients of an app. */
 export class HttpConnections {
+  readonly #mesh: Pick<ServiceMesh, 'tlsFor'> | undefined;
   readonly #byOrigin = new Map<string, InstanceConnections[]>();
   /** Instances are immutable, and many calls go to each. */
   readonly #byInstance = new WeakMap<ServiceInstance, InstanceConnections>();
@@ -106,8 +108,14 @@ export class HttpConnections {
     connect: skippingContinue(connectorWith()),
   });
 
-  /** @param settings of its service */
-  to(instance: ServiceInstance, settings: ConnectionSettings): InstanceConnections {
+  /** @param mesh that some instances may be part of */
+  constructor(mesh?: Pick<ServiceMesh, 'tlsFor'>) {
+    this.#mesh = mesh;
+  }
+
+  /** @param given the settings of its service */
+  to(instance: ServiceInstance, given: ConnectionSettings): InstanceConnections {
+    const settings = this.#settingsFor(instance, given);
     const known = this.#byInstance.get(instance);
     if (known && !known.isReleased && isSame(known.settings, settings) && isCurrent(known)) return known;
     const connections = this.#toOrigin(originOf(instance), settings);
@@ -116,18 +124,16 @@ export class HttpConnections {
   }
 
   /** A connection outside of the pools. */
-  connect(
-    { address, port, secure }: ServiceInstance,
-    { tls }: ConnectionSettings,
-    done: buildConnector.Callback,
-  ): void {
+  connect(instance: ServiceInstance, settings: ConnectionSettings, done: buildConnector.Callback): void {
+    const { address, port, secure } = instance;
     const protocol = secure ? 'https:' : 'http:';
+    const { tls } = this.#settingsFor(instance, settings);
     this.#connectingWith(tls).connect({ protocol, hostname: address, port: String(port) }, done);
   }
 
   /** For axios's own transport, over TLS; undefined: Node's own agent will do. */
-  agentFor({ tls }: ConnectionSettings): HttpsAgent | undefined {
-    return this.#connectingWith(tls).agent;
+  agentFor(instance: ServiceInstance, settings: ConnectionSettings): HttpsAgent | undefined {
+    return this.#connectingWith(this.#settingsFor(instance, settings).tls).agent;
   }
 
   /** For the targets of redirects. */
@@ -173,6 +179,11 @@ export class HttpConnections {
       this.#release(found);
     } else all.push(connections);
     return connections;
+  }
+
+  #settingsFor(instance: ServiceInstance, settings: ConnectionSettings): ConnectionSettings {
+    const tls = this.#mesh?.tlsFor(instance);
+    return tls ? { maxConnections: settings.maxConnections, tls } : settings;
   }
 
   #connectingWith(tls: TlsSettings | undefined): Connecting {

@@ -50,6 +50,18 @@ describe('describeRegistration', () => {
     expect(meta).toMatchObject({ n: '1', b: 'true', t: 'x' });
   });
 
+  it('checks a server of a mesh where no certificate is needed, and reports where there is no such place', () => {
+    const inMesh = { ...listening, secure: true };
+    const checkOf = (checkPort: number | undefined, more: Partial<Listening> = {}) =>
+      describeRegistration({ name: 'a' }, { ...inMesh, ...more, inMesh: { checkPort } }).checks[0];
+    expect(checkOf(3001)).toMatchObject({ type: 'http', url: 'http://127.0.0.1:3001/health' });
+    expect(checkOf(undefined)).toMatchObject({ url: 'https://127.0.0.1:3000/health', tlsSkipVerify: true });
+    expect(checkOf(undefined, { hasHealthPath: false, hasGrpcHealth: true })).toMatchObject({ type: 'ttl' });
+    const own = { name: 'a', check: { type: 'http', interval: '5s', path: '/up' } } as const;
+    const [given] = describeRegistration(own, { ...inMesh, inMesh: { checkPort: 3001 } }).checks;
+    expect(given).toMatchObject({ url: 'http://127.0.0.1:3001/up' });
+  });
+
   it('checks where the process listens, unless an address was configured', () => {
     const configured = { name: 'a', port: 4711, address: 'books.example' };
     const [local] = describeRegistration(configured, listening).checks;

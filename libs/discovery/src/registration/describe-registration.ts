@@ -29,6 +29,10 @@ export interface Listening {
   readonly zone: string | undefined;
   /** Of a registry that runs no checks. */
   readonly reportTtlMs?: number | undefined;
+  /** Of a server that wants certificates of its callers, which the registry has not. */
+  readonly inMesh?:
+    | { /** Of a plain HTTP server that has the health endpoints. */ readonly checkPort: number | undefined }
+    | undefined;
 }
 
 const DEFAULT_TTL = '36s';
@@ -78,7 +82,8 @@ export function checksOf(
     hasHealthPath,
     hasGrpcHealth,
     reportTtlMs,
-  }: Pick<Listening, 'secure' | 'hasHealthPath' | 'hasGrpcHealth' | 'reportTtlMs'>,
+    inMesh,
+  }: Pick<Listening, 'secure' | 'hasHealthPath' | 'hasGrpcHealth' | 'reportTtlMs' | 'inMesh'>,
 ): readonly CheckOptions[] {
   const given = [check ?? []].flat() as readonly CheckOptions[];
   if (reportTtlMs !== undefined) {
@@ -86,11 +91,16 @@ export function checksOf(
     return reported.length > 0 ? reported : [{ type: 'ttl', ttl: reportTtlMs }];
   }
   if (given.length > 0) return given;
+  if (inMesh && hasHealthPath)
+    return inMesh.checkPort === undefined
+      ? [{ type: 'https', interval: '10s', tlsSkipVerify: true }]
+      : [{ type: 'http', interval: '10s' }];
+  if (inMesh) return [{ type: 'ttl' }];
   if (hasHealthPath) return [{ type: secure ? 'https' : 'http', interval: '10s' }];
   return hasGrpcHealth ? [{ type: 'grpc', interval: '10s', useTls: secure }] : [{ type: 'ttl' }];
 }
 
-type CheckLocation = Pick<Listening, 'checkHost' | 'port' | 'healthPath'>;
+type CheckLocation = Pick<Listening, 'checkHost' | 'port' | 'healthPath' | 'inMesh'>;
 /** What a check of its type consists of, with a default name, and what it does in words. */
 type CheckDescription = DistributiveOmit<RegistrationCheck, 'id' | 'name' | 'notes'> & {
   readonly name: string;
@@ -121,7 +131,8 @@ function describeByType(check: CheckOptions, location: CheckLocation): CheckDesc
     case 'http':
     case 'https': {
       const path = check.path ?? location.healthPath;
-      const url = check.url ?? `${check.type}://${addressOf()}${path}`;
+      const port = check.type === 'http' ? location.inMesh?.checkPort : undefined;
+      const url = check.url ?? `${check.type}://${addressOf(port)}${path}`;
       const { method, headers, body, tlsSkipVerify = false } = check;
       const name = `${check.type.toUpperCase()} ${check.url ?? path}`;
       const description = `${method ?? 'GET'} ${url} ${schedule(check)}`;

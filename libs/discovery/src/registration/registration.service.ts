@@ -24,6 +24,7 @@ import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { HealthService } from '../health/health.service.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import { RegistryReachability } from '../registry/registry-reachability.js';
+import type { ServiceMesh } from '../certificates/service-mesh.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { probeTcp } from '../registry/tcp-probe.js';
 import { delay, type Clock, type Random } from '../timing/clock.js';
@@ -46,6 +47,7 @@ import { drain, runShutdown, type ShutdownBudget } from './shutdown/shutdown-seq
 import { onShutdownSignal } from './shutdown/shutdown-signals.js';
 
 export interface RegistrationOptions {
+  readonly mesh?: Pick<ServiceMesh, 'checkPort'> | undefined;
   /** Empty: discover only. */
   readonly services: readonly ServiceOptions[];
   /** Besides the registry of the app. */
@@ -406,7 +408,15 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       logger.warn(`"${service.name}" is not registered: ${reason}`);
       return undefined;
     }
-    const location = { registry, healthPath, globalPrefix: globalPrefix(), environment, clock, logger };
+    const location = {
+      registry,
+      mesh: this.#options.mesh,
+      healthPath,
+      globalPrefix: globalPrefix(),
+      environment,
+      clock,
+      logger,
+    };
     const listening = await locateInstance(service, server, location);
     const health = async (): Promise<HealthReport> => toHealthReport(await this.#health.check());
     const ttlCheck = checksOf(service, listening).find(isTtl);

@@ -13,6 +13,8 @@ export interface ServiceInstance {
   readonly port: number;
   /** True when the instance speaks TLS. */
   readonly secure: boolean;
+  /** Its certificate names its service in place of its address, and it wants one of its callers, as with Consul Connect. Default: false. */
+  readonly inMesh?: boolean;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
   readonly status: InstanceStatus;

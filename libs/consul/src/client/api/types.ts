@@ -12,6 +12,7 @@ export interface ServiceDefinition {
   TaggedAddresses?: Readonly<Record<string, { Address: string; Port: number }>>;
   EnableTagOverride?: boolean;
   Weights?: { Passing: number; Warning: number };
+  Connect?: { Native: boolean };
   Checks?: readonly CheckDefinition[];
 }
 
@@ -50,6 +51,7 @@ export interface AgentService {
   Address: string;
   Weights: { Passing: number; Warning: number };
   EnableTagOverride: boolean;
+  Connect?: { Native?: boolean } | null;
   TaggedAddresses?: Record<string, { Address: string; Port: number }>;
   ContentHash?: string;
 }
@@ -220,4 +222,42 @@ export interface AclLogin {
   /** What the auth method verifies: a JWT. */
   readonly bearerToken: string;
   readonly meta?: Readonly<Record<string, string>> | undefined;
+}
+
+/** `GET /v1/agent/connect/ca/roots`. */
+export interface ConnectRoots {
+  ActiveRootID: string;
+  /** The host of the URIs of its certificates. */
+  TrustDomain: string;
+  Roots: { ID: string; Active: boolean; RootCert: string }[] | null;
+}
+
+/** `GET /v1/agent/connect/ca/leaf/:service`. */
+export interface ConnectLeaf {
+  SerialNumber: string;
+  /** With the certificates between it and an authority. */
+  CertPEM: string;
+  PrivateKeyPEM: string;
+  ServiceURI: string;
+  ValidAfter: string;
+  ValidBefore: string;
+}
+
+/** Whether a service may call another. */
+export interface ConnectIntention {
+  SourceName: string;
+  SourceNS?: string;
+  /** Of another cluster. */
+  SourcePeer?: string;
+  SourcePartition?: string;
+  DestinationName: string;
+  /** Empty where `Permissions` decide by the request. */
+  Action?: string;
+  Permissions?: readonly unknown[] | null;
+  Precedence: number;
+}
+
+export interface ConnectAuthorization {
+  Authorized: boolean;
+  Reason: string;
 }

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { hostname } from 'node:os';
 import type { LoggerService } from '@nestjs/common';
+import type { ServiceMesh } from '../../certificates/service-mesh.js';
 import type { ServiceRegistry } from '../../registry/service-registry.js';
 import type { Clock } from '../../timing/clock.js';
 import { withTimeout } from '../../timing/with-timeout.js';
@@ -19,6 +20,7 @@ export interface LocationOptions {
   readonly environment: { readonly address: string | undefined; readonly zone: string | undefined };
   readonly clock: Clock;
   readonly logger: LoggerService;
+  readonly mesh: Pick<ServiceMesh, 'checkPort'> | undefined;
 }
 
 const LOOKUP_TIMEOUT_MS = 2_000;
@@ -27,7 +29,7 @@ const LOOKUP_TIMEOUT_MS = 2_000;
 export async function locateInstance(
   service: ServiceOptions,
   server: ListeningServer,
-  { registry, healthPath, globalPrefix, environment, clock, logger }: LocationOptions,
+  { registry, healthPath, globalPrefix, environment, clock, logger, mesh }: LocationOptions,
 ): Promise<Listening> {
   const option = service.address ?? environment.address;
   const advertised = chooseAddress({
@@ -58,7 +60,16 @@ export async function locateInstance(
     contextPath: server.http === undefined ? '' : globalPrefix,
     zone: environment.zone,
     reportTtlMs: registry.reportTtlMs,
+    inMesh: await checksIn(mesh, server),
   };
+}
+
+async function checksIn(
+  mesh: LocationOptions['mesh'],
+  { secure, http, host }: ListeningServer,
+): Promise<Listening['inMesh']> {
+  if (!mesh || !secure) return undefined;
+  return { checkPort: http ? await mesh.checkPort(host) : undefined };
 }
 
 /** Bounded, since name resolution may hang. */

@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import { denialOf } from './connect-access.js';
+import type { ConnectPeer } from './connect-peer.js';
+import { peerOf } from './connect-peer.js';
+
+const id = {
+  trustDomain: 'a.consul',
+  partition: 'default',
+  namespace: 'default',
+  datacenter: 'dc1',
+  service: 'storefront',
+};
+const rules = { intentions: [], allowsByDefault: true };
+const peer: ConnectPeer = { id, validUntil: 2_000 };
+
+describe('access of a peer', () => {
+  it('is given to a valid certificate of the trust domain that no intention denies', () => {
+    expect(denialOf(peer, { trustDomain: 'a.consul', rules, now: 1_999 })).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'another trust domain',
+      peer,
+      { trustDomain: 'b.consul', rules, now: 0 },
+      /another trust domain, a\.consul/,
+    ],
+    ['no trust domain of ours yet', peer, { trustDomain: undefined, rules, now: 0 }, /another trust domain/],
+    ['an expired certificate', peer, { trustDomain: 'a.consul', rules, now: 2_000 }, /has expired/],
+    [
+      'a date that is none',
+      { id, validUntil: NaN },
+      { trustDomain: 'a.consul', rules, now: 0 },
+      /has expired/,
+    ],
+    ['no rules yet', peer, { trustDomain: 'a.consul', rules: undefined, now: 0 }, /not known yet/],
+    ['a problem', { problem: 'it hides' }, { trustDomain: 'a.consul', rules, now: 0 }, /it hides/],
+    [
+      'the default',
+      peer,
+      { trustDomain: 'a.consul', rules: { ...rules, allowsByDefault: false }, now: 0 },
+      /default is to deny/,
+    ],
+  ] as const)('is denied for %s', (_, given, facts, reason) => {
+    expect(denialOf(given, facts)?.reason).toMatch(reason);
+  });
+});
+
+describe('peerOf', () => {
+  it('takes no identity from a certificate that was not accepted, and none from a plain connection', () => {
+    const certificate = { subjectAltName: 'URI:spiffe://a.consul/ns/default/dc/dc1/svc/storefront' };
+    const refused = {
+      authorized: false,
+      authorizationError: 'SELF_SIGNED' as unknown as Error,
+      getPeerX509Certificate: () => certificate as never,
+    };
+    expect(peerOf(refused)).toEqual({ problem: 'its certificate is not accepted (SELF_SIGNED)' });
+    expect(peerOf({} as never)).toEqual({ problem: 'it has shown no certificate' });
+  });
+});

@@ -1,0 +1,25 @@
+import type { TLSSocket } from 'node:tls';
+import { spiffeIdOf, type SpiffeId } from './spiffe-id.js';
+
+/** The other end of a connection, by its certificate. */
+export type ConnectPeer =
+  | { readonly id: SpiffeId; /** In milliseconds since the epoch. */ readonly validUntil: number }
+  | { readonly problem: string };
+
+/** Whether a peer has shown a certificate that an authority of Consul has signed, and whose it is. */
+export function peerOf(
+  socket: Pick<TLSSocket, 'authorized' | 'authorizationError'> & {
+    getPeerX509Certificate?: TLSSocket['getPeerX509Certificate'];
+  },
+): ConnectPeer {
+  const certificate = socket.getPeerX509Certificate?.();
+  if (!certificate) return { problem: 'it has shown no certificate' };
+  if (!socket.authorized) {
+    // Node has the code of OpenSSL here, against its type.
+    const reason: unknown = socket.authorizationError;
+    return { problem: `its certificate is not accepted (${String(reason)})` };
+  }
+  const id = spiffeIdOf(certificate.subjectAltName);
+  if (!id) return { problem: 'its certificate names no service' };
+  return { id, validUntil: Date.parse(certificate.validTo) };
+}

@@ -1,0 +1,221 @@
+import type { Server } from 'node:http';
+import type { PeerCertificate } from 'node:tls';
+import { Logger } from '@nestjs/common';
+import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
+import {
+  type Clock,
+  errorMessage,
+  type ServiceMesh,
+  SharedWatches,
+  systemClock,
+  type TlsSettings,
+} from '@rookery/discovery/adapter';
+import type { Observable, Subscription } from 'rxjs';
+import type { ConsulClient } from '../client/consul-client.js';
+import { CheckServer } from './check-server.js';
+import { denialOf, type Denial } from './connect-access.js';
+import { ConnectIdentity } from './connect-identity.js';
+import type { ConnectSettings } from './connect-options.js';
+import type { ConnectPeer } from './connect-peer.js';
+import { isHealthRequest } from './health-path.js';
+import type { IntentionRules } from './intention-decision.js';
+import { ServerGuard } from './server-guard.js';
+import { spiffeIdOf } from './spiffe-id.js';
+import { watchIntentions, watchLeaf, watchRoots } from './watch-connect.js';
+
+export interface ConsulConnectOptions extends ConnectSettings {
+  readonly healthPath: string;
+}
+
+/** A caller that is denied again is not written of again for so long. */
+const REPEAT_MS = 60_000;
+/** Callers that are remembered for that. */
+const MAX_CALLERS = 1_000;
+
+/**
+ * This app as a part of Consul Connect: its certificate, whom it trusts, and who may call it. HashiCorp calls these endpoints deprecated since 2021, without a
+ * replacement (consul#10339).
+ */
+export class ConsulConnect implements ServiceMesh {
+  readonly identity = new ConnectIdentity();
+  readonly #client: ConsulClient;
+  readonly #options: ConsulConnectOptions;
+  readonly #clock: Clock;
+  readonly #logger = new Logger(ConsulConnect.name);
+  readonly #watches: SharedWatches;
+  readonly #subscriptions: Subscription[] = [];
+  readonly #byService = new Map<string, TlsSettings>();
+  /** When a denial was last written of, by caller and reason. */
+  readonly #told = new Map<string, number>();
+  #onReady: () => void = () => undefined;
+  /** Resolves when it has a certificate, and knows who may call it. */
+  readonly ready = new Promise<void>((resolve) => {
+    this.#onReady = resolve;
+  });
+  #rules: IntentionRules | undefined;
+  #watchedDomain: string | undefined;
+  #app: Server | undefined;
+  #guard: ServerGuard | undefined;
+  #checks: CheckServer | undefined;
+
+  constructor(client: ConsulClient, options: ConsulConnectOptions, clock: Clock = systemClock) {
+    this.#client = client;
+    this.#options = options;
+    this.#clock = clock;
+    this.#watches = new SharedWatches({
+      clock,
+      random: Math.random,
+      logger: ConsulConnect.name,
+      limit: client.blockingQueryLimit,
+    });
+  }
+
+  /** Begins to watch. */
+  start(): void {
+    const client = this.#client;
+    const { service } = this.#options;
+    this.#follow(
+      this.#watches.watch('roots', 'the authorities of Consul Connect', (signal, waitMs) =>
+        watchRoots(client, { signal, waitMs }),
+      ),
+      (roots) => {
+        this.identity.setRoots(roots);
+        this.#watchIntentions();
+      },
+    );
+    this.#follow(
+      this.#watches.watch('leaf', `the certificate of "${service}"`, (signal, waitMs) =>
+        watchLeaf(client, service, { signal, waitMs }),
+      ),
+      (leaf) => this.identity.setLeaf(leaf),
+    );
+  }
+
+  /** Gives the app's server its certificate, and guards it. @throws DiscoveryError `RK_CONFIG_INVALID` when it does not speak TLS */
+  guard(server: Server): void {
+    const { healthPath, checks } = this.#options;
+    this.#app = server;
+    this.#guard = ServerGuard.on(server, {
+      identity: this.identity,
+      denialOf: (peer) => this.denialOf(peer),
+      hasOpenRequests: checks === 'path',
+      isOpen: (request) =>
+        this.#checks?.has(request) === true || (checks === 'path' && isHealthRequest(request, healthPath)),
+      onDenied: (denial) => this.#tell(denial),
+    });
+    if (this.#guard) return;
+    throw new DiscoveryError(
+      'RK_CONFIG_INVALID',
+      'connect.native: the HTTP server of this app does not speak TLS',
+      {
+        hint: 'NestFactory.create(AppModule, { httpsOptions: connectHttpsOptions() }), or new FastifyAdapter({ https: connectHttpsOptions() })',
+      },
+    );
+  }
+
+  /** Why the other end of a connection may not call this app now; undefined: it may. */
+  denialOf(peer: ConnectPeer): Denial | undefined {
+    const { trustDomain } = this.identity;
+    return denialOf(peer, { trustDomain, rules: this.#rules, now: Date.now() });
+  }
+
+  get isReady(): boolean {
+    return this.identity.isValid && this.#rules !== undefined;
+  }
+
+  tlsFor({ inMesh, service, datacenter }: ServiceInstance): TlsSettings | undefined {
+    if (inMesh !== true) return undefined;
+    const key = `${service} ${datacenter}`;
+    let settings = this.#byService.get(key);
+    if (!settings) {
+      const mismatch = (peer: PeerCertificate): Error | undefined =>
+        this.#mismatch(peer, service, datacenter);
+      settings = { certificates: this.identity, serverName: undefined, verify: true, mismatch };
+      this.#byService.set(key, settings);
+    }
+    return settings;
+  }
+
+  async checkPort(host: string | undefined): Promise<number | undefined> {
+    const { checks, checkPort, healthPath } = this.#options;
+    if (checks === 'path' || !this.#app) return undefined;
+    const isCheck = (request: Parameters<typeof isHealthRequest>[0]): boolean =>
+      isHealthRequest(request, healthPath);
+    this.#checks ??= await CheckServer.listen(this.#app, { host, port: checkPort, isCheck });
+    return this.#checks.port;
+  }
+
+  /** For `GET /discovery`. */
+  explain(): object {
+    const { identity } = this;
+    return {
+      uri: identity.uri,
+      trustDomain: identity.trustDomain,
+      validUntil: identity.validUntil === undefined ? undefined : new Date(identity.validUntil).toISOString(),
+      intentions: this.#rules?.intentions.map(({ SourceName, DestinationName, Action, Permissions }) => ({
+        from: SourceName,
+        to: DestinationName,
+        action: Permissions && Permissions.length > 0 ? 'deny' : Action,
+      })),
+      allowsByDefault: this.#rules?.allowsByDefault,
+    };
+  }
+
+  close(): void {
+    this.#watches.close();
+    for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+    this.#guard?.release();
+    this.#checks?.close();
+  }
+
+  #watchIntentions(): void {
+    const { trustDomain } = this.identity;
+    if (trustDomain === undefined || this.#watchedDomain === trustDomain) return;
+    this.#watchedDomain = trustDomain;
+    const client = this.#client;
+    const { service } = this.#options;
+    this.#follow(
+      this.#watches.watch(`intentions ${trustDomain}`, `the intentions for "${service}"`, (signal, waitMs) =>
+        watchIntentions(client, { service, trustDomain }, { signal, waitMs }),
+      ),
+      (rules) => {
+        this.#rules = rules;
+      },
+    );
+  }
+
+  #follow<T>(updates: Observable<T>, use: (update: T) => void): void {
+    const subscription = updates.subscribe((update) => {
+      try {
+        use(update);
+      } catch (error) {
+        this.#logger.error(`${errorMessage(error)}; what was there before stays in use`);
+      }
+      if (this.isReady) this.#onReady();
+    });
+    this.#subscriptions.push(subscription);
+  }
+
+  #mismatch(peer: PeerCertificate, service: string, datacenter: string): Error | undefined {
+    const id = spiffeIdOf(peer.subjectaltname);
+    const { trustDomain } = this.identity;
+    if (id?.trustDomain === trustDomain && id?.service === service && id.datacenter === datacenter)
+      return undefined;
+    const found = id ? `"${id.service}" in "${id.datacenter}" of ${id.trustDomain}` : 'no service';
+    const wanted = `"${service}" in "${datacenter}" of ${String(trustDomain)}`;
+    return Object.assign(new Error(`the certificate is that of ${found}, not of ${wanted}`), {
+      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    });
+  }
+
+  /** Once a minute for each caller. */
+  #tell({ caller, reason }: Denial): void {
+    const key = `${caller ?? ''} ${reason}`;
+    const now = this.#clock.now();
+    if (now - (this.#told.get(key) ?? -Infinity) < REPEAT_MS) return;
+    if (this.#told.size >= MAX_CALLERS) this.#told.clear();
+    this.#told.set(key, now);
+    const who = caller === undefined ? 'a caller' : `"${caller}"`;
+    this.#logger.warn(`${who} was denied access to "${this.#options.service}": ${reason}`);
+  }
+}

@@ -1,0 +1,46 @@
+import type { ConnectIntention } from '../client/api/types.js';
+import type { SpiffeId } from './spiffe-id.js';
+
+/** What is known of who may call a service. */
+export interface IntentionRules {
+  /** Those that may apply to it. */
+  readonly intentions: readonly ConnectIntention[];
+  /** Where none applies: Consul decides by its default for ACLs. */
+  readonly allowsByDefault: boolean;
+}
+
+export interface IntentionDecision {
+  readonly isAllowed: boolean;
+  /** For the caller, and the log. */
+  readonly reason: string;
+}
+
+const ANY = '*';
+const DEFAULT = 'default';
+
+/**
+ * Whether a caller is allowed: by the intention with the highest precedence that names it, as Consul's own `authorize` decides. One with `Permissions` is
+ * for proxies that see requests; here it denies, as there.
+ */
+export function decideByIntentions(
+  { service, namespace, partition }: Pick<SpiffeId, 'service' | 'namespace' | 'partition'>,
+  { intentions, allowsByDefault }: IntentionRules,
+): IntentionDecision {
+  // Consul without namespaces and partitions leaves them out, or empty.
+  const is = (given = '', own: string): boolean => given === ANY || (given === '' ? DEFAULT : given) === own;
+  const applying = intentions.filter(
+    ({ SourceName, SourceNS, SourcePeer, SourcePartition }) =>
+      (SourcePeer ?? '') === '' &&
+      is(SourceName, service) &&
+      is(SourceNS, namespace) &&
+      is(SourcePartition, partition),
+  );
+  const [first] = applying.sort((a, b) => b.Precedence - a.Precedence);
+  if (!first) {
+    const reason = `no intention of Consul is about "${service}", and its default is to ${allowsByDefault ? 'allow' : 'deny'}`;
+    return { isAllowed: allowsByDefault, reason };
+  }
+  const isAllowed = first.Action === 'allow' && (first.Permissions ?? []).length === 0;
+  const which = `the intention of Consul from "${first.SourceName}" to "${first.DestinationName}"`;
+  return { isAllowed, reason: `${which} ${isAllowed ? 'allows' : 'denies'} it` };
+}

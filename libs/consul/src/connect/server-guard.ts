@@ -1,0 +1,134 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Http2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { Server as TlsServer, type TLSSocket } from 'node:tls';
+import { toTlsOptions } from '@rookery/discovery/adapter';
+import type { Denial } from './connect-access.js';
+import type { ConnectIdentity } from './connect-identity.js';
+import { peerOf, type ConnectPeer } from './connect-peer.js';
+
+export interface ServerGuardTools {
+  readonly identity: ConnectIdentity;
+  readonly denialOf: (peer: ConnectPeer) => Denial | undefined;
+  /** Whether a request needs no certificate: that for the health of this app, where the registry asks this server. */
+  readonly isOpen: (request: IncomingMessage) => boolean;
+  /** Some requests need no certificate, so that connections without one are accepted. */
+  readonly hasOpenRequests: boolean;
+  readonly onDenied: (denial: Denial) => void;
+}
+
+const FORBIDDEN = 403;
+/** Both sides of Connect speak it. */
+const MIN_VERSION = 'TLSv1.2';
+
+/** Gives a server of the app its certificate, and keeps callers out that may not call. */
+export class ServerGuard {
+  readonly #server: Server & TlsServer;
+  readonly #tools: ServerGuardTools;
+  /** Reading a certificate costs more than most requests do. */
+  readonly #peers = new WeakMap<object, ConnectPeer>();
+  readonly #undo: (() => void)[] = [];
+
+  /** @returns undefined: the server does not speak TLS */
+  static on(server: Server, tools: ServerGuardTools): ServerGuard | undefined {
+    return server instanceof TlsServer ? new ServerGuard(server, tools) : undefined;
+  }
+
+  private constructor(server: Server & TlsServer, tools: ServerGuardTools) {
+    this.#server = server;
+    this.#tools = tools;
+    this.#setCertificates();
+    this.#undo.push(tools.identity.onChange(() => this.#setCertificates()));
+    if (!tools.hasOpenRequests) this.#refuseStrangers();
+    this.#checkRequests();
+  }
+
+  release(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+  }
+
+  /** For connections that follow; those that are open stay as they are. */
+  #setCertificates(): void {
+    const { ca, cert, key } = toTlsOptions(
+      { serverName: undefined, verify: true },
+      this.#tools.identity.current(),
+    );
+    this.#server.setSecureContext({ ca, cert, key, minVersion: MIN_VERSION });
+  }
+
+  /** At once, as a server does that rejects what it has not authorized: nothing of a stranger is parsed. */
+  #refuseStrangers(): void {
+    const refuse = (socket: TLSSocket): void => {
+      const peer = this.#peerAt(socket);
+      if (!('problem' in peer)) return;
+      this.#tools.onDenied({ caller: undefined, reason: peer.problem });
+      socket.destroy();
+    };
+    this.#server.prependListener('secureConnection', refuse);
+    this.#undo.push(() => this.#server.removeListener('secureConnection', refuse));
+  }
+
+  /**
+   * Where requests leave the server, before any middleware, route or gateway, and whenever those were added: a listener could neither stop the others nor
+   * be sure to be the first.
+   */
+  #checkRequests(): void {
+    const server = this.#server;
+    // The method of the class, or what an instrumentation has put in its place.
+    const emit = server.emit.bind(server);
+    const guarded = (event: string, ...given: unknown[]): boolean => {
+      const denial = this.#denialOf(event, given);
+      if (!denial) return (emit as (name: string, ...rest: unknown[]) => boolean)(event, ...given);
+      this.#tools.onDenied(denial);
+      deny(event, given, denial);
+      return true;
+    };
+    server.emit = guarded as typeof server.emit;
+    this.#undo.push(() => Reflect.deleteProperty(server, 'emit'));
+  }
+
+  #denialOf(event: string, [first]: readonly unknown[]): Denial | undefined {
+    switch (event) {
+      case 'request':
+      case 'checkContinue':
+      case 'checkExpectation':
+      case 'upgrade':
+      case 'connect': {
+        const request = first as IncomingMessage;
+        if (this.#tools.isOpen(request)) return undefined;
+        return this.#tools.denialOf(this.#peerAt(request.socket as TLSSocket));
+      }
+      // Of HTTP/2; what it makes of them for listeners of HTTP/1 follows.
+      case 'stream': {
+        const socket = (first as Http2Stream).session?.socket;
+        return socket && this.#tools.denialOf(this.#peerAt(socket as TLSSocket));
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #peerAt(socket: TLSSocket): ConnectPeer {
+    let peer = this.#peers.get(socket);
+    if (!peer) this.#peers.set(socket, (peer = peerOf(socket)));
+    return peer;
+  }
+}
+
+function deny(event: string, given: readonly unknown[], { caller, reason }: Denial): void {
+  const who = caller === undefined ? 'This caller' : `"${caller}"`;
+  const body = JSON.stringify({ statusCode: FORBIDDEN, message: `${who} may not call: ${reason}` });
+  if (event === 'stream') {
+    const [stream] = given as [Http2Stream & { respond(headers: object): void }];
+    stream.respond({ ':status': FORBIDDEN, 'content-type': 'application/json; charset=utf-8' });
+    stream.end(body);
+  } else if (event === 'upgrade' || event === 'connect') {
+    const [, socket] = given as [unknown, Duplex];
+    socket.end(`HTTP/1.1 ${FORBIDDEN} Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  } else {
+    const [, response] = given as [unknown, ServerResponse];
+    response.statusCode = FORBIDDEN;
+    response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    response.end(body);
+  }
+}

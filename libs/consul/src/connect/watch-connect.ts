@@ -1,0 +1,66 @@
+import { type Clock, systemClock } from '@rookery/discovery/adapter';
+import type { ConnectLeaf, ConnectRoots } from '../client/api/types.js';
+import type { ConsulClient } from '../client/consul-client.js';
+import type { ConsulResponse } from '../client/consul-response.js';
+import type { ConsulReadOptions } from '../client/request-options.js';
+import { WatchPosition } from '../client/watch-position.js';
+import type { IntentionRules } from './intention-decision.js';
+
+export interface ConnectWatchOptions {
+  readonly signal: AbortSignal;
+  /** How long one request waits, in milliseconds. */
+  readonly waitMs: () => number;
+  readonly clock?: Clock;
+}
+
+/** Not the name of a service: what is decided about it is what is decided where no intention applies. */
+const NOBODY = 'rookery-no-service';
+
+/** The authorities: at present, and each change. It throws at the first error; start a new one then. */
+export function watchRoots(client: ConsulClient, options: ConnectWatchOptions): AsyncIterable<ConnectRoots> {
+  return changes(client, (read) => client.connect.roots(read), options);
+}
+
+/** The certificate of a service: at present, and each new one. It throws at the first error; start a new one then. */
+export function watchLeaf(
+  client: ConsulClient,
+  service: string,
+  options: ConnectWatchOptions,
+): AsyncIterable<ConnectLeaf> {
+  return changes(client, (read) => client.connect.leaf(service, read), options);
+}
+
+/** Who may call a service: at present, and each change. It throws at the first error; start a new one then. */
+export async function* watchIntentions(
+  client: ConsulClient,
+  { service, trustDomain }: { readonly service: string; readonly trustDomain: string },
+  options: ConnectWatchOptions,
+): AsyncIterable<IntentionRules> {
+  const { signal } = options;
+  const datacenter = client.scope[0] ?? 'dc1';
+  const nobody = `spiffe://${trustDomain}/ns/default/dc/${datacenter}/svc/${NOBODY}`;
+  let allowsByDefault: boolean | undefined;
+  // That of one service has no index on Consul 1.8; this one has, whatever the token may read of it.
+  for await (const _ of changes(client, (read) => client.connect.intentions(read), options)) {
+    const intentions = await client.connect.intentionsFor(service, { signal });
+    // The default changes with a restart of the agent only, which ends this watch.
+    allowsByDefault ??= (await client.connect.authorize(service, nobody, { signal })).Authorized;
+    yield { intentions, allowsByDefault };
+  }
+}
+
+async function* changes<T>(
+  client: ConsulClient,
+  read: (options: ConsulReadOptions) => Promise<ConsulResponse<T>>,
+  { signal, waitMs, clock = systemClock }: ConnectWatchOptions,
+): AsyncIterable<T> {
+  const position = new WatchPosition(client);
+  for (;;) {
+    const { index } = position;
+    const sentAt = clock.now();
+    const wait = client.waitWithin(waitMs());
+    const response = await read({ signal, ...(index === undefined ? {} : { index, wait }) });
+    position.advance(response.index, index !== undefined && clock.now() - sentAt < wait);
+    yield response.body;
+  }
+}
