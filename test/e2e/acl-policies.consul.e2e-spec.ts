@@ -6,13 +6,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import {
   ConsulKv,
   ConsulModule,
+  connectHttpsOptions,
   DiscoveryEvents,
   DiscoveryService,
+  HealthService,
   LeaderElections,
   LockService,
   RegistrationService,
   type ConsulModuleOptions,
 } from '@rookery/consul';
+import { ConsulConnect } from '#libs/consul/dist/connect/consul-connect.js';
 import { consulConfig } from '@rookery/consul/config';
 import { ConsulAgent, eventually, thrownBy } from '@rookery/test-support';
 import { runCommand } from './command-line.js';
@@ -137,6 +140,23 @@ describe('the policies that the documentation gives', () => {
     Locks: async (token) => {
       const locks = (await context(token)).get(LockService);
       return locks.withLock('locks/orders/7', async ({ isHeld }) => isHeld, { waitFor: '2s' });
+    },
+    'Consul Connect': async (token) => {
+      const consul = ConsulModule.forRoot({
+        agent: { url: agent.url, token },
+        service: { name: 'storefront' },
+        connect: { native: true },
+      });
+      const { app, logger } = await createApp(rootModule([consul]), 'express', connectHttpsOptions());
+      const listening = app.listen(0);
+      cleanUps.push(() => listening.then(() => app.close()));
+      const refusals = (): string[] => logger.matching(/ConsulConnect/);
+      const connect = app.get(ConsulConnect);
+      await eventually(() => connect.isReady || refusals().length > 0);
+      if (!connect.isReady) throw new Error(refusals().join('\n'));
+      await listening;
+      const { status } = await app.get(HealthService).check('readiness');
+      return status === 'ok';
     },
     'Leader election': async (token) => {
       const consul = ConsulModule.forRoot({ agent: { url: agent.url, token } });

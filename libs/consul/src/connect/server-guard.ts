@@ -1,7 +1,8 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import type { Http2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
+import type { Certificates } from '@rookery/discovery';
 import { toTlsOptions } from '@rookery/discovery/adapter';
 import type { Denial } from './connect-access.js';
 import type { ConnectIdentity } from './connect-identity.js';
@@ -27,6 +28,8 @@ export class ServerGuard {
   readonly #tools: ServerGuardTools;
   /** Reading a certificate costs more than most requests do. */
   readonly #peers = new WeakMap<object, ConnectPeer>();
+  /** With which certificate they were opened. */
+  readonly #openedWith = new WeakMap<object, Certificates>();
   readonly #undo: (() => void)[] = [];
 
   /** @returns undefined: the server does not speak TLS */
@@ -39,7 +42,7 @@ export class ServerGuard {
     this.#tools = tools;
     this.#setCertificates();
     this.#undo.push(tools.identity.onChange(() => this.#setCertificates()));
-    if (!tools.hasOpenRequests) this.#refuseStrangers();
+    this.#watchConnections();
     this.#checkRequests();
   }
 
@@ -47,7 +50,7 @@ export class ServerGuard {
     for (const undo of this.#undo.splice(0)) undo();
   }
 
-  /** For connections that follow; those that are open stay as they are. */
+  /** For connections that follow. */
   #setCertificates(): void {
     const { ca, cert, key } = toTlsOptions(
       { serverName: undefined, verify: true },
@@ -56,16 +59,21 @@ export class ServerGuard {
     this.#server.setSecureContext({ ca, cert, key, minVersion: MIN_VERSION });
   }
 
-  /** At once, as a server does that rejects what it has not authorized: nothing of a stranger is parsed. */
-  #refuseStrangers(): void {
-    const refuse = (socket: TLSSocket): void => {
-      const peer = this.#peerAt(socket);
-      if (!('problem' in peer)) return;
-      this.#tools.onDenied({ caller: undefined, reason: peer.problem });
-      socket.destroy();
+  #watchConnections(): void {
+    const onConnection = (socket: TLSSocket): void => {
+      this.#openedWith.set(socket, this.#tools.identity.current());
+      if (!this.#tools.hasOpenRequests) this.#refuseStranger(socket);
     };
-    this.#server.prependListener('secureConnection', refuse);
-    this.#undo.push(() => this.#server.removeListener('secureConnection', refuse));
+    this.#server.prependListener('secureConnection', onConnection);
+    this.#undo.push(() => this.#server.removeListener('secureConnection', onConnection));
+  }
+
+  /** At once, as a server does that rejects what it has not authorized: nothing of it is parsed. */
+  #refuseStranger(socket: TLSSocket): void {
+    const peer = this.#peerAt(socket);
+    if (!('problem' in peer)) return;
+    this.#tools.onDenied({ caller: undefined, reason: peer.problem });
+    socket.destroy();
   }
 
   /**
@@ -78,6 +86,7 @@ export class ServerGuard {
     const emit = server.emit.bind(server);
     const guarded = (event: string, ...given: unknown[]): boolean => {
       const denial = this.#denialOf(event, given);
+      if (event === 'request') this.#closeIfOld(given);
       if (!denial) return (emit as (name: string, ...rest: unknown[]) => boolean)(event, ...given);
       this.#tools.onDenied(denial);
       deny(event, given, denial);
@@ -106,6 +115,13 @@ export class ServerGuard {
       default:
         return undefined;
     }
+  }
+
+  /** A connection of HTTP/1 that has shown an earlier certificate ends with this request, so that none outlives it. */
+  #closeIfOld([request, response]: readonly unknown[]): void {
+    const openedWith = this.#openedWith.get((request as IncomingMessage).socket);
+    if (openedWith === undefined || openedWith === this.#tools.identity.current()) return;
+    if (response instanceof ServerResponse && !response.headersSent) response.shouldKeepAlive = false;
   }
 
   #peerAt(socket: TLSSocket): ConnectPeer {

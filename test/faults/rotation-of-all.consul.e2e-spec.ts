@@ -1,0 +1,187 @@
+import { randomUUID, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type TLSSocket } from 'node:tls';
+import { Controller, Get, Req, type INestApplication } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import type { HttpService } from '@nestjs/axios';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  ConsulModule,
+  connectHttpsOptions,
+  getServiceClientToken,
+  RegistrationService,
+  ServiceClientsModule,
+} from '@rookery/consul';
+import { ConnectAuthority, ConsulAgent, eventually, figure, TestCertificates } from '@rookery/test-support';
+import { firstValueFrom } from 'rxjs';
+import { CallLoad } from './call-load.js';
+import { createApp, rootModule } from '../e2e/test-app.js';
+
+const MANAGEMENT = randomUUID();
+const PER_SECOND = 200;
+
+@Controller()
+class Serials {
+  /** Who signed the certificates that both sides have shown: that of the caller, and of this app. */
+  @Get('serials')
+  serials(@Req() { socket }: IncomingMessage): { caller: string; own: string } {
+    const tls = socket as TLSSocket;
+    const own = tls.getCertificate() as { issuer: { CN: string } };
+    return { caller: String(tls.getPeerCertificate().issuer.CN), own: own.issuer.CN };
+  }
+}
+
+interface Token {
+  readonly SecretID: string;
+  readonly AccessorID: string;
+}
+
+type Name = Parameters<TestCertificates['file']>[0];
+
+describe('everything that is rotated, at 200 calls a second', () => {
+  let folder: string;
+  let before: TestCertificates;
+  let after: TestCertificates;
+  let authority: ConnectAuthority;
+  let consul: ConsulAgent;
+  const apps: INestApplication[] = [];
+  const own = (name: string): string => join(folder, name);
+  const put = (name: string, content: string): void => {
+    writeFileSync(own('new'), content);
+    renameSync(own('new'), own(name));
+  };
+  const pem = (of: TestCertificates, name: Name): string => readFileSync(of.file(name), 'utf8');
+  const createToken = async (): Promise<Token> =>
+    (await consul.request('PUT', '/v1/acl/token', { Policies: [{ Name: 'apps' }] })).body as Token;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'rookery-rotation-'));
+    [before, after] = await Promise.all([
+      TestCertificates.create('localhost'),
+      TestCertificates.create('localhost'),
+    ]);
+    for (const name of ['ca', 'server', 'server-key', 'client', 'client-key'] as const)
+      copyFileSync(before.file(name), own(name));
+    authority = await ConnectAuthority.create();
+    consul = await ConsulAgent.start({
+      token: MANAGEMENT,
+      certificates: { file: (name) => own(name) },
+      config: {
+        ...authority.config,
+        acl: {
+          ...{ enabled: true, default_policy: 'deny', token_ttl: '1s' },
+          tokens: { master: MANAGEMENT, agent: MANAGEMENT },
+        },
+      },
+    });
+    const Rules = 'service_prefix "" { policy = "write" } node_prefix "" { policy = "read" }';
+    await consul.request('PUT', '/v1/acl/policy', { Name: 'apps', Rules });
+    await consul.request('POST', '/v1/connect/intentions', {
+      ...{ SourceName: 'storefront', DestinationName: 'inventory' },
+      ...{ SourceType: 'consul', Action: 'allow' },
+    });
+  });
+  afterAll(async () => {
+    await Promise.all(apps.map((app) => app.close()));
+    await consul.stop();
+    for (const each of [before, after]) each.remove();
+    rmSync(folder, { recursive: true });
+  });
+
+  const shownByAgent = async (): Promise<string> => {
+    const options = { ca: pem(after, 'ca'), cert: pem(after, 'client'), key: pem(after, 'client-key') };
+    const socket = connect({ ...options, host: '127.0.0.1', port: Number(new URL(consul.url).port) });
+    await once(socket, 'secureConnect');
+    const { fingerprint } = socket.getPeerCertificate();
+    socket.destroy();
+    return fingerprint;
+  };
+
+  const start = async (name: string): Promise<INestApplication> => {
+    const consulModule = ConsulModule.forRoot({
+      agent: {
+        url: consul.url,
+        tokenFile: own('token'),
+        tls: { caFile: own('ca'), certFile: own('client'), keyFile: own('client-key') },
+      },
+      service: { name, check: { type: 'http', interval: '1s' } },
+      connect: { native: true },
+      shutdown: { drainTimeout: 0 },
+    });
+    const clients = ServiceClientsModule.forFeature(['inventory']);
+    const module = rootModule([consulModule, clients], { controllers: [Serials] });
+    const { app } = await createApp(module, 'express', connectHttpsOptions());
+    apps.push(app);
+    await app.listen(0);
+    await app.get(RegistrationService).whenRegistered();
+    return app;
+  };
+
+  it('F46 token, agent certificates, leaf and root: no call fails, and nothing is left behind', async () => {
+    const first = await createToken();
+    put('token', first.SecretID);
+    const inventory = await start('inventory');
+    const storefront = await start('storefront');
+    let connections = 0;
+    (inventory.getHttpServer() as Server).on('secureConnection', () => connections++);
+    const client = storefront.get<HttpService>(getServiceClientToken('inventory'));
+    const seen: { caller: string; own: string }[] = [];
+    const call = async (): Promise<undefined> => {
+      seen.push((await firstValueFrom(client.get<{ caller: string; own: string }>('/serials'))).data);
+      return undefined;
+    };
+    await eventually(() => call().then(() => true));
+    const load = new CallLoad(call).start(PER_SECOND);
+    const callsMore = async (count: number): Promise<void> => {
+      const from = load.calls.length;
+      await eventually(() => load.calls.length > from + count, { within: 30_000 });
+    };
+    await callsMore(100);
+
+    const second = await createToken();
+    put('token', second.SecretID);
+    await callsMore(400);
+    await consul.request('DELETE', `/v1/acl/token/${first.AccessorID}`);
+    await callsMore(400);
+
+    put('ca', `${pem(before, 'ca')}\n${pem(after, 'ca')}`);
+    process.kill(Number(consul.pid), 'SIGHUP');
+    await callsMore(300);
+    for (const name of ['server', 'server-key', 'client', 'client-key'] as const) put(name, pem(after, name));
+    process.kill(Number(consul.pid), 'SIGHUP');
+    await callsMore(400);
+
+    await eventually(
+      async () => (await shownByAgent()) === new X509Certificate(pem(after, 'server')).fingerprint,
+    );
+
+    const next = await ConnectAuthority.create();
+    const [oldIssuer] = seen.map(({ own: issuer }) => issuer);
+    const rotatedAt = performance.now();
+    expect((await consul.request('PUT', '/v1/connect/ca/configuration', next.provider)).status).toBe(200);
+    await eventually(
+      () => {
+        const { caller, own: issuer } = seen.at(-1) ?? {};
+        return caller !== oldIssuer && issuer !== oldIssuer;
+      },
+      { within: 30_000 },
+    );
+    const rotatedMs = Math.round(performance.now() - rotatedAt);
+    await callsMore(600);
+    await load.stop();
+    figure(
+      'F46',
+      `${load.failures.length} of ${load.calls.length} calls failed while the token, the certificates of the agent, the leaves and the root were renewed; the leaves of both were new ${rotatedMs} ms after the root; ${connections} connections`,
+    );
+    expect(load.failures).toEqual([]);
+    expect(new Set(seen.slice(-300).map((each) => JSON.stringify(each))).size).toBe(1);
+
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    for (const name of ['inventory', 'storefront'])
+      expect((await consul.request('GET', `/v1/health/service/${name}`)).body).toEqual([]);
+  }, 120_000);
+});
