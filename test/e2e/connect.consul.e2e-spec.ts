@@ -2,7 +2,9 @@ import { createServer, request, type Agent, type RequestOptions, type Server } f
 import { Agent as HttpsAgent } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
-import { Controller, Get, type INestApplication } from '@nestjs/common';
+import { readFileSync } from 'node:fs';
+import { Controller, Get, Module, type INestApplication } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import type { HttpService } from '@nestjs/axios';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
@@ -10,6 +12,7 @@ import {
   connectHttpsOptions,
   DiscoveryService,
   getServiceClientToken,
+  HealthService,
   RegistrationService,
   ServiceClientsModule,
   type ConnectOptions,
@@ -175,6 +178,32 @@ describe('Connect-native apps on a real Consul', () => {
       await eventually(async () => (await get(url, { agent })).status === 200, { within: 5_000 });
       expect(connections).toBe(1);
     });
+  });
+
+  it('start with the lines that the page shows', async () => {
+    process.env.CONSUL_HTTP_ADDR = consul.url;
+    cleanUps.push(() => Reflect.deleteProperty(process.env, 'CONSUL_HTTP_ADDR'));
+    // docs begin
+    @Module({
+      imports: [
+        ConsulModule.forRoot({ service: { name: 'inventory' }, connect: { native: true } }),
+        ServiceClientsModule.forFeature(['orders']),
+      ],
+    })
+    class AppModule {}
+
+    const app = await NestFactory.create(AppModule, { httpsOptions: connectHttpsOptions() });
+    // docs end
+    app.useLogger(false);
+    cleanUps.push(() => app.close());
+    await app.listen(0);
+    await app.get(RegistrationService).whenRegistered();
+    expect(await app.get(HealthService).check()).toMatchObject({ details: { connect: { status: 'up' } } });
+    const [, shown = ''] = readFileSync(new URL(import.meta.url), 'utf8').split(
+      / *\/\/ docs (?:begin|end)\n/,
+    );
+    const page = readFileSync(new URL('../../libs/consul/docs/connect.md', import.meta.url), 'utf8');
+    expect(page).toContain(shown.replaceAll(/^ {4}/gm, '').replace('class App', 'export class App').trim());
   });
 
   it('refuse what has no certificate of theirs: none, another authority, another trust domain, an expired one, two names', async () => {

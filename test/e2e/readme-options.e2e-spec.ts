@@ -107,6 +107,7 @@ describe('the options that the README shows', () => {
         maxContentLength: 67_108_864,
         streamIdleTimeout: '60s',
         contextPath: false,
+        redirects: 'instance',
         maxConnections: 64,
         slowStart: true,
         outlierDetection: {

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { Readable } from 'node:stream';
 import { HttpService } from '@nestjs/axios';
@@ -284,13 +286,41 @@ describe('@ServiceClient with Consul', () => {
   });
 
   it.each(['undici', 'axios'])(
+    'follows no redirect to another host, unless it may (%s)',
+    async (transport) => {
+      let requests = 0;
+      const other = createServer((_, response) => {
+        requests++;
+        response.end('here');
+      });
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      const { port } = other.address() as AddressInfo;
+      const headers = { authorization: 'Bearer abc', ...(transport === 'axios' ? { te: 'trailers' } : {}) };
+      const error = await failure(caller.http.axiosRef.post(`/moved-away/${port}`, {}, { headers }));
+      expect(error.code).toBe('ERR_REDIRECT_REFUSED');
+      expect(error.message).toContain(`redirects to http://127.0.0.1:${port}`);
+      expect(error.call?.attempts).toHaveLength(1);
+      expect(requests).toBe(0);
+      const call = { redirects: 'any' } as const;
+      const allowed = await caller.http.axiosRef.post(`/moved-away/${port}`, {}, { headers, call });
+      expect(allowed.data).toBe('here');
+      expect(requests).toBe(1);
+      other.close();
+    },
+  );
+
+  it.each(['undici', 'axios'])(
     'sends a POST once when the target of its redirect failed (%s)',
     async (transport) => {
       const [dead = 0] = await freePorts(1);
       posts.length = 0;
       const headers = transport === 'axios' ? { te: 'trailers' } : {};
       const error = await failure(
-        caller.http.axiosRef.post(`/moved-away/${dead}`, { once: true }, { headers }),
+        caller.http.axiosRef.post(
+          `/moved-away/${dead}`,
+          { once: true },
+          { headers, call: { redirects: 'any' } },
+        ),
       );
       expect(error.call?.attempts).toHaveLength(1);
       expect(posts).toEqual([String(dead)]);

@@ -17,6 +17,9 @@ export type FailureKind = 'failure' | 'server-error' | 'none';
 
 const OVERLOAD_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
+/** A response redirects to another host, and may not. */
+export const REDIRECT_REFUSED = 'ERR_REDIRECT_REFUSED';
+
 /** Errors of this process or of the request: no file descriptor or port is left, an option is wrong, a limit was reached. */
 const CALLER_ERRORS: ReadonlySet<string> = new Set([
   'EMFILE',
@@ -39,6 +42,7 @@ const CALLER_ERRORS: ReadonlySet<string> = new Set([
   'ERR_BAD_REQUEST',
   'ERR_NOT_SUPPORT',
   'ERR_FR_TOO_MANY_REDIRECTS',
+  REDIRECT_REFUSED,
   'ERR_FR_MAX_BODY_LENGTH_EXCEEDED',
   'UND_ERR_ABORTED',
   'UND_ERR_CLOSED',

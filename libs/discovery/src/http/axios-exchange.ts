@@ -8,6 +8,7 @@ import type { HttpConnections } from './http-connections.js';
 import type { CancelSignal } from '../timing/clock.js';
 import { endWith } from './response/end-with.js';
 import { destroyWhenIdle } from './response/idle-stream.js';
+import { refusedRedirect } from './response/redirect.js';
 import { contentLimit, idleError } from './response/response-limits.js';
 
 export interface AxiosRequest {
@@ -33,6 +34,7 @@ async function send(
   const { instance, signal } = attempt;
   const own = ownHeaders(attempt, config.headers);
   let redirects = 0;
+  let refused: AxiosError | undefined;
   const { beforeRedirect } = config;
   const headers = AxiosHeaders.concat(config.headers, own);
   try {
@@ -51,6 +53,11 @@ async function send(
       validateStatus: null,
       beforeRedirect: (...hop: Parameters<NonNullable<typeof beforeRedirect>>) => {
         redirects++;
+        const target = new URL(String(hop[0].href)).origin;
+        if (settings.redirects !== 'any' && target !== new URL(originOf(instance)).origin) {
+          refused = refusedRedirect(target, config);
+          throw refused;
+        }
         // Our headers are for the instance only, not for the target of a redirect.
         const [options] = hop;
         const sent = Object.entries(options.headers as Record<string, string>);
@@ -66,6 +73,7 @@ async function send(
     // The caller's request config, not the copy for this instance.
     return { ...response, config };
   } catch (error) {
+    if (refused) throw markSent(refused);
     if (error instanceof AxiosError) {
       error.config = config;
       if (error.response) error.response.config = config;

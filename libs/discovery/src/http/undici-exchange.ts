@@ -12,7 +12,7 @@ import { BodyStream } from './response/body-stream.js';
 import { endWith } from './response/end-with.js';
 import { decode, decoder, takeEncoding, type Encoding } from './response/decode-content.js';
 import { destroyWhenIdle } from './response/idle-stream.js';
-import { redirected, type Redirected } from './response/redirect.js';
+import { redirected, refusedRedirect, type Redirected } from './response/redirect.js';
 import { responseHeaders } from './response/response-headers.js';
 import { contentLimit, endlessError, idleError, tooLargeError } from './response/response-limits.js';
 import { SentRequest } from './sent-request.js';
@@ -224,6 +224,10 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Transmission 
           this.#sent,
         ),
       );
+      return;
+    }
+    if (!next.keepsCredentials && this.#request.settings.redirects !== 'any') {
+      this.#fail(refusedRedirect(new URL(next.url).origin, config, this.#sent));
       return;
     }
     if (next.keepsBody && this.#body !== null && !Buffer.isBuffer(this.#body)) {

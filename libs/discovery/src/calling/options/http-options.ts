@@ -16,6 +16,11 @@ export interface HttpDefaults {
    * Puts `meta.contextPath` of the instance before the path, as apps of Rookery and of Spring publish it. Default: false.
    */
   contextPath?: boolean;
+  /**
+   * Where a redirect may lead: `instance`, to the same instance only, so that no service decides where else this app sends requests; `any`, anywhere,
+   * without credentials. A refused one fails with `ERR_REDIRECT_REFUSED`. Default: `instance`.
+   */
+  redirects?: 'instance' | 'any';
 }
 
 /** `HttpDefaults`, complete and in milliseconds. */
@@ -25,6 +30,7 @@ export interface HttpSettings {
   /** Infinity: no limit. */
   readonly streamIdleMs: number;
   readonly contextPath: boolean;
+  readonly redirects: 'instance' | 'any';
   readonly connection: ConnectionSettings;
 }
 
@@ -32,6 +38,7 @@ const DEFAULTS: Omit<HttpSettings, 'connection'> = {
   maxContentLength: 64 * 1024 * 1024,
   streamIdleMs: 60_000,
   contextPath: false,
+  redirects: 'instance',
 };
 
 /** One entry for each key of `HttpDefaults`. */
@@ -43,6 +50,7 @@ export const httpDefaultsShape = {
   ).optional(),
   streamIdleTimeout: durationSchema(0).optional(),
   contextPath: z.boolean({ error: 'must be true or false' }).optional(),
+  redirects: z.enum(['instance', 'any'], { error: "must be 'instance' or 'any'" }).optional(),
 } satisfies OptionShape<HttpDefaults>;
 
 /** Those of a service. */
@@ -51,12 +59,10 @@ export function serviceHttpSettings(options: HttpDefaults & ConnectionOptions): 
 }
 
 /** Those of a client or a request, over those of the service. */
-export function httpSettings(
-  { maxContentLength, streamIdleTimeout, contextPath }: HttpDefaults,
-  defaults: HttpSettings,
-): HttpSettings {
-  if (maxContentLength === undefined && streamIdleTimeout === undefined && contextPath === undefined)
-    return defaults;
+export function httpSettings(options: HttpDefaults, defaults: HttpSettings): HttpSettings {
+  const { maxContentLength, streamIdleTimeout, contextPath, redirects } = options;
+  const given: readonly unknown[] = [maxContentLength, streamIdleTimeout, contextPath, redirects];
+  if (given.every((each) => each === undefined)) return defaults;
   return {
     maxContentLength: unlimited(maxContentLength, -1) ?? defaults.maxContentLength,
     streamIdleMs:
@@ -64,6 +70,7 @@ export function httpSettings(
         ? defaults.streamIdleMs
         : (unlimited(toMilliseconds(streamIdleTimeout, 'call.streamIdleTimeout'), 0) ?? Infinity),
     contextPath: contextPath ?? defaults.contextPath,
+    redirects: redirects ?? defaults.redirects,
     connection: defaults.connection,
   };
 }

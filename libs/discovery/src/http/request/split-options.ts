@@ -7,9 +7,9 @@ export type OwnOptions = Omit<ServiceRequestOptions, keyof HttpDefaults>;
 
 /** The options of a client or a request, apart by what uses them. */
 export function splitOptions(options: ServiceRequestOptions): { http: HttpDefaults; call: OwnOptions } {
-  const { maxContentLength, streamIdleTimeout, contextPath, ...call } = options;
+  const { maxContentLength, streamIdleTimeout, contextPath, redirects, ...call } = options;
   return {
-    http: omitUndefined({ maxContentLength, streamIdleTimeout, contextPath }),
+    http: omitUndefined({ maxContentLength, streamIdleTimeout, contextPath, redirects }),
     call: omitUndefined<OwnOptions>(call),
   };
 }

@@ -1,3 +1,6 @@
+import { AxiosError, type InternalAxiosRequestConfig } from 'axios';
+import { REDIRECT_REFUSED } from '../../calling/error-kind.js';
+
 /** The request that follows a redirect. */
 export interface Redirected {
   readonly url: string;
@@ -29,4 +32,18 @@ export function redirected(
     keepsBody: !becomesGet,
     keepsCredentials: next.origin === new URL(url).origin,
   };
+}
+
+/** The response led elsewhere than to the instance that it came from. */
+export function refusedRedirect(
+  target: string,
+  config: InternalAxiosRequestConfig,
+  request?: unknown,
+): AxiosError {
+  return new AxiosError(
+    `the instance redirects to ${target}: redirects to other hosts are followed with \`redirects: 'any'\` only`,
+    REDIRECT_REFUSED,
+    config,
+    request,
+  );
 }
