@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 const BENCHMARKS = {
   http: async (args) => (await import('./http/run.mjs')).benchHttp(args),
   config: async () => (await import('./config/run.mjs')).benchConfig(),
+  connect: async () => (await import('./connect/run.mjs')).benchConnect(),
   dashboard: async () => (await import('./dashboard/run.mjs')).benchDashboard(),
   grpc: async () => (await import('./grpc/run.mjs')).benchGrpc(),
   registries: async () => (await import('./registries/run.mjs')).benchRegistries(),

@@ -18,6 +18,7 @@ import {
   type ConnectOptions,
   type Duration,
 } from '@rookery/consul';
+import { DiscoverySections } from '@rookery/discovery/adapter';
 import { ConnectAuthority, ConsulAgent, eventually, thrownBy, type Leaf } from '@rookery/test-support';
 import { firstValueFrom } from 'rxjs';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
@@ -67,9 +68,11 @@ describe('Connect-native apps on a real Consul', () => {
   const start = async (
     name: string,
     { platform, interval, ...connect }: ConnectOptions & { platform?: Platform; interval?: Duration } = {},
+    agent = consul,
+    onListening: (app: TestApp) => void = () => undefined,
   ): Promise<TestApp> => {
     const consulModule = ConsulModule.forRoot({
-      agent: { url: consul.url },
+      agent: { url: agent.url },
       service: { name, ...(interval ? { check: { type: 'http', interval } } : {}) },
       connect: { native: true, ...connect },
       shutdown: { drainTimeout: 0 },
@@ -80,9 +83,10 @@ describe('Connect-native apps on a real Consul', () => {
       ...(platform ? { platform } : {}),
     });
     cleanUps.push(() => started.app.close());
+    onListening(started);
     await started.app.get(RegistrationService).whenRegistered();
     await eventually(async () => {
-      const { body } = await consul.request('GET', `/v1/health/service/${name}?passing`);
+      const { body } = await agent.request('GET', `/v1/health/service/${name}?passing`);
       return (body as unknown[]).length > 0;
     });
     return started;
@@ -273,6 +277,33 @@ describe('Connect-native apps on a real Consul', () => {
       expect((await get(inventory.url, { path })).status).toBe(403);
     expect((await get(`${inventory.url}/health`, { method: 'POST' })).status).toBe(403);
   });
+
+  it('start without Consul, call each other while it is away, and follow it when it comes back as another cluster', async () => {
+    const own = await ConsulAgent.start();
+    cleanUps.push(() => own.stop());
+    await own.kill();
+    const listening: TestApp[] = [];
+    const note = (app: TestApp): void => void listening.push(app);
+    const starting = ['inventory', 'storefront'].map((name) => start(name, {}, own, note));
+    await eventually(() => listening.length === 2);
+    // Nest has one logger for a process: that of the latest app.
+    const lines = listening.flatMap(({ logger }) => logger.lines);
+    expect(lines.join()).toContain('Consul has given no certificate yet: the app starts');
+    for (const { url } of listening) await thrownBy(get(url));
+    await own.relaunch();
+    await own.ready();
+    const [, caller] = (await Promise.all(starting)) as [TestApp, TestApp];
+    await eventually(async () => (await call(caller)) === 3, { within: 30_000 });
+    await own.kill();
+    for (let n = 0; n < 20; n++) expect(await call(caller)).toBe(3);
+    // In memory: it has another authority, another trust domain, and no services.
+    await own.restart();
+    const { body } = await own.request('GET', '/v1/agent/connect/ca/roots');
+    const { TrustDomain } = body as { TrustDomain: string };
+    const shown = (): string => JSON.stringify(caller.app.get(DiscoverySections).explain());
+    await eventually(() => shown().includes(TrustDomain), { within: 45_000 });
+    await eventually(async () => (await call(caller)) === 3, { within: 45_000 });
+  }, 150_000);
 
   it('speak nothing below TLS 1.2', async () => {
     const inventory = await start('inventory');

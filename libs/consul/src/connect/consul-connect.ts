@@ -54,6 +54,7 @@ export class ConsulConnect implements ServiceMesh {
   });
   #rules: IntentionRules | undefined;
   #watchedDomain: string | undefined;
+  #intentions: Subscription | undefined;
   #app: Server | undefined;
   #guard: ServerGuard | undefined;
   #checks: CheckServer | undefined;
@@ -172,9 +173,10 @@ export class ConsulConnect implements ServiceMesh {
     const { trustDomain } = this.identity;
     if (trustDomain === undefined || this.#watchedDomain === trustDomain) return;
     this.#watchedDomain = trustDomain;
+    this.#intentions?.unsubscribe();
     const client = this.#client;
     const { service } = this.#options;
-    this.#follow(
+    this.#intentions = this.#follow(
       this.#watches.watch(`intentions ${trustDomain}`, `the intentions for "${service}"`, (signal, waitMs) =>
         watchIntentions(client, { service, trustDomain }, { signal, waitMs }),
       ),
@@ -184,7 +186,7 @@ export class ConsulConnect implements ServiceMesh {
     );
   }
 
-  #follow<T>(updates: Observable<T>, use: (update: T) => void): void {
+  #follow<T>(updates: Observable<T>, use: (update: T) => void): Subscription {
     const subscription = updates.subscribe((update) => {
       try {
         use(update);
@@ -194,6 +196,7 @@ export class ConsulConnect implements ServiceMesh {
       if (this.isReady) this.#onReady();
     });
     this.#subscriptions.push(subscription);
+    return subscription;
   }
 
   #mismatch(peer: PeerCertificate, service: string, datacenter: string): Error | undefined {
