@@ -250,6 +250,7 @@ describe('Connect-native apps on a real Consul', () => {
     const wrong = await pretend(await authority.leaf(trustDomain, 'orders'));
     const error = await thrownBy(call(storefront));
     expect(error.message).toContain('the certificate is that of "orders"');
+    expect(error.message).toContain('Another service answers at its address');
     expect(wrong.calls).toBe(0);
     for (const leaf of [
       await authority.leaf('11111111-2222-3333-4444-555555555555.consul', 'inventory'),

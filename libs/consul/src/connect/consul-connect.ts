@@ -207,7 +207,8 @@ export class ConsulConnect implements ServiceMesh {
     const found = id ? `"${id.service}" in "${id.datacenter}" of ${id.trustDomain}` : 'no service';
     const wanted = `"${service}" in "${datacenter}" of ${String(trustDomain)}`;
     return Object.assign(new Error(`the certificate is that of ${found}, not of ${wanted}`), {
-      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+      // As Node's own begin that are about a certificate.
+      code: 'CERT_IDENTITY_MISMATCH',
     });
   }
 

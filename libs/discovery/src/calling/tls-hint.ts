@@ -3,12 +3,13 @@ import { causeChain } from '../errors/error-message.js';
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [
     /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|CERT_UNTRUSTED/,
-    'Its certificate is signed by an authority that is not trusted here: set clients.tls.caFile',
+    'Its certificate is signed by an authority that is not trusted here: set clients.tls.caFile, or connect.native if it is a part of Consul Connect',
   ],
   [
     /ERR_TLS_CERT_ALTNAME_INVALID/,
     'Its certificate is for another name: set clients.tls.serverName, such as inventory.service.consul',
   ],
+  [/CERT_IDENTITY_MISMATCH/, 'Another service answers at its address: the list of the registry is older'],
   [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, 'Its certificate is not valid now: renew it, or set the clock'],
   [
     /certificate required|handshake failure|bad certificate/i,
