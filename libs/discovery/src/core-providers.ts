@@ -174,12 +174,17 @@ export const coreProviders: Provider[] = [
   },
   {
     provide: DiscoveryService,
-    useFactory: (catalog: ServiceCatalog, caller: ServiceCaller, connections: HttpConnections) => {
+    useFactory: (
+      catalog: ServiceCatalog,
+      caller: ServiceCaller,
+      connections: HttpConnections,
+      { mesh }: DiscoveryModuleOptions,
+    ) => {
       const discovery = new DiscoveryService(catalog, caller);
-      connectDiscovery(discovery, { caller, catalog, connections });
+      connectDiscovery(discovery, { caller, catalog, connections, mesh });
       return discovery;
     },
-    inject: [ServiceCatalog, ServiceCaller, HttpConnections],
+    inject: [ServiceCatalog, ServiceCaller, HttpConnections, DISCOVERY_MODULE_OPTIONS],
   },
   { provide: APP_INTERCEPTOR, useFactory: () => new DeadlineInterceptor(systemClock) },
   {

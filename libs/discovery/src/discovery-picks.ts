@@ -1,5 +1,6 @@
 import type { CallDefaults } from './calling/options/call-options.js';
 import { callDefaultsShape } from './calling/options/client-options.js';
+import type { ServiceMesh } from './certificates/service-mesh.js';
 import type { TargetPicks } from './calling/target-picks.js';
 import { invalidConfigError, validateOptions } from './configuration/validate-options.js';
 import type { DiscoveryService } from './discovery.service.js';
@@ -34,4 +35,9 @@ export function discoveryPicks(
 ): TargetPicks {
   assertPicksOptions(`${where}('${service}')`, defaults);
   return discoveryTools(discovery, where).caller.picks(service, query, defaults);
+}
+
+/** The mesh that an app is part of. @returns undefined: none */
+export function meshOf(discovery: DiscoveryService): ServiceMesh | undefined {
+  return discoveryTools(discovery, 'meshOf').mesh;
 }

@@ -1,4 +1,5 @@
 import type { ServiceCaller } from './calling/service-caller.js';
+import type { ServiceMesh } from './certificates/service-mesh.js';
 import type { ServiceCatalog } from './catalog/service-catalog.js';
 import type { DiscoveryService } from './discovery.service.js';
 import { DiscoveryError } from './errors/discovery-error.js';
@@ -8,6 +9,7 @@ interface DiscoveryTools {
   readonly caller: ServiceCaller;
   readonly catalog: ServiceCatalog;
   readonly connections: HttpConnections;
+  readonly mesh: ServiceMesh | undefined;
 }
 
 /** What the `DiscoveryService` of an app calls with, for what is built on it. */

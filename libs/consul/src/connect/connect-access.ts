@@ -32,3 +32,8 @@ export function denialOf(peer: ConnectPeer, { trustDomain, rules, now }: AccessF
   const { isAllowed, reason } = decideByIntentions(id, rules);
   return isAllowed ? undefined : { caller: id.service, reason };
 }
+
+/** For the caller. */
+export function describeDenial({ caller, reason }: Denial): string {
+  return `${caller === undefined ? 'This caller' : `"${caller}"`} may not call: ${reason}`;
+}

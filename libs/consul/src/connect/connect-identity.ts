@@ -1,6 +1,6 @@
 import { createSecureContext } from 'node:tls';
-import { Secret } from '@rookery/discovery/adapter';
-import type { Certificates, CertificateSource } from '@rookery/discovery';
+import type { Certificates } from '@rookery/discovery';
+import { Secret, type ChangingCertificates } from '@rookery/discovery/adapter';
 import type { ConnectLeaf, ConnectRoots } from '../client/api/types.js';
 import { parseSpiffeId } from './spiffe-id.js';
 
@@ -8,7 +8,7 @@ import { parseSpiffeId } from './spiffe-id.js';
 const NONE: Certificates = { ca: [] };
 
 /** Who this app is: the certificate of its service, and the authorities that sign those of all services. */
-export class ConnectIdentity implements CertificateSource {
+export class ConnectIdentity implements ChangingCertificates {
   readonly #today: () => number;
   #certificates = NONE;
   #roots: ConnectRoots | undefined;

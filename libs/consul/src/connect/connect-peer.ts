@@ -1,4 +1,4 @@
-import type { TLSSocket } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { spiffeIdOf, type SpiffeId } from './spiffe-id.js';
 
 /** The other end of a connection, by its certificate. */
@@ -22,4 +22,13 @@ export function peerOf(
   const id = spiffeIdOf(certificate.subjectAltName);
   if (!id) return { problem: 'its certificate names no service' };
   return { id, validUntil: Date.parse(certificate.validTo) };
+}
+
+/** The same by the certificate alone, which an authority of Consul has signed; undefined: it has shown none that one has. */
+export function peerWith(certificate: PeerCertificate | undefined): ConnectPeer {
+  if (!certificate) return { problem: 'it has shown no certificate that is accepted' };
+  const id = spiffeIdOf(certificate.subjectaltname);
+  return id
+    ? { id, validUntil: Date.parse(certificate.valid_to) }
+    : { problem: 'its certificate names no service' };
 }

@@ -13,10 +13,10 @@ import {
 import type { Observable, Subscription } from 'rxjs';
 import type { ConsulClient } from '../client/consul-client.js';
 import { CheckServer } from './check-server.js';
-import { denialOf, type Denial } from './connect-access.js';
+import { denialOf, describeDenial, type Denial } from './connect-access.js';
 import { ConnectIdentity } from './connect-identity.js';
 import type { ConnectSettings } from './connect-options.js';
-import type { ConnectPeer } from './connect-peer.js';
+import { peerWith, type ConnectPeer } from './connect-peer.js';
 import { isHealthRequest } from './health-path.js';
 import type { IntentionRules } from './intention-decision.js';
 import { ServerGuard } from './server-guard.js';
@@ -118,6 +118,12 @@ export class ConsulConnect implements ServiceMesh {
   denialOf(peer: ConnectPeer): Denial | undefined {
     const { trustDomain } = this.identity;
     return denialOf(peer, { trustDomain, rules: this.#rules, now: Date.now() });
+  }
+
+  denied(certificate: PeerCertificate | undefined): string | undefined {
+    const denial = this.denialOf(peerWith(certificate));
+    if (denial) this.#tell(denial);
+    return denial && describeDenial(denial);
   }
 
   get isReady(): boolean {

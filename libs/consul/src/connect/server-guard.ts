@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Certificates } from '@rookery/discovery';
 import { toTlsOptions } from '@rookery/discovery/adapter';
-import type { Denial } from './connect-access.js';
+import { describeDenial, type Denial } from './connect-access.js';
 import type { ConnectIdentity } from './connect-identity.js';
 import { peerOf, type ConnectPeer } from './connect-peer.js';
 
@@ -131,9 +131,8 @@ export class ServerGuard {
   }
 }
 
-function deny(event: string, given: readonly unknown[], { caller, reason }: Denial): void {
-  const who = caller === undefined ? 'This caller' : `"${caller}"`;
-  const body = JSON.stringify({ statusCode: FORBIDDEN, message: `${who} may not call: ${reason}` });
+function deny(event: string, given: readonly unknown[], denial: Denial): void {
+  const body = JSON.stringify({ statusCode: FORBIDDEN, message: describeDenial(denial) });
   if (event === 'stream') {
     const [stream] = given as [Http2Stream & { respond(headers: object): void }];
     stream.respond({ ':status': FORBIDDEN, 'content-type': 'application/json; charset=utf-8' });

@@ -1,12 +1,13 @@
 import type { Channel, ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import type { DiscoveryService } from '@rookery/discovery';
-import type { PicksOptions } from '@rookery/discovery/adapter';
+import { meshOf, type PicksOptions } from '@rookery/discovery/adapter';
 import { BINDING } from './channel-binding.js';
 import { installed } from './experimental-api.js';
+import { meshCredentials } from './mesh-credentials.js';
 import { SCHEME } from './service-resolver.js';
 
 export interface DiscoveryChannelOptions extends PicksOptions {
-  /** Default: none, without TLS. */
+  /** Default: none, without TLS; in an app that is part of a mesh, such as a Connect-native one, the mutual TLS of that. */
   credentials?: ChannelCredentials;
   /** Of @grpc/grpc-js. Default: none. */
   channelOptions?: ChannelOptions;
@@ -33,8 +34,12 @@ export function discoveryChannel(
   service: string,
   { credentials, channelOptions, ...options }: DiscoveryChannelOptions = {},
 ): Channel {
-  return new installed.Channel(targetOf(service), credentials ?? installed.credentials.createInsecure(), {
+  return new installed.Channel(targetOf(service), credentials ?? defaultCredentials(discovery), {
     ...channelOptions,
     [BINDING]: { discovery, options },
   });
+}
+
+function defaultCredentials(discovery: DiscoveryService): ChannelCredentials {
+  return meshOf(discovery) ? meshCredentials : installed.credentials.createInsecure();
 }

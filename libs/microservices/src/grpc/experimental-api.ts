@@ -17,6 +17,7 @@ export type ResolverListener = experimental.ResolverListener;
 export type StatusOr<T> = experimental.StatusOr<T>;
 export type TypedLoadBalancingConfig = experimental.TypedLoadBalancingConfig;
 export type GrpcUri = experimental.GrpcUri;
+export type SecureConnector = experimental.SecureConnector;
 
 /** What is used of a copy of @grpc/grpc-js; another copy has its own resolvers. */
 export type GrpcJs = typeof grpcJs;

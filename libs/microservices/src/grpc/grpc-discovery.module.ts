@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { DiscoveryService, HealthService } from '@rookery/discovery';
-import { AppServers, CallReceiver, HealthContributors } from '@rookery/discovery/adapter';
+import { AppServers, CallReceiver, HealthContributors, meshOf } from '@rookery/discovery/adapter';
 import { declaredGrpcClients } from './grpc-service-client.decorator.js';
 import { GrpcClients } from './grpc-clients.js';
 import { GrpcServers } from './serving/grpc-servers.js';
@@ -52,12 +52,13 @@ class DeclaredGrpcClientsModule {}
         health: HealthService,
         contributors: HealthContributors,
         receiver: CallReceiver,
+        discovery: DiscoveryService,
       ) => {
-        const support = new GrpcServers({ health, contributors, receiver });
+        const support = new GrpcServers({ health, contributors, receiver, mesh: meshOf(discovery) });
         servers.addSupport(support);
         return support;
       },
-      inject: [AppServers, HealthService, HealthContributors, CallReceiver],
+      inject: [AppServers, HealthService, HealthContributors, CallReceiver, DiscoveryService],
     },
     {
       provide: GrpcClients,

@@ -1,4 +1,6 @@
 import type { ChannelOptions, connectivityState } from '@grpc/grpc-js';
+import type { Certificates } from '@rookery/discovery';
+import type { TlsSettings } from '@rookery/discovery/adapter';
 import type {
   ChannelControlHelper,
   Endpoint,
@@ -7,6 +9,7 @@ import type {
   LeafLoadBalancer,
   Picker,
 } from './experimental-api.js';
+import { securedBy } from './mesh-credentials.js';
 
 /** Of a connection that fails: the defaults of @grpc/grpc-js go up to two minutes, in which an instance that is back would get no call. */
 const OPTIONS: ChannelOptions = {
@@ -29,6 +32,8 @@ export class InstanceConnection {
   readonly #onChange: () => void;
   #state: connectivityState;
   #error: string | undefined;
+  readonly #tls: TlsSettings | undefined;
+  readonly #certificates: Certificates | undefined;
   #isAsked = false;
   #isOver = false;
 
@@ -41,9 +46,13 @@ export class InstanceConnection {
       readonly experimental: ExperimentalApi;
       readonly onChange: () => void;
       readonly takesPings: boolean;
+      /** Undefined: as the credentials of the channel say. */
+      readonly tls: TlsSettings | undefined;
     },
   ) {
-    const { grpc, experimental, onChange, takesPings } = tools;
+    const { grpc, experimental, onChange, takesPings, tls } = tools;
+    this.#tls = tls;
+    this.#certificates = tls?.certificates?.current();
     this.#grpc = grpc;
     this.#onChange = onChange;
     this.#state = grpc.connectivityState.IDLE;
@@ -56,7 +65,11 @@ export class InstanceConnection {
     this.#leaf = new experimental.LeafLoadBalancer(
       endpoint,
       own,
-      { ...OPTIONS, ...(takesPings ? KEEPALIVE : {}), ...options },
+      {
+        ...{ ...OPTIONS, ...(takesPings ? KEEPALIVE : {}), ...options },
+        // Channels share a connection where all options are the same, so that one with earlier certificates is not used.
+        ...(tls ? securedBy(tls, this.#certificates) : {}),
+      },
       '',
     );
   }
@@ -77,6 +90,11 @@ export class InstanceConnection {
   /** It was asked for. */
   get isAsked(): boolean {
     return this.#isAsked;
+  }
+
+  /** There are newer certificates, or others belong to the instance that is there now. */
+  isOutdated(tls = this.#tls): boolean {
+    return tls !== this.#tls || tls?.certificates?.current() !== this.#certificates;
   }
 
   connect(): void {

@@ -1,5 +1,5 @@
 import type { ChannelOptions, connectivityState } from '@grpc/grpc-js';
-import type { TargetPicks } from '@rookery/discovery/adapter';
+import type { TargetPicks, TlsSettings } from '@rookery/discovery/adapter';
 import { BINDING, type ChannelBinding } from './channel-binding.js';
 import {
   endpointsOf,
@@ -14,15 +14,24 @@ import {
 import { InstanceConnection } from './instance-connection.js';
 import { POLICY } from './service-config.js';
 import { ServicePicker } from './service-picker.js';
-import { NOTE, PICKS, REGISTERED } from './service-resolver.js';
+import { NOTE, PICKS, REGISTERED, SECURED } from './service-resolver.js';
 
 /** What the resolver hands on, among the options of the channel. */
 type Attributes = ChannelOptions & {
   readonly [PICKS]?: TargetPicks;
   readonly [NOTE]?: string;
   readonly [REGISTERED]?: ReadonlySet<string>;
+  readonly [SECURED]?: ReadonlyMap<string, TlsSettings>;
   readonly [BINDING]?: ChannelBinding;
 };
+
+/** What new connections are made with. */
+interface ConnectionSource {
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
+  readonly options: ChannelOptions;
+  readonly registered: ReadonlySet<string>;
+  readonly secured: ReadonlyMap<string, TlsSettings>;
+}
 
 /** The policy has no settings: they are those of the service. */
 export class ServiceBalancerConfig implements TypedLoadBalancingConfig {
@@ -48,6 +57,9 @@ export function serviceBalancer(
   return class ServiceBalancer implements LoadBalancer {
     readonly #helper: ChannelControlHelper;
     readonly #connections = new Map<string, InstanceConnection>();
+    #source: ConnectionSource = {
+      ...{ endpoints: new Map(), options: {}, registered: new Set(), secured: new Map() },
+    };
     #picker: ServicePicker | undefined;
     #lastError: string | null = null;
     /** Several connections change within one call of this object. */
@@ -68,6 +80,7 @@ export function serviceBalancer(
         [PICKS]: picks,
         [NOTE]: note = '',
         [REGISTERED]: registered = new Set<string>(),
+        [SECURED]: secured = new Map<string, TlsSettings>(),
         // Clients of one service share a connection where the rest of their options is the same.
         [BINDING]: _,
         ...rest
@@ -81,10 +94,12 @@ export function serviceBalancer(
         return true;
       }
       this.#isChanging = true;
-      this.#setEndpoints(endpoints.value, rest, registered);
+      const listed = new Map(endpoints.value.map((endpoint) => [addressOf(endpoint), endpoint]));
+      this.#source = { endpoints: listed, options: rest, registered, secured };
+      this.#setConnections();
       this.#picker = new ServicePicker({
         ...{ grpc, experimental, picks, note },
-        connectionTo: (address) => this.#connections.get(address),
+        connectionTo: (address) => this.#connectionTo(address),
       });
       this.#isChanging = false;
       this.#update();
@@ -109,23 +124,35 @@ export function serviceBalancer(
       return POLICY;
     }
 
-    #setEndpoints(
-      endpoints: readonly Endpoint[],
-      options: ChannelOptions,
-      registered: ReadonlySet<string>,
-    ): void {
-      const listed = new Map(endpoints.map((endpoint) => [addressOf(endpoint), endpoint]));
+    #setConnections(): void {
+      const { endpoints, secured } = this.#source;
       for (const [address, connection] of this.#connections) {
-        if (listed.has(address)) continue;
+        if (endpoints.has(address) && !connection.isOutdated(secured.get(address))) continue;
         this.#connections.delete(address);
         connection.close();
       }
-      for (const [address, endpoint] of listed) {
-        if (this.#connections.has(address)) continue;
-        const onChange = (): void => this.#update();
-        const tools = { grpc, experimental, onChange, takesPings: registered.has(address) };
-        this.#connections.set(address, new InstanceConnection(endpoint, this.#helper, options, tools));
-      }
+      for (const address of endpoints.keys())
+        if (!this.#connections.has(address)) this.#connections.set(address, this.#create(address));
+    }
+
+    /** Those with earlier certificates end with the calls under way. */
+    #connectionTo(address: string): InstanceConnection | undefined {
+      const connection = this.#connections.get(address);
+      if (!connection?.isOutdated()) return connection;
+      const renewed = this.#create(address);
+      this.#connections.set(address, renewed);
+      connection.close();
+      return renewed;
+    }
+
+    #create(address: string): InstanceConnection {
+      const { endpoints, options, registered, secured } = this.#source;
+      const endpoint = endpoints.get(address) ?? { addresses: [] };
+      return new InstanceConnection(endpoint, this.#helper, options, {
+        ...{ grpc, experimental, onChange: () => this.#update() },
+        takesPings: registered.has(address),
+        tls: secured.get(address),
+      });
     }
 
     /** Queued calls are picked again by it. */

@@ -1,5 +1,12 @@
-import { DiscoveryError, type ServiceSnapshot } from '@rookery/discovery';
-import { discoveryPicks, hostAndPort, isOfRookery, type TargetPicks } from '@rookery/discovery/adapter';
+import { DiscoveryError, type ServiceInstance, type ServiceSnapshot } from '@rookery/discovery';
+import {
+  discoveryPicks,
+  hostAndPort,
+  isOfRookery,
+  meshOf,
+  type TargetPicks,
+  type TlsSettings,
+} from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
 import { describe } from './call-status.js';
 import { bindingOf } from './channel-binding.js';
@@ -21,6 +28,8 @@ export const PICKS = 'rookery.picks';
 export const NOTE = 'rookery.note';
 /** The addresses of servers that Rookery registered. */
 export const REGISTERED = 'rookery.registered';
+/** How connections to servers are secured that are part of a mesh, by address. */
+export const SECURED = 'rookery.secured';
 
 /** `rookery:inventory` and `rookery:///inventory`. */
 export function serviceOf({ path }: Pick<GrpcUri, 'path'>): string {
@@ -111,8 +120,22 @@ export function serviceResolver({
         addresses: [{ host: address, port }],
       }));
       const registered = new Set(instances.filter(isOfRookery).map(hostAndPort));
-      const attributes = { [PICKS]: picks, [NOTE]: note, [REGISTERED]: registered };
+      const attributes = {
+        ...{ [PICKS]: picks, [NOTE]: note, [REGISTERED]: registered },
+        [SECURED]: this.#secured(instances),
+      };
       tellEndpoints(this.#listener, endpoints, attributes, serviceConfigOf(picks));
+    }
+
+    #secured(instances: readonly ServiceInstance[]): ReadonlyMap<string, TlsSettings> {
+      const binding = bindingOf(this.#options);
+      const mesh = binding && meshOf(binding.discovery);
+      return new Map(
+        instances.flatMap((instance) => {
+          const settings = mesh?.tlsFor(instance);
+          return settings ? [[hostAndPort(instance), settings] as const] : [];
+        }),
+      );
     }
 
     #fail(error: unknown): void {

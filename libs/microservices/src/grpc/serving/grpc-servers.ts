@@ -8,9 +8,11 @@ import {
   type HealthContributors,
   type MicroserviceSupport,
   type RpcTarget,
+  type ServiceMesh,
 } from '@rookery/discovery/adapter';
 import { HealthEndpoint } from './health-endpoint.js';
 import { loadTrailer } from './load-trailer.js';
+import { meshGuard, meshServerCredentials } from './mesh-server.js';
 import { HEALTH_SERVICE, healthService } from './standard-services.js';
 
 type ServerOptions = GrpcOptions['options'];
@@ -26,6 +28,8 @@ export interface GrpcServersOptions {
   readonly health: HealthService;
   readonly contributors: HealthContributors;
   readonly receiver: CallReceiver;
+  /** Undefined: the app is part of none. */
+  readonly mesh: ServiceMesh | undefined;
 }
 
 /**
@@ -48,9 +52,15 @@ export class GrpcServers implements MicroserviceSupport {
     if (target.transportId !== Transport.GRPC || typeof options !== 'object') return;
     const { onLoadPackageDefinition: own, channelOptions } = options;
     const { interceptors = [] } = (channelOptions ?? {}) as { interceptors?: ServerInterceptor[] };
-    const added = { interceptors: [loadTrailer(this.#options.receiver), ...interceptors] };
+    const { receiver, mesh } = this.#options;
+    // What has credentials of its own is no part of the mesh.
+    const joined = options.credentials === undefined ? mesh : undefined;
+    const added = {
+      interceptors: [loadTrailer(receiver), ...(joined ? [meshGuard(joined)] : []), ...interceptors],
+    };
     grpc.options = {
       ...options,
+      ...(joined ? { credentials: meshServerCredentials(joined) } : {}),
       channelOptions: { ...channelOptions, ...(added as object) },
       onLoadPackageDefinition: (definition: object, server: GrpcServer) => {
         own?.(definition, server);

@@ -1,0 +1,72 @@
+import type { ServerCredentials, ServerInterceptor } from '@grpc/grpc-js';
+import { DiscoveryError } from '@rookery/discovery';
+import { toTlsOptions, type ChangingCertificates, type ServiceMesh } from '@rookery/discovery/adapter';
+import type { SecureContextOptions } from 'node:tls';
+import { installed } from '../experimental-api.js';
+
+/** Of a server that shows the certificate of its service, and takes calls with one only: the present ones for each new connection. */
+class MeshServerCredentials extends installed.ServerCredentials {
+  readonly #identity: ChangingCertificates;
+  #stop: () => void = () => undefined;
+
+  constructor(identity: ChangingCertificates) {
+    super({ requestCert: true, rejectUnauthorized: true }, contextOf(identity));
+    this.#identity = identity;
+  }
+
+  override _addWatcher(watcher: (context: SecureContextOptions | null) => void): void {
+    if (this.getWatcherCount() === 0)
+      this.#stop = this.#identity.onChange(() => this.updateSecureContextOptions(contextOf(this.#identity)));
+    super._addWatcher(watcher);
+  }
+
+  override _removeWatcher(watcher: (context: SecureContextOptions | null) => void): void {
+    super._removeWatcher(watcher);
+    if (this.getWatcherCount() === 0) this.#stop();
+  }
+
+  override _getSecureContextOptions(): SecureContextOptions {
+    return contextOf(this.#identity);
+  }
+
+  _equals(other: ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+export function meshServerCredentials({ identity }: ServiceMesh): ServerCredentials {
+  return new MeshServerCredentials(identity);
+}
+
+/**
+ * Refuses calls whose caller may not call now, before any handler runs: for each call, since a connection may be older than what denies it.
+ *
+ * @throws DiscoveryError `RK_CONFIG_INVALID` for a version of @grpc/grpc-js whose servers do not tell who calls
+ */
+export function meshGuard(mesh: ServiceMesh): ServerInterceptor {
+  if (
+    typeof (installed.ServerInterceptingCall.prototype as { getAuthContext?: unknown }).getAuthContext !==
+    'function'
+  )
+    throw new DiscoveryError(
+      'RK_CONFIG_INVALID',
+      'connect.native: this @grpc/grpc-js does not tell a server who calls it',
+      {
+        hint: 'npm install @grpc/grpc-js@1.14',
+      },
+    );
+  return (_, call) => {
+    const reason = mesh.denied(call.getAuthContext().sslPeerCertificate);
+    if (reason === undefined) return new installed.ServerInterceptingCall(call);
+    return new installed.ServerInterceptingCall(call, {
+      start: () => {
+        call.sendStatus({ code: installed.status.PERMISSION_DENIED, details: reason });
+      },
+    });
+  };
+}
+
+function contextOf(identity: ChangingCertificates): SecureContextOptions {
+  const { ca, cert, key } = toTlsOptions({ serverName: undefined, verify: true }, identity.current());
+  return { ca, cert, key, minVersion: 'TLSv1.2' };
+}
