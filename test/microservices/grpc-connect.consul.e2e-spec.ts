@@ -11,7 +11,7 @@ import { NestFactory } from '@nestjs/core';
 import { ClientsModule, GrpcMethod, Transport, type ClientGrpc } from '@nestjs/microservices';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulModule, connectHttpsOptions, DiscoveryService, RegistrationService } from '@rookery/consul';
-import { GrpcDiscoveryModule, GrpcServiceClient, meshCredentials } from '@rookery/microservices/grpc';
+import { GrpcDiscoveryModule, GrpcServiceClient, discoveryCredentials } from '@rookery/microservices/grpc';
 import {
   ConnectAuthority,
   ConsulAgent,
@@ -165,7 +165,7 @@ describe('gRPC between Connect-native apps', () => {
           },
         },
       ]);
-    const imports = [native('reader'), GrpcDiscoveryModule, stock(meshCredentials), stock()];
+    const imports = [native('reader'), GrpcDiscoveryModule, stock(discoveryCredentials), stock()];
     const { app } = await createApp(rootModule(imports), 'express', connectHttpsOptions());
     cleanUps.push(() => app.close());
     await app.init();

@@ -55,6 +55,8 @@ export class LibraryServer {
   /** Of the last call. */
   metadata: Readonly<Record<string, unknown>> = {};
   deadline: Date | number = Infinity;
+  /** The authority of the certificate of the last caller. */
+  callerIssuer: string | undefined;
   readonly #server = new Server();
   #proxy: TcpProxy | undefined;
 
@@ -108,6 +110,7 @@ export class LibraryServer {
     this.calls++;
     this.metadata = call.metadata.getMap();
     this.deadline = call.getDeadline();
+    this.callerIssuer = call.getAuthContext().sslPeerCertificate?.issuer.CN as string | undefined;
     if (this.beginsResponse) call.sendMetadata(new Metadata());
     if (this.isHanging) return;
     const { failsWith: code } = this;

@@ -9,7 +9,7 @@ export { GrpcServiceClient, getGrpcServiceClientToken } from './grpc/grpc-servic
 export type { GrpcServiceClientDecorator } from './grpc/grpc-service-client.decorator.js';
 export type { GrpcServiceClientOptions } from './grpc/grpc-service-client.options.js';
 export { GrpcClients } from './grpc/grpc-clients.js';
-export { meshCredentials } from './grpc/mesh-credentials.js';
+export { discoveryCredentials } from './grpc/discovery-credentials.js';
 export { discoveryChannel } from './grpc/discovery-channel.js';
 export type { DiscoveryChannelOptions } from './grpc/discovery-channel.js';
 export { callInterceptor } from './grpc/call-interceptor.js';

@@ -1,13 +1,13 @@
 import type { Channel, ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import type { DiscoveryService } from '@rookery/discovery';
-import { meshOf, type PicksOptions } from '@rookery/discovery/adapter';
+import type { PicksOptions } from '@rookery/discovery/adapter';
 import { BINDING } from './channel-binding.js';
 import { installed } from './experimental-api.js';
-import { meshCredentials } from './mesh-credentials.js';
+import { discoveryCredentials } from './discovery-credentials.js';
 import { SCHEME } from './service-resolver.js';
 
 export interface DiscoveryChannelOptions extends PicksOptions {
-  /** Default: none, without TLS; in an app that is part of a mesh, such as a Connect-native one, the mutual TLS of that. */
+  /** Default: TLS to instances that are registered as `secure`, by `clients.tls` or their mesh, and none to others. */
   credentials?: ChannelCredentials;
   /** Of @grpc/grpc-js. Default: none. */
   channelOptions?: ChannelOptions;
@@ -34,12 +34,8 @@ export function discoveryChannel(
   service: string,
   { credentials, channelOptions, ...options }: DiscoveryChannelOptions = {},
 ): Channel {
-  return new installed.Channel(targetOf(service), credentials ?? defaultCredentials(discovery), {
+  return new installed.Channel(targetOf(service), credentials ?? discoveryCredentials, {
     ...channelOptions,
     [BINDING]: { discovery, options },
   });
-}
-
-function defaultCredentials(discovery: DiscoveryService): ChannelCredentials {
-  return meshOf(discovery) ? meshCredentials : installed.credentials.createInsecure();
 }

@@ -1,13 +1,13 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientGrpcProxy } from '@nestjs/microservices';
 import { DiscoveryService } from '@rookery/discovery';
-import { discoveryPicks, meshOf, NamesItsModule } from '@rookery/discovery/adapter';
+import { discoveryPicks, NamesItsModule } from '@rookery/discovery/adapter';
 import { interceptCalls } from './call-interceptor.js';
 import { connectApp, disconnectApp } from '../connected-apps.js';
 import { BINDING } from './channel-binding.js';
 import { targetOf } from './discovery-channel.js';
 import type { GrpcServiceClientOptions } from './grpc-service-client.options.js';
-import { meshCredentials } from './mesh-credentials.js';
+import { discoveryCredentials } from './discovery-credentials.js';
 
 /** Makes typed clients, and closes them with the app. Injectable where `GrpcDiscoveryModule` is imported. */
 @Injectable()
@@ -38,14 +38,13 @@ export class GrpcClients implements OnApplicationShutdown {
       ...calls
     } = options;
     const picks = discoveryPicks(this.#discovery, service, calls, '@GrpcServiceClient');
-    const inMesh = meshOf(this.#discovery) ? { credentials: meshCredentials } : {};
     const { interceptors = [], ...channel } = (channelOptions ?? {}) as { interceptors?: unknown[] };
     const proxy = new ClientGrpcProxy({
       url: targetOf(service),
       package: packages,
       protoPath,
       ...(loader === undefined ? {} : { loader }),
-      ...(credentials === undefined ? inMesh : { credentials }),
+      credentials: credentials ?? discoveryCredentials,
       channelOptions: {
         ...channel,
         interceptors: [interceptCalls(() => picks), ...interceptors],

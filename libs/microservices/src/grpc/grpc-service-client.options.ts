@@ -20,7 +20,7 @@ export interface GrpcServiceClientOptions extends Omit<PicksOptions, 'hedge' | '
   protoPath: string | string[];
   /** As of Nest: options of @grpc/proto-loader. Default: none. */
   loader?: NonNullable<OfNest['loader']>;
-  /** Default: none, without TLS; in an app that is part of a mesh, such as a Connect-native one, the mutual TLS of that. */
+  /** Default: TLS to instances that are registered as `secure`, by `clients.tls` or their mesh, and none to others. */
   credentials?: ChannelCredentials;
   /** As of Nest: options of channels of @grpc/grpc-js. Default: none. */
   channelOptions?: NonNullable<OfNest['channelOptions']>;

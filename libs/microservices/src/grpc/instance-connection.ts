@@ -9,7 +9,7 @@ import type {
   LeafLoadBalancer,
   Picker,
 } from './experimental-api.js';
-import { securedBy } from './mesh-credentials.js';
+import { securedBy } from './discovery-credentials.js';
 
 /** Of a connection that fails: the defaults of @grpc/grpc-js go up to two minutes, in which an instance that is back would get no call. */
 const OPTIONS: ChannelOptions = {
@@ -68,7 +68,7 @@ export class InstanceConnection {
       {
         ...{ ...OPTIONS, ...(takesPings ? KEEPALIVE : {}), ...options },
         // Channels share a connection where all options are the same, so that one with earlier certificates is not used.
-        ...(tls ? securedBy(tls, this.#certificates) : {}),
+        ...(tls ? securedBy(tls, this.#certificates, hostOf(endpoint)) : {}),
       },
       '',
     );
@@ -120,4 +120,8 @@ export class InstanceConnection {
     if (wasReady && state === IDLE) queueMicrotask(() => !this.#isOver && this.connect());
     this.#onChange();
   }
+}
+
+function hostOf({ addresses: [address] }: Endpoint): string {
+  return address && 'host' in address ? address.host : '';
 }

@@ -28,7 +28,7 @@ export const PICKS = 'rookery.picks';
 export const NOTE = 'rookery.note';
 /** The addresses of servers that Rookery registered. */
 export const REGISTERED = 'rookery.registered';
-/** How connections to servers are secured that are part of a mesh, by address. */
+/** How connections to servers that speak TLS are secured, by address. */
 export const SECURED = 'rookery.secured';
 
 /** `rookery:inventory` and `rookery:///inventory`. */
@@ -122,17 +122,17 @@ export function serviceResolver({
       const registered = new Set(instances.filter(isOfRookery).map(hostAndPort));
       const attributes = {
         ...{ [PICKS]: picks, [NOTE]: note, [REGISTERED]: registered },
-        [SECURED]: this.#secured(instances),
+        [SECURED]: this.#secured(picks, instances),
       };
       tellEndpoints(this.#listener, endpoints, attributes, serviceConfigOf(picks));
     }
 
-    #secured(instances: readonly ServiceInstance[]): ReadonlyMap<string, TlsSettings> {
+    #secured(picks: TargetPicks, instances: readonly ServiceInstance[]): ReadonlyMap<string, TlsSettings> {
       const binding = bindingOf(this.#options);
       const mesh = binding && meshOf(binding.discovery);
       return new Map(
         instances.flatMap((instance) => {
-          const settings = mesh?.tlsFor(instance);
+          const settings = mesh?.tlsFor(instance) ?? picks.tlsFor(instance);
           return settings ? [[hostAndPort(instance), settings] as const] : [];
         }),
       );

@@ -1,0 +1,112 @@
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ServerCredentials, status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ServicePolicy } from '@rookery/discovery';
+import { DiscoveryModule } from '@rookery/discovery/adapter';
+import { InMemoryRegistry } from '@rookery/discovery/testing';
+import { GrpcClients, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
+import { eventually, TestCertificates, thrownBy } from '@rookery/test-support';
+import { firstValueFrom } from 'rxjs';
+import { CallLoad } from '../faults/call-load.js';
+import { createApp, rootModule } from '../e2e/test-app.js';
+import { LibraryServer, PROTO, type Found, type LibraryService } from './library-server.js';
+
+type Name = Parameters<TestCertificates['file']>[0];
+
+describe('gRPC clients and instances that speak TLS', () => {
+  let before: TestCertificates;
+  let after: TestCertificates;
+  let folder: string;
+  const cleanUps: (() => unknown)[] = [];
+  const own = (name: string): string => join(folder, `${name}.pem`);
+  const pem = (of: TestCertificates, name: Name): string => readFileSync(of.file(name), 'utf8');
+  const both = (): string => `${pem(before, 'ca')}\n${pem(after, 'ca')}`;
+
+  beforeEach(async () => {
+    [before, after] = await Promise.all([
+      TestCertificates.create('library'),
+      TestCertificates.create('library'),
+    ]);
+    folder = mkdtempSync(join(tmpdir(), 'rookery-grpc-tls-'));
+    for (const name of ['ca', 'client', 'client-key'] as const) copyFileSync(before.file(name), own(name));
+    cleanUps.push(() => rmSync(folder, { recursive: true }));
+  });
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+    for (const each of [before, after]) each.remove();
+  });
+
+  const start = async (tls: ServicePolicy['tls']) => {
+    const pair = {
+      private_key: Buffer.from(pem(before, 'server-key')),
+      cert_chain: Buffer.from(pem(before, 'server')),
+    };
+    const secure = await LibraryServer.start(ServerCredentials.createSsl(Buffer.from(both()), [pair], true));
+    const plain = await LibraryServer.start();
+    const registry = new InMemoryRegistry();
+    registry.put({ service: 'library', id: 'library-1', port: secure.port, secure: true });
+    registry.put({ service: 'old-library', id: 'old-library-1', port: plain.port });
+    cleanUps.push(() => Promise.all([secure.stop(), plain.stop()]));
+    const useFactory = () => ({ registry, clients: tls ? { tls } : {} });
+    const { app } = await createApp(
+      rootModule([DiscoveryModule.forRootAsync({ useFactory }), GrpcDiscoveryModule]),
+    );
+    await app.init();
+    cleanUps.push(() => app.close());
+    const options = { package: 'library', protoPath: PROTO, service: 'Library' };
+    const [library, oldLibrary] = ['library', 'old-library'].map((service) =>
+      app.get(GrpcClients).create<LibraryService>(service, options),
+    ) as [LibraryService, LibraryService];
+    const find = (service: 'library' | 'old-library'): Promise<Found> =>
+      firstValueFrom((service === 'library' ? library : oldLibrary).find({ title: 'Dune' }));
+    return { secure, plain, find };
+  };
+
+  it('connect with the certificates of clients.tls, and without TLS to others', async () => {
+    const { secure, plain, find } = await start({
+      ...{ caFile: own('ca'), certFile: own('client'), keyFile: own('client-key') },
+    });
+    expect((await find('library')).port).toBe(secure.port);
+    expect(secure.callerIssuer).toMatch(/^Test CA/);
+    expect((await find('old-library')).port).toBe(plain.port);
+    expect(plain.callerIssuer).toBeUndefined();
+  });
+
+  it('refuse a server whose authority they do not know, or whose certificate is for another name', async () => {
+    const { find } = await start(undefined);
+    expect(await thrownBy(find('library'))).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: expect.stringMatching(/self-signed|unable to/),
+    });
+    const files = { caFile: own('ca'), certFile: own('client'), keyFile: own('client-key') };
+    const other = await start({ ...files, serverName: 'inventory' });
+    expect(await thrownBy(other.find('library'))).toMatchObject({
+      details: expect.stringContaining("Host: inventory. is not in the cert's altnames"),
+    });
+  });
+
+  it('use certificates that are renewed, and lose no call by it', async () => {
+    const { secure, find } = await start({
+      ...{ caFile: own('ca'), certFile: own('client'), keyFile: own('client-key') },
+    });
+    await find('library');
+    const first = secure.callerIssuer;
+    const load = new CallLoad(async () => {
+      await find('library');
+      return undefined;
+    }).start(100);
+    await eventually(() => load.calls.length > 50);
+    for (const name of ['client', 'client-key'] as const) {
+      writeFileSync(own('new'), pem(after, name));
+      renameSync(own('new'), own(name));
+    }
+    await eventually(() => secure.callerIssuer !== first);
+    const renewed = load.calls.length;
+    await eventually(() => load.calls.length > renewed + 100);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    await eventually(() => secure.connections === 1, { within: 20_000 });
+  });
+});
