@@ -72,7 +72,7 @@ export { providedInstances } from './scanning/provided-instances.js';
 export type { ProvidedClass, ProvidedInstances } from './scanning/provided-instances.js';
 export { AlertClaims, CLAIMS_PREFIX } from './alerts/alert-sink.js';
 export type { AlertClaim } from './alerts/alert-sink.js';
-export { assertPicksOptions, discoveryPicks, meshOf } from './discovery-picks.js';
+export { assertPicksOptions, discoveryPicks, meshOf, tlsTo } from './discovery-picks.js';
 export type { PicksOptions } from './discovery-picks.js';
 export { rejectionStatus } from './calling/channel-call.js';
 export type { ChannelCall } from './calling/channel-call.js';

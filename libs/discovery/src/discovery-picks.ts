@@ -1,10 +1,12 @@
 import type { CallDefaults } from './calling/options/call-options.js';
 import { callDefaultsShape } from './calling/options/client-options.js';
+import type { TlsSettings } from './certificates/tls-settings.js';
 import type { ServiceMesh } from './certificates/service-mesh.js';
 import type { TargetPicks } from './calling/target-picks.js';
 import { invalidConfigError, validateOptions } from './configuration/validate-options.js';
 import type { DiscoveryService } from './discovery.service.js';
 import { discoveryTools } from './discovery-tools.js';
+import type { ServiceInstance } from './registry/service-instance.js';
 import type { ServiceQuery } from './registry/service-query.js';
 import { z } from 'zod';
 
@@ -40,4 +42,20 @@ export function discoveryPicks(
 /** The mesh that an app is part of. @returns undefined: none */
 export function meshOf(discovery: DiscoveryService): ServiceMesh | undefined {
   return discoveryTools(discovery, 'meshOf').mesh;
+}
+
+/** As of HTTP clients: the authorities that Node trusts, and the address of the instance. */
+const DEFAULT_TLS: TlsSettings = { certificates: undefined, serverName: undefined, verify: true };
+
+/**
+ * How connections to an instance are secured: by the mesh that both are part of, or by `clients.tls`.
+ *
+ * @returns undefined: it speaks no TLS
+ */
+export function tlsTo(discovery: DiscoveryService, instance: ServiceInstance): TlsSettings | undefined {
+  const { mesh, caller } = discoveryTools(discovery, 'tlsTo');
+  const { secure, service } = instance;
+  const ofMesh = mesh?.tlsFor(instance);
+  if (ofMesh || !secure) return ofMesh;
+  return caller.httpSettings(service, {}).connection.tls ?? DEFAULT_TLS;
 }

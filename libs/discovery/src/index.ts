@@ -55,6 +55,9 @@ export type {
 } from './calling/options/call-options.js';
 export { callReportOf } from './http/call-report-of.js';
 export type { Certificates, CertificateSource } from './certificates/certificate-source.js';
+export type { CertificatePaths } from './certificates/certificate-files.js';
+export { renewServerCertificates } from './certificates/renew-server-certificates.js';
+export type { RenewServerOptions } from './certificates/renew-server-certificates.js';
 export { Secret } from './configuration/secret.js';
 export type { ConnectionOptions, ServiceTlsOptions } from './calling/options/connection-options.js';
 export type { HttpDefaults } from './calling/options/http-options.js';

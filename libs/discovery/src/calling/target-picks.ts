@@ -8,7 +8,6 @@ import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { DiscoveryError } from '../errors/discovery-error.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
-import type { TlsSettings } from '../certificates/tls-settings.js';
 import type { Clock } from '../timing/clock.js';
 import { classifyError, outcomeOf } from './attempt-result.js';
 import type { CallObserver, RpcDescription } from './call-observer.js';
@@ -43,9 +42,6 @@ export interface PicksTools {
   readonly emit: (event: DiscoveryEvent) => void;
   readonly observer?: CallObserver | undefined;
 }
-
-/** As of HTTP clients: the authorities that Node trusts, and the address of the instance. */
-const DEFAULT_TLS: TlsSettings = { certificates: undefined, serverName: undefined, verify: true };
 
 /** After a failure this recent a retry goes elsewhere, if it can. */
 const JUST_FAILED_MS = 1_000;
@@ -88,11 +84,6 @@ export class TargetPicks {
 
   get retryBudget(): RetryBudgetRules {
     return this.#context.settings.retryBudget;
-  }
-
-  /** How connections to an instance are secured, by `clients.tls`. @returns undefined: it speaks no TLS */
-  tlsFor({ secure }: ServiceInstance): TlsSettings | undefined {
-    return secure ? (this.#context.settings.http.connection.tls ?? DEFAULT_TLS) : undefined;
   }
 
   /** Takes a retry that the transport does not count. @returns false: the budget of the service has none left */

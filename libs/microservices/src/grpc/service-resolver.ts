@@ -3,9 +3,9 @@ import {
   discoveryPicks,
   hostAndPort,
   isOfRookery,
-  meshOf,
   type TargetPicks,
   type TlsSettings,
+  tlsTo,
 } from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
 import { describe } from './call-status.js';
@@ -122,17 +122,16 @@ export function serviceResolver({
       const registered = new Set(instances.filter(isOfRookery).map(hostAndPort));
       const attributes = {
         ...{ [PICKS]: picks, [NOTE]: note, [REGISTERED]: registered },
-        [SECURED]: this.#secured(picks, instances),
+        [SECURED]: this.#secured(instances),
       };
       tellEndpoints(this.#listener, endpoints, attributes, serviceConfigOf(picks));
     }
 
-    #secured(picks: TargetPicks, instances: readonly ServiceInstance[]): ReadonlyMap<string, TlsSettings> {
+    #secured(instances: readonly ServiceInstance[]): ReadonlyMap<string, TlsSettings> {
       const binding = bindingOf(this.#options);
-      const mesh = binding && meshOf(binding.discovery);
       return new Map(
         instances.flatMap((instance) => {
-          const settings = mesh?.tlsFor(instance) ?? picks.tlsFor(instance);
+          const settings = binding && tlsTo(binding.discovery, instance);
           return settings ? [[hostAndPort(instance), settings] as const] : [];
         }),
       );

@@ -6,7 +6,7 @@ import {
   type DiscoveryService,
   type ServiceInstance,
 } from '@rookery/discovery';
-import { nonEmptyString, validateOptions, invalidConfigError } from '@rookery/discovery/adapter';
+import { nonEmptyString, tlsTo, validateOptions, invalidConfigError } from '@rookery/discovery/adapter';
 import { z } from 'zod';
 import { latestApp } from '../connected-apps.js';
 import type { TcpConnectionOptions } from './instance-client.js';
@@ -22,7 +22,10 @@ export interface DiscoveryClientOptions extends Pick<
   service: string;
   /** The key of a message, for the strategies `consistent-hash` and `sticky`. Default: none. */
   hashKey?: (message: Pick<ReadPacket, 'pattern' | 'data'>) => string | undefined;
-  /** Of Nest's TCP client: `tlsOptions`, `serializer`, `maxBufferSize` and the like. Default: none. */
+  /**
+   * Of Nest's TCP client: `tlsOptions`, `serializer`, `maxBufferSize` and the like. Default: none; to instances that are registered as `secure`, the
+   * certificates of `clients.tls`.
+   */
   connection?: TcpConnectionOptions;
 }
 
@@ -67,7 +70,9 @@ export class DiscoveryClientProxy extends ClientProxy {
     if (issues.length > 0) throw invalidConfigError('DiscoveryClientProxy', issues);
     this.#options = options;
     this.#discovery = discovery;
-    this.#connections = new TcpConnections(options.connection ?? {});
+    this.#connections = new TcpConnections(options.connection ?? {}, (instance) =>
+      tlsTo(this.#app(), instance),
+    );
   }
 
   /** Connections are made by calls. */

@@ -1,5 +1,7 @@
-import { ClientTCP, type ReadPacket, type WritePacket } from '@nestjs/microservices';
-import type { ServiceInstance } from '@rookery/discovery';
+import { TLSSocket } from 'node:tls';
+import { ClientTCP, type ReadPacket, type TcpSocket, type WritePacket } from '@nestjs/microservices';
+import type { Certificates, ServiceInstance } from '@rookery/discovery';
+import type { TlsSettings } from '@rookery/discovery/adapter';
 import { NotSentError } from './not-sent-error.js';
 
 /** What of Nest's options of a TCP client is the same for all instances. */
@@ -15,19 +17,52 @@ const IDLE_MS = 60_000;
 /** A peer that is gone without a word is found when nothing is sent. */
 const KEEP_ALIVE_MS = 10_000;
 
+/** What a connection was made with, and what becomes of it. */
+export interface ConnectionSecurity {
+  readonly tls: TlsSettings | undefined;
+  readonly certificates: Certificates | undefined;
+  /** There is no connection any more, and another one begins anew. */
+  readonly onClosed: () => void;
+}
+
 type Answer = (packet: WritePacket) => void;
 
 /** The connection to one instance: Nest's own client, which is asked for single packets. */
 export class InstanceClient extends ClientTCP {
-  readonly #onClosed: () => void;
+  readonly #security: ConnectionSecurity;
+  #handshake: Promise<void> | undefined;
+  #isRetired = false;
   #inFlight = 0;
   #idle: NodeJS.Timeout | undefined;
   #connecting: NodeJS.Timeout | undefined;
 
-  /** @param onClosed there is no connection any more, and another one begins anew */
-  constructor({ address, port }: ServiceInstance, options: TcpConnectionOptions, onClosed: () => void) {
+  constructor(
+    { address, port }: ServiceInstance,
+    options: TcpConnectionOptions,
+    security: ConnectionSecurity,
+  ) {
     super({ ...options, host: address, port });
-    this.#onClosed = onClosed;
+    this.#security = security;
+  }
+
+  /** Nest counts a connection as one before its TLS handshake, so that a request would be lost with it. */
+  override createSocket(): TcpSocket {
+    const created = super.createSocket();
+    const { netSocket } = created;
+    this.#handshake = netSocket instanceof TLSSocket ? untilSecure(netSocket) : undefined;
+    // It is looked at by whoever waits for the connection.
+    this.#handshake?.catch(() => undefined);
+    return created;
+  }
+
+  isSecuredBy(tls: TlsSettings | undefined, certificates: Certificates | undefined): boolean {
+    return this.#security.tls === tls && this.#security.certificates === certificates;
+  }
+
+  /** It ends with the calls that are under way; another one is used for those that follow. */
+  retire(): void {
+    this.#isRetired = true;
+    if (this.#inFlight === 0) this.close();
   }
 
   /**
@@ -82,7 +117,7 @@ export class InstanceClient extends ClientTCP {
   override handleClose(): void {
     clearTimeout(this.#idle);
     super.handleClose();
-    this.#onClosed();
+    this.#security.onClosed();
   }
 
   async #connected(): Promise<void> {
@@ -93,6 +128,7 @@ export class InstanceClient extends ClientTCP {
     }, CONNECT_MS);
     try {
       await connecting;
+      await this.#handshake;
     } finally {
       clearTimeout(this.#connecting);
       this.#connecting = undefined;
@@ -109,6 +145,18 @@ export class InstanceClient extends ClientTCP {
 
   #end(): void {
     if (--this.#inFlight > 0) return;
+    if (this.#isRetired) {
+      this.close();
+      return;
+    }
     this.#idle = setTimeout(() => this.close(), IDLE_MS).unref();
   }
+}
+
+function untilSecure(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('secureConnect', resolve);
+    socket.once('error', reject);
+    socket.once('close', () => reject(new NotSentError('the connection ended during the TLS handshake')));
+  });
 }

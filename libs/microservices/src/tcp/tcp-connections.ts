@@ -1,14 +1,18 @@
 import type { ServiceInstance } from '@rookery/discovery';
-import { hostAndPort } from '@rookery/discovery/adapter';
+import { hostAndPort, toTlsOptions, type TlsSettings } from '@rookery/discovery/adapter';
+import { isIP } from 'node:net';
 import { InstanceClient, type TcpConnectionOptions } from './instance-client.js';
 
 /** One connection to each instance that is called; made by the first call, and closed when there are none. */
 export class TcpConnections {
   readonly #options: TcpConnectionOptions;
+  readonly #tlsTo: (instance: ServiceInstance) => TlsSettings | undefined;
   readonly #clients = new Map<string, InstanceClient>();
 
-  constructor(options: TcpConnectionOptions) {
+  /** @param tlsTo how a connection is secured; undefined: it is not */
+  constructor(options: TcpConnectionOptions, tlsTo: (instance: ServiceInstance) => TlsSettings | undefined) {
     this.#options = options;
+    this.#tlsTo = tlsTo;
   }
 
   /** How many there are. */
@@ -18,14 +22,26 @@ export class TcpConnections {
 
   to(instance: ServiceInstance): InstanceClient {
     const address = hostAndPort(instance);
-    let client = this.#clients.get(address);
-    if (!client) {
-      const opened: InstanceClient = new InstanceClient(instance, this.#options, () => {
-        if (this.#clients.get(address) === opened) this.#clients.delete(address);
-      });
-      client = opened;
-      this.#clients.set(address, client);
-    }
+    // What the application says of TLS is for all instances.
+    const tls = this.#options.tlsOptions ? undefined : this.#tlsTo(instance);
+    const certificates = tls?.certificates?.current();
+    const present = this.#clients.get(address);
+    if (present?.isSecuredBy(tls, certificates)) return present;
+    const { address: host } = instance;
+    const tlsOptions = tls && {
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...toTlsOptions(tls, certificates),
+    };
+    const options = { ...this.#options, ...(tlsOptions ? { tlsOptions } : {}) };
+    const client: InstanceClient = new InstanceClient(instance, options, {
+      ...{ tls, certificates },
+      onClosed: () => {
+        if (this.#clients.get(address) === client) this.#clients.delete(address);
+      },
+    });
+    this.#clients.set(address, client);
+    // There are newer certificates.
+    present?.retire();
     return client;
   }
 
