@@ -14,7 +14,7 @@ export type {
   ListSource,
 } from './registry/instance-source.js';
 export type { SourceQuery } from './registry/service-query.js';
-export { freezeInstance, hostAndPort, instanceKey } from './registry/service-instance.js';
+export { freezeInstance, hostAndPort, instanceKey, isHost } from './registry/service-instance.js';
 export type {
   AliasCheck,
   CheckStatus,

@@ -59,6 +59,7 @@ export function isSame(a: ServiceInstance, b: ServiceInstance | undefined): bool
     a.datacenter === b.datacenter &&
     a.service === b.service &&
     a.secure === b.secure &&
+    a.inMesh === b.inMesh &&
     a.weight === b.weight &&
     a.zone === b.zone &&
     sameElements(a.tags, b.tags) &&

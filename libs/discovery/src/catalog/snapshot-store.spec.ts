@@ -23,6 +23,7 @@ describe('SnapshotStore', () => {
         tags: ['ä'],
         meta: { k: '"\n' },
         zone: port === 1 ? 'z' : undefined,
+        ...(port === 2 ? { secure: true, inMesh: true } : {}),
       }),
     ),
     source: 'live',

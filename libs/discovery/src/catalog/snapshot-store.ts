@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { errorMessage } from '../errors/error-message.js';
-import { freezeInstance } from '../registry/service-instance.js';
+import { freezeInstance, type ServiceInstance } from '../registry/service-instance.js';
 import { fileNameFor, readCheckedFile, writeCheckedFile } from '../storage/checked-file.js';
 import type { Clock } from '../timing/clock.js';
 import type { LastKnownList } from './last-known-list.js';
@@ -27,6 +27,7 @@ const instanceSchema = z.strictObject({
   // Not range-checked: Consul accepts any number.
   port: z.number().int(),
   secure: z.boolean(),
+  inMesh: z.boolean().optional(),
   tags: z.array(text),
   meta: z.record(text, text),
   status: z.enum(['passing', 'warning', 'critical', 'maintenance']),
@@ -34,7 +35,7 @@ const instanceSchema = z.strictObject({
   zone: text.optional(),
   node: text,
   datacenter: text,
-});
+} satisfies Record<keyof ServiceInstance, z.ZodType>);
 const contentSchema = z.strictObject({
   format: z.literal(FORMAT),
   /** Identifies the list, so that a file that was renamed or copied is not taken for another. */

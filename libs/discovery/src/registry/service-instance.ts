@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /**
  * The health of an instance by the registry's checks: the worst of all of them.
  * `maintenance`: an operator, or the instance itself, asked for no traffic.
@@ -30,6 +32,14 @@ export function freezeInstance(instance: ServiceInstance): ServiceInstance {
   Object.freeze(instance.tags);
   Object.freeze(instance.meta);
   return Object.freeze(instance);
+}
+
+/** RFC 1123, with underscores, which names in registries may have. */
+const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?$/;
+
+/** Whether an address of an instance is a host name or an IP address: anything else, such as `host/path`, would lead elsewhere. */
+export function isHost(address: string): boolean {
+  return isIP(address) !== 0 || HOST_NAME.test(address);
 }
 
 /** `address:port` as in a URL, with an IPv6 address in brackets. */
