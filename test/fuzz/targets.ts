@@ -1,9 +1,14 @@
+import { validateHeaderValue } from 'node:http';
 import { isIP } from 'node:net';
 import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
 import { parseAgentAddress } from '#libs/consul/dist/client/agent-address.js';
 import { toConsulError } from '#libs/consul/dist/client/classify-response.js';
+import { assertIntentions, decideByIntentions } from '#libs/consul/dist/connect/intention-decision.js';
+import { spiffeIdOf } from '#libs/consul/dist/connect/spiffe-id.js';
 import { evaluateFlag } from '#libs/consul/dist/flags/evaluate-flag.js';
 import { InstanceReader } from '#libs/consul/dist/registry/instance-reader.js';
+import { SERVICE_HEADER, TIMEOUT_HEADER } from '#libs/discovery/dist/calling/call-headers.js';
+import { incomingCall } from '#libs/discovery/dist/calling/incoming-call.js';
 import { parseRetryAfter } from '#libs/discovery/dist/calling/response-info.js';
 import { parseConfigPath } from '#libs/discovery/dist/config/config-path.js';
 import { loadReaders } from '#libs/discovery/dist/config/layers/documents.js';
@@ -14,6 +19,10 @@ import { InvalidContent } from '#libs/discovery/dist/config/problem.js';
 import { SecretPaths } from '#libs/discovery/dist/config/secret-paths.js';
 import { parseDuration } from '#libs/discovery/dist/configuration/duration.js';
 import { parseHolder } from '#libs/discovery/dist/coordination/lock/lock-holder.js';
+import { CallReceiver } from '#libs/discovery/dist/receiving/call-receiver.js';
+import { receiveCall } from '#libs/discovery/dist/receiving/receive-call.js';
+import { ReceivedContext } from '#libs/discovery/dist/receiving/received-context.js';
+import { systemClock } from '#libs/discovery/dist/timing/clock.js';
 import { decodeValue } from '#libs/etcd/dist/registry/instance-value.js';
 
 /** A parser of what comes from outside. */
@@ -182,5 +191,68 @@ export const TARGETS: readonly FuzzTarget[] = [
       'consul:8500',
     ],
     feed: (input) => void parseAgentAddress(input, false),
+  },
+  {
+    name: 'the names in a certificate',
+    samples: [
+      'DNS:web.svc, URI:spiffe://a1.consul/ns/default/dc/dc1/svc/web',
+      'URI:spiffe://a1.consul/ap/p/ns/n/dc/d/svc/w',
+    ],
+    feed: (input) => {
+      const id = spiffeIdOf(input);
+      if (!id) return;
+      if (input.includes('"') || input.split('URI:').length > 2 || id.service === '')
+        throw new Error(`an identity, ${id.service}, of doubtful names`);
+    },
+  },
+  {
+    name: 'the intentions of Consul',
+    samples: [
+      JSON.stringify([
+        { SourceName: 'web', SourceNS: 'default', Action: 'deny', Precedence: 9, Permissions: null },
+      ]),
+    ],
+    feed: (input) => {
+      let given: unknown;
+      try {
+        given = JSON.parse(input);
+        assertIntentions(given);
+      } catch (error) {
+        if (error instanceof TypeError) throw error;
+        return;
+      }
+      const caller = { service: 'web', namespace: 'default', partition: 'default' };
+      const { isAllowed } = decideByIntentions(caller, { intentions: given, allowsByDefault: false });
+      if (isAllowed && !input.includes('allow')) throw new Error('it allows what nothing allows');
+    },
+  },
+  {
+    name: 'the headers of a caller',
+    samples: [
+      '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nrojo=00f067aa0ba902b7\nuser=7;x=y\nabc\n250',
+      '\n\n\n\n99999999999',
+    ],
+    feed: (input) => {
+      // What Node's parser lets through.
+      const [traceparent, tracestate, baggage, id, timeout] = input
+        .split('\n')
+        .map((line) => line.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, ''));
+      const received = { traceparent, tracestate, baggage, 'x-request-id': id };
+      const context = new ReceivedContext(received, {
+        ...{ traceContext: true, requestId: 'x-request-id', headers: ['x-tenant'], cancelWithClient: false },
+      });
+      const { headers } = context;
+      for (let n = 0; n < headers.length; n += 2) validateHeaderValue(headers[n] ?? '', headers[n + 1] ?? '');
+      const receiver = new CallReceiver({ names: ['web'], isAdvertised: () => false, clock: systemClock });
+      const request = {
+        headers: { ...received, [TIMEOUT_HEADER]: timeout, [SERVICE_HEADER]: id },
+        socket: {},
+      };
+      const response = { once: () => undefined };
+      receiveCall(receiver)(request as never, response as never, () => {
+        const { deadline = Infinity } = incomingCall() ?? {};
+        if (!(deadline > 0)) throw new Error(`a deadline of ${deadline}`);
+      });
+    },
   },
 ];

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { Certificates } from '@rookery/discovery';
 import { Secret, type ChangingCertificates } from '@rookery/discovery/adapter';
@@ -52,6 +53,8 @@ export class ConnectIdentity implements ChangingCertificates {
   setRoots(roots: ConnectRoots): void {
     if (typeof roots.TrustDomain !== 'string' || roots.TrustDomain === '' || !Array.isArray(roots.Roots))
       throw new Error('the authorities of Consul Connect have no trust domain, or no list');
+    // A TLS context leaves out what is none, and would trust the others only.
+    for (const { RootCert } of roots.Roots) new X509Certificate(RootCert);
     this.#use(roots, this.#leaf);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConnectIntention } from '../client/api/types.js';
-import { decideByIntentions } from './intention-decision.js';
+import { assertIntentions, decideByIntentions } from './intention-decision.js';
 
 const STOREFRONT = { service: 'storefront', namespace: 'default', partition: 'default' };
 
@@ -48,5 +48,15 @@ describe('intentions', () => {
     expect(decide([intention('storefront', 'allow', 9, { Permissions: [{ Action: 'allow' }] })])).toBe(false);
     expect(decide([intention('storefront', 'allow', 9, { Permissions: null })])).toBe(true);
     expect(decide([intention('storefront', 'maybe', 9)], true)).toBe(false);
+  });
+
+  it.each([
+    [{}, 'are no list'],
+    [[null], 'intention 0 of Consul has no SourceName'],
+    [[intention('a', 'allow', 9), { SourceName: 'b' }], 'intention 1 of Consul has no Precedence'],
+    [[intention('a', 'allow', 9, { Permissions: {} })], 'Permissions is no list'],
+    [[intention('a', 'allow', 9, { SourceNS: 1 })], 'SourceNS is no text'],
+  ])('that are not as Consul writes them decide nothing: %j', (given, problem) => {
+    expect(() => assertIntentions(given)).toThrow(problem);
   });
 });

@@ -15,6 +15,26 @@ export interface IntentionDecision {
   readonly reason: string;
 }
 
+/**
+ * What Consul answers, as far as decisions depend on it.
+ *
+ * @throws Error that names the field: rules that are half understood decide nothing
+ */
+export function assertIntentions(given: unknown): asserts given is readonly ConnectIntention[] {
+  if (!Array.isArray(given)) throw new Error('the intentions of Consul are no list');
+  for (const [n, each] of (given as readonly unknown[]).entries()) {
+    const { SourceName, Precedence, Permissions, ...rest } = (each ?? {}) as Record<string, unknown>;
+    const at = `intention ${n} of Consul`;
+    if (typeof SourceName !== 'string' || SourceName === '') throw new Error(`${at} has no SourceName`);
+    if (typeof Precedence !== 'number') throw new Error(`${at} has no Precedence`);
+    if (Permissions !== undefined && Permissions !== null && !Array.isArray(Permissions))
+      throw new Error(`${at}: Permissions is no list`);
+    for (const name of ['SourceNS', 'SourcePartition', 'SourcePeer', 'Action'] as const)
+      if (rest[name] !== undefined && typeof rest[name] !== 'string')
+        throw new Error(`${at}: ${name} is no text`);
+  }
+}
+
 const ANY = '*';
 const DEFAULT = 'default';
 

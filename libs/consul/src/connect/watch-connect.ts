@@ -4,7 +4,7 @@ import type { ConsulClient } from '../client/consul-client.js';
 import type { ConsulResponse } from '../client/consul-response.js';
 import type { ConsulReadOptions } from '../client/request-options.js';
 import { WatchPosition } from '../client/watch-position.js';
-import type { IntentionRules } from './intention-decision.js';
+import { assertIntentions, type IntentionRules } from './intention-decision.js';
 
 export interface ConnectWatchOptions {
   readonly signal: AbortSignal;
@@ -43,6 +43,7 @@ export async function* watchIntentions(
   // That of one service has no index on Consul 1.8; this one has, whatever the token may read of it.
   for await (const _ of changes(client, (read) => client.connect.intentions(read), options)) {
     const intentions = await client.connect.intentionsFor(service, { signal });
+    assertIntentions(intentions);
     // The default changes with a restart of the agent only, which ends this watch.
     allowsByDefault ??= (await client.connect.authorize(service, nobody, { signal })).Authorized;
     yield { intentions, allowsByDefault };

@@ -1,8 +1,6 @@
-import { isIP } from 'node:net';
+import { brief, isHost } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
 
-/** RFC 1123, with underscores, which Consul's own names may have. */
-const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?$/;
 const MAX_PORT = 65_535;
 const MAX_WEIGHT = 65_535;
 
@@ -17,17 +15,16 @@ export function invalidReason(entry: unknown): string | undefined {
   if (typeof id !== 'string' || typeof name !== 'string') return 'it lacks its id or its service';
   if (typeof fieldsOf(node).Node !== 'string') return 'it lacks its node';
   const address = own === undefined || own === null || own === '' ? fieldsOf(node).Address : own;
-  if (typeof address !== 'string') return `its address is ${JSON.stringify(address)}, not a string`;
-  if (isIP(address) === 0 && !HOST_NAME.test(address))
-    return `its address is ${JSON.stringify(address)}, not a host name or an IP address`;
+  if (typeof address !== 'string') return `its address is ${brief(address)}, not a string`;
+  if (!isHost(address)) return `its address is ${brief(address)}, not a host name or an IP address`;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > MAX_PORT)
-    return `its port is ${JSON.stringify(port)}, not an integer from 1 to ${MAX_PORT}`;
+    return `its port is ${brief(port)}, not an integer from 1 to ${MAX_PORT}`;
   if (!isAbsent(tags) && !(Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')))
     return 'its tags are not an array of strings';
   if (!isAbsent(meta) && !Object.values(fieldsOf(meta)).every((value) => typeof value === 'string'))
     return 'its meta is not an object of strings';
   if (!Object.values(fieldsOf(weights)).every(isWeight))
-    return `its weights are ${JSON.stringify(weights)}, not integers from 0 to ${MAX_WEIGHT}`;
+    return `its weights are ${brief(weights)}, not integers from 0 to ${MAX_WEIGHT}`;
   const { Datacenter: datacenter, Meta: nodeMeta } = fieldsOf(node);
   if (
     ![datacenter, ...Object.values(fieldsOf(nodeMeta))].every(

@@ -90,6 +90,15 @@ describe('toServiceInstance', () => {
     expect(secure).toMatchObject({ secure: true, zone: 'z2' });
   });
 
+  it('takes one that is Connect-native for one that speaks TLS', () => {
+    expect(toServiceInstance(entry({ Connect: { Native: true } }))).toMatchObject({
+      secure: true,
+      inMesh: true,
+    });
+    for (const Connect of [{}, null, { Native: false }])
+      expect(toServiceInstance(entry({ Connect }))).toMatchObject({ secure: false });
+  });
+
   it('uses the warning weight for a warning instance', () => {
     expect(toServiceInstance(entry({}, [check('c', 'warning')]))).toMatchObject({
       status: 'warning',
@@ -111,6 +120,12 @@ describe('toServiceInstance', () => {
   ])('refuses %p', (wrong) => {
     expect(isValidEntry(wrong)).toBe(false);
     expect(invalidReason(wrong)).toMatch(/^its? (lacks|address|port|tags|meta|checks)/);
+  });
+
+  it('says no more of a wrong value than fits a line', () => {
+    const reason = invalidReason(serviceWith({ Address: '/'.repeat(1_000_000) }));
+    expect(reason).toMatch(/^its address is "\/+…, not a host name/);
+    expect(reason?.length).toBeLessThan(200);
   });
 });
 

@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
 import type { InstanceStatus, ServiceInstance } from '@rookery/discovery';
-import { freezeInstance, hostAndPort } from '@rookery/discovery/adapter';
+import { freezeInstance, hostAndPort, isHost } from '@rookery/discovery/adapter';
 import { z } from 'zod';
 
 /**
@@ -9,12 +8,7 @@ import { z } from 'zod';
  */
 export type InstanceLayout = 'rookery' | 'grpc';
 
-/** RFC 1123, with underscores, as names of hosts have them. */
-const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\.?$/;
-
-const host = z.string().refine((value) => isIP(value) !== 0 || HOST_NAME.test(value), {
-  error: 'is not a host name or an IP address',
-});
+const host = z.string().refine(isHost, { error: 'is not a host name or an IP address' });
 const port = z.int({ error: 'is not an integer from 1 to 65535' }).min(1).max(65_535);
 const strings = z.record(z.string(), z.string({ error: 'is not a string' }));
 const weight = z.number().int().min(0).max(65_535);
