@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -95,6 +95,25 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       await run('npx', ['publint', '--strict', join(ROOT, 'libs', lib)], { cwd: ROOT });
     }
   });
+
+  it('say what is installed with them, and are the same bytes each time', async () => {
+    const again = join(home, 'again');
+    mkdirSync(again);
+    const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
+    await run('npm', ['pack', ...workspaces, '--pack-destination', again], { cwd: ROOT });
+    for (const tarball of tarballs) {
+      expect(readFileSync(join(again, basename(tarball))).equals(readFileSync(tarball))).toBe(true);
+      const content = async (name: string): Promise<string> =>
+        (await run('tar', ['-xzOf', tarball, `package/${name}`])).stdout;
+      const bom = await content('sbom.cdx.json');
+      const manifest = await content('package.json');
+      const { components } = JSON.parse(bom) as { components: { name: string; hashes?: unknown }[] };
+      const { dependencies } = JSON.parse(manifest) as { dependencies: Record<string, string> };
+      expect(components.map(({ name }) => name)).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+      const foreign = components.filter(({ name }) => !name.startsWith('@rookery/'));
+      expect(foreign.every(({ hashes }) => hashes !== undefined)).toBe(true);
+    }
+  }, 60_000);
 
   it.each(Object.entries(NESTS))(
     'F59 work with %s, where a client is as plain axios is',
