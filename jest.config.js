@@ -14,9 +14,9 @@ const rootDir = fileURLToPath(new URL('.', import.meta.url));
 
 // CI runs the suites in three groups. `loads`: they put a steady load on the machine, which other suites would disturb. `faults`: they count
 // requests or watch the time, or use a core each. `rest`: they wait for most of their time, and as many run at once as have room.
-const LOADS = '/test/faults/(calls|shutdown|chaos|microservices)\\.';
+const LOADS = '/test/faults/(calls|shutdown|chaos|microservices|rotation-of-all)\\.';
 const WAITING = 'lock-|etcd-locks|patience|doubt|alerts|heartbeat';
-const FAULTS = `/test/(packages|simulation|faults(?!/(calls|shutdown|chaos|microservices|${WAITING})))/`;
+const FAULTS = `/test/(packages|simulation|faults(?!/(calls|shutdown|chaos|microservices|rotation-of-all|${WAITING})))/`;
 const GROUPS = {
   all: { leaves: [], maxWorkers: 2 },
   loads: { leaves: [`^(?!.*${LOADS})`], maxWorkers: 1 },

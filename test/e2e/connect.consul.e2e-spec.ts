@@ -1,7 +1,7 @@
 import { createServer, request, type Agent, type RequestOptions, type Server } from 'node:https';
 import { Agent as HttpsAgent } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { connect } from 'node:tls';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import { Controller, Get, Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -19,7 +19,14 @@ import {
   type Duration,
 } from '@rookery/consul';
 import { DiscoverySections } from '@rookery/discovery/adapter';
-import { ConnectAuthority, ConsulAgent, eventually, thrownBy, type Leaf } from '@rookery/test-support';
+import {
+  ConnectAuthority,
+  ConsulAgent,
+  eventually,
+  startConnectConsul,
+  thrownBy,
+  type Leaf,
+} from '@rookery/test-support';
 import { firstValueFrom } from 'rxjs';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
 
@@ -44,6 +51,7 @@ interface AgentCheck {
 interface Answer {
   readonly status: number | undefined;
   readonly body: string;
+  readonly socket: Socket;
 }
 
 describe('Connect-native apps on a real Consul', () => {
@@ -52,10 +60,7 @@ describe('Connect-native apps on a real Consul', () => {
   let trustDomain: string;
   const cleanUps: (() => unknown)[] = [];
   beforeAll(async () => {
-    authority = await ConnectAuthority.create();
-    consul = await ConsulAgent.start({ config: authority.config });
-    const { body } = await consul.request('GET', '/v1/agent/connect/ca/roots');
-    trustDomain = (body as { TrustDomain: string }).TrustDomain;
+    ({ authority, consul, trustDomain } = await startConnectConsul());
   });
   afterAll(() => consul.stop());
   afterEach(async () => {
@@ -102,9 +107,11 @@ describe('Connect-native apps on a real Consul', () => {
       const asked = request(url, { ca: authority.cert, checkServerIdentity: () => undefined, ...options });
       asked.once('error', reject);
       asked.once('response', (response) => {
+        // It is free for another request before the end is told.
+        const { socket } = response;
         let body = '';
         response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-        response.once('end', () => resolve({ status: response.statusCode, body }));
+        response.once('end', () => resolve({ status: response.statusCode, body, socket }));
       });
       asked.end();
     });
@@ -163,13 +170,18 @@ describe('Connect-native apps on a real Consul', () => {
       const agent: Agent = new HttpsAgent({ keepAlive: true, maxSockets: 1, ...leaf });
       cleanUps.push(() => agent.destroy());
       const url = `${inventory.url}/stock`;
-      let connections = 0;
-      (inventory.app.getHttpServer() as Server).on('secureConnection', () => connections++);
-      expect(await get(url, { agent })).toMatchObject({ status: 200 });
+      const served = new Set<Socket>();
+      const isServed = async (): Promise<boolean> => {
+        const { status, socket } = await get(url, { agent });
+        if (status === 200) served.add(socket);
+        return status === 200;
+      };
+      expect(await isServed()).toBe(true);
       const { calls } = Stock;
       const id = await intend('storefront', 'deny');
-      await eventually(async () => (await get(url, { agent })).status === 403, { within: 1_000, every: 20 });
+      await eventually(async () => !(await isServed()), { within: 1_000, every: 20 });
       const denied = await get(url, { agent });
+      expect(served.has(denied.socket)).toBe(true);
       expect(denied.body).toContain(
         'the intention of Consul from \\"storefront\\" to \\"inventory\\" denies it',
       );
@@ -179,8 +191,7 @@ describe('Connect-native apps on a real Consul', () => {
       expect(Stock.calls).toBe(handled);
       expect(inventory.logger.lines.join()).toContain('"storefront" was denied access to "inventory"');
       await consul.request('DELETE', `/v1/connect/intentions/${id}`);
-      await eventually(async () => (await get(url, { agent })).status === 200, { within: 5_000 });
-      expect(connections).toBe(1);
+      await eventually(isServed, { within: 5_000 });
     });
   });
 
@@ -243,6 +254,28 @@ describe('Connect-native apps on a real Consul', () => {
     expect((await get(`${inventory.url}/stock`, { agent })).status).toBe(200);
     await eventually(async () => (await get(`${inventory.url}/stock`, { agent })).status === 403);
     expect((await get(`${inventory.url}/stock`, { agent })).body).toContain('its certificate has expired');
+  });
+
+  it('take a caller that resumes its session, and refuse it as soon as its certificate has expired', async () => {
+    const inventory = await start('inventory');
+    const leaf = await authority.leaf(trustDomain, 'storefront', { validForMs: 4_000 });
+    const agent: Agent = new HttpsAgent({ keepAlive: false, ...leaf });
+    cleanUps.push(() => agent.destroy());
+    const resumed: boolean[] = [];
+    (inventory.app.getHttpServer() as Server).on('secureConnection', (socket: TLSSocket) =>
+      resumed.push(socket.isSessionReused()),
+    );
+    const url = `${inventory.url}/stock`;
+    await eventually(async () => {
+      expect(await get(url, { agent })).toMatchObject({ status: 200 });
+      return resumed.includes(true);
+    });
+    const isRefused = (): Promise<boolean> =>
+      get(url, { agent }).then(
+        ({ status }) => status === 403,
+        () => true,
+      );
+    await eventually(isRefused);
   });
 
   it('call only what is the service that they asked for', async () => {

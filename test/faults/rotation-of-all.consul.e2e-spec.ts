@@ -1,9 +1,6 @@
 import { randomUUID, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { Controller, Get, Req, type INestApplication } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
@@ -16,7 +13,14 @@ import {
   RegistrationService,
   ServiceClientsModule,
 } from '@rookery/consul';
-import { ConnectAuthority, ConsulAgent, eventually, figure, TestCertificates } from '@rookery/test-support';
+import {
+  CertificateFolder,
+  ConnectAuthority,
+  ConsulAgent,
+  eventually,
+  figure,
+  TestCertificates,
+} from '@rookery/test-support';
 import { firstValueFrom } from 'rxjs';
 import { CallLoad } from './call-load.js';
 import { createApp, rootModule } from '../e2e/test-app.js';
@@ -40,36 +44,26 @@ interface Token {
   readonly AccessorID: string;
 }
 
-type Name = Parameters<TestCertificates['file']>[0];
-
 describe('everything that is rotated, at 200 calls a second', () => {
-  let folder: string;
+  let files: CertificateFolder;
   let before: TestCertificates;
   let after: TestCertificates;
   let authority: ConnectAuthority;
   let consul: ConsulAgent;
   const apps: INestApplication[] = [];
-  const own = (name: string): string => join(folder, name);
-  const put = (name: string, content: string): void => {
-    writeFileSync(own('new'), content);
-    renameSync(own('new'), own(name));
-  };
-  const pem = (of: TestCertificates, name: Name): string => readFileSync(of.file(name), 'utf8');
   const createToken = async (): Promise<Token> =>
     (await consul.request('PUT', '/v1/acl/token', { Policies: [{ Name: 'apps' }] })).body as Token;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'rookery-rotation-'));
     [before, after] = await Promise.all([
       TestCertificates.create('localhost'),
       TestCertificates.create('localhost'),
     ]);
-    for (const name of ['ca', 'server', 'server-key', 'client', 'client-key'] as const)
-      copyFileSync(before.file(name), own(name));
+    files = new CertificateFolder(before, 'ca', 'server', 'server-key', 'client', 'client-key');
     authority = await ConnectAuthority.create();
     consul = await ConsulAgent.start({
       token: MANAGEMENT,
-      certificates: { file: (name) => own(name) },
+      certificates: files,
       config: {
         ...authority.config,
         acl: {
@@ -89,11 +83,11 @@ describe('everything that is rotated, at 200 calls a second', () => {
     await Promise.all(apps.map((app) => app.close()));
     await consul.stop();
     for (const each of [before, after]) each.remove();
-    rmSync(folder, { recursive: true });
+    files.remove();
   });
 
   const shownByAgent = async (): Promise<string> => {
-    const options = { ca: pem(after, 'ca'), cert: pem(after, 'client'), key: pem(after, 'client-key') };
+    const options = { ca: after.pem('ca'), cert: after.pem('client'), key: after.pem('client-key') };
     const socket = connect({ ...options, host: '127.0.0.1', port: Number(new URL(consul.url).port) });
     await once(socket, 'secureConnect');
     const { fingerprint } = socket.getPeerCertificate();
@@ -105,8 +99,8 @@ describe('everything that is rotated, at 200 calls a second', () => {
     const consulModule = ConsulModule.forRoot({
       agent: {
         url: consul.url,
-        tokenFile: own('token'),
-        tls: { caFile: own('ca'), certFile: own('client'), keyFile: own('client-key') },
+        tokenFile: files.file('token'),
+        tls: { caFile: files.file('ca'), certFile: files.file('client'), keyFile: files.file('client-key') },
       },
       service: { name, check: { type: 'http', interval: '1s' } },
       connect: { native: true },
@@ -123,7 +117,7 @@ describe('everything that is rotated, at 200 calls a second', () => {
 
   it('F46 token, agent certificates, leaf and root: no call fails, and nothing is left behind', async () => {
     const first = await createToken();
-    put('token', first.SecretID);
+    files.put('token', first.SecretID);
     const inventory = await start('inventory');
     const storefront = await start('storefront');
     let connections = 0;
@@ -143,20 +137,20 @@ describe('everything that is rotated, at 200 calls a second', () => {
     await callsMore(100);
 
     const second = await createToken();
-    put('token', second.SecretID);
+    files.put('token', second.SecretID);
     await callsMore(400);
     await consul.request('DELETE', `/v1/acl/token/${first.AccessorID}`);
     await callsMore(400);
 
-    put('ca', `${pem(before, 'ca')}\n${pem(after, 'ca')}`);
+    files.put('ca', `${before.pem('ca')}\n${after.pem('ca')}`);
     process.kill(Number(consul.pid), 'SIGHUP');
     await callsMore(300);
-    for (const name of ['server', 'server-key', 'client', 'client-key'] as const) put(name, pem(after, name));
+    files.take(after, 'server', 'server-key', 'client', 'client-key');
     process.kill(Number(consul.pid), 'SIGHUP');
     await callsMore(400);
 
     await eventually(
-      async () => (await shownByAgent()) === new X509Certificate(pem(after, 'server')).fingerprint,
+      async () => (await shownByAgent()) === new X509Certificate(after.pem('server')).fingerprint,
     );
 
     const next = await ConnectAuthority.create();

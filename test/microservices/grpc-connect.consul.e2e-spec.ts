@@ -14,7 +14,8 @@ import { ConsulModule, connectHttpsOptions, DiscoveryService, RegistrationServic
 import { GrpcDiscoveryModule, GrpcServiceClient, discoveryCredentials } from '@rookery/microservices/grpc';
 import {
   ConnectAuthority,
-  ConsulAgent,
+  type ConsulAgent,
+  startConnectConsul,
   eventually,
   freePorts,
   thrownBy,
@@ -53,10 +54,7 @@ describe('gRPC between Connect-native apps', () => {
   let trustDomain: string;
   const cleanUps: (() => unknown)[] = [];
   beforeAll(async () => {
-    authority = await ConnectAuthority.create();
-    consul = await ConsulAgent.start({ config: authority.config });
-    const { body } = await consul.request('GET', '/v1/agent/connect/ca/roots');
-    trustDomain = (body as { TrustDomain: string }).TrustDomain;
+    ({ authority, consul, trustDomain } = await startConnectConsul());
   });
   afterAll(() => consul.stop());
   afterEach(async () => {

@@ -1,37 +1,29 @@
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ServicePolicy } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { GrpcClients, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
-import { eventually, TestCertificates, thrownBy } from '@rookery/test-support';
+import { CertificateFolder, eventually, TestCertificates, thrownBy } from '@rookery/test-support';
 import { firstValueFrom } from 'rxjs';
 import { CallLoad } from '../faults/call-load.js';
 import { createApp, rootModule } from '../e2e/test-app.js';
 import { LibraryServer, PROTO, type Found, type LibraryService } from './library-server.js';
 
-type Name = Parameters<TestCertificates['file']>[0];
-
 describe('gRPC clients and instances that speak TLS', () => {
   let before: TestCertificates;
   let after: TestCertificates;
-  let folder: string;
+  let files: CertificateFolder;
   const cleanUps: (() => unknown)[] = [];
-  const own = (name: string): string => join(folder, `${name}.pem`);
-  const pem = (of: TestCertificates, name: Name): string => readFileSync(of.file(name), 'utf8');
-  const both = (): string => `${pem(before, 'ca')}\n${pem(after, 'ca')}`;
+  const both = (): string => `${before.pem('ca')}\n${after.pem('ca')}`;
 
   beforeEach(async () => {
     [before, after] = await Promise.all([
       TestCertificates.create('library'),
       TestCertificates.create('library'),
     ]);
-    folder = mkdtempSync(join(tmpdir(), 'rookery-grpc-tls-'));
-    for (const name of ['ca', 'client', 'client-key'] as const) copyFileSync(before.file(name), own(name));
-    cleanUps.push(() => rmSync(folder, { recursive: true }));
+    files = new CertificateFolder(before, 'ca', 'client', 'client-key');
+    cleanUps.push(() => files.remove());
   });
   afterEach(async () => {
     for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
@@ -40,8 +32,8 @@ describe('gRPC clients and instances that speak TLS', () => {
 
   const start = async (tls: ServicePolicy['tls']) => {
     const pair = {
-      private_key: Buffer.from(pem(before, 'server-key')),
-      cert_chain: Buffer.from(pem(before, 'server')),
+      private_key: Buffer.from(before.pem('server-key')),
+      cert_chain: Buffer.from(before.pem('server')),
     };
     const secure = await LibraryServer.start(ServerCredentials.createSsl(Buffer.from(both()), [pair], true));
     const plain = await LibraryServer.start();
@@ -66,7 +58,7 @@ describe('gRPC clients and instances that speak TLS', () => {
 
   it('connect with the certificates of clients.tls, and without TLS to others', async () => {
     const { secure, plain, find } = await start({
-      ...{ caFile: own('ca'), certFile: own('client'), keyFile: own('client-key') },
+      ...{ caFile: files.file('ca'), certFile: files.file('client'), keyFile: files.file('client-key') },
     });
     expect((await find('library')).port).toBe(secure.port);
     expect(secure.callerIssuer).toMatch(/^Test CA/);
@@ -80,8 +72,12 @@ describe('gRPC clients and instances that speak TLS', () => {
       code: status.UNAVAILABLE,
       details: expect.stringMatching(/self-signed|unable to/),
     });
-    const files = { caFile: own('ca'), certFile: own('client'), keyFile: own('client-key') };
-    const other = await start({ ...files, serverName: 'inventory' });
+    const own = {
+      caFile: files.file('ca'),
+      certFile: files.file('client'),
+      keyFile: files.file('client-key'),
+    };
+    const other = await start({ ...own, serverName: 'inventory' });
     expect(await thrownBy(other.find('library'))).toMatchObject({
       details: expect.stringContaining("Host: inventory. is not in the cert's altnames"),
     });
@@ -89,7 +85,7 @@ describe('gRPC clients and instances that speak TLS', () => {
 
   it('use certificates that are renewed, and lose no call by it', async () => {
     const { secure, find } = await start({
-      ...{ caFile: own('ca'), certFile: own('client'), keyFile: own('client-key') },
+      ...{ caFile: files.file('ca'), certFile: files.file('client'), keyFile: files.file('client-key') },
     });
     await find('library');
     const first = secure.callerIssuer;
@@ -98,10 +94,7 @@ describe('gRPC clients and instances that speak TLS', () => {
       return undefined;
     }).start(100);
     await eventually(() => load.calls.length > 50);
-    for (const name of ['client', 'client-key'] as const) {
-      writeFileSync(own('new'), pem(after, name));
-      renameSync(own('new'), own(name));
-    }
+    files.take(after, 'client', 'client-key');
     await eventually(() => secure.callerIssuer !== first);
     const renewed = load.calls.length;
     await eventually(() => load.calls.length > renewed + 100);

@@ -1,6 +1,3 @@
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import { Controller } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,12 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { TcpClients, TcpDiscoveryModule } from '@rookery/microservices/tcp';
-import { eventually, freePorts, TestCertificates, thrownBy } from '@rookery/test-support';
+import { CertificateFolder, eventually, freePorts, TestCertificates, thrownBy } from '@rookery/test-support';
 import { firstValueFrom } from 'rxjs';
 import { CallLoad } from '../faults/call-load.js';
 import { createApp, rootModule } from '../e2e/test-app.js';
-
-type Name = Parameters<TestCertificates['file']>[0];
 
 @Controller()
 class Books {
@@ -27,19 +22,16 @@ class Books {
 describe("clients of Nest's TCP transport and instances that speak TLS", () => {
   let before: TestCertificates;
   let after: TestCertificates;
-  let folder: string;
+  let files: CertificateFolder;
   const cleanUps: (() => unknown)[] = [];
-  const own = (name: string): string => join(folder, `${name}.pem`);
-  const pem = (of: TestCertificates, name: Name): string => readFileSync(of.file(name), 'utf8');
 
   beforeEach(async () => {
     [before, after] = await Promise.all([
       TestCertificates.create('library'),
       TestCertificates.create('library'),
     ]);
-    folder = mkdtempSync(join(tmpdir(), 'rookery-tcp-tls-'));
-    for (const name of ['ca', 'client', 'client-key'] as const) copyFileSync(before.file(name), own(name));
-    cleanUps.push(() => rmSync(folder, { recursive: true }));
+    files = new CertificateFolder(before, 'ca', 'client', 'client-key');
+    cleanUps.push(() => files.remove());
   });
   afterEach(async () => {
     for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
@@ -49,8 +41,8 @@ describe("clients of Nest's TCP transport and instances that speak TLS", () => {
   const start = async (caFile: string) => {
     const [port = 0] = await freePorts(1);
     const tlsOptions = {
-      ...{ cert: pem(before, 'server'), key: pem(before, 'server-key') },
-      ...{ ca: `${pem(before, 'ca')}\n${pem(after, 'ca')}`, requestCert: true, rejectUnauthorized: true },
+      ...{ cert: before.pem('server'), key: before.pem('server-key') },
+      ...{ ca: `${before.pem('ca')}\n${after.pem('ca')}`, requestCert: true, rejectUnauthorized: true },
     };
     const server = await NestFactory.createMicroservice(rootModule([], { controllers: [Books] }), {
       ...{ transport: Transport.TCP, logger: false as const },
@@ -67,7 +59,7 @@ describe("clients of Nest's TCP transport and instances that speak TLS", () => {
     });
     const registry = new InMemoryRegistry();
     registry.put({ service: 'library', id: 'library-1', port, secure: true });
-    const tls = { caFile, certFile: own('client'), keyFile: own('client-key') };
+    const tls = { caFile, certFile: files.file('client'), keyFile: files.file('client-key') };
     const discovery = DiscoveryModule.forRootAsync({ useFactory: () => ({ registry, clients: { tls } }) });
     const { app } = await createApp(rootModule([discovery, TcpDiscoveryModule]));
     await app.init();
@@ -77,7 +69,7 @@ describe("clients of Nest's TCP transport and instances that speak TLS", () => {
   };
 
   it('connect with the certificates of clients.tls, renewed while calls go on', async () => {
-    const { open, find } = await start(own('ca'));
+    const { open, find } = await start(files.file('ca'));
     expect(await find()).toBe('Dune');
     const [first] = open;
     const load = new CallLoad(async () => {
@@ -85,10 +77,7 @@ describe("clients of Nest's TCP transport and instances that speak TLS", () => {
       return undefined;
     }).start(100);
     await eventually(() => load.calls.length > 50);
-    for (const name of ['client', 'client-key'] as const) {
-      writeFileSync(own('new'), pem(after, name));
-      renameSync(own('new'), own(name));
-    }
+    files.take(after, 'client', 'client-key');
     await eventually(() => open.size === 1 && !open.has(String(first)));
     const renewed = load.calls.length;
     await eventually(() => load.calls.length > renewed + 100);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ConsulAgent } from './consul-agent.js';
 
 export interface Leaf {
   readonly cert: string;
@@ -65,4 +66,18 @@ export class ConnectAuthority {
     });
     return { cert: made.cert, key: made.private };
   }
+}
+
+export interface ConnectConsul {
+  readonly authority: ConnectAuthority;
+  readonly consul: ConsulAgent;
+  readonly trustDomain: string;
+}
+
+/** A real agent that signs by an authority whose key the test has, too. */
+export async function startConnectConsul(): Promise<ConnectConsul> {
+  const authority = await ConnectAuthority.create();
+  const consul = await ConsulAgent.start({ config: authority.config });
+  const { body } = await consul.request('GET', '/v1/agent/connect/ca/roots');
+  return { authority, consul, trustDomain: (body as { TrustDomain: string }).TrustDomain };
 }

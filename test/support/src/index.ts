@@ -1,9 +1,10 @@
 export { AppProcess } from './app-process.js';
 export type { AppProcessOptions } from './app-process.js';
 export type { BareAnswer } from './bare-request.js';
+export { CertificateFolder } from './certificate-folder.js';
 export { endWithUs, exited } from './child-processes.js';
-export { ConnectAuthority } from './connect-authority.js';
-export type { Leaf } from './connect-authority.js';
+export { ConnectAuthority, startConnectConsul } from './connect-authority.js';
+export type { ConnectConsul, Leaf } from './connect-authority.js';
 export { ConsulAgent } from './consul-agent.js';
 export type { ConsulAgentOptions } from './consul-agent.js';
 export { startCluster, startTwoDatacenters } from './consul-cluster.js';

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+export type CertificateName = 'ca' | 'server' | 'server-key' | 'client' | 'client-key';
 
 /** PEM files of an authority, and of certificates that it signed. */
 export class TestCertificates {
@@ -70,8 +72,12 @@ export class TestCertificates {
     return new TestCertificates(folder);
   }
 
-  file(name: 'ca' | 'server' | 'server-key' | 'client' | 'client-key'): string {
+  file(name: CertificateName): string {
     return join(this.#folder, `${name}.pem`);
+  }
+
+  pem(name: CertificateName): string {
+    return readFileSync(this.file(name), 'utf8');
   }
 
   remove(): void {

@@ -37,10 +37,11 @@ const MAX_CALLERS = 1_000;
  * replacement (consul#10339).
  */
 export class ConsulConnect implements ServiceMesh {
-  readonly identity = new ConnectIdentity();
+  readonly identity: ConnectIdentity;
   readonly #client: ConsulClient;
   readonly #options: ConsulConnectOptions;
   readonly #clock: Clock;
+  readonly #today: () => number;
   readonly #logger = new Logger(ConsulConnect.name);
   readonly #watches: SharedWatches;
   readonly #subscriptions: Subscription[] = [];
@@ -59,10 +60,18 @@ export class ConsulConnect implements ServiceMesh {
   #guard: ServerGuard | undefined;
   #checks: CheckServer | undefined;
 
-  constructor(client: ConsulClient, options: ConsulConnectOptions, clock: Clock = systemClock) {
+  /** @param today the time of this host, in milliseconds since the epoch, which certificates are valid by */
+  constructor(
+    client: ConsulClient,
+    options: ConsulConnectOptions,
+    clock: Clock = systemClock,
+    today: () => number = Date.now,
+  ) {
     this.#client = client;
     this.#options = options;
     this.#clock = clock;
+    this.#today = today;
+    this.identity = new ConnectIdentity(today);
     this.#watches = new SharedWatches({
       clock,
       random: Math.random,
@@ -117,7 +126,7 @@ export class ConsulConnect implements ServiceMesh {
   /** Why the other end of a connection may not call this app now; undefined: it may. */
   denialOf(peer: ConnectPeer): Denial | undefined {
     const { trustDomain } = this.identity;
-    return denialOf(peer, { trustDomain, rules: this.#rules, now: Date.now() });
+    return denialOf(peer, { trustDomain, rules: this.#rules, now: this.#today() });
   }
 
   denied(certificate: PeerCertificate | undefined): string | undefined {

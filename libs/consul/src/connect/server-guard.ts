@@ -30,7 +30,7 @@ export class ServerGuard {
   readonly #peers = new WeakMap<object, ConnectPeer>();
   /** With which certificate they were opened. */
   readonly #openedWith = new WeakMap<object, Certificates>();
-  readonly #undo: (() => void)[] = [];
+  readonly #endRenewal: () => void;
 
   /** @returns undefined: the server does not speak TLS */
   static on(server: Server, tools: ServerGuardTools): ServerGuard | undefined {
@@ -41,13 +41,14 @@ export class ServerGuard {
     this.#server = server;
     this.#tools = tools;
     this.#setCertificates();
-    this.#undo.push(tools.identity.onChange(() => this.#setCertificates()));
+    this.#endRenewal = tools.identity.onChange(() => this.#setCertificates());
     this.#watchConnections();
     this.#checkRequests();
   }
 
+  /** The certificate stays as it is. The guard stays for as long as there is the server. */
   release(): void {
-    for (const undo of this.#undo.splice(0)) undo();
+    this.#endRenewal();
   }
 
   /** For connections that follow. */
@@ -60,12 +61,10 @@ export class ServerGuard {
   }
 
   #watchConnections(): void {
-    const onConnection = (socket: TLSSocket): void => {
+    this.#server.prependListener('secureConnection', (socket) => {
       this.#openedWith.set(socket, this.#tools.identity.current());
       if (!this.#tools.hasOpenRequests) this.#refuseStranger(socket);
-    };
-    this.#server.prependListener('secureConnection', onConnection);
-    this.#undo.push(() => this.#server.removeListener('secureConnection', onConnection));
+    });
   }
 
   /** At once, as a server does that rejects what it has not authorized: nothing of it is parsed. */
@@ -93,7 +92,6 @@ export class ServerGuard {
       return true;
     };
     server.emit = guarded as typeof server.emit;
-    this.#undo.push(() => Reflect.deleteProperty(server, 'emit'));
   }
 
   #denialOf(event: string, [first]: readonly unknown[]): Denial | undefined {

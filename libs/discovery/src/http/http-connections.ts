@@ -6,6 +6,7 @@ import { toTlsOptions, type TlsConnectOptions, type TlsSettings } from '../certi
 import type { ServiceMesh } from '../certificates/service-mesh.js';
 import type { ConnectionSettings } from '../calling/options/connection-options.js';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
+import { limitHandshakes } from './handshake-limit.js';
 import { skipContinue } from './skip-continue.js';
 
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -45,7 +46,9 @@ export class InstanceConnections {
     this.origin = origin;
     this.settings = settings;
     this.connecting = connecting;
-    this.pool = new Pool(origin, { connections: settings.maxConnections, connect: connecting.pooled });
+    const { pooled } = connecting;
+    const connect = origin.startsWith('https:') ? limitHandshakes(pooled) : pooled;
+    this.pool = new Pool(origin, { connections: settings.maxConnections, connect });
   }
 
   /** Requests wait for a connection because others, such as open response streams, have all of them. */
