@@ -223,6 +223,8 @@ export function coordinationCases(setup: () => CoordinationSetup): void {
     let most = 0;
     const work = async (): Promise<void> => {
       most = Math.max(most, ++inside);
+      // The first one waits for a second, however long that takes.
+      await eventually(() => most >= 2);
       await sleep(20);
       inside--;
     };

@@ -2,6 +2,7 @@ import { createServer, request, type Agent, type RequestOptions, type Server } f
 import { Agent as HttpsAgent } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Controller, Get, Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -15,8 +16,8 @@ import {
   HealthService,
   RegistrationService,
   ServiceClientsModule,
+  type CheckOptions,
   type ConnectOptions,
-  type Duration,
 } from '@rookery/consul';
 import { DiscoverySections } from '@rookery/discovery/adapter';
 import {
@@ -72,13 +73,13 @@ describe('Connect-native apps on a real Consul', () => {
 
   const start = async (
     name: string,
-    { platform, interval, ...connect }: ConnectOptions & { platform?: Platform; interval?: Duration } = {},
+    { platform, check, ...connect }: ConnectOptions & { platform?: Platform; check?: CheckOptions } = {},
     agent = consul,
     onListening: (app: TestApp) => void = () => undefined,
   ): Promise<TestApp> => {
     const consulModule = ConsulModule.forRoot({
       agent: { url: agent.url },
-      service: { name, ...(interval ? { check: { type: 'http', interval } } : {}) },
+      service: { name, ...(check ? { check } : {}) },
       connect: { native: true, ...connect },
       shutdown: { drainTimeout: 0 },
     });
@@ -125,6 +126,14 @@ describe('Connect-native apps on a real Consul', () => {
     const { body } = await consul.request('POST', '/v1/connect/intentions', intention);
     return (body as { ID: string }).ID;
   };
+  /** As soon as the agent has made it. */
+  const checkOfInventory = (): Promise<AgentCheck> =>
+    eventually(async () => {
+      const { body } = await consul.request('GET', '/v1/agent/checks');
+      return Object.values(body as Record<string, AgentCheck>).find(
+        ({ ServiceName, Output }) => ServiceName === 'inventory' && Output !== '',
+      );
+    });
   /** Something that the registry takes for an instance of `inventory`. */
   const pretend = async ({ cert, key }: Leaf): Promise<{ readonly calls: number; readonly port: number }> => {
     const state = { calls: 0, port: 0 };
@@ -146,17 +155,12 @@ describe('Connect-native apps on a real Consul', () => {
 
   describe.each(PLATFORMS)('on %s', (platform) => {
     it('call each other with certificates of their services, and the agent checks them without one', async () => {
-      await start('inventory', { platform, interval: '1s' });
+      await start('inventory', { platform, check: { type: 'http', interval: '1s' } });
       const storefront = await start('storefront', { platform });
       expect(await call(storefront)).toBe(3);
       const { body } = await consul.request('GET', '/v1/health/service/inventory');
       expect(body).toEqual([expect.objectContaining({ Service: expect.objectContaining(NATIVE) })]);
-      const check = await eventually(async () => {
-        const { body: checks } = await consul.request('GET', '/v1/agent/checks');
-        return Object.values(checks as Record<string, AgentCheck>).find(
-          ({ ServiceName, Output }) => ServiceName === 'inventory' && Output !== '',
-        );
-      });
+      const check = await checkOfInventory();
       expect(check.Output).toMatch(/^HTTP GET http:\/\/127\.0\.0\.1:\d+\/health: 200 OK/);
       const plain = (path: string) => fetch(String(/http:[^:]*:\d+/.exec(check.Output)) + path);
       expect((await plain('/stock')).status).toBe(404);
@@ -302,7 +306,11 @@ describe('Connect-native apps on a real Consul', () => {
   });
 
   it('may leave their health to callers without a certificate, on the same port, and nothing else', async () => {
-    const inventory = await start('inventory', { checks: 'path' });
+    const inventory = await start('inventory', {
+      checks: 'path',
+      check: { type: 'https', interval: '1s', tlsSkipVerify: true },
+    });
+    expect((await checkOfInventory()).Output).toMatch(/^HTTP GET https:\/\/127\.0\.0\.1:\d+\/health: 200 OK/);
     expect((await get(`${inventory.url}/health`)).status).toBe(200);
     const denied = await get(`${inventory.url}/stock`);
     expect(denied).toMatchObject({ status: 403 });
@@ -310,6 +318,19 @@ describe('Connect-native apps on a real Consul', () => {
     for (const path of ['/health/../stock', '/health/%2e%2e/stock', '/healthy', '/discovery'])
       expect((await get(inventory.url, { path })).status).toBe(403);
     expect((await get(`${inventory.url}/health`, { method: 'POST' })).status).toBe(403);
+    let upgrades = 0;
+    (inventory.app.getHttpServer() as Server).on('upgrade', () => upgrades++);
+    const socket = connect({
+      port: inventory.port,
+      ca: authority.cert,
+      checkServerIdentity: () => undefined,
+    });
+    socket.write('GET /health HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    await once(socket, 'close');
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(upgrades).toBe(0);
   });
 
   it('start without Consul, call each other while it is away, and follow it when it comes back as another cluster', async () => {

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from 'node:net';
 import { ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ServicePolicy } from '@rookery/discovery';
@@ -53,7 +54,7 @@ describe('gRPC clients and instances that speak TLS', () => {
     ) as [LibraryService, LibraryService];
     const find = (service: 'library' | 'old-library'): Promise<Found> =>
       firstValueFrom((service === 'library' ? library : oldLibrary).find({ title: 'Dune' }));
-    return { secure, plain, find };
+    return { secure, plain, find, registry };
   };
 
   it('connect with the certificates of clients.tls, and without TLS to others', async () => {
@@ -82,6 +83,20 @@ describe('gRPC clients and instances that speak TLS', () => {
       details: expect.stringContaining("Host: inventory. is not in the cert's altnames"),
     });
   });
+
+  it('give up an instance that takes connections and says nothing', async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    cleanUps.push(() => silent.close());
+    const { find, registry } = await start({ caFile: files.file('ca') });
+    registry.remove('library-1');
+    const { port } = silent.address() as AddressInfo;
+    registry.put({ service: 'library', id: 'library-2', port, secure: true });
+    expect(await thrownBy(find('library'))).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: expect.stringContaining('no TLS handshake within'),
+    });
+  }, 20_000);
 
   it('use certificates that are renewed, and lose no call by it', async () => {
     const { secure, find } = await start({

@@ -15,7 +15,7 @@ export interface CheckServerOptions {
  */
 export class CheckServer {
   readonly #server: Server;
-  readonly #requests = new WeakSet<IncomingMessage>();
+  readonly #requests = new WeakSet();
 
   private constructor(app: Server, isCheck: CheckServerOptions['isCheck']) {
     this.#server = createServer((request, response) => {
@@ -44,7 +44,7 @@ export class CheckServer {
   }
 
   /** The request came by this server. */
-  has(request: IncomingMessage): boolean {
+  has(request: object): boolean {
     return this.#requests.has(request);
   }
 

@@ -14,7 +14,8 @@ export function peerOf(
 ): ConnectPeer {
   const certificate = socket.getPeerX509Certificate?.();
   if (!certificate) return { problem: 'it has shown no certificate' };
-  if (!socket.authorized) {
+  // After a second handshake only one of the two says so.
+  if (!socket.authorized || (socket.authorizationError as unknown)) {
     // Node has the code of OpenSSL here, against its type.
     const reason: unknown = socket.authorizationError;
     return { problem: `its certificate is not accepted (${String(reason)})` };

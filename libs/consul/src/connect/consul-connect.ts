@@ -116,7 +116,7 @@ export class ConsulConnect implements ServiceMesh {
     if (this.#guard) return;
     throw new DiscoveryError(
       'RK_CONFIG_INVALID',
-      'connect.native: the HTTP server of this app does not speak TLS',
+      'connect.native: the HTTP server of this app does not speak TLS, or has a certificate of its own',
       {
         hint: 'NestFactory.create(AppModule, { httpsOptions: connectHttpsOptions() }), or new FastifyAdapter({ https: connectHttpsOptions() })',
       },
@@ -188,6 +188,8 @@ export class ConsulConnect implements ServiceMesh {
     const { trustDomain } = this.identity;
     if (trustDomain === undefined || this.#watchedDomain === trustDomain) return;
     this.#watchedDomain = trustDomain;
+    // Those of another cluster say nothing about its services.
+    this.#rules = undefined;
     this.#intentions?.unsubscribe();
     const client = this.#client;
     const { service } = this.#options;

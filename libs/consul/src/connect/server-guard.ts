@@ -1,6 +1,6 @@
 import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import type { Http2Stream } from 'node:http2';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Certificates } from '@rookery/discovery';
 import { toTlsOptions } from '@rookery/discovery/adapter';
@@ -8,11 +8,14 @@ import { describeDenial, type Denial } from './connect-access.js';
 import type { ConnectIdentity } from './connect-identity.js';
 import { peerOf, type ConnectPeer } from './connect-peer.js';
 
+/** What of a request says what it asks for. */
+export type RequestLine = Pick<IncomingMessage, 'method' | 'url'>;
+
 export interface ServerGuardTools {
   readonly identity: ConnectIdentity;
   readonly denialOf: (peer: ConnectPeer) => Denial | undefined;
   /** Whether a request needs no certificate: that for the health of this app, where the registry asks this server. */
-  readonly isOpen: (request: IncomingMessage) => boolean;
+  readonly isOpen: (request: RequestLine | IncomingMessage) => boolean;
   /** Some requests need no certificate, so that connections without one are accepted. */
   readonly hasOpenRequests: boolean;
   readonly onDenied: (denial: Denial) => void;
@@ -32,9 +35,11 @@ export class ServerGuard {
   readonly #openedWith = new WeakMap<object, Certificates>();
   readonly #endRenewal: () => void;
 
-  /** @returns undefined: the server does not speak TLS */
+  /** @returns undefined: the server does not speak TLS, or has a certificate of its own */
   static on(server: Server, tools: ServerGuardTools): ServerGuard | undefined {
-    return server instanceof TlsServer ? new ServerGuard(server, tools) : undefined;
+    // Fastify makes a second server of the same options for a second address: without a certificate it takes no connection.
+    const isFree = server instanceof TlsServer && (server as { cert?: unknown }).cert === undefined;
+    return isFree ? new ServerGuard(server, tools) : undefined;
   }
 
   private constructor(server: Server & TlsServer, tools: ServerGuardTools) {
@@ -63,15 +68,16 @@ export class ServerGuard {
   #watchConnections(): void {
     this.#server.prependListener('secureConnection', (socket) => {
       this.#openedWith.set(socket, this.#tools.identity.current());
-      if (!this.#tools.hasOpenRequests) this.#refuseStranger(socket);
+      // Its first certificate is the one that counts: TLS 1.2 could show another one later, which Node would not verify.
+      socket.disableRenegotiation();
+      const peer = this.#peerAt(socket);
+      if ('problem' in peer && !this.#tools.hasOpenRequests) this.#refuseStranger(socket, peer.problem);
     });
   }
 
   /** At once, as a server does that rejects what it has not authorized: nothing of it is parsed. */
-  #refuseStranger(socket: TLSSocket): void {
-    const peer = this.#peerAt(socket);
-    if (!('problem' in peer)) return;
-    this.#tools.onDenied({ caller: undefined, reason: peer.problem });
+  #refuseStranger(socket: TLSSocket, reason: string): void {
+    this.#tools.onDenied({ caller: undefined, reason });
     socket.destroy();
   }
 
@@ -94,25 +100,32 @@ export class ServerGuard {
     server.emit = guarded as typeof server.emit;
   }
 
-  #denialOf(event: string, [first]: readonly unknown[]): Denial | undefined {
+  #denialOf(event: string, [first, second]: readonly unknown[]): Denial | undefined {
     switch (event) {
       case 'request':
       case 'checkContinue':
       case 'checkExpectation':
+        return this.#tools.isOpen(first as IncomingMessage) ? undefined : this.#denialAt(first);
+      // What is open is the answer to a request, and no connection.
       case 'upgrade':
-      case 'connect': {
-        const request = first as IncomingMessage;
-        if (this.#tools.isOpen(request)) return undefined;
-        return this.#tools.denialOf(this.#peerAt(request.socket as TLSSocket));
-      }
+      case 'connect':
+        return this.#denialAt(first);
       // Of HTTP/2; what it makes of them for listeners of HTTP/1 follows.
       case 'stream': {
-        const socket = (first as Http2Stream).session?.socket;
-        return socket && this.#tools.denialOf(this.#peerAt(socket as TLSSocket));
+        const { ':method': method, ':path': url } = second as Record<string, string | undefined>;
+        if (this.#tools.isOpen({ method, url })) return undefined;
+        const { socket } = (first as Http2Stream).session ?? {};
+        return socket
+          ? this.#denialAt({ socket })
+          : { caller: undefined, reason: 'its connection has ended' };
       }
       default:
         return undefined;
     }
+  }
+
+  #denialAt(request: unknown): Denial | undefined {
+    return this.#tools.denialOf(this.#peerAt((request as { socket: TLSSocket }).socket));
   }
 
   /** A connection of HTTP/1 that has shown an earlier certificate ends with this request, so that none outlives it. */
@@ -136,8 +149,10 @@ function deny(event: string, given: readonly unknown[], denial: Denial): void {
     stream.respond({ ':status': FORBIDDEN, 'content-type': 'application/json; charset=utf-8' });
     stream.end(body);
   } else if (event === 'upgrade' || event === 'connect') {
-    const [, socket] = given as [unknown, Duplex];
-    socket.end(`HTTP/1.1 ${FORBIDDEN} Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const [, socket] = given as [unknown, Socket];
+    socket.write(`HTTP/1.1 ${FORBIDDEN} Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    // Nothing of Node's watches it any more, whatever its peer does.
+    socket.destroySoon();
   } else {
     const [, response] = given as [unknown, ServerResponse];
     response.statusCode = FORBIDDEN;

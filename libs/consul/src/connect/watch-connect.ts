@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@rookery/discovery/adapter';
+import { type Clock, delay, systemClock } from '@rookery/discovery/adapter';
 import type { ConnectLeaf, ConnectRoots } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import type { ConsulResponse } from '../client/consul-response.js';
@@ -15,6 +15,11 @@ export interface ConnectWatchOptions {
 
 /** Not the name of a service: what is decided about it is what is decided where no intention applies. */
 const NOBODY = 'rookery-no-service';
+const ANY = '*';
+/** How Consul begins its reason where an intention has decided: `Matched intention: …`, later `Matched L4 intention: …`. */
+const MATCHED = /^matched/i;
+const MAX_TRIES = 20;
+const TRY_AGAIN_MS = 50;
 
 /** The authorities: at present, and each change. It throws at the first error; start a new one then. */
 export function watchRoots(client: ConsulClient, options: ConnectWatchOptions): AsyncIterable<ConnectRoots> {
@@ -44,10 +49,31 @@ export async function* watchIntentions(
   for await (const _ of changes(client, (read) => client.connect.intentions(read), options)) {
     const intentions = await client.connect.intentionsFor(service, { signal });
     assertIntentions(intentions);
-    // The default changes with a restart of the agent only, which ends this watch.
-    allowsByDefault ??= (await client.connect.authorize(service, nobody, { signal })).Authorized;
-    yield { intentions, allowsByDefault };
+    // While there is one for all callers, Consul does not tell its default, and none needs it.
+    if (!intentions.some(({ SourceName }) => SourceName === ANY))
+      allowsByDefault ??= await askForDefault(client, service, nobody, options);
+    yield { intentions, allowsByDefault: allowsByDefault ?? false };
   }
+}
+
+/**
+ * What Consul decides where no intention applies; it changes with a restart of the agent only, which ends the watch.
+ *
+ * @throws Error while the agent still decides by an intention that has been deleted
+ */
+async function askForDefault(
+  client: ConsulClient,
+  service: string,
+  nobody: string,
+  { signal, clock = systemClock }: ConnectWatchOptions,
+): Promise<boolean> {
+  for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    const { Authorized, Reason } = await client.connect.authorize(service, nobody, { signal });
+    // The agent has the intentions in a cache of its own, which is a moment older.
+    if (!MATCHED.test(String(Reason))) return Authorized === true;
+    await delay(clock, TRY_AGAIN_MS, signal);
+  }
+  throw new Error(`Consul does not tell what it decides where no intention for "${service}" applies`);
 }
 
 async function* changes<T>(

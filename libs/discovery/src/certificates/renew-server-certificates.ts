@@ -1,11 +1,13 @@
 import { Logger } from '@nestjs/common';
 import type { SecureContextOptions, Server } from 'node:tls';
+import { errorMessage } from '../errors/error-message.js';
 import { systemClock, type Clock } from '../timing/clock.js';
 import { CertificateFiles, type CertificatePaths } from './certificate-files.js';
 import type { CertificateSource } from './certificate-source.js';
 import { toTlsOptions } from './tls-settings.js';
 
 const LOOK_INTERVAL_MS = 1_000;
+const logger = new Logger('ServerCertificates');
 
 export interface RenewServerOptions {
   /** Of the TLS of the server, such as `minVersion`: a new certificate comes with all of them. Default: those of Node. */
@@ -32,17 +34,28 @@ export function renewServerCertificates(
 ): () => void {
   const source = 'current' in from ? from : filesOf(from, clock);
   let used: unknown;
+  let problem: string | undefined;
   let cancel: () => void = () => undefined;
-  const look = (): void => {
+  const renew = (): void => {
     const certificates = source.current();
-    if (certificates !== used) {
-      used = certificates;
-      const { ca, cert, key } = toTlsOptions({ serverName: undefined, verify: true }, certificates);
-      server.setSecureContext({ ...context, ca, cert, key });
+    if (certificates === used) return;
+    const { ca, cert, key } = toTlsOptions({ serverName: undefined, verify: true }, certificates);
+    server.setSecureContext({ ...context, ca, cert, key });
+    used = certificates;
+    problem = undefined;
+  };
+  const look = (): void => {
+    try {
+      renew();
+    } catch (error) {
+      const now = errorMessage(error);
+      if (now !== problem) logger.warn(`the last certificates stay in use: ${now}`);
+      problem = now;
     }
     cancel = clock.after(LOOK_INTERVAL_MS, look);
   };
-  look();
+  renew();
+  cancel = clock.after(LOOK_INTERVAL_MS, look);
   const end = (): void => cancel();
   server.once('close', end);
   return () => {
@@ -52,6 +65,5 @@ export function renewServerCertificates(
 }
 
 function filesOf(paths: CertificatePaths, clock: Clock): CertificateSource {
-  const logger = new Logger('ServerCertificates');
   return new CertificateFiles(paths, { clock, warn: (message) => logger.warn(message) });
 }

@@ -42,4 +42,17 @@ describe('limitHandshakes', () => {
     open(1);
     expect(started).toHaveLength(5);
   });
+
+  it('gives the place of one that throws to the next, as often as it happens', () => {
+    const errors: unknown[] = [];
+    const connect = limitHandshakes(() => {
+      throw new Error('key values mismatch');
+    });
+    for (let n = 0; n < 10; n++)
+      connect(
+        { hostname: '127.0.0.1', protocol: 'https:', port: '1' },
+        (...[error]: Parameters<buildConnector.Callback>) => errors.push(error),
+      );
+    expect(errors).toHaveLength(10);
+  });
 });

@@ -14,14 +14,25 @@ export function limitHandshakes(connect: buildConnector.connector): buildConnect
   let running = 0;
   const start = ([options, done]: Request): void => {
     running++;
-    connect(options, (...result) => {
+    let isOver = false;
+    const settle: buildConnector.Callback = (...result) => {
+      if (isOver) return;
+      isOver = true;
       running--;
       const [error] = result;
-      if (error) for (const [, fail] of waiting.splice(0)) fail(error, null);
-      done(...result);
+      const failed = error ? waiting.splice(0) : [];
       const next = running < MAX_HANDSHAKES ? waiting.shift() : undefined;
       if (next) start(next);
-    });
+      for (const [, fail] of failed) fail(error as Error, null);
+      done(...result);
+    };
+    try {
+      connect(options, settle);
+    } catch (error) {
+      // Of certificates that cannot be used; what the caller throws is its own.
+      if (isOver) throw error;
+      settle(error as Error, null);
+    }
   };
   return (options, done) => {
     if (running < MAX_HANDSHAKES) start([options, done]);

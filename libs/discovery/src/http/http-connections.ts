@@ -42,12 +42,18 @@ export class InstanceConnections {
   readonly connecting: Connecting;
   isReleased = false;
 
-  constructor(origin: string, settings: ConnectionSettings, connecting: Connecting) {
+  /** @param now makes a connection with the certificates that there are when it begins */
+  constructor(
+    origin: string,
+    settings: ConnectionSettings,
+    connecting: Connecting,
+    now: buildConnector.connector,
+  ) {
     this.origin = origin;
     this.settings = settings;
     this.connecting = connecting;
-    const { pooled } = connecting;
-    const connect = origin.startsWith('https:') ? limitHandshakes(pooled) : pooled;
+    // One that has waited for others would be made with certificates from before.
+    const connect = origin.startsWith('https:') ? limitHandshakes(now) : connecting.pooled;
     this.pool = new Pool(origin, { connections: settings.maxConnections, connect });
   }
 
@@ -176,7 +182,13 @@ export class HttpConnections {
     const at = all.findIndex((each) => isSame(each.settings, settings));
     const found = all[at];
     if (found && isCurrent(found)) return found;
-    const connections = new InstanceConnections(origin, settings, this.#connectingWith(settings.tls));
+    const { tls } = settings;
+    const connections = new InstanceConnections(
+      origin,
+      settings,
+      this.#connectingWith(tls),
+      (options, done) => this.#connectingWith(tls).pooled(options, done),
+    );
     if (found) {
       all[at] = connections;
       this.#release(found);

@@ -7,6 +7,7 @@ import { installed, type GrpcUri, type SecureConnector } from './experimental-ap
 
 /** Among the options of a connection: channels share one where all options are the same. */
 const HANDSHAKE = 'rookery.handshake';
+const HANDSHAKE_MS = 2_000;
 
 /** How connections to one address are secured. Its fields are private, since @grpc/grpc-js writes options into its traces. */
 class Handshake {
@@ -30,9 +31,16 @@ class Handshake {
     return new Promise((resolve, reject) => {
       const secured = connect(options);
       const onClose = (): void => reject(new Error('the connection ended during the TLS handshake'));
+      // What accepts connections and says nothing would keep all calls waiting.
+      const timer = setTimeout(
+        () => secured.destroy(new Error(`no TLS handshake within ${HANDSHAKE_MS} ms`)),
+        HANDSHAKE_MS,
+      );
+      secured.once('close', () => clearTimeout(timer));
       secured.once('error', reject);
       secured.once('close', onClose);
       secured.once('secureConnect', () => {
+        clearTimeout(timer);
         secured.removeListener('error', reject);
         secured.removeListener('close', onClose);
         resolve(secured);

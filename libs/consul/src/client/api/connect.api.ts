@@ -1,3 +1,4 @@
+import { ConsulError } from '../consul-error.js';
 import type { ConsulResponse } from '../consul-response.js';
 import { segment, type ConsulRequester, type RequestParts } from '../consul-requester.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
@@ -31,6 +32,15 @@ export class ConnectApi {
       options,
       { query: { by: 'destination', name: service }, shape: 'object' },
     );
+    // Consul says null where there are none. Anything else is not about this service.
+    if (!Object.hasOwn(body, service))
+      throw new ConsulError(
+        'RK_REGISTRY_BAD_RESPONSE',
+        `GET ${path}: the response is not about "${service}"`,
+        {
+          hint: 'Another server than Consul may be listening at this address',
+        },
+      );
     return body[service] ?? [];
   }
 
