@@ -78,7 +78,9 @@ describe('the intentions for a service', () => {
 
   describe('from something that is not Consul', () => {
     let server: Server | undefined;
-    afterEach(() => void server?.close().closeAllConnections());
+    afterEach(() => {
+      server?.close().closeAllConnections();
+    });
 
     it.each(['{}', '{"other":[]}'])('are an error: %s', async (body) => {
       server = createServer((_, response) => response.end(body));

@@ -68,7 +68,9 @@ async function askForDefault(
   { signal, clock = systemClock }: ConnectWatchOptions,
 ): Promise<boolean> {
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
-    const { Authorized, Reason } = await client.connect.authorize(service, nobody, { signal });
+    const answer = await client.connect.authorize(service, nobody, { signal });
+    // It decides about access: nothing else than what Consul documents allows any.
+    const { Authorized, Reason }: { readonly Authorized: unknown; readonly Reason: unknown } = answer;
     // The agent has the intentions in a cache of its own, which is a moment older.
     if (!MATCHED.test(String(Reason))) return Authorized === true;
     await delay(clock, TRY_AGAIN_MS, signal);

@@ -32,14 +32,23 @@ describe('limitHandshakes', () => {
     expect(results).toHaveLength(6);
   });
 
-  it('lets those that wait fail with the first that fails, and begins anew', () => {
+  it('lets those that wait fail with the first that gets no answer in time, and begins anew', () => {
     const open = limited();
     open(7);
-    const refused = new Error('connect ECONNREFUSED');
-    started[0]?.(refused, null);
-    expect(results).toEqual([refused, refused, refused, refused]);
+    const silent = Object.assign(new Error('timeout'), { code: 'UND_ERR_CONNECT_TIMEOUT' });
+    started[0]?.(silent, null);
+    expect(results).toEqual([silent, silent, silent, silent]);
     expect(started).toHaveLength(4);
     open(1);
+    expect(started).toHaveLength(5);
+  });
+
+  it('goes on after one that fails at once: the certificates may be others by then', () => {
+    const open = limited();
+    open(6);
+    const refused = new Error('self-signed certificate');
+    started[0]?.(refused, null);
+    expect(results).toEqual([refused]);
     expect(started).toHaveLength(5);
   });
 

@@ -6,31 +6,38 @@ import type { buildConnector } from 'undici';
  */
 const MAX_HANDSHAKES = 4;
 
+const NO_ANSWER = 'UND_ERR_CONNECT_TIMEOUT';
+
 type Request = Parameters<buildConnector.connector>;
 
-/** Makes connections by another connector, a few at a time. Those that wait fail with the first that fails: the instance is the same. */
+/**
+ * Makes connections by another connector, a few at a time. An instance that does not answer in time is no better for those that wait: they fail with the first,
+ * so that their requests go elsewhere.
+ */
 export function limitHandshakes(connect: buildConnector.connector): buildConnector.connector {
   const waiting: Request[] = [];
   let running = 0;
   const start = ([options, done]: Request): void => {
     running++;
     let isOver = false;
+    const hasEnded = (): boolean => isOver;
     const settle: buildConnector.Callback = (...result) => {
       if (isOver) return;
       isOver = true;
       running--;
       const [error] = result;
-      const failed = error ? waiting.splice(0) : [];
+      const { code } = (error ?? {}) as NodeJS.ErrnoException;
+      const failed = code === NO_ANSWER ? waiting.splice(0) : [];
       const next = running < MAX_HANDSHAKES ? waiting.shift() : undefined;
       if (next) start(next);
-      for (const [, fail] of failed) fail(error as Error, null);
+      if (error) for (const [, fail] of failed) fail(error, null);
       done(...result);
     };
     try {
       connect(options, settle);
     } catch (error) {
       // Of certificates that cannot be used; what the caller throws is its own.
-      if (isOver) throw error;
+      if (hasEnded()) throw error;
       settle(error as Error, null);
     }
   };
