@@ -74,9 +74,14 @@ export class InstanceClient extends ClientTCP {
    * @throws Error of the connection, before anything was sent; the reason of the signal
    */
   async request(packet: ReadPacket, onAnswer: Answer, signal: AbortSignal): Promise<() => void> {
-    await this.#connected();
-    signal.throwIfAborted();
     this.#begin();
+    try {
+      await this.#connected();
+      signal.throwIfAborted();
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
     let isOver = false;
     const end = (): void => {
       if (!isOver) this.#end();
@@ -95,9 +100,9 @@ export class InstanceClient extends ClientTCP {
 
   /** @throws Error of the connection, before anything was sent */
   async event(packet: ReadPacket): Promise<void> {
-    await this.#connected();
     this.#begin();
     try {
+      await this.#connected();
       await this.dispatchEvent(packet);
     } finally {
       this.#end();
@@ -138,6 +143,7 @@ export class InstanceClient extends ClientTCP {
     this.socket.netSocket.setKeepAlive(true, KEEP_ALIVE_MS);
   }
 
+  /** Those that wait for the connection count, too: it must not be closed under them. */
   #begin(): void {
     this.#inFlight++;
     clearTimeout(this.#idle);
@@ -146,7 +152,8 @@ export class InstanceClient extends ClientTCP {
   #end(): void {
     if (--this.#inFlight > 0) return;
     if (this.#isRetired) {
-      this.close();
+      // Closing it tells the calls that it still knows, and this one's answer is not handed on yet.
+      setImmediate(() => this.#inFlight === 0 && this.close());
       return;
     }
     this.#idle = setTimeout(() => this.close(), IDLE_MS).unref();
