@@ -16,7 +16,8 @@ export function parseDuration(value: Duration): number | undefined {
     if (!match) return undefined;
     total += Number(match[1]) * (MILLISECONDS[match[2] ?? ''] ?? NaN);
   }
-  return value === '' ? undefined : total;
+  // More digits than a number has are one without an end.
+  return value === '' || !Number.isFinite(total) ? undefined : total;
 }
 
 /**
