@@ -30,7 +30,7 @@ const PER_SECOND = 200;
 
 @Controller()
 class Serials {
-  /** Who signed the certificates that both sides have shown: that of the caller, and of this app. */
+  /** The authorities that signed the certificates that both sides have shown: that of the caller, and of this app. */
   @Get('serials')
   serials(@Req() { socket }: IncomingMessage): { caller: string; own: string } {
     const tls = socket as TLSSocket;

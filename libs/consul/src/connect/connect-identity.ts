@@ -8,7 +8,7 @@ import { parseSpiffeId } from './spiffe-id.js';
 /** Nothing is trusted, and nothing is shown. */
 const NONE: Certificates = { ca: [] };
 
-/** Who this app is: the certificate of its service, and the authorities that sign those of all services. */
+/** The identity of this app: the certificate of its service, and the authorities that sign those of all services. */
 export class ConnectIdentity implements ChangingCertificates {
   readonly #today: () => number;
   #certificates = NONE;

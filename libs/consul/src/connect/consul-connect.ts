@@ -33,7 +33,7 @@ const REPEAT_MS = 60_000;
 const MAX_CALLERS = 1_000;
 
 /**
- * This app as a part of Consul Connect: its certificate, whom it trusts, and who may call it. HashiCorp calls these endpoints deprecated since 2021, without a
+ * This app as a part of Consul Connect: its certificate, the authorities that it trusts, and which services may call it. HashiCorp calls these endpoints deprecated since 2021, without a
  * replacement (consul#10339).
  */
 export class ConsulConnect implements ServiceMesh {
@@ -49,7 +49,7 @@ export class ConsulConnect implements ServiceMesh {
   /** When a denial was last written of, by caller and reason. */
   readonly #told = new Map<string, number>();
   #onReady: () => void = () => undefined;
-  /** Resolves when it has a certificate, and knows who may call it. */
+  /** Resolves when it has a certificate, and knows which services may call it. */
   readonly ready = new Promise<void>((resolve) => {
     this.#onReady = resolve;
   });
@@ -236,7 +236,7 @@ export class ConsulConnect implements ServiceMesh {
     if (now - (this.#told.get(key) ?? -Infinity) < REPEAT_MS) return;
     if (this.#told.size >= MAX_CALLERS) this.#told.clear();
     this.#told.set(key, now);
-    const who = caller === undefined ? 'a caller' : `"${caller}"`;
-    this.#logger.warn(`${who} was denied access to "${this.#options.service}": ${reason}`);
+    const name = caller === undefined ? 'a caller' : `"${caller}"`;
+    this.#logger.warn(`${name} was denied access to "${this.#options.service}": ${reason}`);
   }
 }

@@ -1,7 +1,7 @@
 import type { ConnectIntention } from '../client/api/types.js';
 import type { SpiffeId } from './spiffe-id.js';
 
-/** What is known of who may call a service. */
+/** What is known of which services may call one. */
 export interface IntentionRules {
   /** Those that may apply to it. */
   readonly intentions: readonly ConnectIntention[];

@@ -35,7 +35,7 @@ export function watchLeaf(
   return changes(client, (read) => client.connect.leaf(service, read), options);
 }
 
-/** Who may call a service: at present, and each change. It throws at the first error; start a new one then. */
+/** Which services may call one: at present, and each change. It throws at the first error; start a new one then. */
 export async function* watchIntentions(
   client: ConsulClient,
   { service, trustDomain }: { readonly service: string; readonly trustDomain: string },

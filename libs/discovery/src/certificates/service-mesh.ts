@@ -18,7 +18,7 @@ export interface ServiceMesh {
    * @returns the port of a plain HTTP server that has the health endpoints only; undefined: the app's own server has them
    */
   checkPort(host: string | undefined): Promise<number | undefined>;
-  /** What servers of this app show, and whom they trust. */
+  /** The certificate that servers of this app show, and the authorities that they trust. */
   readonly identity: ChangingCertificates;
   /**
    * Whether a caller may call this app now: to be asked for each call, by a certificate that an authority of `identity` has signed.

@@ -50,7 +50,7 @@ export class InstanceClient extends ClientTCP {
     const created = super.createSocket();
     const { netSocket } = created;
     this.#handshake = netSocket instanceof TLSSocket ? untilSecure(netSocket) : undefined;
-    // It is looked at by whoever waits for the connection.
+    // It is looked at by the calls that wait for the connection.
     this.#handshake?.catch(() => undefined);
     return created;
   }

@@ -41,7 +41,7 @@ export function meshServerCredentials({ identity }: ServiceMesh): ServerCredenti
 /**
  * Refuses calls whose caller may not call now, before any handler runs: for each call, since a connection may be older than what denies it.
  *
- * @throws DiscoveryError `RK_CONFIG_INVALID` for a version of @grpc/grpc-js whose servers do not tell who calls
+ * @throws DiscoveryError `RK_CONFIG_INVALID` for a version of @grpc/grpc-js whose servers do not tell which service calls
  */
 export function meshGuard(mesh: ServiceMesh): ServerInterceptor {
   if (
@@ -50,7 +50,7 @@ export function meshGuard(mesh: ServiceMesh): ServerInterceptor {
   )
     throw new DiscoveryError(
       'RK_CONFIG_INVALID',
-      'connect.native: this @grpc/grpc-js does not tell a server who calls it',
+      'connect.native: this @grpc/grpc-js does not tell a server which service calls it',
       {
         hint: 'npm install @grpc/grpc-js@1.14',
       },
