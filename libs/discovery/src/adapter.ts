@@ -60,7 +60,7 @@ export { readSetting } from './configuration/read-setting.js';
 export { certificateFiles } from './certificates/certificate-files.js';
 export type { CertificateFiles, CertificatePaths } from './certificates/certificate-files.js';
 export type { ChangingCertificates, ServiceMesh } from './certificates/service-mesh.js';
-export { toTlsOptions } from './certificates/tls-settings.js';
+export { toContextOptions, toTlsOptions } from './certificates/tls-settings.js';
 export type { TlsConnectOptions, TlsSettings } from './certificates/tls-settings.js';
 export { Secret } from './configuration/secret.js';
 export { isStandardSchema, issuePath } from './configuration/standard-schema.js';

@@ -6,7 +6,7 @@ export type ConnectPeer =
   | { readonly id: SpiffeId; /** In milliseconds since the epoch. */ readonly validUntil: number }
   | { readonly problem: string };
 
-/** Whether a peer has shown a certificate that an authority of Consul has signed, and whose it is. */
+/** Whether a peer has shown a certificate that an authority of Consul has signed, and which service it names. */
 export function peerOf(
   socket: Pick<TLSSocket, 'authorized' | 'authorizationError'> & {
     getPeerX509Certificate?: TLSSocket['getPeerX509Certificate'];
@@ -20,16 +20,16 @@ export function peerOf(
     const reason: unknown = socket.authorizationError;
     return { problem: `its certificate is not accepted (${String(reason)})` };
   }
-  const id = spiffeIdOf(certificate.subjectAltName);
-  if (!id) return { problem: 'its certificate names no service' };
-  return { id, validUntil: Date.parse(certificate.validTo) };
+  return named(certificate.subjectAltName, certificate.validTo);
 }
 
 /** The same by the certificate alone, which an authority of Consul has signed; undefined: it has shown none that one has. */
 export function peerWith(certificate: PeerCertificate | undefined): ConnectPeer {
   if (!certificate) return { problem: 'it has shown no certificate that is accepted' };
-  const id = spiffeIdOf(certificate.subjectaltname);
-  return id
-    ? { id, validUntil: Date.parse(certificate.valid_to) }
-    : { problem: 'its certificate names no service' };
+  return named(certificate.subjectaltname, certificate.valid_to);
+}
+
+function named(alternativeNames: string | undefined, validTo: string): ConnectPeer {
+  const id = spiffeIdOf(alternativeNames);
+  return id ? { id, validUntil: Date.parse(validTo) } : { problem: 'its certificate names no service' };
 }

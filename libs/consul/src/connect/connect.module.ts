@@ -1,13 +1,20 @@
 import { Inject, Logger, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
-import { DiscoverySections, HealthContributors } from '@rookery/discovery/adapter';
+import {
+  DiscoverySections,
+  errorMessage,
+  HealthContributors,
+  systemClock,
+  withTimeout,
+} from '@rookery/discovery/adapter';
 import type { Server } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ConsulConnect } from './consul-connect.js';
 
 /** How long the start waits for the certificate. */
 const START_MS = 5_000;
+const NO_CERTIFICATE =
+  'Consul has given no certificate yet: the app starts, and accepts no connection until it has one';
 
 /** Begins and ends what `ConsulConnect` does for the app. */
 @Module({})
@@ -36,14 +43,10 @@ export class ConnectModule implements OnModuleInit, OnApplicationShutdown {
     this.sections.add('connect', () => connect.explain());
     connect.start();
     // What comes after it may call others, and the server must not listen without a certificate if it can have one.
-    const isReady = await Promise.race([
-      connect.ready.then(() => true),
-      sleep(START_MS, false, { ref: false }),
-    ]);
-    if (!isReady)
-      this.#logger.warn(
-        'Consul has given no certificate yet: the app starts, and accepts no connection until it has one',
-      );
+    const late = (): Error => new Error(NO_CERTIFICATE);
+    await withTimeout(systemClock, START_MS, connect.ready, late).catch((error: unknown) =>
+      this.#logger.warn(errorMessage(error)),
+    );
   }
 
   onApplicationShutdown(): void {

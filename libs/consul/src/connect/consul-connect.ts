@@ -18,7 +18,7 @@ import { ConnectIdentity } from './connect-identity.js';
 import type { ConnectSettings } from './connect-options.js';
 import { peerWith, type ConnectPeer } from './connect-peer.js';
 import { isHealthRequest } from './health-path.js';
-import type { IntentionRules } from './intention-decision.js';
+import { actionOf, type IntentionRules } from './intention-decision.js';
 import { ServerGuard } from './server-guard.js';
 import { spiffeIdOf } from './spiffe-id.js';
 import { watchIntentions, watchLeaf, watchRoots } from './watch-connect.js';
@@ -168,10 +168,10 @@ export class ConsulConnect implements ServiceMesh {
       uri: identity.uri,
       trustDomain: identity.trustDomain,
       validUntil: identity.validUntil === undefined ? undefined : new Date(identity.validUntil).toISOString(),
-      intentions: this.#rules?.intentions.map(({ SourceName, DestinationName, Action, Permissions }) => ({
-        from: SourceName,
-        to: DestinationName,
-        action: Permissions && Permissions.length > 0 ? 'deny' : Action,
+      intentions: this.#rules?.intentions.map((each) => ({
+        from: each.SourceName,
+        to: each.DestinationName,
+        action: actionOf(each),
       })),
       allowsByDefault: this.#rules?.allowsByDefault,
     };

@@ -60,7 +60,12 @@ export function decideByIntentions(
     const reason = `no intention of Consul is about "${service}", and its default is to ${allowsByDefault ? 'allow' : 'deny'}`;
     return { isAllowed: allowsByDefault, reason };
   }
-  const isAllowed = first.Action === 'allow' && (first.Permissions ?? []).length === 0;
+  const isAllowed = actionOf(first) === 'allow';
   const which = `the intention of Consul from "${first.SourceName}" to "${first.DestinationName}"`;
   return { isAllowed, reason: `${which} ${isAllowed ? 'allows' : 'denies'} it` };
+}
+
+/** What an intention decides here: one with permissions denies. */
+export function actionOf({ Action, Permissions }: ConnectIntention): string | undefined {
+  return (Permissions ?? []).length > 0 ? 'deny' : Action;
 }

@@ -3,7 +3,7 @@ import type { Http2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Certificates } from '@rookery/discovery';
-import { toTlsOptions } from '@rookery/discovery/adapter';
+import { toContextOptions } from '@rookery/discovery/adapter';
 import { describeDenial, type Denial } from './connect-access.js';
 import type { ConnectIdentity } from './connect-identity.js';
 import { peerOf, type ConnectPeer } from './connect-peer.js';
@@ -58,11 +58,8 @@ export class ServerGuard {
 
   /** For connections that follow. */
   #setCertificates(): void {
-    const { ca, cert, key } = toTlsOptions(
-      { serverName: undefined, verify: true },
-      this.#tools.identity.current(),
-    );
-    this.#server.setSecureContext({ ca, cert, key, minVersion: MIN_VERSION });
+    const options = toContextOptions(this.#tools.identity.current());
+    this.#server.setSecureContext({ ...options, minVersion: MIN_VERSION });
   }
 
   #watchConnections(): void {

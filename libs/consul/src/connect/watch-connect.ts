@@ -14,7 +14,7 @@ export interface ConnectWatchOptions {
 }
 
 /** Not the name of a service: what is decided about it is what is decided where no intention applies. */
-const NOBODY = 'rookery-no-service';
+const NO_SERVICE = 'rookery-no-service';
 const ANY = '*';
 /** How Consul begins its reason where an intention has decided: `Matched intention: …`, later `Matched L4 intention: …`. */
 const MATCHED = /^matched/i;
@@ -43,7 +43,7 @@ export async function* watchIntentions(
 ): AsyncIterable<IntentionRules> {
   const { signal } = options;
   const datacenter = client.scope[0] ?? 'dc1';
-  const nobody = `spiffe://${trustDomain}/ns/default/dc/${datacenter}/svc/${NOBODY}`;
+  const noService = `spiffe://${trustDomain}/ns/default/dc/${datacenter}/svc/${NO_SERVICE}`;
   let allowsByDefault: boolean | undefined;
   // That of one service has no index on Consul 1.8; this one has, whatever the token may read of it.
   for await (const _ of changes(client, (read) => client.connect.intentions(read), options)) {
@@ -51,7 +51,7 @@ export async function* watchIntentions(
     assertIntentions(intentions);
     // While there is one for all callers, Consul does not tell its default, and none needs it.
     if (!intentions.some(({ SourceName }) => SourceName === ANY))
-      allowsByDefault ??= await askForDefault(client, service, nobody, options);
+      allowsByDefault ??= await askForDefault(client, service, noService, options);
     yield { intentions, allowsByDefault: allowsByDefault ?? false };
   }
 }
@@ -64,11 +64,11 @@ export async function* watchIntentions(
 async function askForDefault(
   client: ConsulClient,
   service: string,
-  nobody: string,
+  noService: string,
   { signal, clock = systemClock }: ConnectWatchOptions,
 ): Promise<boolean> {
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
-    const answer = await client.connect.authorize(service, nobody, { signal });
+    const answer = await client.connect.authorize(service, noService, { signal });
     // It decides about access: nothing else than what Consul documents allows any.
     const { Authorized, Reason }: { readonly Authorized: unknown; readonly Reason: unknown } = answer;
     // The agent has the intentions in a cache of its own, which is a moment older.

@@ -4,7 +4,7 @@ import { errorMessage } from '../errors/error-message.js';
 import { systemClock, type Clock } from '../timing/clock.js';
 import { CertificateFiles, type CertificatePaths } from './certificate-files.js';
 import type { CertificateSource } from './certificate-source.js';
-import { toTlsOptions } from './tls-settings.js';
+import { toContextOptions } from './tls-settings.js';
 
 const LOOK_INTERVAL_MS = 1_000;
 const logger = new Logger('ServerCertificates');
@@ -39,8 +39,7 @@ export function renewServerCertificates(
   const renew = (): void => {
     const certificates = source.current();
     if (certificates === used) return;
-    const { ca, cert, key } = toTlsOptions({ serverName: undefined, verify: true }, certificates);
-    server.setSecureContext({ ...context, ca, cert, key });
+    server.setSecureContext({ ...context, ...toContextOptions(certificates) });
     used = certificates;
     problem = undefined;
   };

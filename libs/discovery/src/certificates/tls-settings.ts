@@ -32,7 +32,7 @@ export interface TlsConnectOptions {
 /** @param certificates what the source of the settings has at present */
 export function toTlsOptions(
   { serverName, verify, mismatch }: Omit<TlsSettings, 'certificates'>,
-  { ca, cert, key }: Certificates = {},
+  certificates: Certificates = {},
 ): TlsConnectOptions {
   return {
     rejectUnauthorized: verify,
@@ -41,6 +41,17 @@ export function toTlsOptions(
       ? { checkServerIdentity: (_: string, peer: PeerCertificate) => mismatch(peer), maxCachedSessions: 0 }
       : {}),
     ...(serverName === undefined ? {} : { servername: serverName }),
+    ...toContextOptions(certificates),
+  };
+}
+
+/** For a server, or a context of Node's TLS. */
+export function toContextOptions({
+  ca,
+  cert,
+  key,
+}: Certificates): Pick<TlsConnectOptions, 'ca' | 'cert' | 'key'> {
+  return {
     ...(ca === undefined ? {} : { ca: [...ca] }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key: key instanceof Secret ? key.reveal() : key }),

@@ -9,7 +9,10 @@ export type OwnOptions = Omit<ServiceRequestOptions, keyof HttpDefaults>;
 export function splitOptions(options: ServiceRequestOptions): { http: HttpDefaults; call: OwnOptions } {
   const { maxContentLength, streamIdleTimeout, contextPath, redirects, ...call } = options;
   return {
-    http: omitUndefined({ maxContentLength, streamIdleTimeout, contextPath, redirects }),
+    http: omitUndefined({ maxContentLength, streamIdleTimeout, contextPath, redirects } satisfies Record<
+      keyof HttpDefaults,
+      unknown
+    >),
     call: omitUndefined<OwnOptions>(call),
   };
 }

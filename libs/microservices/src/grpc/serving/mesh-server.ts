@@ -1,6 +1,6 @@
 import type { ServerCredentials, ServerInterceptor } from '@grpc/grpc-js';
 import { DiscoveryError } from '@rookery/discovery';
-import { toTlsOptions, type ChangingCertificates, type ServiceMesh } from '@rookery/discovery/adapter';
+import { toContextOptions, type ChangingCertificates, type ServiceMesh } from '@rookery/discovery/adapter';
 import type { SecureContextOptions } from 'node:tls';
 import { installed } from '../experimental-api.js';
 
@@ -67,6 +67,5 @@ export function meshGuard(mesh: ServiceMesh): ServerInterceptor {
 }
 
 function contextOf(identity: ChangingCertificates): SecureContextOptions {
-  const { ca, cert, key } = toTlsOptions({ serverName: undefined, verify: true }, identity.current());
-  return { ca, cert, key, minVersion: 'TLSv1.2' };
+  return { ...toContextOptions(identity.current()), minVersion: 'TLSv1.2' };
 }
