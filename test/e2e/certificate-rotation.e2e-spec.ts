@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ServiceClientFactory, type CertificateSource, type ServiceTlsOptions } from '@rookery/discovery';
@@ -76,14 +77,14 @@ describe('certificates between services, renewed while calls go on', () => {
     const rotated = seen.length;
     server.setSecureContext({ cert: after.pem('server'), key: after.pem('server-key'), ca: both() });
     files.put('ca', after.pem('ca'));
-    await eventually(() => seen.length > rotated + 600);
+    await eventually(() => seen.length > rotated + 1_000);
     await load.stop();
     figure(
       'certificates',
       `${load.failures.length} of ${load.calls.length} calls failed while the authority and both certificates were renewed`,
     );
     expect(load.failures).toEqual([]);
-    expect(new Set(seen.slice(rotated + 100)).size).toBe(1);
+    expect(new Set(seen.slice(rotated + 500)).size).toBe(1);
     // The old authority is trusted no more.
     server.setSecureContext({ cert: before.pem('server'), key: before.pem('server-key'), ca: both() });
     server.closeAllConnections();
@@ -101,5 +102,43 @@ describe('certificates between services, renewed while calls go on', () => {
     used = after;
     present = { ca: [both()], cert: used.pem('client'), key: used.pem('client-key') };
     expect(await call()).not.toBe(first);
+  });
+
+  it('are renewed by one handshake at a time, while the other calls are answered on the connections that are open', async () => {
+    const { port } = await serve();
+    let isHeld = false;
+    const held: (() => void)[] = [];
+    const between = createTcpServer((incoming) => {
+      const forward = (): void => {
+        const outgoing = connect(port, '127.0.0.1');
+        for (const [from, to] of [[incoming, outgoing] as const, [outgoing, incoming] as const])
+          from
+            .on('error', () => to.destroy())
+            .on('close', () => to.destroy())
+            .pipe(to);
+      };
+      if (isHeld) held.push(forward);
+      else forward();
+    });
+    await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+    cleanUps.push(() => between.close());
+    let present = { ca: [both()], cert: before.pem('client'), key: before.pem('client-key') };
+    const call = await client((between.address() as AddressInfo).port, {
+      certificates: { current: () => present },
+    });
+    const first = await call();
+    isHeld = true;
+    present = { ca: [both()], cert: after.pem('client'), key: after.pem('client-key') };
+    const waiting = call().catch(() => undefined);
+    await eventually(() => held.length > 0);
+    for (let n = 0; n < 5; n++) {
+      // A connection takes its next request a turn after an answer.
+      await nextTurn();
+      expect(await call()).toBe(first);
+    }
+    isHeld = false;
+    for (const forward of held) forward();
+    await waiting;
+    await eventually(async () => (await call()) !== first);
   });
 });

@@ -162,10 +162,11 @@ describe('everything that is rotated, at 200 calls a second', () => {
         const { caller, own: issuer } = seen.at(-1) ?? {};
         return caller !== oldIssuer && issuer !== oldIssuer;
       },
-      { within: 30_000 },
+      // Agents spread their new leaves over half a minute.
+      { within: 60_000 },
     );
     const rotatedMs = Math.round(performance.now() - rotatedAt);
-    await callsMore(600);
+    await callsMore(800);
     await load.stop();
     figure(
       'F46',
@@ -177,5 +178,5 @@ describe('everything that is rotated, at 200 calls a second', () => {
     await Promise.all(apps.splice(0).map((app) => app.close()));
     for (const name of ['inventory', 'storefront'])
       expect((await consul.request('GET', `/v1/health/service/${name}`)).body).toEqual([]);
-  }, 120_000);
+  }, 180_000);
 });

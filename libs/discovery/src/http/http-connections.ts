@@ -6,12 +6,15 @@ import { toTlsOptions, type TlsConnectOptions, type TlsSettings } from '../certi
 import type { ServiceMesh } from '../certificates/service-mesh.js';
 import type { ConnectionSettings } from '../calling/options/connection-options.js';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
+import { systemClock, type Clock } from '../timing/clock.js';
 import { limitHandshakes } from './handshake-limit.js';
 import { skipContinue } from './skip-continue.js';
 
 const CONNECT_TIMEOUT_MS = 1_000;
 /** To one host outside of the service. */
 const EXTERNAL_CONNECTIONS = 64;
+/** Connections with certificates from before answer calls for so long, while others are made in their place. */
+const RENEWAL_MS = 2_000;
 
 /** A Host header, which may come from outside, does not decide which certificate is expected. */
 function connectorWith(tls: Partial<TlsConnectOptions> = {}): buildConnector.connector {
@@ -41,6 +44,8 @@ export class InstanceConnections {
   /** That they were made with. */
   readonly connecting: Connecting;
   isReleased = false;
+  /** Those with the certificates from before, while these are made. */
+  before: { readonly connections: InstanceConnections; readonly until: number } | undefined;
 
   /** @param now makes a connection with the certificates that there are when it begins */
   constructor(
@@ -55,6 +60,16 @@ export class InstanceConnections {
     // One that has waited for others would be made with certificates from before.
     const connect = origin.startsWith('https:') ? limitHandshakes(now) : connecting.pooled;
     this.pool = new Pool(origin, { connections: settings.maxConnections, connect });
+  }
+
+  /** The next request would wait for a handshake, and so do others. */
+  get areBeingMade(): boolean {
+    const { free, pending } = this.pool.stats;
+    return free === 0 && pending > 0;
+  }
+
+  get areFree(): boolean {
+    return this.pool.stats.free > 0;
   }
 
   /** Requests wait for a connection because others, such as open response streams, have all of them. */
@@ -117,19 +132,51 @@ export class HttpConnections {
     connect: skippingContinue(connectorWith()),
   });
 
+  readonly #clock: Pick<Clock, 'now'>;
+
   /** @param mesh that some instances may be part of */
-  constructor(mesh?: Pick<ServiceMesh, 'tlsFor'>) {
+  constructor(mesh?: Pick<ServiceMesh, 'tlsFor'>, clock: Pick<Clock, 'now'> = systemClock) {
     this.#mesh = mesh;
+    this.#clock = clock;
   }
 
   /** @param given the settings of its service */
   to(instance: ServiceInstance, given: ConnectionSettings): InstanceConnections {
     const settings = this.#settingsFor(instance, given);
     const known = this.#byInstance.get(instance);
-    if (known && !known.isReleased && isSame(known.settings, settings) && isCurrent(known)) return known;
+    if (known && !known.isReleased && isSame(known.settings, settings) && isCurrent(known))
+      return this.#duringRenewal(known);
     const connections = this.#toOrigin(originOf(instance), settings);
     this.#byInstance.set(instance, connections);
+    return this.#duringRenewal(connections);
+  }
+
+  /** One request at a time waits for a handshake, where others can be sent without one. */
+  #duringRenewal(connections: InstanceConnections): InstanceConnections {
+    const { before } = connections;
+    if (!before) return connections;
+    if (this.#clock.now() >= before.until) this.#releaseBefore(connections);
+    else if (connections.areBeingMade && before.connections.areFree) return before.connections;
     return connections;
+  }
+
+  #keepBefore(connections: InstanceConnections, found: InstanceConnections): void {
+    const { before } = found;
+    // Of two renewals in a row, the first may have made none yet.
+    if (before && !found.areFree) {
+      connections.before = before;
+      found.before = undefined;
+      this.#release(found);
+      return;
+    }
+    this.#releaseBefore(found);
+    connections.before = { connections: found, until: this.#clock.now() + RENEWAL_MS };
+  }
+
+  #releaseBefore(connections: InstanceConnections): void {
+    const { before } = connections;
+    connections.before = undefined;
+    if (before) this.#release(before.connections);
   }
 
   /** A connection outside of the pools. */
@@ -159,6 +206,7 @@ export class HttpConnections {
 
   #release(connections: InstanceConnections): void {
     const { pool } = connections;
+    this.#releaseBefore(connections);
     connections.isReleased = true;
     this.#closing.add(pool);
     // It rejects when the pool was destroyed in the meantime.
@@ -169,6 +217,7 @@ export class HttpConnections {
   }
 
   async close(): Promise<void> {
+    for (const connections of [...this.#byOrigin.values()].flat()) this.#releaseBefore(connections);
     const pools = [...[...this.#byOrigin.values()].flat().map(({ pool }) => pool), ...this.#closing];
     this.#byOrigin.clear();
     for (const connecting of [...this.#connecting.values(), ...this.#retired]) connecting.close();
@@ -191,7 +240,7 @@ export class HttpConnections {
     );
     if (found) {
       all[at] = connections;
-      this.#release(found);
+      this.#keepBefore(connections, found);
     } else all.push(connections);
     return connections;
   }
