@@ -166,14 +166,17 @@ describe('everything that is rotated, at 200 calls a second', () => {
       { within: 60_000 },
     );
     const rotatedMs = Math.round(performance.now() - rotatedAt);
-    await callsMore(800);
+    await callsMore(600);
+    // Connections that were open answer some calls while others are made in their place.
+    await eventually(() => new Set(seen.slice(-300).map((each) => JSON.stringify(each))).size === 1, {
+      within: 30_000,
+    });
     await load.stop();
     figure(
       'F46',
       `${load.failures.length} of ${load.calls.length} calls failed while the token, the certificates of the agent, the leaves and the root were renewed; the leaves of both were new ${rotatedMs} ms after the root; ${connections} connections`,
     );
     expect(load.failures).toEqual([]);
-    expect(new Set(seen.slice(-300).map((each) => JSON.stringify(each))).size).toBe(1);
 
     await Promise.all(apps.splice(0).map((app) => app.close()));
     for (const name of ['inventory', 'storefront'])
