@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulClient, ConsulModule, DiscoveryService, RegistrationService } from '@rookery/consul';
-import { ConsulAgent, eventually, thrownBy } from '@rookery/test-support';
+import { ConsulAgent, eventually, KubernetesApi, TestCertificates, thrownBy } from '@rookery/test-support';
 import { createApp, rootModule } from './test-app.js';
 
 const MANAGEMENT = randomUUID();
@@ -27,9 +27,9 @@ describe('a token by a login', () => {
     const signature = sign('sha256', Buffer.from(content), { key: privateKey, dsaEncoding: 'ieee-p1363' });
     return `${content}.${signature.toString('base64url')}`;
   };
-  const tokens = async (): Promise<Token[]> => {
+  const tokens = async (method = 'platform'): Promise<Token[]> => {
     const { body } = await agent.request('GET', '/v1/acl/tokens');
-    return (body as Token[]).filter(({ AuthMethod }) => AuthMethod === 'platform');
+    return (body as Token[]).filter(({ AuthMethod }) => AuthMethod === method);
   };
   const forget = async (): Promise<void> => {
     for (const { AccessorID } of await tokens()) await agent.request('DELETE', `/v1/acl/token/${AccessorID}`);
@@ -87,6 +87,52 @@ describe('a token by a login', () => {
     const { body } = await agent.request('GET', '/v1/health/service/storefront');
     expect(body).toEqual([]);
   }, 90_000);
+
+  it('is that of the service account of its pod, by the auth method of Kubernetes', async () => {
+    const certificates = await TestCertificates.create('kubernetes');
+    const [bearer, other] = [jwtFor('storefront'), jwtFor('warehouse')];
+    const kubernetes = await KubernetesApi.start(certificates, new Map([[bearer, 'storefront']]));
+    const made = await agent.request('PUT', '/v1/acl/auth-method', {
+      Name: 'cluster',
+      Type: 'kubernetes',
+      Config: {
+        Host: kubernetes.url,
+        CACert: certificates.pem('ca'),
+        ServiceAccountJWT: jwtFor('consul'),
+      },
+    });
+    expect(made.status).toBe(200);
+    await agent.request('PUT', '/v1/acl/binding-rule', {
+      AuthMethod: 'cluster',
+      BindType: 'service',
+      BindName: '${serviceaccount.name}',
+    });
+    const bearerTokenFile = join(folder, 'service-account');
+    writeFileSync(bearerTokenFile, bearer);
+    const consul = ConsulModule.forRoot({
+      agent: { url: agent.url, login: { method: 'cluster', bearerTokenFile } },
+      service: { name: 'storefront', check: { type: 'ttl', ttl: '10s' } },
+    });
+    const { app } = await createApp(rootModule([consul]));
+    await app.listen(0);
+    await app.get(RegistrationService).whenRegistered();
+    await eventually(async () => (await app.get(DiscoveryService).getInstances('storefront')).length === 1);
+    expect(await tokens('cluster')).toHaveLength(1);
+    await app.close();
+    expect(await tokens('cluster')).toEqual([]);
+
+    const stranger = ConsulClient.create({
+      url: agent.url,
+      login: { method: 'cluster', bearerToken: () => other },
+    });
+    expect(await thrownBy(() => stranger.catalog.services())).toMatchObject({
+      code: 'RK_ACL_DENIED',
+      message: expect.stringMatching(/the auth method "cluster" refuses the login/),
+    });
+    await stranger.close();
+    kubernetes.stop();
+    certificates.remove();
+  }, 60_000);
 
   it('is valid for as long as the auth method says, and is shared by requests that begin together', async () => {
     const bearerToken = (): string => jwtFor('storefront');
