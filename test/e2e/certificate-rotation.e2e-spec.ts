@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:https';
-import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
@@ -7,7 +7,14 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ServiceClientFactory, type CertificateSource, type ServiceTlsOptions } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
-import { CertificateFolder, eventually, figure, TestCertificates, thrownBy } from '@rookery/test-support';
+import {
+  CertificateFolder,
+  eventually,
+  figure,
+  TcpProxy,
+  TestCertificates,
+  thrownBy,
+} from '@rookery/test-support';
 import { CallLoad } from '../faults/call-load.js';
 import { rootModule } from './test-app.js';
 
@@ -106,38 +113,23 @@ describe('certificates between services, renewed while calls go on', () => {
 
   it('are renewed by one handshake at a time, while the other calls are answered on the connections that are open', async () => {
     const { port } = await serve();
-    let isHeld = false;
-    const held: (() => void)[] = [];
-    const between = createTcpServer((incoming) => {
-      const forward = (): void => {
-        const outgoing = connect(port, '127.0.0.1');
-        for (const [from, to] of [[incoming, outgoing] as const, [outgoing, incoming] as const])
-          from
-            .on('error', () => to.destroy())
-            .on('close', () => to.destroy())
-            .pipe(to);
-      };
-      if (isHeld) held.push(forward);
-      else forward();
-    });
-    await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
-    cleanUps.push(() => between.close());
+    const between = await TcpProxy.start(port);
+    cleanUps.push(() => between.stop());
     let present = { ca: [both()], cert: before.pem('client'), key: before.pem('client-key') };
-    const call = await client((between.address() as AddressInfo).port, {
+    const call = await client(between.port, {
       certificates: { current: () => present },
     });
     const first = await call();
-    isHeld = true;
+    between.hold();
     present = { ca: [both()], cert: after.pem('client'), key: after.pem('client-key') };
     const waiting = call().catch(() => undefined);
-    await eventually(() => held.length > 0);
+    await eventually(() => between.held > 0);
     for (let n = 0; n < 5; n++) {
       // A connection takes its next request a turn after an answer.
       await nextTurn();
       expect(await call()).toBe(first);
     }
-    isHeld = false;
-    for (const forward of held) forward();
+    between.release();
     await waiting;
     await eventually(async () => (await call()) !== first);
   });

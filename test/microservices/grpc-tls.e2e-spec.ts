@@ -5,7 +5,7 @@ import type { ServicePolicy } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { GrpcClients, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
-import { CertificateFolder, eventually, TestCertificates, thrownBy } from '@rookery/test-support';
+import { CertificateFolder, eventually, TcpProxy, TestCertificates, thrownBy } from '@rookery/test-support';
 import { firstValueFrom } from 'rxjs';
 import { CallLoad } from '../faults/call-load.js';
 import { createApp, rootModule } from '../e2e/test-app.js';
@@ -117,4 +117,29 @@ describe('gRPC clients and instances that speak TLS', () => {
     expect(load.failures).toEqual([]);
     await eventually(() => secure.connections === 1, { within: 20_000 });
   });
+
+  it('use the connection that is open until one with renewed certificates is there', async () => {
+    const { secure, find, registry } = await start({
+      ...{ caFile: files.file('ca'), certFile: files.file('client'), keyFile: files.file('client-key') },
+    });
+    const between = await TcpProxy.start(secure.port);
+    cleanUps.push(() => between.stop());
+    registry.remove('library-1');
+    registry.put({ service: 'library', id: 'library-2', port: between.port, secure: true });
+    await find('library');
+    const first = secure.callerIssuer;
+    between.hold();
+    files.take(after, 'client', 'client-key');
+    await eventually(async () => {
+      await find('library');
+      return between.held > 0;
+    });
+    for (let n = 0; n < 5; n++) await find('library');
+    expect(secure.callerIssuer).toBe(first);
+    between.release();
+    await eventually(async () => {
+      await find('library');
+      return secure.callerIssuer !== first;
+    });
+  }, 30_000);
 });

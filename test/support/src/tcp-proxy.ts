@@ -6,25 +6,16 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #way: 'open' | 'cut' | 'silent' = 'open';
+  #isHolding = false;
+  readonly #held: Socket[] = [];
+  readonly #port: number;
 
   private constructor(port: number) {
+    this.#port = port;
     this.#server = createServer((near) => {
-      if (this.#way === 'cut') {
-        near.destroy();
-        return;
-      }
-      const far = connect(port, '127.0.0.1');
-      const pair = [near, far] as const;
-      this.#pairs.add(pair);
-      const end = (): void => {
-        this.#pairs.delete(pair);
-        near.destroy();
-        far.destroy();
-      };
-      // Small packets are not held back until others are acknowledged: that takes 40 ms.
-      for (const socket of pair) socket.setNoDelay(true).on('error', end).on('close', end);
-      near.on('data', (chunk: Buffer) => this.#way === 'open' && far.write(chunk));
-      far.on('data', (chunk: Buffer) => this.#way === 'open' && near.write(chunk));
+      if (this.#way === 'cut') near.destroy();
+      else if (this.#isHolding) this.#held.push(near.on('error', () => near.destroy()));
+      else this.#forward(near);
     });
   }
 
@@ -35,13 +26,47 @@ export class TcpProxy {
     return proxy;
   }
 
+  #forward(near: Socket): void {
+    const far = connect(this.#port, '127.0.0.1');
+    const pair = [near, far] as const;
+    this.#pairs.add(pair);
+    const end = (): void => {
+      this.#pairs.delete(pair);
+      near.destroy();
+      far.destroy();
+    };
+    // Small packets are not held back until others are acknowledged: that takes 40 ms.
+    for (const socket of pair) socket.setNoDelay(true).on('error', end).on('close', end);
+    near.on('data', (chunk: Buffer) => this.#way === 'open' && far.write(chunk));
+    far.on('data', (chunk: Buffer) => this.#way === 'open' && near.write(chunk));
+  }
+
   /** That are open. */
   get connections(): number {
     return this.#pairs.size;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Of the connections that are accepted, and wait for `release`. */
+  get held(): number {
+    return this.#held.length;
+  }
+
+  /** Those that are open stay as they are; further ones are accepted, and nothing more. */
+  hold(): void {
+    this.#isHolding = true;
+  }
+
+  release(): void {
+    this.#isHolding = false;
+    for (const near of this.#held.splice(0)) this.#forward(near);
   }
 
   /** Connections are reset, and new ones too. */
@@ -63,6 +88,7 @@ export class TcpProxy {
 
   async stop(): Promise<void> {
     this.cut();
+    for (const near of this.#held.splice(0)) near.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }

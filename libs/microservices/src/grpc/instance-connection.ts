@@ -35,6 +35,7 @@ export class InstanceConnection {
   readonly #tls: TlsSettings | undefined;
   readonly #certificates: Certificates | undefined;
   #isAsked = false;
+  #failures = 0;
   #isOver = false;
 
   constructor(
@@ -92,9 +93,19 @@ export class InstanceConnection {
     return this.#isAsked;
   }
 
-  /** There are newer certificates, or others belong to the instance that is there now. */
-  isOutdated(tls = this.#tls): boolean {
-    return tls !== this.#tls || tls?.certificates?.current() !== this.#certificates;
+  /** False: the instance that is there now is another. */
+  isSecuredBy(tls: TlsSettings | undefined): boolean {
+    return tls === this.#tls;
+  }
+
+  /** There are newer certificates. */
+  get isOutdated(): boolean {
+    return this.#tls?.certificates?.current() !== this.#certificates;
+  }
+
+  /** How often it has failed without ever being there. */
+  get failures(): number {
+    return this.#failures;
   }
 
   connect(): void {
@@ -112,10 +123,12 @@ export class InstanceConnection {
 
   #changed(state: connectivityState, error: string | null): void {
     if (this.#isOver) return;
-    const { IDLE, READY } = this.#grpc.connectivityState;
+    const { IDLE, READY, TRANSIENT_FAILURE } = this.#grpc.connectivityState;
     const wasReady = this.#state === READY;
     this.#state = state;
     if (error !== null) this.#error = error;
+    if (state === READY) this.#failures = 0;
+    else if (state === TRANSIENT_FAILURE) this.#failures++;
     // A server that restarts is connected to again before a call needs it.
     if (wasReady && state === IDLE) queueMicrotask(() => !this.#isOver && this.connect());
     this.#onChange();

@@ -33,6 +33,9 @@ interface ConnectionSource {
   readonly secured: ReadonlyMap<string, TlsSettings>;
 }
 
+/** Attempts at a connection with new certificates: after them, calls see why it cannot be made. */
+const MAX_FAILURES = 5;
+
 /** The policy has no settings: they are those of the service. */
 export class ServiceBalancerConfig implements TypedLoadBalancingConfig {
   static createFromJson(): ServiceBalancerConfig {
@@ -57,6 +60,8 @@ export function serviceBalancer(
   return class ServiceBalancer implements LoadBalancer {
     readonly #helper: ChannelControlHelper;
     readonly #connections = new Map<string, InstanceConnection>();
+    /** With certificates from before: they take calls until the ones in their place are there. */
+    readonly #outdated = new Map<string, InstanceConnection>();
     #source: ConnectionSource = {
       ...{ endpoints: new Map(), options: {}, registered: new Set(), secured: new Map() },
     };
@@ -116,8 +121,9 @@ export function serviceBalancer(
     }
 
     destroy(): void {
-      for (const connection of this.#connections.values()) connection.close();
+      for (const connection of this.#all()) connection.close();
       this.#connections.clear();
+      this.#outdated.clear();
     }
 
     getTypeName(): string {
@@ -127,22 +133,55 @@ export function serviceBalancer(
     #setConnections(): void {
       const { endpoints, secured } = this.#source;
       for (const [address, connection] of this.#connections) {
-        if (endpoints.has(address) && !connection.isOutdated(secured.get(address))) continue;
+        if (endpoints.has(address) && connection.isSecuredBy(secured.get(address))) continue;
         this.#connections.delete(address);
         connection.close();
+        this.#closeOutdated(address);
       }
       for (const address of endpoints.keys())
         if (!this.#connections.has(address)) this.#connections.set(address, this.#create(address));
     }
 
-    /** Those with earlier certificates end with the calls under way. */
+    #all(): InstanceConnection[] {
+      return [...this.#connections.values(), ...this.#outdated.values()];
+    }
+
     #connectionTo(address: string): InstanceConnection | undefined {
       const connection = this.#connections.get(address);
-      if (!connection?.isOutdated()) return connection;
+      return (
+        connection &&
+        this.#usable(address, connection.isOutdated ? this.#renew(address, connection) : connection)
+      );
+    }
+
+    #renew(address: string, connection: InstanceConnection): InstanceConnection {
       const renewed = this.#create(address);
       this.#connections.set(address, renewed);
-      connection.close();
+      // Of two renewals in a row, the first may not be there yet.
+      if (connection.state === grpc.connectivityState.READY) {
+        this.#closeOutdated(address);
+        this.#outdated.set(address, connection);
+      } else connection.close();
       return renewed;
+    }
+
+    /** One with earlier certificates ends with the calls under way, once another is there in its place, or cannot be made. */
+    #usable(address: string, connection: InstanceConnection): InstanceConnection {
+      const before = this.#outdated.get(address);
+      if (!before) return connection;
+      const { READY, TRANSIENT_FAILURE } = grpc.connectivityState;
+      const isWanted = connection.state !== READY && connection.failures < MAX_FAILURES;
+      if (isWanted && before.state === READY) {
+        if (connection.state !== TRANSIENT_FAILURE) connection.connect();
+        return before;
+      }
+      this.#closeOutdated(address);
+      return connection;
+    }
+
+    #closeOutdated(address: string): void {
+      this.#outdated.get(address)?.close();
+      this.#outdated.delete(address);
     }
 
     #create(address: string): InstanceConnection {
@@ -163,7 +202,7 @@ export function serviceBalancer(
 
     #state(): connectivityState {
       const { CONNECTING, READY, TRANSIENT_FAILURE } = grpc.connectivityState;
-      const all = [...this.#connections.values()];
+      const all = this.#all();
       if (all.some(({ state }) => state === READY)) return READY;
       const hasFailed = all.every(({ state }) => state === TRANSIENT_FAILURE);
       this.#lastError = hasFailed ? (all[0]?.error ?? 'there is no instance') : null;
