@@ -7,6 +7,8 @@ import { assertIntentions, decideByIntentions } from '#libs/consul/dist/connect/
 import { spiffeIdOf } from '#libs/consul/dist/connect/spiffe-id.js';
 import { evaluateFlag } from '#libs/consul/dist/flags/evaluate-flag.js';
 import { InstanceReader } from '#libs/consul/dist/registry/instance-reader.js';
+import { reportedInFlight } from '#libs/discovery/dist/balancing/target/reported-in-flight.js';
+import { ReportedLoad } from '#libs/discovery/dist/balancing/target/reported-load.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from '#libs/discovery/dist/calling/call-headers.js';
 import { incomingCall } from '#libs/discovery/dist/calling/incoming-call.js';
 import { parseRetryAfter } from '#libs/discovery/dist/calling/response-info.js';
@@ -172,6 +174,22 @@ export const TARGETS: readonly FuzzTarget[] = [
     feed: (input) => {
       const delay = parseRetryAfter(input, 0);
       if (delay !== undefined && !(delay >= 0)) throw new Error(`a delay of ${delay}`);
+    },
+  },
+  {
+    name: "a server's report of its load",
+    samples: [
+      'TEXT cpu_utilization=0.3, rps_fractional=20, named_metrics.in_flight=3',
+      'TEXT application_utilization=0.5, cpu_utilization=0.25, rps_fractional=1e3, eps=0, named_metrics.in_flight=0',
+    ],
+    feed: (input) => {
+      const load = new ReportedLoad();
+      const inFlight = reportedInFlight(input);
+      if (inFlight === undefined) return;
+      load.observe(0, 0, 1);
+      load.observe(0, inFlight, 1);
+      const relative = load.relativeTo(0, 1);
+      if (!(relative > 0 && relative < Infinity)) throw new Error(`a load of ${relative}`);
     },
   },
   {

@@ -1,7 +1,9 @@
-// `npm run simulate [-- one-slow p2c-ewma]`: how each strategy copes with faults of instances, as a table and as a chart.
+// `npm run simulate [-- one-slow p2c-ewma]`: how each strategy copes with faults of instances, as a table and as a chart. `-- load`: what reports of
+// servers are worth.
 import { writeFileSync } from 'node:fs';
 import { STRATEGY_NAMES, type StrategyName } from '#libs/discovery/dist/balancing/strategies/strategies.js';
 import { chart, type Drawn } from './chart.js';
+import { runLoad } from './load-run.js';
 import { SCENARIOS } from './scenarios.js';
 import { simulate, type SimulatedCall } from './simulation.js';
 import { summarize } from './summary.js';
@@ -12,6 +14,10 @@ const PART_DRAWN_TO = '.cache/simulation.svg';
 const COMPARED: readonly StrategyName[] = ['p2c-ewma', 'least-requests', 'round-robin', 'random'];
 
 const asked = process.argv.slice(2);
+if (asked[0] === 'load') {
+  await runLoad(asked.slice(1));
+  process.exit();
+}
 const unknown = asked.filter(
   (name) =>
     !SCENARIOS.some((scenario) => scenario.name === name) && !STRATEGY_NAMES.some((known) => known === name),

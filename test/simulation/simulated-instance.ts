@@ -1,3 +1,4 @@
+import { loadReportText } from '#libs/discovery/dist/receiving/load/load-report.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 /** The behaviour of an instance from some moment on. */
@@ -8,10 +9,14 @@ export interface Behaviour {
   readonly slowdown?: number;
   /** `503` answers at once; `refuse`: nothing listens. */
   readonly fails?: '503' | 'refuse';
+  /** In place of what it would report of its load; an empty one: nothing. */
+  readonly report?: string;
 }
 
 export interface SimulatedAnswer {
   readonly status: number;
+  /** The header `endpoint-load-metrics`. */
+  readonly load?: string;
 }
 
 export interface InstanceModel {
@@ -22,6 +27,8 @@ export interface InstanceModel {
 }
 
 const NETWORK_MS = 0.5;
+/** What is measured over a time is measured anew after this one, as by `LoadReporter`. */
+const SAMPLE_MS = 250;
 const FAILS_AFTER_MS = 0.1;
 
 /** A server: a few workers and a queue. */
@@ -32,13 +39,26 @@ export class SimulatedInstance {
   readonly #clock: VirtualClock;
   readonly #random: () => number;
   readonly #model: InstanceModel;
+  readonly #speed: number;
   readonly #queue: (() => void)[] = [];
   #busy = 0;
+  #busyMs = 0;
+  #busySince = 0;
+  #answered = 0;
+  #sampledAt = 0;
+  #sample = { utilization: 0, callsPerSecond: 0 };
 
-  constructor(clock: VirtualClock, random: () => number, model: InstanceModel) {
+  /** @param speed of its work: 0.5 takes twice as long */
+  constructor(clock: VirtualClock, random: () => number, model: InstanceModel, speed = 1) {
     this.#clock = clock;
     this.#random = random;
     this.#model = model;
+    this.#speed = speed;
+  }
+
+  /** The requests that it has, relative to how fast it works. */
+  get backlog(): number {
+    return (this.#busy + this.#queue.length + 1) / this.#speed;
   }
 
   handle(): Promise<SimulatedAnswer> {
@@ -47,7 +67,8 @@ export class SimulatedInstance {
     if (fails !== undefined) return this.#fail(fails);
     return new Promise((resolve) => {
       const answer = (): void => {
-        this.#clock.after(extraMs + NETWORK_MS, () => resolve({ status: 200 }));
+        const load = this.#report();
+        this.#clock.after(extraMs + NETWORK_MS, () => resolve({ status: 200, load }));
       };
       this.#queue.push(() => this.#work(answer));
       this.#next();
@@ -58,18 +79,50 @@ export class SimulatedInstance {
     if (this.#busy >= this.#model.workers) return;
     const work = this.#queue.shift();
     if (!work) return;
-    this.#busy++;
+    this.#count(1);
     work();
   }
 
   #work(done: () => void): void {
     const { serviceMs } = this.#model;
     const { slowdown = 1 } = this.behaviour;
-    const takes = serviceMs * (0.75 - 0.25 * Math.log(1 - this.#random())) * slowdown;
+    const takes = ((serviceMs * (0.75 - 0.25 * Math.log(1 - this.#random()))) / this.#speed) * slowdown;
     this.#clock.after(takes, () => {
-      this.#busy--;
+      this.#count(-1);
+      this.#answered++;
       done();
       this.#next();
+    });
+  }
+
+  #count(change: 1 | -1): void {
+    const now = this.#clock.now();
+    this.#busyMs += this.#busy * (now - this.#busySince);
+    this.#busySince = now;
+    this.#busy += change;
+  }
+
+  #report(): string {
+    const { report } = this.behaviour;
+    if (report !== undefined) return report;
+    const elapsedMs = this.#clock.now() - this.#sampledAt;
+    if (elapsedMs >= SAMPLE_MS) {
+      this.#sample = {
+        utilization: Math.min(1, this.#busyMs / elapsedMs / this.#model.workers),
+        callsPerSecond: (this.#answered / elapsedMs) * 1_000,
+      };
+      this.#busyMs = this.#answered = 0;
+      this.#sampledAt = this.#clock.now();
+    }
+    const { utilization, callsPerSecond } = this.#sample;
+    return loadReportText({
+      ...{
+        cpuUtilization: utilization,
+        applicationUtilization: utilization,
+        callsPerSecond,
+        failuresPerSecond: 0,
+      },
+      named: { in_flight: this.#busy + this.#queue.length },
     });
   }
 

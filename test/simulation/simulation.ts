@@ -1,11 +1,20 @@
 import { seededRandom } from '@rookery/test-support';
+import type { LoadBalancer, Target } from '#libs/discovery/dist/balancing/load-balancer.js';
+import type { Strategy } from '#libs/discovery/dist/balancing/strategies/strategies.js';
+import { TwoChoicesBalancer } from '#libs/discovery/dist/balancing/strategies/two-choices.balancer.js';
+import type { Random } from '#libs/discovery/dist/timing/clock.js';
 import { ServiceCatalog } from '#libs/discovery/dist/catalog/service-catalog.js';
 import { attemptTransport } from '#libs/discovery/dist/calling/running-attempt.js';
 import { ServiceCaller } from '#libs/discovery/dist/calling/service-caller.js';
 import type { ClientsOptions } from '#libs/discovery/dist/calling/options/client-options.js';
 import { InMemoryRegistry } from '#libs/discovery/dist/testing/in-memory.registry.js';
 import { ReconnectSignal } from '#libs/discovery/dist/registry/reconnect-signal.js';
-import { SimulatedInstance, type Behaviour, type InstanceModel } from './simulated-instance.js';
+import {
+  SimulatedInstance,
+  type Behaviour,
+  type InstanceModel,
+  type SimulatedAnswer,
+} from './simulated-instance.js';
 import { VirtualClock } from './virtual-clock.js';
 
 /** What happens, and when. */
@@ -32,6 +41,8 @@ export interface Scenario {
   readonly model: InstanceModel;
   readonly events: readonly SimulatedEvent[];
   readonly durationMs: number;
+  /** How fast an instance works, by its number; `load` is a share of what all of them can do. Default: 1. */
+  readonly speedOf?: (instance: number) => number;
   /** The zone of an instance, and of a client, by its number. */
   readonly zoneOf?: (instance: number) => string;
   readonly zoneOfClient?: (client: number) => string;
@@ -47,10 +58,14 @@ export interface SimulatedCall {
   readonly failed: boolean;
   /** Numbers of the instances of its attempts. */
   readonly attempts: readonly number[];
+  readonly failedAttempts: number;
 }
 
+/** `all-knowing`: of two instances the one that would answer first, by what no client can know; a bound for what can be reached. */
+export type SimulatedStrategy = Strategy | 'all-knowing';
+
 export interface SimulationOptions {
-  readonly clients: ClientsOptions;
+  readonly clients: Omit<ClientsOptions, 'strategy'> & { readonly strategy?: SimulatedStrategy };
   readonly seed: number;
 }
 
@@ -66,7 +81,16 @@ export async function simulate(
   const random = seededRandom(seed);
   const registry = new InMemoryRegistry();
   const count = scenario.instances + (scenario.spare ?? 0);
-  const instances = Array.from({ length: count }, () => new SimulatedInstance(clock, random, scenario.model));
+  const speedOf = scenario.speedOf ?? (() => 1);
+  const instances = Array.from(
+    { length: count },
+    (_, n) => new SimulatedInstance(clock, random, scenario.model, speedOf(n)),
+  );
+  const { strategy, ...rest } = clientOptions;
+  const clients: ClientsOptions =
+    strategy === 'all-knowing'
+      ? { ...rest, strategy: knowingAll(instances) }
+      : { ...rest, ...(strategy ? { strategy } : {}) };
   const put = (n: number): void =>
     void registry.put({ service: SERVICE, id: String(n), port: 1_000 + n, zone: scenario.zoneOf?.(n) });
   for (let n = 0; n < scenario.instances; n++) put(n);
@@ -82,7 +106,7 @@ export async function simulate(
     const caller = new ServiceCaller(catalog, {
       clock,
       random,
-      clients: clientOptions,
+      clients,
       zone: scenario.zoneOfClient?.(n),
       callers: () => undefined,
       probe: async ({ id }) =>
@@ -108,26 +132,33 @@ export async function simulate(
     const at = clock.now();
     const { caller } = callers[Math.floor(random() * callers.length)] ?? {};
     const attempts: number[] = [];
+    let failedAttempts: number;
     let failed: boolean;
     try {
       const result = await caller?.send(
         SERVICE,
         attemptTransport(async ({ id }) => {
           attempts.push(Number(id));
-          return (instances[Number(id)] ?? new SimulatedInstance(clock, random, scenario.model)).handle();
+          return answerOf(instances[Number(id)]);
         }),
         {
           idempotent: true,
-          readResponse: ({ status }) => ({ status, retryAfter: undefined, isMisdirected: false }),
+          readResponse: ({ status, load }) => ({
+            ...{ status, load },
+            ...{ retryAfter: undefined, isMisdirected: false },
+          }),
         },
       );
       failed = result?.value.status !== 200;
+      failedAttempts = attempts.length - (failed ? 0 : 1);
     } catch {
       failed = true;
+      failedAttempts = attempts.length;
     }
-    calls.push({ at, tookMs: clock.now() - at, failed, attempts });
+    calls.push({ at, tookMs: clock.now() - at, failed, attempts, failedAttempts });
   };
-  const perMs = (scenario.load * scenario.instances * scenario.model.workers) / scenario.model.serviceMs;
+  const speed = instances.slice(0, scenario.instances).reduce((sum, _, n) => sum + speedOf(n), 0);
+  const perMs = (scenario.load * speed * scenario.model.workers) / scenario.model.serviceMs;
   const arrive = (): void => {
     void call();
     // Poisson arrivals: an open loop, like users.
@@ -140,4 +171,17 @@ export async function simulate(
   for (const { caller } of callers) caller.close();
   await Promise.all(callers.map(({ catalog }) => catalog.close()));
   return calls;
+}
+
+function answerOf(instance: SimulatedInstance | undefined): Promise<SimulatedAnswer> {
+  if (!instance) throw new Error('a call went to an instance that is not in the scenario');
+  return instance.handle();
+}
+
+function knowingAll(instances: readonly SimulatedInstance[]): new (random: Random) => LoadBalancer {
+  return class AllKnowing extends TwoChoicesBalancer {
+    protected override loadOf({ instance }: Target): number {
+      return instances[Number(instance.id)]?.backlog ?? Infinity;
+    }
+  };
 }

@@ -6,6 +6,7 @@ import { durationSchema, nonEmptyString, type OptionShape } from './configuratio
 import { eventOptionsSchema, type EventOptions } from './events/event-options.js';
 import type { Exposure } from './health/exposure.js';
 import { contextOptionsSchema, type ContextOptions } from './receiving/context-options.js';
+import { sheddingOptionsSchema, type LoadSheddingOptions } from './receiving/shedding/shedding-options.js';
 import type { LoadExposure } from './receiving/load/load-exposure.js';
 import { InstanceSource } from './registry/instance-source.js';
 import { ServiceRegistry } from './registry/service-registry.js';
@@ -38,6 +39,8 @@ export interface DiscoveryOptions {
    * Default: `private`.
    */
   loadReports?: LoadExposure;
+  /** Refuses requests that are more than this app can answer, with 503; `true`: as by default. Default: false. */
+  loadShedding?: boolean | LoadSheddingOptions;
   /** What becomes of events: the log, and how many are kept. */
   events?: EventOptions;
   /** What is told to OpenTelemetry, where the process has its SDK; `false`: nothing. Default: true. */
@@ -190,6 +193,7 @@ export const discoveryOptionsShape: OptionShape<DiscoveryOptions> = {
   loadReports: z
     .enum(['private', 'public', 'none'], { error: "must be 'private', 'public' or 'none'" })
     .optional(),
+  loadShedding: sheddingOptionsSchema.optional(),
   events: eventOptionsSchema.optional(),
   telemetry: telemetryOptionsSchema.optional(),
   startup: z.enum(['background', 'fail-fast'], { error: "must be 'background' or 'fail-fast'" }).optional(),

@@ -32,6 +32,7 @@ import { bridgeToEventEmitter } from './events/event-emitter-bridge.js';
 import { EventLog } from './events/event-log.js';
 import { HealthContributors } from './health/health-contributors.js';
 import { AppRoutes } from './health/app-routes.js';
+import { isHealthRequest } from './health/health-path.js';
 import { mountHealthRoutes } from './health/health-routes.js';
 import { HealthService } from './health/health.service.js';
 import { LoadHealth } from './health/load.health.js';
@@ -47,10 +48,12 @@ import { AppInspector } from './introspection/app-inspector.js';
 import { DiscoverySections } from './introspection/discovery-sections.js';
 import { CallReceiver } from './receiving/call-receiver.js';
 import { LoadReporter } from './receiving/load/load-reporter.js';
-import { receiveCall } from './receiving/receive-call.js';
+import { receiveCall, type Shedding } from './receiving/receive-call.js';
+import { LoadShedder } from './receiving/shedding/load-shedder.js';
 import { AppServers } from './registration/location/app-servers.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { ServiceRegistry } from './registry/service-registry.js';
+import { systemClock } from './timing/clock.js';
 import { noteCopy } from './configuration/loaded-copies.js';
 import type { ResolvedDiscoveryOptions } from './resolve-options.js';
 import { Telemetry } from './telemetry/telemetry.js';
@@ -174,7 +177,7 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     // Null in an application context, against its type.
     const adapter = this.host.httpAdapter as AbstractHttpAdapter | null;
     if (!adapter) return;
-    adapter.use(receiveCall(this.receiver));
+    adapter.use(receiveCall(this.receiver, this.#shedding()));
     const routes = new AppRoutes(this.modules, this.config);
     const { path, exposure } = health;
     const isTaken = (at: string): boolean => this.#isTaken(at, routes.find(at), HEALTH_CURE);
@@ -184,6 +187,23 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
     const explainAll = (): readonly ServiceExplanation[] =>
       this.catalog.explainAll().map((explanation) => withCalls(explanation, this.caller));
     mountDiscoveryRoutes(adapter, endpoint, explainAll, this.sections);
+  }
+
+  #shedding(): Shedding | undefined {
+    const { shedding, health, endpoint } = this.options;
+    if (!shedding) return undefined;
+    const shedder = new LoadShedder({
+      ...{ clock: systemClock, concurrency: shedding.concurrency, afterTurn: setImmediate },
+      onBegin: (limit) => this.events.emit({ type: 'shedding.started', limit }),
+      onEnd: (refused) => this.events.emit({ type: 'shedding.ended', refused }),
+    });
+    this.#undo.push(() => shedder.close());
+    const exempt = [health.path, endpoint.path];
+    return {
+      retryAfterSeconds: shedding.retryAfterSeconds,
+      isExempt: (request) => exempt.some((path) => isHealthRequest(request, path)),
+      admit: (request, timeoutMs) => shedder.admit(shedding.urgency(request), timeoutMs),
+    };
   }
 
   /** Express would shadow the app's route silently, and Fastify would refuse to start. */

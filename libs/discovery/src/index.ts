@@ -15,6 +15,7 @@ export type {
 export type { ContextOptions } from './receiving/context-options.js';
 export { LoadReporter } from './receiving/load/load-reporter.js';
 export type { LoadReport } from './receiving/load/load-report.js';
+export type { LoadSheddingOptions } from './receiving/shedding/shedding-options.js';
 export type { LoadExposure } from './receiving/load/load-exposure.js';
 export type { Duration } from './configuration/duration.js';
 
@@ -71,6 +72,7 @@ export type {
 } from './calling/options/client-options.js';
 export { LoadBalancer } from './balancing/load-balancer.js';
 export type { PickContext, Target } from './balancing/load-balancer.js';
+export type { ReportedLoad } from './balancing/target/reported-load.js';
 export type { Strategy, StrategyName } from './balancing/strategies/strategies.js';
 
 export { ServiceClient } from './http/service-client.decorator.js';

@@ -8,6 +8,7 @@ import { loggerTakesFields } from './events/event-log.js';
 import type { Exposure } from './health/exposure.js';
 import type { LoadLimits } from './health/load.health.js';
 import { contextSettings, type ContextSettings } from './receiving/context-options.js';
+import { sheddingSettings, type SheddingSettings } from './receiving/shedding/shedding-options.js';
 import type { LoadExposure } from './receiving/load/load-exposure.js';
 import type { RegistrationOptions } from './registration/registration.service.js';
 import { addressSchema, type ServiceOptions } from './registration/options/service-options.js';
@@ -37,6 +38,7 @@ export interface ResolvedDiscoveryOptions extends Pick<
   readonly clients: ClientsOptions;
   readonly context: ContextSettings | undefined;
   readonly loadReports: LoadExposure;
+  readonly shedding: SheddingSettings | undefined;
   readonly telemetry: TelemetrySettings;
   readonly events: {
     readonly log: boolean;
@@ -71,6 +73,7 @@ export function resolveDiscoveryOptions(
     shutdown = {},
     context,
     loadReports = 'private',
+    loadShedding,
     events = {},
     telemetry,
     moduleName = 'DiscoveryModule',
@@ -118,6 +121,7 @@ export function resolveDiscoveryOptions(
     clients,
     context: contextSettings(context),
     loadReports,
+    shedding: sheddingSettings(loadShedding),
     telemetry: telemetrySettings(telemetry),
     events: {
       log: events.log ?? true,

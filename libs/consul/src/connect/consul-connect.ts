@@ -3,6 +3,7 @@ import type { PeerCertificate } from 'node:tls';
 import { Logger } from '@nestjs/common';
 import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
 import {
+  isHealthRequest,
   type Clock,
   errorMessage,
   type ServiceMesh,
@@ -17,7 +18,6 @@ import { denialOf, describeDenial, type Denial } from './connect-access.js';
 import { ConnectIdentity } from './connect-identity.js';
 import type { ConnectSettings } from './connect-options.js';
 import { peerWith, type ConnectPeer } from './connect-peer.js';
-import { isHealthRequest } from './health-path.js';
 import { actionOf, type IntentionRules } from './intention-decision.js';
 import { ServerGuard } from './server-guard.js';
 import { spiffeIdOf } from './spiffe-id.js';

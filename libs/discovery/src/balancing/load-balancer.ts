@@ -1,4 +1,5 @@
 import type { ServiceInstance } from '../registry/service-instance.js';
+import type { ReportedLoad } from './target/reported-load.js';
 
 /** An instance with the statistics of this app's calls to it. The numbers change with every call; the object stays the same. */
 export interface Target {
@@ -14,6 +15,8 @@ export interface Target {
   readonly successRate: number;
   /** Whether a call of this app to it ever succeeded. */
   readonly hasSucceeded: boolean;
+  /** What its server says of its own load, to clients that ask with the strategy `p2c-load`. */
+  readonly reported: Readonly<ReportedLoad>;
 }
 
 /** What a pick depends on, besides the targets. */

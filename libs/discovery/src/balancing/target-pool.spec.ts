@@ -11,6 +11,7 @@ import { OUTLIER_DEFAULTS } from './outliers/outlier-rules.js';
 import { LoadBalancer, type Target } from './load-balancer.js';
 import type { Strategy } from './strategies/strategies.js';
 import { TargetPool, type PoolOptions } from './target-pool.js';
+import { ReportedLoad } from './target/reported-load.js';
 import type { TrackedTarget } from './target/tracked-target.js';
 
 function instance(n: number, more: Partial<ServiceInstance> = {}): ServiceInstance {
@@ -323,6 +324,7 @@ describe('TargetPool', () => {
           latencyMs: 0,
           successRate: 1,
           hasSucceeded: true,
+          reported: new ReportedLoad(),
         };
       }
     }

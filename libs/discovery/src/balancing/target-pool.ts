@@ -187,6 +187,11 @@ export class TargetPool {
     if (target.isListed) this.#detector.observe(target, counted, details.reason);
   }
 
+  /** A response told how many calls its server has. */
+  observeLoad(target: TrackedTarget, inFlight: number): void {
+    target.reported.observe(this.#options.clock.now(), inFlight, target.inFlight);
+  }
+
   /**
    * Stops calls to a target, for a reason other than failures.
    *
@@ -255,7 +260,10 @@ export class TargetPool {
 
   /** @returns whether there is something to wait for */
   #onTick(now: number, elapsedMs: number): boolean {
-    for (const target of this.#usable) target.latency.decay(now, elapsedMs);
+    for (const { latency, reported } of this.#usable) {
+      latency.decay(now, elapsedMs);
+      reported.expire(now);
+    }
     this.#refreshStale(now);
     const isInSlowStart =
       this.#options.slowStart &&

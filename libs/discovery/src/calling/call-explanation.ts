@@ -1,3 +1,4 @@
+import type { ReportedLoad } from '../balancing/target/reported-load.js';
 import type { TargetPool } from '../balancing/target-pool.js';
 import type { ExplainedInstance, ServiceExplanation } from '../catalog/explanation.js';
 import type { ServiceCaller } from './service-caller.js';
@@ -20,7 +21,7 @@ export function withCalls(
 function withTarget(instance: ExplainedInstance, pool: TargetPool, now: number): ExplainedInstance {
   const target = pool.find(instance);
   if (!target) return instance;
-  const { inFlight, latencyMs, successRate, weight, ejection } = target;
+  const { inFlight, latencyMs, successRate, weight, ejection, reported } = target;
   const explained = {
     ...instance,
     calls: {
@@ -28,6 +29,7 @@ function withTarget(instance: ExplainedInstance, pool: TargetPool, now: number):
       latencyMs: rounded(latencyMs),
       successRate: rounded(successRate),
       weight: rounded(weight),
+      ...(reported.isKnown ? { reported: reportedLoad(reported, now) } : {}),
     },
   };
   if (instance.state !== 'eligible') return explained;
@@ -38,6 +40,10 @@ function withTarget(instance: ExplainedInstance, pool: TargetPool, now: number):
     return { ...explained, state: 'ejected', reason: `${reason}; no calls ${end}` };
   }
   return { ...explained, ...pool.exclusionOf(target) };
+}
+
+function reportedLoad({ inFlight, averageInFlight, at }: ReportedLoad, now: number) {
+  return { inFlight, averageInFlight: rounded(averageInFlight), ageMs: Math.round(now - at) };
 }
 
 function rounded(value: number): number {

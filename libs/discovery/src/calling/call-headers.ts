@@ -12,6 +12,11 @@ export const SERVICE_HEADER = 'rookery-service';
  */
 export const ADDRESS_HEADER = 'rookery-address';
 
+/** Asks a server for its load: the formats that the caller reads. Of ORCA, as Envoy and gRPC have it. */
+export const LOAD_FORMAT_HEADER = 'endpoint-load-metrics-format';
+/** In a response: the load of the server. */
+export const LOAD_HEADER = 'endpoint-load-metrics';
+
 /** The request was meant for another service (RFC 9110, 15.5.20). It was not processed, so any request may be retried elsewhere. */
 export const MISDIRECTED = 421;
 

@@ -1,10 +1,12 @@
-import { SERVICE_HEADER } from './call-headers.js';
+import { LOAD_HEADER, SERVICE_HEADER } from './call-headers.js';
 
 /** What an HTTP response says about the instance that sent it. */
 export interface HttpResponseInfo {
   readonly status: number;
   /** The `Retry-After` header. */
   readonly retryAfter: string | undefined;
+  /** The `endpoint-load-metrics` header. */
+  readonly load?: string | undefined;
   /** Whether it was our own module that rejected the request as misdirected. */
   readonly isMisdirected: boolean;
 }
@@ -15,9 +17,11 @@ export function parsedResponseInfo(
   headers: Readonly<Record<string, unknown>>,
 ): HttpResponseInfo {
   const retryAfter = status < 400 ? undefined : headers['retry-after'];
+  const load = headers[LOAD_HEADER];
   return {
     status,
     retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+    load: typeof load === 'string' ? load : undefined,
     isMisdirected: status >= 400 && headers[SERVICE_HEADER] !== undefined,
   };
 }
@@ -30,6 +34,7 @@ export function fetchResponseInfo(value: unknown): HttpResponseInfo | undefined 
   return {
     status,
     retryAfter: received.get('retry-after') ?? undefined,
+    load: received.get(LOAD_HEADER) ?? undefined,
     isMisdirected: received.get(SERVICE_HEADER) !== null,
   };
 }

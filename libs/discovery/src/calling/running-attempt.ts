@@ -1,3 +1,4 @@
+import { reportedInFlight } from '../balancing/target/reported-in-flight.js';
 import type { TargetPool } from '../balancing/target-pool.js';
 import type { TrackedTarget } from '../balancing/target/tracked-target.js';
 import { hostAndPort, type ServiceInstance } from '../registry/service-instance.js';
@@ -88,6 +89,8 @@ export interface AttemptParent<T> {
   readonly isFailure: IsFailure | undefined;
   /** What travels on from the request that this app is processing: names and values in turn. */
   readonly contextHeaders: readonly string[] | undefined;
+  /** The servers are asked for their load. */
+  readonly asksForLoad: boolean;
   readonly tools: CallTools;
   onAttemptEnd(running: RunningAttempt<T>, record: AttemptRecord): void;
 }
@@ -231,12 +234,21 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
     try {
       const response = call.readResponse ? call.readResponse(value) : fetchResponseInfo(value);
       this.#status = response?.status;
-      this.#settle(classifyResponse(value, response, isFailure, tools.random, isCutShort));
+      const result = classifyResponse(value, response, isFailure, tools.random, isCutShort);
+      this.#settle(result);
+      // A server that only fails has nothing to do.
+      if (response?.load !== undefined && result.type === 'success') this.#learnLoad(response.load);
     } catch (error) {
       // A custom `isFailure` threw.
       call.discardResponse?.(value);
       this.#settle(classifyError(error));
     }
+  }
+
+  #learnLoad(header: string): void {
+    if (!this.#parent.asksForLoad) return;
+    const inFlight = reportedInFlight(header);
+    if (inFlight !== undefined) this.#pool.observeLoad(this.#target, inFlight);
   }
 
   fail(error: unknown): void {

@@ -1,4 +1,5 @@
 import type { PickRequest } from '../balancing/target-picker.js';
+import { needsReports } from '../balancing/strategies/strategies.js';
 import type { TargetPool } from '../balancing/target-pool.js';
 import type { TrackedTarget } from '../balancing/target/tracked-target.js';
 import type { AdmissibleCall, AdmittedCall } from './admitted-call.js';
@@ -15,6 +16,7 @@ import {
   type RetrySafety,
 } from './attempt-result.js';
 import { CallError } from './call-error.js';
+import { LOAD_FORMAT_HEADER } from './call-headers.js';
 import type { AttemptKind, EndedCall, ObservedCall } from './call-observer.js';
 import { AttemptTimeout } from './error-kind.js';
 import { hedge } from './hedge.js';
@@ -54,6 +56,7 @@ export interface CallResult<T> {
   readonly failure: string | undefined;
 }
 
+const ASKING: readonly string[] = [LOAD_FORMAT_HEADER, 'TEXT'];
 const NONE: ReadonlySet<TrackedTarget> = new Set();
 
 /** One call: its attempts, and the decision on each next one. */
@@ -88,7 +91,13 @@ export class ServiceCall<T> implements AttemptParent<T>, AdmissibleCall, EndedCa
   }
 
   get contextHeaders(): readonly string[] | undefined {
-    return this.#call.incoming?.context?.headers;
+    const context = this.#call.incoming?.context?.headers;
+    if (!this.asksForLoad) return context;
+    return context ? [...context, ...ASKING] : ASKING;
+  }
+
+  get asksForLoad(): boolean {
+    return needsReports(this.#call.settings.strategy);
   }
 
   get tools(): CallTools {

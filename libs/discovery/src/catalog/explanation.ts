@@ -61,6 +61,13 @@ export interface InstanceCalls {
   readonly successRate: number;
   /** Its share of the traffic relative to the others, with slow start. */
   readonly weight: number;
+  /** What the server said of its load, to clients with the strategy `p2c-load`; undefined: nothing, or not lately. */
+  readonly reported?: {
+    /** Calls under way at the server. */
+    readonly inFlight: number;
+    readonly averageInFlight: number;
+    readonly ageMs: number;
+  };
 }
 
 /** What may reject a call to the service before an instance is picked. */

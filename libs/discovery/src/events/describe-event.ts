@@ -151,6 +151,12 @@ function describeService(event: DiscoveryEvent): EventLine | undefined {
       );
     case 'bulkhead.available':
       return log(`"${event.service}": calls are no longer rejected by the bulkhead`);
+    case 'shedding.started':
+      return warn(
+        `more requests than this app can answer: of further ones than ${event.limit} at a time, some are refused with 503`,
+      );
+    case 'shedding.ended':
+      return log(`requests are no longer refused; ${event.refused} were`);
     case 'snapshot.restored':
       return warn(
         `"${event.service}": registry unreachable, using ${event.instances} instances from ${seconds(event.ageMs)} ago`,

@@ -177,6 +177,9 @@ export type DiscoveryEvent =
       readonly service: string;
       readonly limit: number;
     }
+  /** This app refuses requests, since it has more than it can answer: `limit` at a time; and it refuses none any more, after `refused` of them. */
+  | { readonly type: 'shedding.started'; readonly limit: number }
+  | { readonly type: 'shedding.ended'; readonly refused: number }
   /** Calls go to another datacenter, or to another registry; and back. */
   | {
       readonly type: 'service.failover';

@@ -1,9 +1,10 @@
-import { ADDRESS_HEADER, headerText, SERVICE_HEADER } from '../calling/call-headers.js';
+import { ADDRESS_HEADER, headerText, LOAD_FORMAT_HEADER, SERVICE_HEADER } from '../calling/call-headers.js';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { IncomingCall } from '../calling/incoming-call.js';
 import { CancelSource } from '../timing/cancel-source.js';
 import type { Clock } from '../timing/clock.js';
 import type { ContextSettings } from './context-options.js';
-import { isToldTo, type LoadExposure } from './load/load-exposure.js';
+import { isToldOver, isToldTo, type LoadExposure } from './load/load-exposure.js';
 import type { LoadReport } from './load/load-report.js';
 import type { LoadReporter } from './load/load-reporter.js';
 import { ReceivedContext, type ReceivedHeaders } from './received-context.js';
@@ -89,6 +90,19 @@ export class CallReceiver {
   loadReport(address: string | undefined): LoadReport | undefined {
     const { load, loadReports = 'none' } = this.#options;
     return isToldTo(loadReports, address) ? load?.report() : undefined;
+  }
+
+  /**
+   * The value of the header `endpoint-load-metrics`.
+   *
+   * @param address as in `loadReport`
+   * @returns undefined: the caller did not ask for this format, or is not told
+   */
+  loadHeader(headers: IncomingHttpHeaders, address: string | undefined): (() => string) | undefined {
+    const { load, loadReports = 'none' } = this.#options;
+    const { [LOAD_FORMAT_HEADER]: formats } = headers;
+    if (!load || typeof formats !== 'string' || !/^\s*TEXT\b/i.test(formats)) return undefined;
+    return isToldOver(loadReports, headers, address) ? () => load.header() : undefined;
   }
 
   isPast({ deadline }: IncomingCall): boolean {

@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ADDRESS_HEADER, MISDIRECTED, SERVICE_HEADER, TIMEOUT_HEADER } from '../calling/call-headers.js';
+import {
+  ADDRESS_HEADER,
+  LOAD_HEADER,
+  MISDIRECTED,
+  SERVICE_HEADER,
+  TIMEOUT_HEADER,
+} from '../calling/call-headers.js';
 import { runInCall, type IncomingCall } from '../calling/incoming-call.js';
 import type { CallReceiver } from './call-receiver.js';
 import { hostAndPort } from '../registry/service-instance.js';
@@ -12,18 +18,30 @@ export function callOf(request: IncomingMessage): IncomingCall | undefined {
   return calls.get(request);
 }
 
+const OVERLOADED = 503;
+
+/** What decides which requests are taken. */
+export interface Shedding {
+  readonly retryAfterSeconds: number;
+  /** Of the registry, and of those that look what is wrong. */
+  isExempt(request: IncomingMessage): boolean;
+  /** @returns to be called when it is answered; undefined: it is refused */
+  admit(request: IncomingMessage, timeoutMs: number): (() => void) | undefined;
+}
+
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
 /**
- * Reads the headers of a caller with Rookery: how long it waits, and which service it means. A request for another service is rejected before it is
- * processed.
+ * Reads the headers of a caller with Rookery: how long it waits, and which service it means. A request for another service, or one too many, is rejected before it
+ * is processed.
  */
-export function receiveCall(receiver: CallReceiver): Middleware {
+export function receiveCall(receiver: CallReceiver, shedding?: Shedding): Middleware {
   return (request, response, next) => {
     const { headers } = request;
     const service = receiver.misdirected(headers, (address) => address === localAddress(request));
     if (service !== undefined) {
-      reject(response, service, receiver.names);
+      response.setHeader(SERVICE_HEADER, receiver.names);
+      reject(response, MISDIRECTED, `This is ${receiver.names}, not ${service}`);
       return;
     }
     const { [TIMEOUT_HEADER]: timeout } = headers;
@@ -32,14 +50,38 @@ export function receiveCall(receiver: CallReceiver): Middleware {
     Reflect.deleteProperty(headers, SERVICE_HEADER);
     Reflect.deleteProperty(headers, ADDRESS_HEADER);
     const hasTimeout = typeof timeout === 'string' && /^\d{1,10}$/.test(timeout);
-    const call = receiver.receive(headers, hasTimeout ? receiver.deadlineIn(Number(timeout)) : Infinity);
+    const timeoutMs = hasTimeout ? Number(timeout) : Infinity;
+    const isShed = shedding && !shedding.isExempt(request);
+    const answered = isShed ? shedding.admit(request, timeoutMs) : undefined;
+    if (isShed && !answered) {
+      response.setHeader('Retry-After', shedding.retryAfterSeconds);
+      reject(response, OVERLOADED, 'More requests are under way than can be answered');
+      return;
+    }
+    const call = receiver.receive(headers, hasTimeout ? receiver.deadlineIn(timeoutMs) : Infinity);
+    const end = receiver.begin();
+    response.once('close', () => {
+      end(response.statusCode >= 500);
+      answered?.();
+      call?.end(response.writableEnded);
+    });
+    const header = receiver.loadHeader(headers, request.socket.remoteAddress);
+    if (header) reportLoad(response, header);
     if (!call) {
       next();
       return;
     }
     calls.set(request, call);
-    response.once('close', () => call.end(response.writableEnded));
     runInCall(call, next);
+  };
+}
+
+/** As late as headers can be set: when the request comes, the load is another. Of a response without a body, Node calls it too. */
+function reportLoad(response: ServerResponse, header: () => string): void {
+  const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
+  response.writeHead = (...args: unknown[]) => {
+    if (!response.headersSent) response.setHeader(LOAD_HEADER, header());
+    return writeHead(...args);
   };
 }
 
@@ -50,9 +92,8 @@ function localAddress({ socket }: IncomingMessage): string | undefined {
   return hostAndPort({ address: address.replace(/^::ffff:(?=\d+\.)/i, ''), port });
 }
 
-function reject(response: ServerResponse, service: string, known: string): void {
-  response.statusCode = MISDIRECTED;
-  response.setHeader(SERVICE_HEADER, known);
+function reject(response: ServerResponse, statusCode: number, message: string): void {
+  response.statusCode = statusCode;
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  response.end(JSON.stringify({ statusCode: MISDIRECTED, message: `This is ${known}, not ${service}` }));
+  response.end(JSON.stringify({ statusCode, message }));
 }

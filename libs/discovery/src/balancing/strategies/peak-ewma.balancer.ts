@@ -11,9 +11,14 @@ const UNPROVEN_AND_BUSY = 1e9;
  */
 export class PeakEwmaBalancer extends TwoChoicesBalancer {
   protected override loadOf(target: Target, weight: number): number {
-    const { latencyMs, inFlight } = target;
-    // Read only if needed: it is in memory that a pick otherwise does not touch.
-    if (inFlight > 0 && (latencyMs === 0 || !target.hasSucceeded)) return UNPROVEN_AND_BUSY + inFlight;
-    return latencyMs * (inFlight / weight + 1);
+    return peakEwmaLoad(target, weight);
   }
+}
+
+/** @param weight relative to the average: 1 where all weights are equal */
+export function peakEwmaLoad(target: Target, weight: number): number {
+  const { latencyMs, inFlight } = target;
+  // Read only if needed: it is in memory that a pick otherwise does not touch.
+  if (inFlight > 0 && (latencyMs === 0 || !target.hasSucceeded)) return UNPROVEN_AND_BUSY + inFlight;
+  return latencyMs * (inFlight / weight + 1);
 }

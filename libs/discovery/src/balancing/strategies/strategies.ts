@@ -4,6 +4,7 @@ import { LeastRequestsBalancer } from './least-requests.balancer.js';
 import { LoadBalancer } from '../load-balancer.js';
 import { PeakEwmaBalancer } from './peak-ewma.balancer.js';
 import { RandomBalancer } from './random.balancer.js';
+import { ReportedLoadBalancer } from './reported-load.balancer.js';
 import { RoundRobinBalancer } from './round-robin.balancer.js';
 import { StickyBalancer } from './sticky.balancer.js';
 import { WeightedRandomBalancer } from './weighted-random.balancer.js';
@@ -11,6 +12,7 @@ import { WeightedRoundRobinBalancer } from './weighted-round-robin.balancer.js';
 
 const STRATEGIES = {
   'p2c-ewma': PeakEwmaBalancer,
+  'p2c-load': ReportedLoadBalancer,
   'least-requests': LeastRequestsBalancer,
   'round-robin': RoundRobinBalancer,
   'weighted-round-robin': WeightedRoundRobinBalancer,
@@ -24,6 +26,7 @@ const STRATEGIES = {
  * | name | which instance takes the next call |
  * |---|---|
  * | `p2c-ewma` | the better of two by latency x (calls in flight + 1); the default |
+ * | `p2c-load` | the best of three by that and the load that the servers report |
  * | `least-requests` | the one of two with fewer calls in flight |
  * | `round-robin`, `weighted-round-robin` | the next in turn; in proportion to its weight |
  * | `random`, `weighted-random` | any; in proportion to its weight |
@@ -45,6 +48,11 @@ export function isStrategy(value: unknown): value is Strategy {
 export function createBalancer(strategy: Strategy, random: Random): LoadBalancer {
   const Balancer = typeof strategy === 'string' ? STRATEGIES[strategy] : strategy;
   return new Balancer(random);
+}
+
+/** Servers are asked for their load with each call. */
+export function needsReports(strategy: Strategy): boolean {
+  return strategy === 'p2c-load';
 }
 
 /** Its keys map to instances of the whole service, which neither zones nor subsets may split. */

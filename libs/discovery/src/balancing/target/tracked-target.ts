@@ -3,6 +3,7 @@ import type { Target } from '../load-balancer.js';
 import { CallHistory } from './call-history.js';
 import { EjectionState } from './ejection-state.js';
 import { PeakLatency } from './peak-latency.js';
+import { ReportedLoad } from './reported-load.js';
 
 /**
  * How an attempt counts in the statistics of its target. `server-error`: it answered, with an error of its own. `abandoned`: the
@@ -27,6 +28,7 @@ export class TrackedTarget implements Target {
   /** The instance asked for no calls until then, whether or not it could be ejected for it. */
   backOffUntil = -Infinity;
   readonly latency = new PeakLatency();
+  readonly reported = new ReportedLoad();
   readonly history = new CallHistory();
   readonly ejection = new EjectionState();
   /** When it was first listed; -Infinity: it was in the first list. */

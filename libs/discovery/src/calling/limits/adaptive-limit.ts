@@ -23,9 +23,12 @@ export class AdaptiveLimit {
   #previousMinLatencyMs = Infinity;
   #responses = 0;
   #windowEndsAt: number;
+  readonly #knownMinimumMs: number | undefined;
 
-  constructor(clock: Clock) {
+  /** @param knownMinimumMs where the latency without load is known: then it need not be measured */
+  constructor(clock: Clock, knownMinimumMs?: number) {
     this.#clock = clock;
+    this.#knownMinimumMs = knownMinimumMs;
     this.#windowEndsAt = clock.now() + WINDOW_MS;
   }
 
@@ -41,7 +44,7 @@ export class AdaptiveLimit {
     }
     const latency = Math.max(latencyMs, 0.001);
     this.#minLatencyMs = Math.min(this.#minLatencyMs, latency);
-    const minimum = Math.min(this.#minLatencyMs, this.#previousMinLatencyMs);
+    const minimum = this.#knownMinimumMs ?? Math.min(this.#minLatencyMs, this.#previousMinLatencyMs);
     // A limit that is not reached does not show whether a higher one would be possible.
     const isUsed = inFlight >= this.#limit / 2;
     const now = this.#clock.now();
@@ -50,7 +53,7 @@ export class AdaptiveLimit {
       this.#windowEndsAt = now + WINDOW_MS;
       this.#previousMinLatencyMs = this.#minLatencyMs;
       this.#minLatencyMs = Infinity;
-      if (isUsed) this.#set(this.#limit / 2);
+      if (isUsed && this.#knownMinimumMs === undefined) this.#set(this.#limit / 2);
     } else if (isUsed) {
       const gradient = Math.max(0.5, Math.min(1, (TOLERANCE * minimum) / latency));
       const next = this.#limit * gradient + Math.sqrt(this.#limit);

@@ -1,4 +1,6 @@
 import { BlockList, isIP } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
+import { isProxied } from '../proxied.js';
 
 /** Which callers are told about the load of this app: those on private networks, all, or none. */
 export type LoadExposure = 'private' | 'public' | 'none';
@@ -20,6 +22,15 @@ for (const [address, prefix] of [
   ['::1', 128],
 ] as const)
   PRIVATE.addSubnet(address, prefix, 'ipv6');
+
+/** With `private`, a request through a proxy does not count: its address is that of the proxy. */
+export function isToldOver(
+  exposure: LoadExposure,
+  headers: IncomingHttpHeaders,
+  address: string | undefined,
+): boolean {
+  return isToldTo(exposure, address) && (exposure === 'public' || !isProxied(headers));
+}
 
 /** @param address of the caller's end of the connection; undefined: a socket of this host */
 export function isToldTo(exposure: LoadExposure, address: string | undefined): boolean {

@@ -3,17 +3,13 @@ import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { Clock } from '../../timing/clock.js';
 import { EventLoopDelay } from '../../timing/event-loop-delay.js';
 import { availableCpus } from './available-cpus.js';
-import type { LoadReport } from './load-report.js';
+import { loadReportText, type LoadReport } from './load-report.js';
 
 /** What is measured over a time is measured anew after this one. */
 const SAMPLE_MS = 250;
+const IN_FLIGHT = 'in_flight';
 const MAX_METRICS = 16;
 const US_PER_MS = 1_000;
-
-type Sample = Omit<LoadReport, 'named'> & {
-  readonly eventLoopUtilization: number;
-  readonly queueingDelayMs: number;
-};
 
 export interface LoadReporterOptions {
   readonly clock: Clock;
@@ -44,10 +40,11 @@ export class LoadReporter {
   #utilization: EventLoopUtilization | undefined;
   #cpu: NodeJS.CpuUsage | undefined;
   #sampledAt: number | undefined;
-  #sample: Sample = {
+  #sample: LoadReport = {
     ...{ cpuUtilization: 0, applicationUtilization: 0, callsPerSecond: 0, failuresPerSecond: 0 },
-    ...{ eventLoopUtilization: 0, queueingDelayMs: 0 },
+    named: {},
   };
+  #sampleText = '';
 
   constructor({ clock, cpus = availableCpus() }: LoadReporterOptions) {
     this.#clock = clock;
@@ -55,7 +52,7 @@ export class LoadReporter {
   }
 
   /**
-   * Adds a metric of the application, read for each report; a value that is no finite number is left out.
+   * Adds a metric of the application, read at most four times a second; a value that is no finite number is left out.
    *
    * @param name of small letters, digits and underscores
    * @throws DiscoveryError `RK_INVALID_ARGUMENT` for another name, or more than 16 metrics
@@ -89,24 +86,36 @@ export class LoadReporter {
   }
 
   report(): LoadReport {
-    const now = this.#clock.now();
-    if (this.#sampledAt === undefined || now - this.#sampledAt >= SAMPLE_MS) this.#measure(now);
-    const { eventLoopUtilization, queueingDelayMs, ...shares } = this.#sample;
-    const named: Record<string, number> = {
-      in_flight: this.#inFlight,
-      event_loop_utilization: eventLoopUtilization,
-      queueing_delay_ms: queueingDelayMs,
-    };
-    for (const [name, read] of this.#metrics) {
-      const value = read();
-      if (Number.isFinite(value)) named[name] = value;
-    }
-    return { ...shares, named };
+    this.#refresh();
+    const { named, ...shares } = this.#sample;
+    return { ...shares, named: { [IN_FLIGHT]: this.#inFlight, ...named } };
+  }
+
+  /** The header of a response, which does not count the call that it answers. It is wanted for each of them, so that all else in it is put together once. */
+  header(): string {
+    this.#refresh();
+    return `${this.#sampleText}, named_metrics.${IN_FLIGHT}=${Math.max(0, this.#inFlight - 1)}`;
   }
 
   close(): void {
     this.#delay?.close();
     this.#delay = undefined;
+  }
+
+  #refresh(): void {
+    const now = this.#clock.now();
+    if (this.#sampledAt !== undefined && now - this.#sampledAt < SAMPLE_MS) return;
+    this.#measure(now);
+    this.#sampleText = loadReportText(this.#sample);
+  }
+
+  #metricsNow(): Record<string, number> {
+    const values: Record<string, number> = {};
+    for (const [name, read] of this.#metrics) {
+      const value = read();
+      if (Number.isFinite(value)) values[name] = value;
+    }
+    return values;
   }
 
   #measure(now: number): void {
@@ -126,8 +135,11 @@ export class LoadReporter {
       // Those before the first report were in another time.
       callsPerSecond: isFirst ? 0 : (this.#calls / elapsedMs) * 1_000,
       failuresPerSecond: isFirst ? 0 : (this.#failures / elapsedMs) * 1_000,
-      eventLoopUtilization: Math.min(1, busy),
-      queueingDelayMs: meanMs,
+      named: {
+        event_loop_utilization: Math.min(1, busy),
+        queueing_delay_ms: meanMs,
+        ...this.#metricsNow(),
+      },
     };
     this.#utilization = utilization;
     this.#cpu = cpu;

@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals';
+import { reportedInFlight } from './reported-in-flight.js';
+import { ReportedLoad } from './reported-load.js';
+
+describe('ReportedLoad', () => {
+  it('is relative to what the reports of the target say on average', () => {
+    const load = new ReportedLoad();
+    expect(load.isKnown).toBe(false);
+    load.observe(0, 9, 1);
+    expect(load.isKnown).toBe(true);
+    expect(load.relativeTo(0, 1)).toBe(1);
+    // The average is 11 by now: 30 for 12.
+    load.observe(0, 29, 1);
+    expect(load.averageInFlight).toBeCloseTo(11);
+    expect(load.relativeTo(0, 1)).toBeCloseTo(30 / 12);
+    // Two more of our own since then; one that ended will be missing in the next report.
+    expect(load.relativeTo(0, 3)).toBeCloseTo(32 / 12);
+    expect(load.relativeTo(0, 0)).toBeCloseTo(30 / 12);
+  });
+
+  it('is worth less as it gets older, and nothing after five seconds', () => {
+    const load = new ReportedLoad();
+    load.observe(0, 9, 0);
+    load.observe(100, 29, 0);
+    expect(load.relativeTo(200, 0)).toBeCloseTo(21 / 12);
+    expect(load.relativeTo(1e6, 0)).toBeCloseTo(1);
+    load.expire(5_099);
+    expect(load.isKnown).toBe(true);
+    load.expire(5_100);
+    expect(load.isKnown).toBe(false);
+    // What was usual before is forgotten.
+    load.observe(6_000, 3, 0);
+    expect(load.averageInFlight).toBe(3);
+  });
+
+  it('says nothing of a server that says always the same', () => {
+    const load = new ReportedLoad();
+    for (let n = 0; n < 10; n++) load.observe(n, 0, 0);
+    expect(load.relativeTo(9, 0)).toBe(1);
+  });
+});
+
+describe('reportedInFlight', () => {
+  it.each([
+    ['TEXT cpu_utilization=0.3, named_metrics.in_flight=3', 3],
+    ['TEXT named_metrics.in_flight=3, cpu_utilization=0.3', 3],
+    ['TEXT cpu_utilization=0.3,named_metrics.in_flight=2.5,eps=0', 2.5],
+    ['TEXT named_metrics.in_flight=0', 0],
+  ])('reads %s', (header, inFlight) => {
+    expect(reportedInFlight(header)).toBe(inFlight);
+  });
+
+  it.each([
+    ['another format', 'JSON {"named_metrics.in_flight=3":1}'],
+    ['no format', 'named_metrics.in_flight=3'],
+    ['nothing', ''],
+    ['no calls under way', 'TEXT cpu_utilization=0.3'],
+    ['another name', 'TEXT x_named_metrics.in_flight=3'],
+    ['what is no number', 'TEXT named_metrics.in_flight=many'],
+    ['an empty value', 'TEXT named_metrics.in_flight='],
+    ['NaN', 'TEXT named_metrics.in_flight=NaN'],
+    ['a negative value', 'TEXT named_metrics.in_flight=-3'],
+    ['what cannot be true', 'TEXT named_metrics.in_flight=1e308'],
+    ['10 kB', `TEXT named_metrics.in_flight=3, named_metrics.x=${'9'.repeat(10_000)}`],
+  ])('does not believe %s', (_, header) => {
+    expect(reportedInFlight(header)).toBeUndefined();
+  });
+});
