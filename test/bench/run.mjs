@@ -11,6 +11,7 @@ const BENCHMARKS = {
   grpc: async () => (await import('./grpc/run.mjs')).benchGrpc(),
   registries: async () => (await import('./registries/run.mjs')).benchRegistries(),
   pick: async () => (await import('./pick/run.mjs')).benchPick(),
+  shedding: async () => (await import('./shedding/run.mjs')).benchShedding(),
   watch: async (args) => (await import('./watch/run.mjs')).benchWatch(args),
 };
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));

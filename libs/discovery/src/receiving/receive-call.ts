@@ -54,8 +54,7 @@ export function receiveCall(receiver: CallReceiver, shedding?: Shedding): Middle
     const isShed = shedding && !shedding.isExempt(request);
     const answered = isShed ? shedding.admit(request, timeoutMs) : undefined;
     if (isShed && !answered) {
-      response.setHeader('Retry-After', shedding.retryAfterSeconds);
-      reject(response, OVERLOADED, 'More requests are under way than can be answered');
+      refuse(response, shedding);
       return;
     }
     const call = receiver.receive(headers, hasTimeout ? receiver.deadlineIn(timeoutMs) : Infinity);
@@ -96,4 +95,19 @@ function reject(response: ServerResponse, statusCode: number, message: string): 
   response.statusCode = statusCode;
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.end(JSON.stringify({ statusCode, message }));
+}
+
+const OVERLOADED_BODY = JSON.stringify({
+  statusCode: OVERLOADED,
+  message: 'More requests are under way than can be answered',
+});
+
+/** At the least cost: there are many. */
+function refuse(response: ServerResponse, { retryAfterSeconds }: Shedding): void {
+  response.writeHead(OVERLOADED, {
+    'Retry-After': retryAfterSeconds,
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': OVERLOADED_BODY.length,
+  });
+  response.end(OVERLOADED_BODY);
 }
