@@ -9,6 +9,7 @@ const BENCHMARKS = {
   connect: async () => (await import('./connect/run.mjs')).benchConnect(),
   dashboard: async () => (await import('./dashboard/run.mjs')).benchDashboard(),
   grpc: async () => (await import('./grpc/run.mjs')).benchGrpc(),
+  load: async () => (await import('./load/run.mjs')).benchLoad(),
   registries: async () => (await import('./registries/run.mjs')).benchRegistries(),
   pick: async () => (await import('./pick/run.mjs')).benchPick(),
   shedding: async () => (await import('./shedding/run.mjs')).benchShedding(),

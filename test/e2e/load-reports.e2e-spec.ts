@@ -195,4 +195,38 @@ describe('the load that a server reports', () => {
     });
     expect((await calls())?.reported?.averageInFlight).toBeGreaterThanOrEqual(0);
   });
+
+  it('is asked for between calls with prequal, of servers that publish their readiness', async () => {
+    const paths: string[] = [];
+    const report = 'TEXT named_metrics.in_flight=4';
+    const start = async (): Promise<number> => {
+      const server = createServer((request, response) => {
+        paths.push(String(request.url));
+        if (request.headers['endpoint-load-metrics-format'] === 'TEXT')
+          response.setHeader('endpoint-load-metrics', report);
+        response.end('{}');
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      cleanUps.push(() => server.close().closeAllConnections());
+      return (server.address() as AddressInfo).port;
+    };
+    const registry = new InMemoryRegistry();
+    const meta = { 'rookery-ready': '/ready' };
+    registry.put({ service: 'shop', id: 'shop-1', port: await start(), meta });
+    registry.put({ service: 'shop', id: 'shop-2', port: await start(), meta });
+    registry.put({ service: 'shop', id: 'shop-3', port: await start() });
+    const module = DiscoveryModule.forRootAsync({
+      useFactory: () => ({ registry, clients: { strategy: 'prequal', loadProbes: { perSecond: 50 } } }),
+    });
+    const { app } = await startApp(rootModule([module]));
+    apps.push(app);
+    await app.get(ServiceClientFactory).create('shop').axiosRef.get('/books');
+    const reported = async () =>
+      (await app.get(DiscoveryService).explain('shop')).instances.flatMap(({ id, calls }) =>
+        calls?.reported ? [id] : [],
+      );
+    await eventually(async () => (await reported()).filter((id) => id !== 'shop-3').length === 2);
+    expect(paths.filter((path) => path === '/ready').length).toBeGreaterThanOrEqual(2);
+    expect(paths.filter((path) => path === '/books')).toHaveLength(1);
+  });
 });

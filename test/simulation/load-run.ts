@@ -4,7 +4,7 @@ import { LOAD_SCENARIOS } from './load-scenarios.js';
 import { simulate, type Scenario, type SimulatedCall } from './simulation.js';
 import { during, quantile } from './summary.js';
 
-export const LOAD_STRATEGIES = ['p2c-load', 'p2c-ewma', 'round-robin', 'all-knowing'] as const;
+export const LOAD_STRATEGIES = ['p2c-load', 'prequal', 'p2c-ewma', 'round-robin', 'all-knowing'] as const;
 const RESULTS = 'test/simulation/results';
 const SEEDS = [1, 2, 3].map((n) => n + Number(process.env.ROOKERY_SEED ?? 20_251_121));
 

@@ -54,6 +54,31 @@ export const LOAD_SCENARIOS: readonly Scenario[] = [
     load: 0.7,
     events: [{ at: 10 * SECOND, instances: [0, 1], behaviour: fails }],
   },
+  ...[false, true].map((isHalf) => ({
+    ...twenty,
+    name: isHalf ? 'heavy-half-speed' : 'heavy',
+    story: isHalf
+      ? 'calls of half a second, few of them; one of ten half as fast'
+      : 'calls of half a second, few of them',
+    clients: 5,
+    instances: 10,
+    load: 0.6,
+    model: { workers: 1, serviceMs: 500 },
+    durationMs: 300 * SECOND,
+    measureFrom: 20 * SECOND,
+    ...(isHalf ? { speedOf: (n: number) => (n === 0 ? 0.5 : 1) } : {}),
+    watched: [0],
+  })),
+  {
+    ...twenty,
+    name: 'first-second',
+    story: 'the first second of twenty clients, and all instances as fast',
+    clients: 20,
+    load: 0.8,
+    durationMs: SECOND,
+    measureFrom: 0,
+    watched: [0],
+  },
   {
     ...twenty,
     name: 'starting',

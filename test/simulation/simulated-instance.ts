@@ -67,7 +67,7 @@ export class SimulatedInstance {
     if (fails !== undefined) return this.#fail(fails);
     return new Promise((resolve) => {
       const answer = (): void => {
-        const load = this.#report();
+        const load = this.report();
         this.#clock.after(extraMs + NETWORK_MS, () => resolve({ status: 200, load }));
       };
       this.#queue.push(() => this.#work(answer));
@@ -102,7 +102,8 @@ export class SimulatedInstance {
     this.#busy += change;
   }
 
-  #report(): string {
+  /** What a response would say now. */
+  report(): string {
     const { report } = this.behaviour;
     if (report !== undefined) return report;
     const elapsedMs = this.#clock.now() - this.#sampledAt;

@@ -70,6 +70,8 @@ export interface SimulationOptions {
 }
 
 const SERVICE = 'simulated';
+/** There and back. */
+const PROBE_MS = 1;
 const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Runs a scenario on the code that makes calls in an app; only time, servers and the registry are simulated. */
@@ -113,6 +115,8 @@ export async function simulate(
         instances[Number(id)]?.behaviour.fails === 'refuse' ? 'refused' : 'reachable',
       emit: () => undefined,
       onUnused: () => undefined,
+      askLoad: ({ id }) =>
+        new Promise((resolve) => clock.after(PROBE_MS, () => resolve(instances[Number(id)]?.report()))),
     });
     return { catalog, caller };
   });

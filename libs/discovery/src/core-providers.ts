@@ -21,6 +21,7 @@ import { EventBindings } from './events/event-bindings.js';
 import { EventLog } from './events/event-log.js';
 import { HealthContributors } from './health/health-contributors.js';
 import { HealthService } from './health/health.service.js';
+import { askLoad } from './http/ask-load.js';
 import { HttpConnections } from './http/http-connections.js';
 import { ServiceClientFactory } from './http/service-client.factory.js';
 import { RegistryHealthIndicator } from './indicators/registry.health-indicator.js';
@@ -167,6 +168,7 @@ export const coreProviders: Provider[] = [
         probe: probeInstance,
         emit: (event) => events.emit(event),
         onUnused: (instance) => connections.release(instance),
+        askLoad: (instance, settings) => askLoad(connections, instance, settings),
         ...(telemetry.observer ? { observer: telemetry.observer } : {}),
       });
     },

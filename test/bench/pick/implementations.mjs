@@ -24,6 +24,9 @@ const instance = (n) => ({
   datacenter: 'dc1',
 });
 
+/** Of calls under way at a server, around the same number. */
+const reports = (n) => Array.from({ length: 50 }, (_, at) => 4 + ((n + at * 3) % 5));
+
 /** With a latency, as after some calls; different weights where a strategy uses them. */
 const targets = (size, isWeighted) =>
   Object.freeze(
@@ -32,6 +35,7 @@ const targets = (size, isWeighted) =>
       target.weight = isWeighted ? target.instance.weight : 1;
       target.begin();
       target.end(0, 2 + (n % 5), 'success');
+      for (const inFlight of reports(n)) target.reported.observe(0, inFlight, 0);
       return target;
     }),
   );
@@ -49,7 +53,7 @@ const ours =
   };
 
 /** The whole pick of a call: with ejection, zones, and the instances that were already tried. */
-const pool = (size) => {
+const pool = (strategy) => (size) => {
   const picking = new TargetPool('inventory', undefined, {
     clock: { now: () => 0, after: () => () => undefined },
     random: Math.random,
@@ -74,12 +78,13 @@ const pool = (size) => {
       ageMs: () => 0,
     }),
   );
-  for (const target of picking.usable) {
+  for (const [n, target] of picking.usable.entries()) {
     picking.begin(target);
     picking.report(target, 3, 'success', { reason: '', isRefusal: false });
+    for (const inFlight of reports(n)) picking.observeLoad(target, inFlight);
   }
   const request = { hashKey: undefined, attempt: 0, tried: new Set(), mayTry: 'yes' };
-  return () => picking.pick('p2c-ewma', request);
+  return () => picking.pick(strategy, request);
 };
 
 const nestcloud = (rule) => (size) => {
@@ -149,7 +154,9 @@ export const IMPLEMENTATIONS = {
   ...Object.fromEntries(STRATEGY_NAMES.map((name) => [`rookery ${name}`, ours(name)])),
   'rookery p2c-ewma, again': ours('p2c-ewma'),
   'rookery p2c-ewma, weighted': ours('p2c-ewma', true),
-  'rookery, whole pick of a call': pool,
+  'rookery, whole pick of a call': pool('p2c-ewma'),
+  'rookery, whole pick with p2c-load': pool('p2c-load'),
+  'rookery, whole pick with prequal': pool('prequal'),
   'nestcloud RoundRobinRule': nestcloud('round-robin.rule'),
   'nestcloud WeightedResponseTimeRule': nestcloud('weighted-response-time.rule'),
   'moleculer RoundRobinStrategy': moleculer('RoundRobin'),

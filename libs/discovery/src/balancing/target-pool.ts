@@ -8,8 +8,10 @@ import { IdleTicker } from '../timing/idle-ticker.js';
 import { hash } from './hash.js';
 import { OutlierDetector } from './outliers/outlier-detector.js';
 import type { OutlierRules } from './outliers/outlier-rules.js';
-import type { Strategy } from './strategies/strategies.js';
+import { LoadProbes } from './probes/load-probes.js';
+import { needsProbes, needsReports, type Strategy } from './strategies/strategies.js';
 import { StrategyCache } from './strategies/strategy-cache.js';
+import { FADE_MS } from './target/reported-load.js';
 import { TrackedTarget, type CallOutcome } from './target/tracked-target.js';
 import { TargetPicker, type PickRequest } from './target-picker.js';
 import { slowStartShare } from './traffic/slow-start.js';
@@ -26,6 +28,11 @@ export interface PoolOptions {
   readonly zone: string | undefined;
   /** How the callers are distributed over the zones. */
   readonly callers: () => ReadonlyMap<string, number> | undefined;
+  /** Asks servers for their load, for strategies that want it; undefined: only responses tell. */
+  readonly loadProbes?: {
+    readonly perSecond: number;
+    readonly ask: (instance: ServiceInstance) => Promise<string | undefined>;
+  };
   /** Probes an instance without spending a call on it; undefined: only calls tell. */
   readonly probe: InstanceProbe | undefined;
   readonly emit: (event: DiscoveryEvent) => void;
@@ -55,6 +62,8 @@ export class TargetPool {
   readonly #detector: OutlierDetector;
   readonly #picker: TargetPicker;
   readonly #ticker: IdleTicker;
+  readonly #probes: LoadProbes | undefined;
+  readonly #fading: IdleTicker;
   readonly #byKey = new Map<string, TrackedTarget>();
   #byInstance = new Map<ServiceInstance, TrackedTarget>();
   #snapshot: ServiceSnapshot | undefined;
@@ -79,6 +88,22 @@ export class TargetPool {
       this.#detector,
       new StrategyCache({ random, onFailure }),
     );
+    this.#fading = new IdleTicker({
+      ...{ clock, intervalMs: FADE_MS, idleTicks: IDLE_TICKS },
+      onTick: () => {
+        for (const { reported } of this.#active) reported.fade();
+        return false;
+      },
+    });
+    const { loadProbes } = options;
+    this.#probes =
+      loadProbes &&
+      new LoadProbes({
+        ...{ clock, random: xorshift, perSecond: loadProbes.perSecond },
+        targets: () => this.#active,
+        ask: ({ instance }) => loadProbes.ask(instance),
+        onAnswer: (target, inFlight) => this.observeLoad(target, inFlight),
+      });
     this.#ticker = new IdleTicker({
       clock,
       intervalMs: TICK_MS,
@@ -155,6 +180,8 @@ export class TargetPool {
   /** @returns undefined when there is no target, or the call has been to all of them */
   pick(strategy: Strategy, request: PickRequest): TrackedTarget | undefined {
     this.#picksSinceRefresh++;
+    if (needsReports(strategy)) this.#fading.wake();
+    if (needsProbes(strategy)) this.#probes?.wake();
     this.#ticker.wake();
     return this.#picker.pick(strategy, request);
   }
@@ -189,6 +216,8 @@ export class TargetPool {
 
   /** A response told how many calls its server has. */
   observeLoad(target: TrackedTarget, inFlight: number): void {
+    // One that fails has nothing to do.
+    if (target.history.consecutiveFailures > 0) return;
     target.reported.observe(this.#options.clock.now(), inFlight, target.inFlight);
   }
 
@@ -216,6 +245,8 @@ export class TargetPool {
 
   close(): void {
     this.#ticker.close();
+    this.#probes?.close();
+    this.#fading.close();
   }
 
   #adopt(instance: ServiceInstance, joinedAt: number): TrackedTarget {

@@ -1,4 +1,4 @@
-import type { PoolOptions, TargetPool } from '../balancing/target-pool.js';
+import type { TargetPool } from '../balancing/target-pool.js';
 import type { CallLimits } from '../catalog/explanation.js';
 import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
@@ -25,10 +25,10 @@ import type { ClientsOptions } from './options/client-options.js';
 import { httpSettings, type HttpDefaults, type HttpSettings } from './options/http-options.js';
 import { attemptTransport, type Attempt, type CallTools, type Transport } from './running-attempt.js';
 import { ServiceCall, type CallResult } from './service-call.js';
-import { ServiceContext } from './service-context.js';
+import { ServiceContext, type ContextPoolOptions } from './service-context.js';
 import { TargetPicks } from './target-picks.js';
 
-export interface CallerOptions extends Omit<PoolOptions, 'outlierRules' | 'slowStart'> {
+export interface CallerOptions extends ContextPoolOptions {
   readonly clients?: ClientsOptions;
   readonly observer?: CallObserver;
 }

@@ -4,6 +4,7 @@ import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
 import type { ServiceView } from '../catalog/service-view.js';
 import { DiscoveryError } from '../errors/discovery-error.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
 import { keyOfUnchecked, NEAR_HINT, type ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
 import { CallStatistics } from './call-statistics.js';
@@ -14,6 +15,7 @@ import { CircuitBreaker } from './limits/circuit-breaker.js';
 import { RefusalState } from './limits/refusal-state.js';
 import { HedgeBudget } from './limits/hedge-budget.js';
 import { RetryBudget } from './limits/retry-budget.js';
+import type { ConnectionSettings } from './options/connection-options.js';
 import type { CallDefaults } from './options/call-options.js';
 import { callSettings, type CallSettings, type ServiceSettings } from './options/call-settings.js';
 
@@ -21,6 +23,14 @@ import { callSettings, type CallSettings, type ServiceSettings } from './options
 export interface QueryPool {
   view: ServiceView;
   readonly pool: TargetPool;
+}
+
+export interface ContextPoolOptions extends Omit<PoolOptions, 'outlierRules' | 'slowStart' | 'loadProbes'> {
+  /** Asks a server for its load. */
+  readonly askLoad?: (
+    instance: ServiceInstance,
+    connection: ConnectionSettings,
+  ) => Promise<string | undefined>;
 }
 
 /** Bounded, since queries may come from the users of an app. */
@@ -52,7 +62,7 @@ export class ServiceContext {
     catalog: ServiceCatalog,
     settings: ServiceSettings,
     clock: Clock,
-    poolOptions: Omit<PoolOptions, 'outlierRules' | 'slowStart'>,
+    poolOptions: ContextPoolOptions,
   ) {
     const { retryBudget, circuitBreaker, bulkhead, outlierRules, slowStart } = settings;
     this.name = name;
@@ -70,7 +80,14 @@ export class ServiceContext {
       onEnd: () => emit({ type: 'bulkhead.available', service: name, limit: this.bulkhead?.limit ?? 0 }),
     });
     this.#catalog = catalog;
-    this.#poolOptions = { ...poolOptions, outlierRules, slowStart };
+    const { askLoad, ...rest } = poolOptions;
+    const { connection } = settings.http;
+    this.#poolOptions = {
+      ...{ ...rest, outlierRules, slowStart },
+      ...(askLoad
+        ? { loadProbes: { ...settings.loadProbes, ask: (instance) => askLoad(instance, connection) } }
+        : {}),
+    };
   }
 
   /** One pool for each query: the turns of one query must not shift those of another. */

@@ -4,15 +4,15 @@ import { Xorshift } from '../xorshift.js';
 import { peakEwmaLoad } from './peak-ewma.balancer.js';
 import { WeightedDraw } from './weighted-draw.js';
 
-/** One more than of those of which nothing is reported: the third is worth it only if it is known how busy it is now. */
-const CHOICES = 3;
-/** A smaller difference counts as noise, so that shares follow the weights. */
-const NOISE = 1.1;
-/** A report makes a target look as if it had this much more or less before it than usual, and no more: a server that lies gains little. */
-const MAX_TRUST = 4;
+/** A smaller difference counts as noise, so that shares follow the weights. Of squares, which are compared without taking a root. */
+const NOISE_SQUARED = 1.1 ** 2;
+
+/** The better of two with more before it than this is no good choice yet. */
+const BUSY = 1.2;
 
 /**
- * The best of three targets, drawn by their weights, by the geometric mean of what this app has measured, and the same with the queue that the server reports:
+ * The better of two targets, drawn by their weights, by the geometric mean of what this app has measured, and the same with the queue that the server reports; and
+ * if even that one has a fifth more before it than usual, the better of it and a third:
  *
  *     own   = latency x (own calls under way / weight + 1)                                         as in `p2c-ewma`
  *     queue = (calls under way at the server + 1) / (the average of its reports + 1), 1/4 to 4
@@ -25,8 +25,6 @@ const MAX_TRUST = 4;
  */
 export class ReportedLoadBalancer extends LoadBalancer {
   readonly #draw: WeightedDraw;
-  /** When a target last told its load, as far as seen. */
-  #latest = -Infinity;
 
   constructor(random: Random) {
     super();
@@ -36,26 +34,18 @@ export class ReportedLoadBalancer extends LoadBalancer {
   override pick(targets: readonly Target[]): Target | undefined {
     const draw = this.#draw;
     const at = draw.draw(targets);
-    let best = targets[at];
-    if (targets.length < 2 || !best) return best;
-    let least = this.#loadOf(best);
-    for (let n = 1; n < CHOICES; n++) {
-      const other = targets[draw.drawOther(targets, at)];
-      if (!other || other === best) continue;
-      const load = this.#loadOf(other);
-      if (load * NOISE >= least) continue;
-      best = other;
-      least = load;
-    }
-    return best;
+    const first = targets[at];
+    if (targets.length < 2 || !first) return first;
+    const better = this.#better(first, targets[draw.drawOther(targets, at)]);
+    return better.reported.queue > BUSY ? this.#better(better, targets[draw.drawOther(targets, at)]) : better;
   }
 
-  #loadOf(target: Target): number {
-    const { reported, inFlight } = target;
-    const own = peakEwmaLoad(target, this.#draw.relative(target));
-    if (!reported.isKnown) return own;
-    if (reported.at > this.#latest) this.#latest = reported.at;
-    const queue = reported.relativeTo(this.#latest, inFlight);
-    return own * Math.sqrt(Math.min(MAX_TRUST, Math.max(1 / MAX_TRUST, queue)));
+  #better(best: Target, other: Target | undefined): Target {
+    if (!other) return best;
+    const draw = this.#draw;
+    const own = peakEwmaLoad(best, draw.relative(best));
+    const others = peakEwmaLoad(other, draw.relative(other));
+    const isBetter = others * others * other.reported.queue * NOISE_SQUARED < own * own * best.reported.queue;
+    return isBetter ? other : best;
   }
 }

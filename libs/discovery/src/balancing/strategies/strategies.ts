@@ -3,6 +3,7 @@ import { ConsistentHashBalancer } from './consistent-hash.balancer.js';
 import { LeastRequestsBalancer } from './least-requests.balancer.js';
 import { LoadBalancer } from '../load-balancer.js';
 import { PeakEwmaBalancer } from './peak-ewma.balancer.js';
+import { PrequalBalancer } from './prequal.balancer.js';
 import { RandomBalancer } from './random.balancer.js';
 import { ReportedLoadBalancer } from './reported-load.balancer.js';
 import { RoundRobinBalancer } from './round-robin.balancer.js';
@@ -13,6 +14,7 @@ import { WeightedRoundRobinBalancer } from './weighted-round-robin.balancer.js';
 const STRATEGIES = {
   'p2c-ewma': PeakEwmaBalancer,
   'p2c-load': ReportedLoadBalancer,
+  prequal: PrequalBalancer,
   'least-requests': LeastRequestsBalancer,
   'round-robin': RoundRobinBalancer,
   'weighted-round-robin': WeightedRoundRobinBalancer,
@@ -27,6 +29,7 @@ const STRATEGIES = {
  * |---|---|
  * | `p2c-ewma` | the better of two by latency x (calls in flight + 1); the default |
  * | `p2c-load` | the best of three by that and the load that the servers report |
+ * | `prequal` | the fastest that is not busy, by reports and by probes between calls |
  * | `least-requests` | the one of two with fewer calls in flight |
  * | `round-robin`, `weighted-round-robin` | the next in turn; in proportion to its weight |
  * | `random`, `weighted-random` | any; in proportion to its weight |
@@ -52,7 +55,12 @@ export function createBalancer(strategy: Strategy, random: Random): LoadBalancer
 
 /** Servers are asked for their load with each call. */
 export function needsReports(strategy: Strategy): boolean {
-  return strategy === 'p2c-load';
+  return strategy === 'p2c-load' || strategy === 'prequal';
+}
+
+/** Servers are asked for their load between calls, too. */
+export function needsProbes(strategy: Strategy): boolean {
+  return strategy === 'prequal';
 }
 
 /** Its keys map to instances of the whole service, which neither zones nor subsets may split. */

@@ -8,7 +8,7 @@ const NAME = 'named_metrics.in_flight=';
  * Calls under way at a server, from the header `endpoint-load-metrics` in the format `TEXT`, as Envoy and ORCA write it
  * (https://github.com/cncf/xds/blob/main/xds/data/orca/v3/orca_load_report.proto): `TEXT cpu_utilization=0.3, named_metrics.in_flight=12`.
  *
- * @returns undefined: it is in another format, does not say, or has a value that cannot be true
+ * @returns an integer; undefined: it is in another format, does not say, or has a value that cannot be true
  */
 export function reportedInFlight(header: string): number | undefined {
   if (header.length > MAX_LENGTH || !header.startsWith(PREFIX)) return undefined;
@@ -18,5 +18,5 @@ export function reportedInFlight(header: string): number | undefined {
   const end = header.indexOf(',', start);
   const text = (end < 0 ? header.slice(start) : header.slice(start, end)).trim();
   const value = text === '' ? NaN : Number(text);
-  return value >= 0 && value <= MAX_IN_FLIGHT ? value : undefined;
+  return value >= 0 && value <= MAX_IN_FLIGHT ? Math.round(value) : undefined;
 }

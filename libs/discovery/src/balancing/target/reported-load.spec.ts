@@ -6,24 +6,28 @@ describe('ReportedLoad', () => {
   it('is relative to what the reports of the target say on average', () => {
     const load = new ReportedLoad();
     expect(load.isKnown).toBe(false);
+    expect(load.queue).toBe(1);
     load.observe(0, 9, 1);
     expect(load.isKnown).toBe(true);
-    expect(load.relativeTo(0, 1)).toBe(1);
+    expect(load.queue).toBe(1);
     // The average is 11 by now: 30 for 12.
     load.observe(0, 29, 1);
     expect(load.averageInFlight).toBeCloseTo(11);
-    expect(load.relativeTo(0, 1)).toBeCloseTo(30 / 12);
-    // Two more of our own since then; one that ended will be missing in the next report.
-    expect(load.relativeTo(0, 3)).toBeCloseTo(32 / 12);
-    expect(load.relativeTo(0, 0)).toBeCloseTo(30 / 12);
+    expect(load.queue).toBeCloseTo(30 / 12);
+    load.observe(0, 0, 1);
+    expect(load.queue).toBe(0.25);
+    load.observe(0, 1e6, 1);
+    expect(load.queue).toBe(4);
   });
 
-  it('is worth less as it gets older, and nothing after five seconds', () => {
+  it('fades to what is usual, and is worth nothing after five seconds', () => {
     const load = new ReportedLoad();
     load.observe(0, 9, 0);
     load.observe(100, 29, 0);
-    expect(load.relativeTo(200, 0)).toBeCloseTo(21 / 12);
-    expect(load.relativeTo(1e6, 0)).toBeCloseTo(1);
+    load.fade();
+    expect(load.queue).toBeCloseTo(21 / 12);
+    for (let n = 0; n < 20; n++) load.fade();
+    expect(load.queue).toBeCloseTo(1);
     load.expire(5_099);
     expect(load.isKnown).toBe(true);
     load.expire(5_100);
@@ -36,7 +40,14 @@ describe('ReportedLoad', () => {
   it('says nothing of a server that says always the same', () => {
     const load = new ReportedLoad();
     for (let n = 0; n < 10; n++) load.observe(n, 0, 0);
-    expect(load.relativeTo(9, 0)).toBe(1);
+    expect(load.queue).toBe(1);
+  });
+
+  it('knows the calls that this app has made since then', () => {
+    const load = new ReportedLoad();
+    load.observe(0, 5, 2);
+    expect(load.nowInFlight(4)).toBe(7);
+    expect(load.nowInFlight(0)).toBe(5);
   });
 });
 
@@ -44,7 +55,7 @@ describe('reportedInFlight', () => {
   it.each([
     ['TEXT cpu_utilization=0.3, named_metrics.in_flight=3', 3],
     ['TEXT named_metrics.in_flight=3, cpu_utilization=0.3', 3],
-    ['TEXT cpu_utilization=0.3,named_metrics.in_flight=2.5,eps=0', 2.5],
+    ['TEXT cpu_utilization=0.3,named_metrics.in_flight=2.6,eps=0', 3],
     ['TEXT named_metrics.in_flight=0', 0],
   ])('reads %s', (header, inFlight) => {
     expect(reportedInFlight(header)).toBe(inFlight);

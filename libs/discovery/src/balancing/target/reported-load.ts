@@ -1,8 +1,8 @@
 /** A report says nothing any more about a target after this time. */
 const MAX_AGE_MS = 5_000;
-/** Queues change faster than reports come: what is special about one is half forgotten after this time. */
-const HALF_AGE_MS = 100;
 const AVERAGE_STEP = 0.1;
+/** A report makes a target look as if it had this much more or less before it than usual, and no more: a server that lies gains little. */
+const MAX_TRUST = 4;
 
 /** What the server of a target last said of its load. */
 export class ReportedLoad {
@@ -12,6 +12,11 @@ export class ReportedLoad {
   averageInFlight = 0;
   /** When it was told, by the clock, in milliseconds; -Infinity: never, or too long ago. */
   at = -Infinity;
+  /**
+   * How much a further call has before it, relative to what it has before it there on average, from 1/4 to 4: 1 is as ever, or unknown. What is usual for a target, be it
+   * busy or slow, is in its latency; and a server whose reports say always the same, true or not, gains and loses nothing.
+   */
+  queue = 1;
   /** Calls of this app that were under way when it was told: they are in it. */
   #known = 0;
 
@@ -27,23 +32,32 @@ export class ReportedLoad {
     this.inFlight = inFlight;
     this.at = now;
     this.#known = own;
+    const relative = (inFlight + 1) / (this.averageInFlight + 1);
+    this.queue = Math.min(MAX_TRUST, Math.max(1 / MAX_TRUST, relative));
   }
 
-  /**
-   * How much a further call has before it, relative to what it has before it there on average: 1 is as ever. What is usual for a target, be it busy or slow,
-   * is in its latency; and a server whose reports say always the same, true or not, gains and loses nothing.
-   *
-   * @param now when any target of the service last told its load: a clock would cost as much as the choice
-   * @param own calls of this app under way
-   */
-  relativeTo(now: number, own: number): number {
-    const age = Math.max(0, now - this.at);
-    const deviation = ((this.inFlight - this.averageInFlight) * HALF_AGE_MS) / (HALF_AGE_MS + age);
-    return 1 + (deviation + Math.max(0, own - this.#known)) / (this.averageInFlight + 1);
+  /** With the calls of this app since then. */
+  nowInFlight(own: number): number {
+    const since = own - this.#known;
+    return since > 0 ? this.inFlight + since : this.inFlight;
+  }
+
+  /** Queues change faster than reports come: what is special about one is half forgotten. Called each `FADE_MS`, since a pick has no time to ask what time it is. */
+  fade(): void {
+    this.queue = (this.queue + 1) / 2;
+  }
+
+  /** The target fails: what its server says of its load is no reason to call it. */
+  forget(): void {
+    this.at = -Infinity;
+    this.queue = 1;
   }
 
   /** Called once a second. */
   expire(now: number): void {
-    if (now - this.at >= MAX_AGE_MS) this.at = -Infinity;
+    if (now - this.at >= MAX_AGE_MS) this.forget();
   }
 }
+
+/** Between calls of `fade`. */
+export const FADE_MS = 100;

@@ -80,6 +80,7 @@ export class TrackedTarget implements Target {
       case 'failure':
         this.latency.penalize(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
         this.history.failed(now, isRefusal);
+        this.reported.forget();
         return 'failure';
     }
   }

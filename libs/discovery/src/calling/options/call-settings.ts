@@ -37,6 +37,7 @@ export interface ServiceSettings {
   readonly retryBudget: RetryBudgetRules;
   readonly circuitBreaker: CircuitBreakerRules | undefined;
   readonly bulkhead: BulkheadRules | undefined;
+  readonly loadProbes: { readonly perSecond: number };
 }
 
 const DEFAULTS: CallSettings = {
@@ -48,6 +49,7 @@ const DEFAULTS: CallSettings = {
   isFailure: undefined,
 };
 const DEFAULT_HEDGE_BUDGET = 0.05;
+const DEFAULT_PROBES = 20;
 /** A little below the limit, since the timer wheel rounds up. */
 const MAX_WHEEL_MS = MAX_TIMER_MS - 999;
 
@@ -67,6 +69,7 @@ export function serviceSettings(
     slowStart: policy.slowStart ?? true,
     retryBudget: { ratio: 0.2, perSecond: 10, ...omitUndefined(policy.retryBudget ?? {}) },
     circuitBreaker: breakerRules(policy.circuitBreaker ?? false),
+    loadProbes: { perSecond: DEFAULT_PROBES, ...omitUndefined(policy.loadProbes ?? {}) },
     bulkhead: policy.bulkhead && { queue: 0, ...omitUndefined(policy.bulkhead) },
   };
 }

@@ -24,6 +24,8 @@ export interface ServicePolicy extends CallDefaults, HttpDefaults, ConnectionOpt
   circuitBreaker?: boolean | CircuitBreakerOptions;
   /** Limits concurrent calls. Default: no limit. */
   bulkhead?: BulkheadOptions;
+  /** How often servers are asked for their load between calls, with the strategy `prequal`. */
+  loadProbes?: LoadProbeOptions;
 }
 
 /** How this app calls others: the options for all services, and under `services` those that are different for one. */
@@ -64,6 +66,11 @@ export interface CircuitBreakerOptions {
   window?: Duration;
   /** How long the circuit is open before a trial call. Default: `'5s'`. */
   openFor?: Duration;
+}
+
+export interface LoadProbeOptions {
+  /** Probes a second, to all instances of the service together, 1 to 1000. Default: 20. */
+  perSecond?: number;
 }
 
 export interface BulkheadOptions {
@@ -160,6 +167,11 @@ const policyShape = {
       } satisfies OptionShape<BulkheadOptions>,
       { error: 'must be an object such as { concurrency: 100, queue: 50 }' },
     )
+    .optional(),
+  loadProbes: z
+    .strictObject({ perSecond: integer(1, 1_000).optional() } satisfies OptionShape<LoadProbeOptions>, {
+      error: 'must be an object such as { perSecond: 20 }',
+    })
     .optional(),
 } satisfies OptionShape<ServicePolicy>;
 

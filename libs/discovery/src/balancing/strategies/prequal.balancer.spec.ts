@@ -1,0 +1,77 @@
+import { describe, expect, it } from '@jest/globals';
+import { seededRandom } from '@rookery/test-support';
+import { InMemoryRegistry } from '../../testing/in-memory.registry.js';
+import { TrackedTarget } from '../target/tracked-target.js';
+import { createBalancer } from './strategies.js';
+
+function target(n: number, latencyMs: number, inFlight?: number): TrackedTarget {
+  const made = new TrackedTarget(
+    new InMemoryRegistry().put({ service: 's', id: `i${n}`, port: 1_000 + n }),
+    -Infinity,
+    0,
+  );
+  made.begin();
+  made.end(0, latencyMs, 'success');
+  if (inFlight !== undefined) made.reported.observe(0, inFlight, 0);
+  return made;
+}
+/** The share of each in ten thousand picks, while nothing changes; one pick in sixteen is as with `p2c-load`. */
+function shares(of: readonly TrackedTarget[]): number[] {
+  const balancer = createBalancer('prequal', seededRandom(1));
+  const seen = new Map(of.map((each) => [each, 0]));
+  for (let n = 0; n < 10_000; n++) {
+    const picked = balancer.pick(of, { attempt: 0, hashKey: undefined }) as TrackedTarget;
+    seen.set(picked, (seen.get(picked) ?? 0) + 1);
+  }
+  return [...seen.values()].map((count) => count / 10_000);
+}
+const MOST = 0.9;
+
+describe('prequal', () => {
+  it('picks the fastest that is not hot', () => {
+    // Six of seven are cold: the hot one is the fastest.
+    const all = [
+      target(0, 1, 9),
+      ...[20, 10, 30, 40].map((latency, n) => target(n + 1, latency, n + 1)),
+      target(5, 50, 0),
+      target(6, 60, 0),
+    ];
+    const [ofHot = 1, , ofFastest = 0] = shares(all);
+    expect(ofFastest).toBeGreaterThan(MOST);
+    expect(ofHot).toBeLessThan(0.1);
+  });
+
+  it('picks the one with the fewest calls where all have as many as the busiest or are hot', () => {
+    const [first = 0, second = 0] = shares([target(0, 10, 3), target(1, 5, 2)]);
+    expect(second).toBeGreaterThan(MOST);
+    expect(first).toBeLessThan(0.1);
+  });
+
+  it('counts own calls since the report', () => {
+    const [busy, other] = [target(0, 10, 2), target(1, 10, 3)];
+    for (let n = 0; n < 4; n++) busy.begin();
+    expect(shares([busy, other])[1]).toBeGreaterThan(MOST);
+  });
+
+  it('tries others now and then, of which nothing is known', () => {
+    const known = [target(0, 10, 1), target(1, 10, 1)];
+    const fresh = new TrackedTarget(target(2, 1).instance, 0, 0);
+    const [, , ofFresh = 0] = shares([...known, fresh]);
+    expect(ofFresh).toBeGreaterThan(0.01);
+    expect(ofFresh).toBeLessThan(0.1);
+  });
+
+  it('picks as p2c-load where fewer than two have told their load', () => {
+    const [ofSlow = 1, ofFast = 0] = shares([target(0, 30, 0), target(1, 10)]);
+    expect(ofSlow).toBe(0);
+    expect(ofFast).toBe(1);
+  });
+
+  it('forgets what a server said when a call to it fails, and has no reason to call it', () => {
+    const failing = target(0, 1, 0);
+    failing.begin();
+    failing.end(0, 1, 'failure');
+    expect(failing.reported.isKnown).toBe(false);
+    expect(shares([failing, target(1, 10, 5), target(2, 10, 5)])[0]).toBe(0);
+  });
+});
