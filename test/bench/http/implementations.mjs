@@ -306,6 +306,8 @@ export const IMPLEMENTATIONS = {
   'undici.Pool, again': (target) => IMPLEMENTATIONS['undici.Pool'](target),
   'rookery, Observable': async (target) => ofHttpService((await rookery(target)).http),
   'rookery, axiosRef': async (target) => ofAxios((await rookery(target)).http.axiosRef),
+  'rookery, axiosRef, p2c-load': async (target) =>
+    ofAxios((await rookery(target, { clients: { ...CLIENTS, strategy: 'p2c-load' } })).http.axiosRef),
   'rookery, two interceptors': async (target) => ofAxios(intercept((await rookery(target)).http.axiosRef)),
   'rookery, declarative': declarative,
   'rookery, dispatcher': async (target) => {

@@ -9,7 +9,7 @@ import { hash } from './hash.js';
 import { OutlierDetector } from './outliers/outlier-detector.js';
 import type { OutlierRules } from './outliers/outlier-rules.js';
 import { LoadProbes } from './probes/load-probes.js';
-import { needsProbes, needsReports, type Strategy } from './strategies/strategies.js';
+import { needsProbes, type Strategy } from './strategies/strategies.js';
 import { StrategyCache } from './strategies/strategy-cache.js';
 import { FADE_MS } from './target/reported-load.js';
 import { TrackedTarget, type CallOutcome } from './target/tracked-target.js';
@@ -180,7 +180,6 @@ export class TargetPool {
   /** @returns undefined when there is no target, or the call has been to all of them */
   pick(strategy: Strategy, request: PickRequest): TrackedTarget | undefined {
     this.#picksSinceRefresh++;
-    if (needsReports(strategy)) this.#fading.wake();
     if (needsProbes(strategy)) this.#probes?.wake();
     this.#ticker.wake();
     return this.#picker.pick(strategy, request);
@@ -219,6 +218,7 @@ export class TargetPool {
     // One that fails has nothing to do.
     if (target.history.consecutiveFailures > 0) return;
     target.reported.observe(this.#options.clock.now(), inFlight, target.inFlight);
+    this.#fading.wake();
   }
 
   /**

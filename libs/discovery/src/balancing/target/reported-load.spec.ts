@@ -43,6 +43,23 @@ describe('ReportedLoad', () => {
     expect(load.queue).toBe(1);
   });
 
+  it('counts against a target that fails, until a call succeeds', () => {
+    const load = new ReportedLoad();
+    load.observe(0, 5, 0);
+    load.failed();
+    expect(load.isKnown).toBe(false);
+    load.fade();
+    load.expire(1e6);
+    expect(load.queue).toBe(4);
+    load.succeeded();
+    expect(load.queue).toBe(1);
+    load.observe(0, 5, 0);
+    load.observe(0, 50, 0);
+    const { queue } = load;
+    load.succeeded();
+    expect(load.queue).toBe(queue);
+  });
+
   it('knows the calls that this app has made since then', () => {
     const load = new ReportedLoad();
     load.observe(0, 5, 2);

@@ -44,18 +44,24 @@ export class ReportedLoad {
 
   /** Queues change faster than reports come: what is special about one is half forgotten. Called each `FADE_MS`, since a pick has no time to ask what time it is. */
   fade(): void {
-    this.queue = (this.queue + 1) / 2;
+    if (this.isKnown) this.queue = (this.queue + 1) / 2;
   }
 
-  /** The target fails: what its server says of its load is no reason to call it. */
-  forget(): void {
+  /** A call to the target has failed: what its server says of its load is no reason for another, until one succeeds. */
+  failed(): void {
     this.at = -Infinity;
-    this.queue = 1;
+    this.queue = MAX_TRUST;
+  }
+
+  succeeded(): void {
+    if (!this.isKnown) this.queue = 1;
   }
 
   /** Called once a second. */
   expire(now: number): void {
-    if (now - this.at >= MAX_AGE_MS) this.forget();
+    if (!this.isKnown || now - this.at < MAX_AGE_MS) return;
+    this.at = -Infinity;
+    this.queue = 1;
   }
 }
 

@@ -71,6 +71,7 @@ export class TrackedTarget implements Target {
       case 'success':
         this.latency.observe(now, elapsedMs);
         this.history.succeeded(now);
+        this.reported.succeeded();
         return 'success';
       case 'server-error':
         this.history.serverFailed();
@@ -80,7 +81,7 @@ export class TrackedTarget implements Target {
       case 'failure':
         this.latency.penalize(now, Math.max(elapsedMs, FAILURE_LATENCY_MS));
         this.history.failed(now, isRefusal);
-        this.reported.forget();
+        this.reported.failed();
         return 'failure';
     }
   }
