@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import { HttpService } from '@nestjs/axios';
 import { Controller, Get, HttpCode, Res, type INestApplication } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -174,13 +175,16 @@ describe('the load that a server reports', () => {
 
     const asking = await client(port, { strategy: 'p2c-load' });
     await asking.http.axiosRef.get('/');
-    await asking.http.axiosRef
-      .get('/', { responseType: 'stream' })
-      .then(({ data }) => (data as { resume(): void }).resume());
-    expect(asked.splice(0).map((headers) => headers['endpoint-load-metrics-format'])).toEqual([
-      'TEXT',
-      'TEXT',
-    ]);
+    // Not again at once, and then with any kind of call.
+    await Promise.all([asking.http.axiosRef.get('/'), asking.http.axiosRef.get('/')]);
+    await eventually(async () => {
+      const { data } = await asking.http.axiosRef.get<Readable>('/', { responseType: 'stream' });
+      data.resume();
+      return asked.at(-1)?.['endpoint-load-metrics-format'] === 'TEXT';
+    });
+    const formats = asked.splice(0).map((headers) => headers['endpoint-load-metrics-format']);
+    expect(formats[0]).toBe('TEXT');
+    expect(formats).toContain(undefined);
     expect(await asking.calls()).toMatchObject({
       reported: { inFlight: 4, averageInFlight: 4 },
     });
@@ -226,7 +230,7 @@ describe('the load that a server reports', () => {
         calls?.reported ? [id] : [],
       );
     await eventually(async () => (await reported()).filter((id) => id !== 'shop-3').length === 2);
-    expect(paths.filter((path) => path === '/ready').length).toBeGreaterThanOrEqual(2);
+    expect(paths).toContain('/ready');
     expect(paths.filter((path) => path === '/books')).toHaveLength(1);
   });
 });

@@ -12,12 +12,16 @@ import {
   outcomeOf,
   type AttemptResult,
 } from './attempt-result.js';
-import { callHeaders } from './call-headers.js';
+import { callHeaders, LOAD_FORMAT_HEADER } from './call-headers.js';
 import type { AttemptKind, EndedAttempt, ObservedAttempt, RequestDescription } from './call-observer.js';
 import { AttemptTimeout } from './error-kind.js';
 import type { IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
 import { fetchResponseInfo } from './response-info.js';
+
+/** Asked less often than this, a server has told something new; more often, it would cost as much as a call. */
+const ASK_AFTER_MS = 20;
+const ASKING: readonly string[] = [LOAD_FORMAT_HEADER, 'TEXT'];
 
 /** What an attempt may need besides its instance. */
 export interface AttemptContext {
@@ -89,7 +93,7 @@ export interface AttemptParent<T> {
   readonly isFailure: IsFailure | undefined;
   /** What travels on from the request that this app is processing: names and values in turn. */
   readonly contextHeaders: readonly string[] | undefined;
-  /** The servers are asked for their load. */
+  /** Servers are asked for their load. */
   readonly asksForLoad: boolean;
   readonly tools: CallTools;
   onAttemptEnd(running: RunningAttempt<T>, record: AttemptRecord): void;
@@ -115,6 +119,7 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
   readonly #pool: TargetPool;
   readonly #limits: AttemptLimits;
   readonly #deadline: Deadline;
+  readonly #asksForLoad: boolean;
   #aborting: AbortController | undefined;
   #cancelled: Error | undefined;
   #result: AttemptResult<T> | undefined;
@@ -128,6 +133,7 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
     this.#pool = pool;
     this.#limits = limits;
     const { startedAt, limitMs, observed } = limits;
+    this.#asksForLoad = parent.asksForLoad && startedAt - target.reported.at >= ASK_AFTER_MS;
     this.#deadline = parent.tools.wheel.at(startedAt + limitMs, () => this.#timeOut());
     pool.begin(target);
     try {
@@ -179,7 +185,9 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
   get contextHeaders(): readonly string[] | undefined {
     const { contextHeaders } = this.#parent;
     const { observed } = this.#limits;
-    return observed ? withTrace(contextHeaders, observed.headers) : contextHeaders;
+    const context = observed ? withTrace(contextHeaders, observed.headers) : contextHeaders;
+    if (!this.#asksForLoad) return context;
+    return context ? [...context, ...ASKING] : ASKING;
   }
 
   get signal(): AbortSignal {
@@ -246,7 +254,7 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
   }
 
   #learnLoad(header: string): void {
-    if (!this.#parent.asksForLoad) return;
+    if (!this.#asksForLoad) return;
     const inFlight = reportedInFlight(header);
     if (inFlight !== undefined) this.#pool.observeLoad(this.#target, inFlight);
   }

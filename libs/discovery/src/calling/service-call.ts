@@ -16,7 +16,6 @@ import {
   type RetrySafety,
 } from './attempt-result.js';
 import { CallError } from './call-error.js';
-import { LOAD_FORMAT_HEADER } from './call-headers.js';
 import type { AttemptKind, EndedCall, ObservedCall } from './call-observer.js';
 import { AttemptTimeout } from './error-kind.js';
 import { hedge } from './hedge.js';
@@ -56,7 +55,6 @@ export interface CallResult<T> {
   readonly failure: string | undefined;
 }
 
-const ASKING: readonly string[] = [LOAD_FORMAT_HEADER, 'TEXT'];
 const NONE: ReadonlySet<TrackedTarget> = new Set();
 
 /** One call: its attempts, and the decision on each next one. */
@@ -91,9 +89,7 @@ export class ServiceCall<T> implements AttemptParent<T>, AdmissibleCall, EndedCa
   }
 
   get contextHeaders(): readonly string[] | undefined {
-    const context = this.#call.incoming?.context?.headers;
-    if (!this.asksForLoad) return context;
-    return context ? [...context, ...ASKING] : ASKING;
+    return this.#call.incoming?.context?.headers;
   }
 
   get asksForLoad(): boolean {
