@@ -23,7 +23,7 @@ describe('the page on load', () => {
     // README begin
     const overloadable = ConsulModule.forRoot({
       service: { name: 'inventory' },
-      clients: { strategy: 'p2c-load' },
+      clients: { strategy: 'p2c-load', loadProbes: { perSecond: 20 } },
       loadReports: 'private',
       loadShedding: { concurrency: 'adaptive', urgency: 'priority', retryAfter: '1s' },
     });

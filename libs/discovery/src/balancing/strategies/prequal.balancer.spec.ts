@@ -31,7 +31,7 @@ describe('prequal', () => {
   it('picks the fastest that is not hot', () => {
     // Six of seven are cold: the hot one is the fastest.
     const all = [
-      target(0, 1, 9),
+      target(0, 8, 9),
       ...[20, 10, 30, 40].map((latency, n) => target(n + 1, latency, n + 1)),
       target(5, 50, 0),
       target(6, 60, 0),
@@ -53,12 +53,14 @@ describe('prequal', () => {
     expect(shares([busy, other])[1]).toBeGreaterThan(MOST);
   });
 
-  it('tries others now and then, of which nothing is known', () => {
-    const known = [target(0, 10, 1), target(1, 10, 1)];
-    const fresh = new TrackedTarget(target(2, 1).instance, 0, 0);
-    const [, , ofFresh = 0] = shares([...known, fresh]);
-    expect(ofFresh).toBeGreaterThan(0.01);
-    expect(ofFresh).toBeLessThan(0.1);
+  it('picks as p2c-load where not all have told their load', () => {
+    const [, , ofSilent = 0] = shares([target(0, 10, 1), target(1, 10, 1), target(2, 10)]);
+    expect(ofSilent).toBeCloseTo(1 / 3, 1);
+  });
+
+  it('picks a hot one that is more than twice as fast as any other: the reports are not true', () => {
+    expect(shares([target(0, 10, 9), target(1, 30, 2), target(2, 30, 3)])[0]).toBeGreaterThan(MOST);
+    expect(shares([target(0, 10, 9), target(1, 15, 2), target(2, 30, 3)])[1]).toBeGreaterThan(MOST);
   });
 
   it('picks as p2c-load where fewer than two have told their load', () => {

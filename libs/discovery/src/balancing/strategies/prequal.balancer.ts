@@ -4,16 +4,18 @@ import { Xorshift } from '../xorshift.js';
 import { peakEwmaLoad } from './peak-ewma.balancer.js';
 import { ReportedLoadBalancer } from './reported-load.balancer.js';
 
-/** Targets that are compared, of those that have told their load lately. */
+/** Targets that are compared. */
 const POOL = 16;
 /** The share of them that is not hot. */
 const COLD_SHARE = 0.84;
+/** A hot target that is so much faster than any other is picked: what servers say of their load is not true, then. */
+const MAX_TRUST = 2;
 /** One in as many picks is as with `p2c-load`, so that those of which nothing is known are tried too. */
 const PICKS_PER_TRIAL = 16;
 
 /**
  * The hot-cold rule: a target is hot if its server has as many calls under way as the busiest sixth of the pool, or more. Of the others the one with the least latency
- * is picked; if all are hot, the one with the fewest calls. Without two that have told their load, as `p2c-load`.
+ * is picked; if all are hot, the one with the fewest calls. Where not all have told their load, as `p2c-load`.
  * Source: B. Wydrowski et al., "Load is not what you should balance: Introducing Prequal", NSDI 2024, 4.
  */
 export class PrequalBalancer extends ReportedLoadBalancer {
@@ -45,7 +47,8 @@ export class PrequalBalancer extends ReportedLoadBalancer {
     let size = 0;
     for (let n = 0; n < targets.length && size < POOL; n++) {
       const target = targets[(from + n) % targets.length];
-      if (!target?.reported.isKnown) continue;
+      // Those that say nothing would get nothing.
+      if (!target?.reported.isKnown) return 0;
       this.#pool[size] = target;
       this.#insert(target.reported.nowInFlight(target.inFlight), size);
       size++;
@@ -68,15 +71,21 @@ export class PrequalBalancer extends ReportedLoadBalancer {
   #fastestBelow(hot: number, size: number): Target | undefined {
     let fastest: Target | undefined;
     let least = Infinity;
+    let fastestOfAll: Target | undefined;
+    let leastOfAll = Infinity;
     for (let n = 0; n < size; n++) {
       const target = this.#pool[n];
-      if (!target || target.reported.nowInFlight(target.inFlight) >= hot) continue;
+      if (!target) continue;
       const load = peakEwmaLoad(target, target.weight);
-      if (load >= least) continue;
+      if (load < leastOfAll) {
+        leastOfAll = load;
+        fastestOfAll = target;
+      }
+      if (load >= least || target.reported.nowInFlight(target.inFlight) >= hot) continue;
       least = load;
       fastest = target;
     }
-    return fastest;
+    return least < Infinity && least > leastOfAll * MAX_TRUST ? fastestOfAll : fastest;
   }
 
   #leastBusy(size: number): Target | undefined {

@@ -28,7 +28,7 @@ const STRATEGIES = {
  * | name | which instance takes the next call |
  * |---|---|
  * | `p2c-ewma` | the better of two by latency x (calls in flight + 1); the default |
- * | `p2c-load` | the best of three by that and the load that the servers report |
+ * | `p2c-load` | the better of two, or three, by that and the load that the servers report |
  * | `prequal` | the fastest that is not busy, by reports and by probes between calls |
  * | `least-requests` | the one of two with fewer calls in flight |
  * | `round-robin`, `weighted-round-robin` | the next in turn; in proportion to its weight |

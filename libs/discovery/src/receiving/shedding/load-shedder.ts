@@ -27,7 +27,7 @@ const RECENT_MS = 1_000;
  * loop: they wait for each other, even if each is answered at once.
  *
  * The limit adapts to how long a turn takes, and so to how long requests wait before anything is done for them. The response time would be misleading: it has the
- * time in it that others take, whom nothing here can relieve.
+ * time in it that others take, and a limit here does not make them faster.
  * While turns are short, nothing is refused, however many requests come at once.
  * Sources: H. Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC 2018, for the time in the queue as the measure; K. Nichols et
  * al., RFC 8289 (CoDel), for when it counts; `AdaptiveLimit` for the limit.
