@@ -12,6 +12,7 @@ const BENCHMARKS = {
   load: async () => (await import('./load/run.mjs')).benchLoad(),
   registries: async () => (await import('./registries/run.mjs')).benchRegistries(),
   pick: async () => (await import('./pick/run.mjs')).benchPick(),
+  reporting: async () => (await import('./reporting/run.mjs')).benchReporting(),
   shedding: async () => (await import('./shedding/run.mjs')).benchShedding(),
   watch: async (args) => (await import('./watch/run.mjs')).benchWatch(args),
 };

@@ -19,8 +19,6 @@ import type { IsFailure } from './failure-rules.js';
 import type { AttemptRecord, TransportOptions } from './options/call-options.js';
 import { fetchResponseInfo } from './response-info.js';
 
-/** Asked less often than this, a server has told something new; more often, it would cost as much as a call. */
-const ASK_AFTER_MS = 20;
 const ASKING: readonly string[] = [LOAD_FORMAT_HEADER, 'TEXT'];
 
 /** What an attempt may need besides its instance. */
@@ -133,7 +131,7 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
     this.#pool = pool;
     this.#limits = limits;
     const { startedAt, limitMs, observed } = limits;
-    this.#asksForLoad = parent.asksForLoad && startedAt - target.reported.at >= ASK_AFTER_MS;
+    this.#asksForLoad = parent.asksForLoad && target.reported.mayAsk(startedAt);
     this.#deadline = parent.tools.wheel.at(startedAt + limitMs, () => this.#timeOut());
     pool.begin(target);
     try {

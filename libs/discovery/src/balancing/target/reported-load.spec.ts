@@ -43,6 +43,18 @@ describe('ReportedLoad', () => {
     expect(load.queue).toBe(1);
   });
 
+  it('is asked for fifty times a second at most', () => {
+    const load = new ReportedLoad();
+    expect([0, 1, 19, 20, 39, 41].map((now) => load.mayAsk(now))).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+      true,
+    ]);
+  });
+
   it('counts against a target that fails, until a call succeeds', () => {
     const load = new ReportedLoad();
     load.observe(0, 5, 0);

@@ -1,6 +1,8 @@
 /** A report says nothing any more about a target after this time. */
 const MAX_AGE_MS = 5_000;
 const AVERAGE_STEP = 0.1;
+/** More often, a server would have nothing new to tell. */
+const ASK_AFTER_MS = 20;
 /** A report makes a target look as if it had this much more or less before it than usual, and no more: a server that lies gains little. */
 const MAX_TRUST = 4;
 
@@ -19,9 +21,17 @@ export class ReportedLoad {
   queue = 1;
   /** Calls of this app that were under way when it was told: they are in it. */
   #known = 0;
+  #askedAt = -Infinity;
 
   get isKnown(): boolean {
     return this.at > -Infinity;
+  }
+
+  /** Whether to ask now; it is taken for asked, then. */
+  mayAsk(now: number): boolean {
+    if (now - this.#askedAt < ASK_AFTER_MS) return false;
+    this.#askedAt = now;
+    return true;
   }
 
   /** @param own calls of this app under way */
