@@ -1,4 +1,3 @@
-import { loadReportText } from '#libs/discovery/dist/receiving/load/load-report.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 /** The behaviour of an instance from some moment on. */
@@ -27,8 +26,6 @@ export interface InstanceModel {
 }
 
 const NETWORK_MS = 0.5;
-/** What is measured over a time is measured anew after this one, as by `LoadReporter`. */
-const SAMPLE_MS = 250;
 const FAILS_AFTER_MS = 0.1;
 
 /** A server: a few workers and a queue. */
@@ -42,11 +39,6 @@ export class SimulatedInstance {
   readonly #speed: number;
   readonly #queue: (() => void)[] = [];
   #busy = 0;
-  #busyMs = 0;
-  #busySince = 0;
-  #answered = 0;
-  #sampledAt = 0;
-  #sample = { utilization: 0, callsPerSecond: 0 };
 
   /** @param speed of its work: 0.5 takes twice as long */
   constructor(clock: VirtualClock, random: () => number, model: InstanceModel, speed = 1) {
@@ -79,7 +71,7 @@ export class SimulatedInstance {
     if (this.#busy >= this.#model.workers) return;
     const work = this.#queue.shift();
     if (!work) return;
-    this.#count(1);
+    this.#busy++;
     work();
   }
 
@@ -88,43 +80,17 @@ export class SimulatedInstance {
     const { slowdown = 1 } = this.behaviour;
     const takes = ((serviceMs * (0.75 - 0.25 * Math.log(1 - this.#random()))) / this.#speed) * slowdown;
     this.#clock.after(takes, () => {
-      this.#count(-1);
-      this.#answered++;
+      this.#busy--;
       done();
       this.#next();
     });
-  }
-
-  #count(change: 1 | -1): void {
-    const now = this.#clock.now();
-    this.#busyMs += this.#busy * (now - this.#busySince);
-    this.#busySince = now;
-    this.#busy += change;
   }
 
   /** What a response would say now. */
   report(): string {
     const { report } = this.behaviour;
     if (report !== undefined) return report;
-    const elapsedMs = this.#clock.now() - this.#sampledAt;
-    if (elapsedMs >= SAMPLE_MS) {
-      this.#sample = {
-        utilization: Math.min(1, this.#busyMs / elapsedMs / this.#model.workers),
-        callsPerSecond: (this.#answered / elapsedMs) * 1_000,
-      };
-      this.#busyMs = this.#answered = 0;
-      this.#sampledAt = this.#clock.now();
-    }
-    const { utilization, callsPerSecond } = this.#sample;
-    return loadReportText({
-      ...{
-        cpuUtilization: utilization,
-        applicationUtilization: utilization,
-        callsPerSecond,
-        failuresPerSecond: 0,
-      },
-      named: { in_flight: this.#busy + this.#queue.length },
-    });
+    return `TEXT named_metrics.in_flight=${this.#busy + this.#queue.length}`;
   }
 
   #fail(how: '503' | 'refuse'): Promise<SimulatedAnswer> {

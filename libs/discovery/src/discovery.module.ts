@@ -198,11 +198,14 @@ export class DiscoveryModule implements NestModule, OnModuleInit, OnApplicationS
       onEnd: (refused) => this.events.emit({ type: 'shedding.ended', refused }),
     });
     this.#undo.push(() => shedder.close());
+    // The registry asks the one, and those that look what is wrong the other.
     const exempt = [health.path, endpoint.path];
     return {
       retryAfterSeconds: shedding.retryAfterSeconds,
-      isExempt: (request) => exempt.some((path) => isHealthRequest(request, path)),
-      admit: (request, timeoutMs) => shedder.admit(shedding.urgency(request), timeoutMs),
+      admit: (request, timeoutMs) =>
+        exempt.some((path) => isHealthRequest(request, path))
+          ? () => undefined
+          : shedder.admit(shedding.urgency(request), timeoutMs),
     };
   }
 

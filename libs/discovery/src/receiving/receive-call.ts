@@ -23,8 +23,6 @@ const OVERLOADED = 503;
 /** What decides which requests are taken. */
 export interface Shedding {
   readonly retryAfterSeconds: number;
-  /** Of the registry, and of those that look what is wrong. */
-  isExempt(request: IncomingMessage): boolean;
   /** @returns to be called when it is answered; undefined: it is refused */
   admit(request: IncomingMessage, timeoutMs: number): (() => void) | undefined;
 }
@@ -51,9 +49,8 @@ export function receiveCall(receiver: CallReceiver, shedding?: Shedding): Middle
     Reflect.deleteProperty(headers, ADDRESS_HEADER);
     const hasTimeout = typeof timeout === 'string' && /^\d{1,10}$/.test(timeout);
     const timeoutMs = hasTimeout ? Number(timeout) : Infinity;
-    const isShed = shedding && !shedding.isExempt(request);
-    const answered = isShed ? shedding.admit(request, timeoutMs) : undefined;
-    if (isShed && !answered) {
+    const answered = shedding?.admit(request, timeoutMs);
+    if (shedding && !answered) {
       refuse(response, shedding);
       return;
     }

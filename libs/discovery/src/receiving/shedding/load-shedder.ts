@@ -76,9 +76,10 @@ export class LoadShedder {
    * @returns to be called when it is answered; undefined: it is to be refused
    */
   admit(urgency: number, timeoutMs: number): (() => void) | undefined {
-    this.#beginTurn();
-    const isTooLate = timeoutMs <= this.#recentDelayMs();
-    const isFull = this.#isLimited && this.#underWay >= Math.max(1, this.limit * shareOf(urgency));
+    const now = this.#options.clock.now();
+    this.#beginTurn(now);
+    const isTooLate = timeoutMs <= this.#recentDelayMs(now);
+    const isFull = this.#isLimited(now) && this.#underWay >= Math.max(1, this.limit * shareOf(urgency));
     if (isTooLate || isFull) {
       this.#refused++;
       this.#state.refused();
@@ -91,12 +92,12 @@ export class LoadShedder {
       if (isOver) return;
       isOver = true;
       this.#answered++;
-      this.#beginTurn();
+      this.#beginTurn(this.#options.clock.now());
     };
   }
 
-  get #isLimited(): boolean {
-    return !this.#adaptive || this.#options.clock.now() - this.#calmAt >= STANDING_MS;
+  #isLimited(now: number): boolean {
+    return !this.#adaptive || now - this.#calmAt >= STANDING_MS;
   }
 
   close(): void {
@@ -104,13 +105,12 @@ export class LoadShedder {
   }
 
   /** It has waited about as long before it was seen. */
-  #recentDelayMs(): number {
-    return this.#options.clock.now() - this.#measuredAt < RECENT_MS ? this.#delayMs : 0;
+  #recentDelayMs(now: number): number {
+    return now - this.#measuredAt < RECENT_MS ? this.#delayMs : 0;
   }
 
-  #beginTurn(): void {
+  #beginTurn(now: number): void {
     if (this.#turnStartedAt !== undefined) return;
-    const now = this.#options.clock.now();
     this.#turnStartedAt = now;
     if (now - this.#measuredAt >= STANDING_MS) this.#calmAt = now;
     this.#options.afterTurn(() => this.#endTurn());
