@@ -35,8 +35,8 @@ export interface DiscoveryOptions {
   /** What calls take from the incoming request that they are made for; `true`: the defaults. Default: false, nothing. */
   context?: boolean | ContextOptions;
   /**
-   * Which callers are told about the load of this app, by reports in ORCA's format that balancers choose by: those on private networks, all, or none.
-   * Default: `private`.
+   * Which callers are told about the load of this app, by reports in ORCA's format that balancers choose by: those on private networks, all, or none,
+   * where nothing is counted either. Default: `private`.
    */
   loadReports?: LoadExposure;
   /** Refuses requests that are more than this app can answer, with 503; `true`: as by default. Default: false. */

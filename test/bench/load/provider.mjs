@@ -1,10 +1,6 @@
 // A server of `npm run bench -- load`: its one worker takes some milliseconds for each request, and twice as many where half of its time is taken.
-import 'reflect-metadata';
 import { performance } from 'node:perf_hooks';
-import { Controller, Get, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { DiscoveryModule } from '@rookery/discovery/adapter';
-import { InMemoryRegistry } from '@rookery/discovery/testing';
+import { rookery, startApp } from '../nest-app.mjs';
 
 const [isHalfTaken, workMs] = process.argv.slice(2).map(Number);
 
@@ -20,24 +16,12 @@ const work = () =>
     busyMs += performance.now() - begun;
   }));
 
-class Shop {
-  async book() {
-    await work();
-    return { title: 'Dune' };
-  }
+async function book() {
+  await work();
+  return { title: 'Dune' };
 }
-Get('book')(Shop.prototype, 'book', Object.getOwnPropertyDescriptor(Shop.prototype, 'book'));
-Controller()(Shop);
 
-class App {}
-Module({
-  imports: [DiscoveryModule.forRootAsync({ useFactory: () => ({ registry: new InMemoryRegistry() }) })],
-  controllers: [Shop],
-})(App);
-
-const app = await NestFactory.create(App, { logger: ['error'] });
-await app.listen(0, '127.0.0.1');
-process.send({ port: app.getHttpServer().address().port });
+process.send({ port: await startApp('book', book, [rookery()]) });
 // Asked at the end of each round.
 process.on('message', () => {
   const now = performance.now();
@@ -45,4 +29,3 @@ process.on('message', () => {
   busyMs = 0;
   since = now;
 });
-process.on('disconnect', () => process.exit());

@@ -1,25 +1,15 @@
-// An app of `npm run bench -- reporting`, in a process of its own.
-import 'reflect-metadata';
-import { Controller, Get, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { DiscoveryModule } from '@rookery/discovery/adapter';
-import { InMemoryRegistry } from '@rookery/discovery/testing';
+// The apps of `npm run bench -- reporting`, in one process, so that they differ in nothing else.
+import { rookery, startApp } from '../nest-app.mjs';
 
-class Shop {
-  book() {
-    return { title: 'Dune' };
-  }
-}
-Get('book')(Shop.prototype, 'book', Object.getOwnPropertyDescriptor(Shop.prototype, 'book'));
-Controller()(Shop);
+const book = () => ({ title: 'Dune' });
 
-class App {}
-Module({
-  imports: [DiscoveryModule.forRootAsync({ useFactory: () => ({ registry: new InMemoryRegistry() }) })],
-  controllers: [Shop],
-})(App);
-
-const app = await NestFactory.create(App, { logger: ['error'] });
-await app.listen(0, '127.0.0.1');
-process.send({ port: app.getHttpServer().address().port });
-process.on('disconnect', () => process.exit());
+process.send({
+  plain: await startApp('book', book, []),
+  none: await startApp('book', book, [rookery({ loadReports: 'none' })]),
+  private: await startApp('book', book, [rookery()]),
+});
+// Asked before and after each round.
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send({ cpuUs: user + system });
+});

@@ -70,10 +70,14 @@ export class CallReceiver {
     return this.#options.clock.now() + milliseconds;
   }
 
-  /** A call has come; to be called once with how it ended. */
-  begin(): (isFailure: boolean) => void {
-    const { load } = this.#options;
-    if (!load) return () => undefined;
+  /**
+   * A call has come.
+   *
+   * @returns to be called with how it ended; undefined: calls are not counted, since no caller is told
+   */
+  begin(): ((isFailure: boolean) => void) | undefined {
+    const { load, loadReports = 'none' } = this.#options;
+    if (!load || loadReports === 'none') return undefined;
     load.begin();
     let isOver = false;
     return (isFailure) => {

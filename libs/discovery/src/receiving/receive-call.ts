@@ -56,11 +56,12 @@ export function receiveCall(receiver: CallReceiver, shedding?: Shedding): Middle
     }
     const call = receiver.receive(headers, hasTimeout ? receiver.deadlineIn(timeoutMs) : Infinity);
     const end = receiver.begin();
-    response.once('close', () => {
-      end(response.statusCode >= 500);
-      answered?.();
-      call?.end(response.writableEnded);
-    });
+    if (end || answered || call)
+      response.once('close', () => {
+        end?.(response.statusCode >= 500);
+        answered?.();
+        call?.end(response.writableEnded);
+      });
     const header = receiver.loadHeader(headers, request.socket.remoteAddress);
     if (header) reportLoad(response, header);
     if (!call) {

@@ -36,6 +36,19 @@ export function isToldOver(
 export function isToldTo(exposure: LoadExposure, address: string | undefined): boolean {
   if (exposure !== 'private') return exposure === 'public';
   if (address === undefined) return true;
+  let isPrivate = known.get(address);
+  if (isPrivate === undefined) {
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(address, (isPrivate = isOnPrivateNetwork(address)));
+  }
+  return isPrivate;
+}
+
+/** Remembered, since each check leaves native objects to the garbage collector: that was half of the cost of a report. */
+const known = new Map<string, boolean>();
+const MAX_KNOWN = 1_000;
+
+function isOnPrivateNetwork(address: string): boolean {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
   const family = isIP(plain);
   return family !== 0 && PRIVATE.check(plain, family === 6 ? 'ipv6' : 'ipv4');

@@ -12,6 +12,7 @@ export function loadTrailer(receiver: CallReceiver): ServerInterceptor {
   return ({ path }, call) => {
     if (path.startsWith(`/${HEALTH_SERVICE}/`)) return new installed.ServerInterceptingCall(call);
     const end = receiver.begin();
+    if (!end) return new installed.ServerInterceptingCall(call);
     return new installed.ServerInterceptingCall(call, {
       start: (next) =>
         next({

@@ -28,7 +28,9 @@ export class IncomingPacketInterceptor implements NestInterceptor {
       return throwError(() => new RpcException({ code: MISDIRECTED, message }));
     }
     const end = this.#receiver.begin();
-    return this.#handle(headers, next).pipe(
+    const handled = this.#handle(headers, next);
+    if (!end) return handled;
+    return handled.pipe(
       tap({ error: () => end(true), complete: () => end(false), unsubscribe: () => end(false) }),
     );
   }
