@@ -188,7 +188,8 @@ export const TARGETS: readonly FuzzTarget[] = [
       if (inFlight === undefined) return;
       load.observe(0, 0, 1);
       load.observe(0, inFlight, 1);
-      if (!(load.queue >= 0.25 && load.queue <= 4)) throw new Error(`a queue of ${load.queue}`);
+      const { queuePercent } = load;
+      if (!(queuePercent >= 25 && queuePercent <= 400)) throw new Error(`a queue of ${queuePercent} %`);
     },
   },
   {

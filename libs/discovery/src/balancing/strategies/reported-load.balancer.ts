@@ -8,7 +8,7 @@ import { WeightedDraw } from './weighted-draw.js';
 const NOISE_SQUARED = 1.1 ** 2;
 
 /** The better of two with more before it than this is no good choice yet. */
-const BUSY = 1.2;
+const BUSY_PERCENT = 120;
 
 /**
  * The better of two targets, drawn by their weights, by the geometric mean of what this app has measured, and the same with the queue that the server reports; and
@@ -37,7 +37,9 @@ export class ReportedLoadBalancer extends LoadBalancer {
     const first = targets[at];
     if (targets.length < 2 || !first) return first;
     const better = this.#better(first, targets[draw.drawOther(targets, at)]);
-    return better.reported.queue > BUSY ? this.#better(better, targets[draw.drawOther(targets, at)]) : better;
+    return better.reported.queuePercent > BUSY_PERCENT
+      ? this.#better(better, targets[draw.drawOther(targets, at)])
+      : better;
   }
 
   #better(best: Target, other: Target | undefined): Target {
@@ -45,7 +47,8 @@ export class ReportedLoadBalancer extends LoadBalancer {
     const draw = this.#draw;
     const own = peakEwmaLoad(best, draw.relative(best));
     const others = peakEwmaLoad(other, draw.relative(other));
-    const isBetter = others * others * other.reported.queue * NOISE_SQUARED < own * own * best.reported.queue;
+    const isBetter =
+      others * others * other.reported.queuePercent * NOISE_SQUARED < own * own * best.reported.queuePercent;
     return isBetter ? other : best;
   }
 }

@@ -6,18 +6,18 @@ describe('ReportedLoad', () => {
   it('is relative to what the reports of the target say on average', () => {
     const load = new ReportedLoad();
     expect(load.isKnown).toBe(false);
-    expect(load.queue).toBe(1);
+    expect(load.queuePercent).toBe(100);
     load.observe(0, 9, 1);
     expect(load.isKnown).toBe(true);
-    expect(load.queue).toBe(1);
+    expect(load.queuePercent).toBe(100);
     // The average is 11 by now: 30 for 12.
     load.observe(0, 29, 1);
     expect(load.averageInFlight).toBeCloseTo(11);
-    expect(load.queue).toBeCloseTo(30 / 12);
+    expect(load.queuePercent).toBe(250);
     load.observe(0, 0, 1);
-    expect(load.queue).toBe(0.25);
+    expect(load.queuePercent).toBe(25);
     load.observe(0, 1e6, 1);
-    expect(load.queue).toBe(4);
+    expect(load.queuePercent).toBe(400);
   });
 
   it('fades to what is usual, and is worth nothing after five seconds', () => {
@@ -25,9 +25,13 @@ describe('ReportedLoad', () => {
     load.observe(0, 9, 0);
     load.observe(100, 29, 0);
     load.fade();
-    expect(load.queue).toBeCloseTo(21 / 12);
-    for (let n = 0; n < 20; n++) load.fade();
-    expect(load.queue).toBeCloseTo(1);
+    expect(load.queuePercent).toBe(175);
+    for (let n = 0; n < 7; n++) load.fade();
+    expect(load.queuePercent).toBe(100);
+    load.observe(100, 0, 0);
+    expect(load.queuePercent).toBe(25);
+    for (let n = 0; n < 7; n++) load.fade();
+    expect(load.queuePercent).toBe(100);
     load.expire(5_099);
     expect(load.isKnown).toBe(true);
     load.expire(5_100);
@@ -40,7 +44,7 @@ describe('ReportedLoad', () => {
   it('says nothing of a server that says always the same', () => {
     const load = new ReportedLoad();
     for (let n = 0; n < 10; n++) load.observe(n, 0, 0);
-    expect(load.queue).toBe(1);
+    expect(load.queuePercent).toBe(100);
   });
 
   it('is asked for fifty times a second at most', () => {
@@ -62,14 +66,14 @@ describe('ReportedLoad', () => {
     expect(load.isKnown).toBe(false);
     load.fade();
     load.expire(1e6);
-    expect(load.queue).toBe(4);
+    expect(load.queuePercent).toBe(400);
     load.succeeded();
-    expect(load.queue).toBe(1);
+    expect(load.queuePercent).toBe(100);
     load.observe(0, 5, 0);
     load.observe(0, 50, 0);
-    const { queue } = load;
+    const { queuePercent } = load;
     load.succeeded();
-    expect(load.queue).toBe(queue);
+    expect(load.queuePercent).toBe(queuePercent);
   });
 
   it('knows the calls that this app has made since then', () => {

@@ -3,8 +3,10 @@ const MAX_AGE_MS = 5_000;
 const AVERAGE_STEP = 0.1;
 /** More often, a server would have nothing new to tell. */
 const ASK_AFTER_MS = 20;
-/** A report makes a target look as if it had this much more or less before it than usual, and no more: a server that lies gains little. */
-const MAX_TRUST = 4;
+/** A report makes a target look as if it had four times more or less before it than usual, and no more: a server that lies gains little. */
+const MIN_QUEUE_PERCENT = 25;
+const MAX_QUEUE_PERCENT = 400;
+const USUAL = 100;
 
 /** What the server of a target last said of its load. */
 export class ReportedLoad {
@@ -15,10 +17,12 @@ export class ReportedLoad {
   /** When it was told, by the clock, in milliseconds; -Infinity: never, or too long ago. */
   at = -Infinity;
   /**
-   * How much a further call has before it, relative to what it has before it there on average, from 1/4 to 4: 1 is as ever, or unknown. What is usual for a target, be it
-   * busy or slow, is in its latency; and a server whose reports say always the same, true or not, gains and loses nothing.
+   * How much a further call has before it, in percent of what it has before it there on average, from 25 to 400: 100 is as ever, or unknown. What is usual for a target,
+   * be it busy or slow, is in its latency; and a server whose reports say always the same, true or not, gains and loses nothing.
+   *
+   * An integer: a fraction would be in memory of its own, which costs a pick a tenth of its time.
    */
-  queue = 1;
+  queuePercent = USUAL;
   /** Calls of this app that were under way when it was told: they are in it. */
   #known = 0;
   #askedAt = -Infinity;
@@ -42,8 +46,8 @@ export class ReportedLoad {
     this.inFlight = inFlight;
     this.at = now;
     this.#known = own;
-    const relative = (inFlight + 1) / (this.averageInFlight + 1);
-    this.queue = Math.min(MAX_TRUST, Math.max(1 / MAX_TRUST, relative));
+    const percent = Math.round((USUAL * (inFlight + 1)) / (this.averageInFlight + 1));
+    this.queuePercent = Math.min(MAX_QUEUE_PERCENT, Math.max(MIN_QUEUE_PERCENT, percent));
   }
 
   /** With the calls of this app since then. */
@@ -54,24 +58,24 @@ export class ReportedLoad {
 
   /** Queues change faster than reports come: what is special about one is half forgotten. Called each `FADE_MS`, since a pick has no time to ask what time it is. */
   fade(): void {
-    if (this.isKnown) this.queue = (this.queue + 1) / 2;
+    if (this.isKnown) this.queuePercent = USUAL + Math.trunc((this.queuePercent - USUAL) / 2);
   }
 
   /** A call to the target has failed: what its server says of its load is no reason for another, until one succeeds. */
   failed(): void {
     this.at = -Infinity;
-    this.queue = MAX_TRUST;
+    this.queuePercent = MAX_QUEUE_PERCENT;
   }
 
   succeeded(): void {
-    if (!this.isKnown) this.queue = 1;
+    if (!this.isKnown) this.queuePercent = USUAL;
   }
 
   /** Called once a second. */
   expire(now: number): void {
     if (!this.isKnown || now - this.at < MAX_AGE_MS) return;
     this.at = -Infinity;
-    this.queue = 1;
+    this.queuePercent = USUAL;
   }
 }
 
