@@ -16,6 +16,13 @@ class Kitchen {
     return new Promise((resolve) => this.#waiting.push(() => resolve('served')));
   }
 
+  @Get('chopping')
+  chop(): string {
+    const until = performance.now() + 40;
+    while (performance.now() < until);
+    return 'chopped';
+  }
+
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -103,6 +110,28 @@ describe.each(PLATFORMS)('load shedding on %s', (platform) => {
       kitchen.serve();
       await Promise.all(taken);
     }
+  });
+
+  it('refuses first what its caller would no longer wait for: turns of the event loop take longer', async () => {
+    const { order } = await start({ concurrency: 100 });
+    let isOver = false;
+    const patient: number[] = [];
+    const crowd = Array.from({ length: 4 }, async () => {
+      while (!isOver) patient.push((await order({ 'rookery-timeout': '60000' }, '/chopping')).status);
+    });
+    try {
+      await eventually(async () => {
+        const refused = await order({ 'rookery-timeout': '20' }, '/chopping');
+        // 504: it was taken, and its time was over before the handler began.
+        expect(refused.status).toBe(503);
+        expect(await refused.json()).toMatchObject({ message: expect.stringContaining('under way') });
+        return true;
+      });
+    } finally {
+      isOver = true;
+    }
+    await Promise.all(crowd);
+    expect(new Set(patient)).toEqual(new Set([200]));
   });
 
   it('always answers the health endpoints, and where it is off everything', async () => {

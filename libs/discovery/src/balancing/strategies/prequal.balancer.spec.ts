@@ -58,6 +58,13 @@ describe('prequal', () => {
     expect(ofSilent).toBeCloseTo(1 / 3, 1);
   });
 
+  it('picks as p2c-load where one says always the same', () => {
+    const stuck = target(0, 20, 0);
+    for (let n = 0; n < 30; n++) stuck.reported.observe(n, 0, 0);
+    const [ofStuck = 1] = shares([stuck, target(1, 10, 5), target(2, 10, 6)]);
+    expect(ofStuck).toBe(0);
+  });
+
   it('picks a hot one that is more than twice as fast as any other: the reports are not true', () => {
     expect(shares([target(0, 10, 9), target(1, 30, 2), target(2, 30, 3)])[0]).toBeGreaterThan(MOST);
     expect(shares([target(0, 10, 9), target(1, 15, 2), target(2, 30, 3)])[1]).toBeGreaterThan(MOST);

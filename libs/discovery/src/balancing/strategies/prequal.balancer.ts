@@ -15,7 +15,7 @@ const PICKS_PER_TRIAL = 16;
 
 /**
  * The hot-cold rule: a target is hot if its server has as many calls under way as the busiest sixth of the pool, or more. Of the others the one with the least latency
- * is picked; if all are hot, the one with the fewest calls. Where not all have told their load, as `p2c-load`.
+ * is picked; if all are hot, the one with the fewest calls. Where not all have told their load, or one says always the same, as `p2c-load`.
  * Source: B. Wydrowski et al., "Load is not what you should balance: Introducing Prequal", NSDI 2024, 4.
  */
 export class PrequalBalancer extends ReportedLoadBalancer {
@@ -48,7 +48,7 @@ export class PrequalBalancer extends ReportedLoadBalancer {
     for (let n = 0; n < targets.length && size < POOL; n++) {
       const target = targets[(from + n) % targets.length];
       // Those that say nothing would get nothing.
-      if (!target?.reported.isKnown) return 0;
+      if (!target?.reported.isTelling) return 0;
       this.#pool[size] = target;
       this.#insert(target.reported.nowInFlight(target.inFlight), size);
       size++;

@@ -47,6 +47,17 @@ describe('ReportedLoad', () => {
     expect(load.queuePercent).toBe(100);
   });
 
+  it('is compared with no other while it says the same for long', () => {
+    const load = new ReportedLoad();
+    expect(load.isTelling).toBe(false);
+    for (let n = 0; n < 20; n++) load.observe(n, 5, 0);
+    expect(load.isTelling).toBe(true);
+    load.observe(20, 5, 0);
+    expect(load.isTelling).toBe(false);
+    load.observe(21, 6, 0);
+    expect(load.isTelling).toBe(true);
+  });
+
   it('is asked for fifty times a second at most', () => {
     const load = new ReportedLoad();
     expect([0, 1, 19, 20, 39, 41].map((now) => load.mayAsk(now))).toEqual([

@@ -7,6 +7,8 @@ const ASK_AFTER_MS = 20;
 const MIN_QUEUE_PERCENT = 25;
 const MAX_QUEUE_PERCENT = 400;
 const USUAL = 100;
+/** So many reports in a row that say the same are those of a server that does not count, or of a cache before it. */
+const SAME_REPORTS = 20;
 
 /** What the server of a target last said of its load. */
 export class ReportedLoad {
@@ -26,9 +28,16 @@ export class ReportedLoad {
   /** Calls of this app that were under way when it was told: they are in it. */
   #known = 0;
   #askedAt = -Infinity;
+  /** Reports in a row that said the same. */
+  #same = 0;
 
   get isKnown(): boolean {
     return this.at > -Infinity;
+  }
+
+  /** Whether it may be compared with that of another target. */
+  get isTelling(): boolean {
+    return this.isKnown && this.#same < SAME_REPORTS;
   }
 
   /** Whether to ask now; it is taken for asked, then. */
@@ -43,6 +52,7 @@ export class ReportedLoad {
     this.averageInFlight = this.isKnown
       ? this.averageInFlight + (inFlight - this.averageInFlight) * AVERAGE_STEP
       : inFlight;
+    this.#same = inFlight === this.inFlight ? this.#same + 1 : 0;
     this.inFlight = inFlight;
     this.at = now;
     this.#known = own;
