@@ -36,9 +36,11 @@ describe('prequal', () => {
       target(5, 50, 0),
       target(6, 60, 0),
     ];
-    const [ofHot = 1, , ofFastest = 0] = shares(all);
+    const [ofHot = 1, ofSlower = 0, ofFastest = 0] = shares(all);
     expect(ofFastest).toBeGreaterThan(MOST);
     expect(ofHot).toBeLessThan(0.1);
+    // By the picks that are as with `p2c-load`.
+    expect(ofSlower).toBeGreaterThan(0);
   });
 
   it('picks the one with the fewest calls where all have as many as the busiest or are hot', () => {
@@ -47,10 +49,27 @@ describe('prequal', () => {
     expect(first).toBeLessThan(0.1);
   });
 
+  it('picks one with the fewest calls where all are hot, however fast another is', () => {
+    const same = Array.from({ length: 6 }, (_, n) => target(n, 10, 2));
+    expect(shares([...same, target(6, 1, 5)]).at(-1)).toBeLessThan(0.05);
+  });
+
+  it('compares others where there are more than it compares', () => {
+    const all = Array.from({ length: 40 }, (_, n) => target(n, 10, n % 3));
+    const ofLater = shares(all)
+      .slice(16)
+      .reduce((sum, share) => sum + share, 0);
+    expect(ofLater).toBeGreaterThan(0.4);
+  });
+
   it('counts own calls since the report', () => {
     const [busy, other] = [target(0, 10, 2), target(1, 10, 3)];
     for (let n = 0; n < 4; n++) busy.begin();
     expect(shares([busy, other])[1]).toBeGreaterThan(MOST);
+    // Six there, which is what is hot, and not the four of the fastest other.
+    const fast = target(2, 1, 2);
+    for (let n = 0; n < 4; n++) fast.begin();
+    expect(shares([fast, target(3, 10, 3), target(4, 6, 4)])[2]).toBeGreaterThan(MOST);
   });
 
   it('picks as p2c-load where not all have told their load', () => {

@@ -41,6 +41,22 @@ describe('p2c-load', () => {
     expect(shares([busy, idle])).toEqual([0, 1]);
   });
 
+  it('compares the better of two with a third where even that one is busy', () => {
+    const all = targets(6);
+    for (const [n, each] of all.entries()) report(each, n === 0 ? 6 : 12);
+    // Among two of six are 0.33.
+    expect(shares(all)[0]).toBeGreaterThan(0.4);
+    for (const each of all.slice(1)) report(each, average);
+    expect(shares(all)[0]).toBeLessThan(0.38);
+  });
+
+  it('takes no small difference for one', () => {
+    const [one, other] = targets(2) as [TrackedTarget, TrackedTarget];
+    report(one, average);
+    report(other, average + 1);
+    expect(shares([one, other])[0]).toBeCloseTo(0.5, 1);
+  });
+
   it('goes by latency for one that has said nothing, or not for long', () => {
     const [silent, other, slow] = targets(3) as [TrackedTarget, TrackedTarget, TrackedTarget];
     report(other, average);
@@ -79,6 +95,17 @@ describe('p2c-load', () => {
     report(failing, 0);
     report(other, 1e6);
     expect(shares([failing, other])).toEqual([0, 1]);
+  });
+
+  it('believes no report of one that failed until a call to it succeeds', () => {
+    const [failing] = targets(1) as [TrackedTarget];
+    report(failing, average);
+    failing.begin();
+    failing.end(0, 1, 'failure');
+    expect(failing.reported.queuePercent).toBe(400);
+    failing.begin();
+    failing.end(0, 1, 'success');
+    expect(failing.reported.queuePercent).toBe(100);
   });
 
   it('an instance that was never answered gets one call', () => {
