@@ -1,5 +1,6 @@
 import { validateHeaderValue } from 'node:http';
 import { isIP } from 'node:net';
+import { Metadata } from '@grpc/grpc-js';
 import { DiscoveryError, type ServiceInstance } from '@rookery/discovery';
 import { parseAgentAddress } from '#libs/consul/dist/client/agent-address.js';
 import { toConsulError } from '#libs/consul/dist/client/classify-response.js';
@@ -7,7 +8,10 @@ import { assertIntentions, decideByIntentions } from '#libs/consul/dist/connect/
 import { spiffeIdOf } from '#libs/consul/dist/connect/spiffe-id.js';
 import { evaluateFlag } from '#libs/consul/dist/flags/evaluate-flag.js';
 import { InstanceReader } from '#libs/consul/dist/registry/instance-reader.js';
-import { reportedInFlight } from '#libs/discovery/dist/balancing/target/reported-in-flight.js';
+import {
+  believableInFlight,
+  reportedInFlight,
+} from '#libs/discovery/dist/balancing/target/reported-in-flight.js';
 import { ReportedLoad } from '#libs/discovery/dist/balancing/target/reported-load.js';
 import { SERVICE_HEADER, TIMEOUT_HEADER } from '#libs/discovery/dist/calling/call-headers.js';
 import { incomingCall } from '#libs/discovery/dist/calling/incoming-call.js';
@@ -26,6 +30,8 @@ import { receiveCall } from '#libs/discovery/dist/receiving/receive-call.js';
 import { ReceivedContext } from '#libs/discovery/dist/receiving/received-context.js';
 import { systemClock } from '#libs/discovery/dist/timing/clock.js';
 import { decodeValue } from '#libs/etcd/dist/registry/instance-value.js';
+import { reportedInFlight as inTrailers } from '#libs/microservices/dist/grpc/reported-load.js';
+import { encodeLoadReport, LOAD_TRAILER } from '#libs/microservices/dist/grpc/serving/standard-services.js';
 
 /** A parser of what comes from outside. */
 export interface FuzzTarget {
@@ -190,6 +196,21 @@ export const TARGETS: readonly FuzzTarget[] = [
       load.observe(0, inFlight, 1);
       const { queuePercent } = load;
       if (!(queuePercent >= 25 && queuePercent <= 400)) throw new Error(`a queue of ${queuePercent} %`);
+    },
+  },
+  {
+    name: 'the same in the trailers of gRPC',
+    samples: [0, 3, 1e300].map((inFlight) =>
+      encodeLoadReport({
+        ...{ cpu_utilization: 0.3, application_utilization: 0.5, rps_fractional: 20, eps: 0 },
+        named_metrics: { in_flight: inFlight },
+      }).toString('latin1'),
+    ),
+    feed: (input) => {
+      const trailers = new Metadata();
+      trailers.set(LOAD_TRAILER, Buffer.from(input, 'latin1'));
+      const inFlight = believableInFlight(inTrailers(trailers) ?? NaN);
+      if (inFlight !== undefined && !(inFlight >= 0 && inFlight <= 1e6)) throw new Error(`${inFlight} calls`);
     },
   },
   {

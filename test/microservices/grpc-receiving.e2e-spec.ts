@@ -3,7 +3,7 @@ import { Controller, Injectable, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { GrpcMethod, Transport } from '@nestjs/microservices';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { RegistrationService, type ServiceOptions } from '@rookery/discovery';
+import { DiscoveryService, RegistrationService, type ServiceOptions } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { GrpcClients, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
@@ -74,7 +74,7 @@ describe('what a gRPC server receives', () => {
     const { app } = await createApp(rootModule([discovery, GrpcDiscoveryModule as never]));
     await app.init();
     cleanUps.push(() => app.close());
-    return app.get(GrpcClients);
+    return { clients: app.get(GrpcClients), discovery: app.get(DiscoveryService) };
   };
   const find = (library: LibraryService, metadata = new Metadata()): Promise<Found> =>
     firstValueFrom(library.find({ title: 'Dune' }, metadata));
@@ -86,7 +86,7 @@ describe('what a gRPC server receives', () => {
     registry.put({ service: 'library', port: behind.port });
     const { server, gateway } = await startServer(registry, { name: 'gateway' });
     gateway.library = server.get(GrpcClients).create('library', OPTIONS);
-    const caller = (await startCaller(registry)).create<LibraryService>('gateway', {
+    const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', {
       ...OPTIONS,
       timeout: '2s',
     });
@@ -126,11 +126,30 @@ describe('what a gRPC server receives', () => {
     await app.init();
     app.get(Gateway).library = app.get(GrpcClients).create('library', OPTIONS);
     registry.put({ service: 'gateway', port });
-    const caller = (await startCaller(registry)).create<LibraryService>('gateway', OPTIONS);
+    const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', OPTIONS);
     const metadata = new Metadata();
     metadata.set('x-tenant', 'acme');
     await find(caller, metadata);
     expect(behind.metadata).toMatchObject({ 'x-tenant': 'acme' });
+  });
+
+  it('reports its load to clients that choose by it', async () => {
+    const registry = new InMemoryRegistry();
+    const servers = [await startServer(registry, { name: 'gateway' })];
+    servers.push(await startServer(registry, { name: 'gateway' }));
+    const { clients, discovery } = await startCaller(registry);
+    const reports = async (): Promise<(number | undefined)[]> => {
+      const { instances } = await discovery.explain('gateway');
+      return instances.map(({ calls }) => calls?.reported?.inFlight);
+    };
+    const byLatency = clients.create<LibraryService>('gateway', OPTIONS);
+    for (let n = 0; n < 20; n++) await find(byLatency);
+    expect(await reports()).toEqual([undefined, undefined]);
+    const byLoad = clients.create<LibraryService>('gateway', { ...OPTIONS, strategy: 'p2c-load' });
+    await eventually(async () => {
+      await find(byLoad);
+      return (await reports()).every((inFlight) => inFlight === 0);
+    });
   });
 
   it('a call for the service that had its address before is refused, and goes elsewhere', async () => {
@@ -140,11 +159,11 @@ describe('what a gRPC server receives', () => {
     // The list is of yesterday: it has the address of what is now the orders.
     const [registered] = await registry.readConsistent('gateway', {});
     registry.put({ ...registered, service: 'gateway', id: 'old', port: orders.port });
-    const caller = (await startCaller(registry)).create<LibraryService>('gateway', OPTIONS);
+    const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', OPTIONS);
     for (let n = 0; n < 20; n++) expect(await find(caller)).toMatchObject({ title: 'Dune' });
     expect(orders.gateway.calls).toBe(0);
     expect(gateway.gateway.calls).toBe(20);
-    const strict = (await startCaller(registry)).create<LibraryService>('gateway', {
+    const strict = (await startCaller(registry)).clients.create<LibraryService>('gateway', {
       ...OPTIONS,
       retries: 0,
     });

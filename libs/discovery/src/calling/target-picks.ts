@@ -1,5 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Target } from '../balancing/load-balancer.js';
+import { needsReports } from '../balancing/strategies/strategies.js';
+import { believableInFlight } from '../balancing/target/reported-in-flight.js';
 import type { TargetPool } from '../balancing/target-pool.js';
 import type { CallOutcome, TrackedTarget } from '../balancing/target/tracked-target.js';
 import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
@@ -32,6 +34,8 @@ export interface AttemptEnding {
   readonly error: Error | undefined;
   /** Its caller gave up. */
   readonly isAbandoned: boolean;
+  /** How many calls its server has under way, as its response tells; read where the strategy chooses by it. */
+  readonly reportedInFlight?: (() => number | undefined) | undefined;
 }
 
 /** How long a stream takes says nothing about latency; of some attempts it is not known what they are. */
@@ -156,9 +160,10 @@ export class TargetPicks {
     pool.begin(tracked);
     const waiting = shape === 'unary' ? this.#waitingFor(target) : undefined;
     waiting?.push(startedAt);
-    return ({ error, isAbandoned }) => {
+    return ({ error, isAbandoned, reportedInFlight }) => {
       if (waiting) this.#forget(target, waiting, startedAt);
-      const elapsedMs = this.#clock.now() - startedAt;
+      const endedAt = this.#clock.now();
+      const elapsedMs = endedAt - startedAt;
       // What takes that long without an error was none of the calls that have a limit.
       const isStream =
         shape === 'stream' || (shape === 'unknown' && elapsedMs > this.#settings.attemptTimeoutMs);
@@ -167,6 +172,11 @@ export class TargetPicks {
       pool.report(tracked, measuredMs, outcome, { reason, isRefusal });
       if (outcome !== 'ignored' && outcome !== 'abandoned')
         this.#context.statistics.add(measuredMs, outcome !== 'success');
+      // A server that only fails has nothing to do.
+      if (outcome !== 'success' || !reportedInFlight || !needsReports(this.#settings.strategy)) return;
+      if (!tracked.reported.mayAsk(endedAt)) return;
+      const inFlight = believableInFlight(reportedInFlight() ?? NaN);
+      if (inFlight !== undefined) pool.observeLoad(tracked, inFlight);
     };
   }
 

@@ -9,6 +9,7 @@ import {
 import { errorOf } from './call-status.js';
 import type { ExperimentalApi, GrpcJs, PickArgs, Picker, PickResult } from './experimental-api.js';
 import type { InstanceConnection } from './instance-connection.js';
+import { reportedInFlight } from './reported-load.js';
 
 /** Metadata of a call for the picker; neither is sent. */
 export const HASH_KEY = 'rookery-hash-key';
@@ -86,7 +87,10 @@ export class ServicePicker implements Picker {
       onCallEnded: (code: status, details: string, metadata: Metadata) => {
         picked.onCallEnded?.(code, details, metadata);
         const error = errorOf(grpc, { code, details, metadata });
-        end?.({ error, isAbandoned: code === grpc.status.CANCELLED });
+        end?.({
+          ...{ error, isAbandoned: code === grpc.status.CANCELLED },
+          reportedInFlight: () => reportedInFlight(metadata),
+        });
         end = undefined;
       },
     };

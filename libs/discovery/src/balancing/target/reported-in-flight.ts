@@ -17,6 +17,10 @@ export function reportedInFlight(header: string): number | undefined {
   const start = at + NAME.length;
   const end = header.indexOf(',', start);
   const text = (end < 0 ? header.slice(start) : header.slice(start, end)).trim();
-  const value = text === '' ? NaN : Number(text);
+  return believableInFlight(text === '' ? NaN : Number(text));
+}
+
+/** @returns an integer; undefined: it cannot be true */
+export function believableInFlight(value: number): number | undefined {
   return value >= 0 && value <= MAX_IN_FLIGHT ? Math.round(value) : undefined;
 }

@@ -2,10 +2,7 @@ import type { ServerInterceptor } from '@grpc/grpc-js';
 import type { LoadReport } from '@rookery/discovery';
 import type { CallReceiver } from '@rookery/discovery/adapter';
 import { installed } from '../experimental-api.js';
-import { encodeLoadReport, HEALTH_SERVICE } from './standard-services.js';
-
-/** gRFC A51: what a server says of its load with each response. */
-export const LOAD_TRAILER = 'endpoint-load-metrics-bin';
+import { encodeLoadReport, HEALTH_SERVICE, LOAD_TRAILER } from './standard-services.js';
 
 /** Counts the calls of a server, and tells its callers about the load in the trailers of each. */
 export function loadTrailer(receiver: CallReceiver): ServerInterceptor {

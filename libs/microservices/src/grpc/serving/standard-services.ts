@@ -63,7 +63,10 @@ const { Report: codec } = definitions['xds.data.orca.v3.Codec'] as unknown as {
   readonly Report: MethodDefinition<OrcaLoadReport, OrcaLoadReport>;
 };
 
-/** As in the metadata `endpoint-load-metrics-bin` (gRFC A51). */
+/** gRFC A51: what a server says of its load with each response. */
+export const LOAD_TRAILER = 'endpoint-load-metrics-bin';
+
+/** As in its trailer. */
 export function encodeLoadReport(report: OrcaLoadReport): Buffer {
   return codec.requestSerialize(report);
 }
