@@ -261,8 +261,8 @@ describe('locks under faults', () => {
     expect(idle).toBeLessThan(20);
     // A session, a try, a release and an end for the one that gets it; a try for each other process.
     expect(perTurn).toBeLessThan(40);
-    // Each has a chance, also against the one that has just released it, and in a process that the machine slows down: a tenth of its share, which would be 40 of 200.
-    expect(Math.min(...turns)).toBeGreaterThan(4);
+    // Each has a chance, also against the one that has just released it: a fifth of 200 would be 40.
+    expect(Math.min(...turns)).toBeGreaterThan(8);
     const closing = apps.splice(apps.length - 6);
     const ended = Promise.allSettled(waiting);
     await Promise.all(closing.map((app) => app.close()));
