@@ -12,7 +12,7 @@ export function rookery(options = {}) {
   });
 }
 
-/** @returns the port of an app whose only route is this one */
+/** @returns the port of an app with this route and no other */
 export async function startApp(path, handle, imports) {
   class Routes {}
   Routes.prototype.handle = handle;

@@ -209,7 +209,7 @@ export const TARGETS: readonly FuzzTarget[] = [
     feed: (input) => {
       const trailers = new Metadata();
       trailers.set(LOAD_TRAILER, Buffer.from(input, 'latin1'));
-      const inFlight = believableInFlight(inTrailers(trailers) ?? NaN);
+      const inFlight = believableInFlight(inTrailers(trailers));
       if (inFlight !== undefined && !(inFlight >= 0 && inFlight <= 1e6)) throw new Error(`${inFlight} calls`);
     },
   },

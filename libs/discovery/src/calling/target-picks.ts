@@ -175,7 +175,7 @@ export class TargetPicks {
       // A server that only fails has nothing to do.
       if (outcome !== 'success' || !reportedInFlight || !needsReports(this.#settings.strategy)) return;
       if (!tracked.reported.mayAsk(endedAt)) return;
-      const inFlight = believableInFlight(reportedInFlight() ?? NaN);
+      const inFlight = believableInFlight(reportedInFlight());
       if (inFlight !== undefined) pool.observeLoad(tracked, inFlight);
     };
   }

@@ -88,7 +88,8 @@ export class ServicePicker implements Picker {
         picked.onCallEnded?.(code, details, metadata);
         const error = errorOf(grpc, { code, details, metadata });
         end?.({
-          ...{ error, isAbandoned: code === grpc.status.CANCELLED },
+          error,
+          isAbandoned: code === grpc.status.CANCELLED,
           reportedInFlight: () => reportedInFlight(metadata),
         });
         end = undefined;

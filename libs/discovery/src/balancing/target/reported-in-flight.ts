@@ -21,6 +21,6 @@ export function reportedInFlight(header: string): number | undefined {
 }
 
 /** @returns an integer; undefined: it cannot be true */
-export function believableInFlight(value: number): number | undefined {
+export function believableInFlight(value = NaN): number | undefined {
   return value >= 0 && value <= MAX_IN_FLIGHT ? Math.round(value) : undefined;
 }

@@ -20,7 +20,7 @@ export class ReportedLoad {
   at = -Infinity;
   /**
    * How much a further call has before it, in percent of what it has before it there on average, from 25 to 400: 100 is as ever, or unknown. What is usual for a target,
-   * be it busy or slow, is in its latency; and a server whose reports say always the same, true or not, gains and loses nothing.
+   * be it busy or slow, is in its latency; and a server that reports always the same, true or not, gains and loses nothing.
    *
    * An integer: a fraction would be in memory of its own, which costs a pick a tenth of its time.
    */

@@ -35,18 +35,21 @@ export function isToldOver(
 /** @param address of the caller's end of the connection; undefined: a socket of this host */
 export function isToldTo(exposure: LoadExposure, address: string | undefined): boolean {
   if (exposure !== 'private') return exposure === 'public';
-  if (address === undefined) return true;
-  let isPrivate = known.get(address);
-  if (isPrivate === undefined) {
-    if (known.size >= MAX_KNOWN) known.clear();
-    known.set(address, (isPrivate = isOnPrivateNetwork(address)));
-  }
-  return isPrivate;
+  return address === undefined || isPrivate(address);
 }
 
 /** Remembered, since each check leaves native objects to the garbage collector: that was half of the cost of a report. */
 const known = new Map<string, boolean>();
 const MAX_KNOWN = 1_000;
+
+function isPrivate(address: string): boolean {
+  let answer = known.get(address);
+  if (answer === undefined) {
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(address, (answer = isOnPrivateNetwork(address)));
+  }
+  return answer;
+}
 
 function isOnPrivateNetwork(address: string): boolean {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
