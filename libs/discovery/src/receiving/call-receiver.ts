@@ -70,20 +70,26 @@ export class CallReceiver {
     return this.#options.clock.now() + milliseconds;
   }
 
+  /** What counts the calls; undefined: they are not counted, since no caller is told. */
+  get counter(): Pick<LoadReporter, 'begin' | 'end'> | undefined {
+    const { load, loadReports = 'none' } = this.#options;
+    return loadReports === 'none' ? undefined : load;
+  }
+
   /**
    * A call has come.
    *
-   * @returns to be called with how it ended; undefined: calls are not counted, since no caller is told
+   * @returns to be called with how it ended; undefined: calls are not counted
    */
   begin(): ((isFailure: boolean) => void) | undefined {
-    const { load, loadReports = 'none' } = this.#options;
-    if (!load || loadReports === 'none') return undefined;
-    load.begin();
+    const { counter } = this;
+    if (!counter) return undefined;
+    counter.begin();
     let isOver = false;
     return (isFailure) => {
       if (isOver) return;
       isOver = true;
-      load.end(isFailure);
+      counter.end(isFailure);
     };
   }
 

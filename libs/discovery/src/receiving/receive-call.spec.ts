@@ -21,7 +21,7 @@ describe('receiveCall', () => {
       statusCode: 200,
       setHeader: () => undefined,
       end: () => undefined,
-      once: () => undefined,
+      on: () => undefined,
     };
     // As a request of HTTP/2, whose headers cannot be replaced.
     const request = Object.freeze({ headers, socket });

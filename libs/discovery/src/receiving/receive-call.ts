@@ -34,6 +34,11 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
  * is processed.
  */
 export function receiveCall(receiver: CallReceiver, shedding?: Shedding): Middleware {
+  const { counter } = receiver;
+  // One for all requests: a listener of its own for each would cost more than all else here.
+  const countEnd = function (this: ServerResponse): void {
+    counter?.end(this.statusCode >= 500);
+  };
   return (request, response, next) => {
     const { headers } = request;
     const service = receiver.misdirected(headers, (address) => address === localAddress(request));
@@ -55,10 +60,12 @@ export function receiveCall(receiver: CallReceiver, shedding?: Shedding): Middle
       return;
     }
     const call = receiver.receive(headers, hasTimeout ? receiver.deadlineIn(timeoutMs) : Infinity);
-    const end = receiver.begin();
-    if (end || answered || call)
-      response.once('close', () => {
-        end?.(response.statusCode >= 500);
+    if (counter) {
+      counter.begin();
+      response.on('close', countEnd);
+    }
+    if (answered || call)
+      response.on('close', () => {
         answered?.();
         call?.end(response.writableEnded);
       });
