@@ -23,8 +23,11 @@ export interface ContenderQueue {
 
 /** The registry did not respond. */
 export const RETRY_MS = { base: 500, cap: 5_000 };
-/** Doubled with every attempt at which another was faster. */
-export const RACE_MS = { base: 50, cap: 1_000 };
+/**
+ * Doubled with every attempt at which another was faster. The cap is low: what is lost by chance makes a process slower, so that it loses more,
+ * and most of what many processes ask follows a change that their watches saw, which no back-off makes rarer.
+ */
+export const RACE_MS = { base: 50, cap: 200 };
 /** Lets every process have a chance at what was just released, also those that hear of it later than the one that released it. */
 const LOTTERY_MS = 25;
 /** No watch sees the end of a lock-delay. */
