@@ -23,6 +23,7 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   'ContentHash',
   'Hash',
   'CreateTime',
+  'ExpirationTime',
   'LTime',
   'TaggedAddresses',
 ]);
@@ -96,15 +97,35 @@ export class ConsulApi {
       if (Node !== NODE) await this.raw('PUT', '/v1/catalog/deregister', { Node });
     }
     await this.raw('DELETE', '/v1/kv/?recurse');
+    if (this.token) await this.#cleanAcl();
+  }
+
+  /** All but the management token, the anonymous one, and the policies that are built in. */
+  async #cleanAcl(): Promise<void> {
+    const own = (await this.raw('GET', '/v1/acl/token/self')).json as { AccessorID: string };
+    const tokens = (await this.raw('GET', '/v1/acl/tokens')).json as { AccessorID: string }[];
+    const kept = new Set([own.AccessorID, ANONYMOUS]);
+    for (const { AccessorID } of tokens)
+      if (!kept.has(AccessorID)) await this.raw('DELETE', `/v1/acl/token/${AccessorID}`);
+    const anonymous = { AccessorID: ANONYMOUS, Description: 'Anonymous Token' };
+    await this.raw('PUT', `/v1/acl/token/${ANONYMOUS}`, anonymous);
+    const policies = (await this.raw('GET', '/v1/acl/policies')).json as { ID: string; Name: string }[];
+    for (const { ID, Name } of policies)
+      if (Name !== 'global-management') await this.raw('DELETE', `/v1/acl/policy/${ID}`);
   }
 }
+
+const ANONYMOUS = '00000000-0000-0000-0000-000000000002';
 
 /** Both agents have this node name and id, so that their responses are the same. */
 export const NODE = 'conformance';
 export const NODE_ID = '7c1f5d62-94d3-4f0e-8b1a-3d9f0a6b2c11';
 
-/** The tags of a service name come out of a Go map, in random order. */
+/** What comes out of a Go map, or by random ids, in an order of ours: tags of service names, policies, tokens. */
 function inOrder(path: string, json: unknown): unknown {
+  const key = /^\/v1\/acl\/(policies|tokens)/.exec(path)?.[1] === 'tokens' ? 'Description' : 'Name';
+  if (path.startsWith('/v1/acl/') && Array.isArray(json))
+    return (json as Record<string, string>[]).toSorted((a, b) => ((a[key] ?? '') < (b[key] ?? '') ? -1 : 1));
   if (!path.startsWith('/v1/catalog/services') || typeof json !== 'object' || json === null) return json;
   return Object.fromEntries(
     Object.entries(json as Record<string, string[]>).map(([name, tags]) => [name, [...tags].sort()]),

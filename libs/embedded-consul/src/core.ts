@@ -1,4 +1,4 @@
-import { AclStore, type Authorizer } from './acl/acl-store.js';
+import { AclStore, type AclStoreOptions, type Authorizer } from './acl/acl-store.js';
 import { Agent, type AgentIdentity } from './agent/agent.js';
 import { Catalog } from './catalog/catalog.js';
 import { ApiError } from './http/api-error.js';
@@ -15,7 +15,7 @@ export interface CoreOptions {
   readonly port: number;
   readonly clock: ControllableClock;
   readonly random: () => number;
-  readonly acl: { enabled: boolean; managementToken: string | undefined };
+  readonly acl: Pick<AclStoreOptions, 'enabled' | 'managementToken' | 'defaultPolicy'>;
   readonly compatibility: '1.8' | 'latest';
 }
 
@@ -72,7 +72,8 @@ export class Core {
     this.agent = new Agent(identity, this.catalog, this.indexes, clock, random);
     this.kv = new KvStore(this.indexes, () => clock.now());
     this.sessions = new SessionStore(this.indexes, clock, (session) => this.#release(session));
-    this.acl = new AclStore(options.acl);
+    const { datacenter } = identity;
+    this.acl = new AclStore({ ...options.acl, datacenter, nowMs: () => clock.now() }, this.indexes);
     this.catalog.onLost = (lost) => this.sessions.endThoseOf(lost);
     this.#begin();
   }

@@ -16,6 +16,13 @@ import { sessionEndpoints } from './session/session.endpoints.js';
 import { statusEndpoints } from './status/status.endpoints.js';
 import { ControllableClock } from './time/controllable-clock.js';
 
+export interface EmbeddedAclOptions {
+  /** May do everything. Default: none; the first is made by `PUT /v1/acl/bootstrap`. */
+  managementToken?: string;
+  /** What a token may do that no rule speaks of. Default: `deny`. */
+  defaultPolicy?: 'allow' | 'deny';
+}
+
 export interface EmbeddedConsulOptions {
   /** Default: 0, a free one. */
   port?: number;
@@ -27,8 +34,8 @@ export interface EmbeddedConsulOptions {
   nodeId?: string;
   /** Default: `dc1`. */
   datacenter?: string;
-  /** Turns ACLs on, with the default policy *deny*; the token may do everything. Default: off. */
-  acl?: { managementToken?: string };
+  /** Turns ACLs on. Default: off. */
+  acl?: EmbeddedAclOptions;
   /** Statuses and texts of 1.8, or those of newer versions where they are known to differ. Default: `1.8`. */
   compatibility?: '1.8' | 'latest';
   /** Uniform in [0, 1), for jitter and the first run of a check. Default: `Math.random`. */
@@ -93,7 +100,11 @@ export class EmbeddedConsul {
       port: 8300,
       clock: this.clock,
       random: options.random ?? Math.random,
-      acl: { enabled: options.acl !== undefined, managementToken: options.acl?.managementToken },
+      acl: {
+        enabled: options.acl !== undefined,
+        managementToken: options.acl?.managementToken,
+        defaultPolicy: options.acl?.defaultPolicy ?? 'deny',
+      },
       compatibility: options.compatibility ?? '1.8',
     });
     this.faults = new Faults(

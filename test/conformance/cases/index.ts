@@ -1,3 +1,5 @@
+import { aclCases as aclRightCases } from './acl.cases.js';
+import { aclRecordCases } from './acl-record.cases.js';
 import { blockingCases } from './blocking.cases.js';
 import { checkCases } from './check.cases.js';
 import { kvCases } from './kv.cases.js';
@@ -8,7 +10,6 @@ import { readCases } from './read.cases.js';
 import { registrationCases } from './registration.cases.js';
 import { sessionCases } from './session.cases.js';
 
-export { aclCases } from './acl.cases.js';
 export { slowCases } from './slow.cases.js';
 export const openCases = [
   ...registrationCases,
@@ -21,3 +22,4 @@ export const openCases = [
   ...blockingCases,
   ...probeCases,
 ];
+export const aclCases = [...aclRightCases, ...aclRecordCases];

@@ -112,7 +112,7 @@ export class ApiServer {
       ...(reply.json === undefined ? {} : { 'Content-Type': 'application/json' }),
       ...(reply.text === undefined ? {} : { 'Content-Type': 'text/plain; charset=utf-8' }),
       ...(this.core().options.compatibility === 'latest'
-        ? { 'X-Consul-Default-Acl-Policy': this.core().acl.enabled ? 'deny' : 'allow' }
+        ? { 'X-Consul-Default-Acl-Policy': aclDefault(this.core()) }
         : {}),
       ...reply.headers,
     };
@@ -194,6 +194,10 @@ function decodePath(path: string): string | undefined {
 
 function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
+}
+
+function aclDefault({ acl }: Core): string {
+  return acl.enabled ? acl.options.defaultPolicy : 'allow';
 }
 
 /** Go's path.Clean, with the slash at the end kept. */

@@ -36,3 +36,15 @@ export function parseGoDuration(text: string): number {
   }
   return sign * total;
 }
+
+/** As Go writes a duration of this many milliseconds: `1h0m0s`, `1.5s`, `20ms`. */
+export function formatGoDuration(milliseconds: number): string {
+  if (milliseconds === 0) return '0s';
+  if (milliseconds < 0) return `-${formatGoDuration(-milliseconds)}`;
+  if (milliseconds < 1_000) return milliseconds < 1 ? `${milliseconds * 1_000}µs` : `${milliseconds}ms`;
+  const minutes = Math.floor(milliseconds / 60_000);
+  const seconds = `${(milliseconds - minutes * 60_000) / 1_000}s`;
+  if (minutes === 0) return seconds;
+  const hours = Math.floor(minutes / 60);
+  return hours === 0 ? `${minutes}m${seconds}` : `${hours}h${minutes % 60}m${seconds}`;
+}
