@@ -1,5 +1,6 @@
 import { AclStore, type AclStoreOptions, type Authorizer } from './acl/acl-store.js';
 import { Agent, type AgentIdentity } from './agent/agent.js';
+import { NO_PROXY } from './agent/sidecar.js';
 import { Catalog } from './catalog/catalog.js';
 import { ApiError } from './http/api-error.js';
 import type { ApiReply, ApiRequest } from './http/api-request.js';
@@ -59,6 +60,10 @@ export class Core {
   readonly acl: AclStore;
   readonly queries = new Map<string, PreparedQuery>();
   readonly events: UserEvent[] = [];
+  /** Where it listens; known once it does. */
+  httpPort = 0;
+  /** Called when it is told to leave. */
+  onLeave: () => void = () => undefined;
   readonly #cache = new ReadCache();
   readonly distortion: Distortion = {
     emptyLists: new Set(),
@@ -194,6 +199,7 @@ export class Core {
         Port: port,
         Weights: { Passing: 1, Warning: 1 },
         EnableTagOverride: false,
+        Proxy: NO_PROXY,
         Connect: {},
       },
     });

@@ -3,11 +3,15 @@ import { aclEndpoints } from './acl/acl.endpoints.js';
 import { agentEndpoints } from './agent/agent.endpoints.js';
 import { checkEndpoints } from './agent/check.endpoints.js';
 import { catalogEndpoints } from './catalog/catalog.endpoints.js';
+import { memberEndpoints } from './agent/member.endpoints.js';
+import { processEndpoints } from './agent/process.endpoints.js';
+import { coordinateEndpoints } from './coordinate/coordinate.endpoints.js';
 import { Core, type Endpoint } from './core.js';
 import { eventEndpoints } from './event/event.endpoints.js';
 import { Faults } from './faults/faults.js';
 import { healthEndpoints } from './health/health.endpoints.js';
-import { ApiError } from './http/api-error.js';
+import { notImplementedEndpoints } from './http/not-implemented.js';
+import { operatorEndpoints } from './operator/operator.endpoints.js';
 import { ApiServer } from './http/server.js';
 import { kvEndpoints } from './kv/kv.endpoints.js';
 import { txnEndpoints } from './kv/txn.endpoints.js';
@@ -32,6 +36,8 @@ export interface EmbeddedConsulOptions {
   node?: string;
   /** Default: a random UUID. */
   nodeId?: string;
+  /** What `?node-meta=` finds it by. Default: none. */
+  nodeMeta?: Readonly<Record<string, string>>;
   /** Default: `dc1`. */
   datacenter?: string;
   /** Turns ACLs on. Default: off. */
@@ -41,22 +47,6 @@ export interface EmbeddedConsulOptions {
   /** Uniform in [0, 1), for jitter and the first run of a check. Default: `Math.random`. */
   random?: () => number;
 }
-
-const NOT_IMPLEMENTED: readonly string[] = [
-  '/v1/connect/',
-  '/v1/config',
-  '/v1/config/',
-  '/v1/operator/',
-  '/v1/snapshot',
-  '/v1/coordinate/',
-  '/v1/agent/',
-];
-const everyMethod = (answer: () => never): Endpoint['methods'] => ({
-  GET: answer,
-  PUT: answer,
-  POST: answer,
-  DELETE: answer,
-});
 
 let started = 0;
 
@@ -84,6 +74,7 @@ export class EmbeddedConsul {
   static async start(options: EmbeddedConsulOptions = {}): Promise<EmbeddedConsul> {
     const consul = new EmbeddedConsul(options);
     consul.#port = await consul.#server.listen(options.port ?? 0, consul.#host);
+    consul.#core.httpPort = consul.#port;
     return consul;
   }
 
@@ -96,6 +87,7 @@ export class EmbeddedConsul {
         nodeId: options.nodeId ?? randomUUID(),
         address: '127.0.0.1',
         datacenter: options.datacenter ?? 'dc1',
+        nodeMeta: options.nodeMeta ?? {},
       },
       port: 8300,
       clock: this.clock,
@@ -146,10 +138,9 @@ const endpoints: readonly Endpoint[] = [
   ...eventEndpoints,
   ...queryEndpoints,
   ...aclEndpoints,
-  ...NOT_IMPLEMENTED.map((path) => ({
-    path,
-    methods: everyMethod(() => {
-      throw new ApiError(501, `embedded-consul: ${path} is not implemented`);
-    }),
-  })),
+  ...memberEndpoints,
+  ...processEndpoints,
+  ...operatorEndpoints,
+  ...coordinateEndpoints,
+  ...notImplementedEndpoints,
 ];

@@ -1,5 +1,6 @@
 import { aclCases as aclRightCases } from './acl.cases.js';
 import { aclRecordCases } from './acl-record.cases.js';
+import { agentCases } from './agent.cases.js';
 import { blockingCases } from './blocking.cases.js';
 import { checkCases } from './check.cases.js';
 import { kvCases } from './kv.cases.js';
@@ -8,10 +9,13 @@ import { optionCases } from './option.cases.js';
 import { probeCases } from './probe.cases.js';
 import { readCases } from './read.cases.js';
 import { registrationCases } from './registration.cases.js';
+import { routeCases } from './route.cases.js';
 import { sessionCases } from './session.cases.js';
 
 export { slowCases } from './slow.cases.js';
 export const openCases = [
+  ...routeCases,
+  ...agentCases,
   ...registrationCases,
   ...checkCases,
   ...readCases,

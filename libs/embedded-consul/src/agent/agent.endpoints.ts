@@ -8,6 +8,7 @@ import { worst } from '../health/health.endpoints.js';
 import { localTopic } from './agent.js';
 import { contentHash, renderLocalService, type LocalCheck, type LocalService } from './local-state.js';
 import { serviceDefinition, type ServiceBody } from './service-schema.js';
+import { proxyRecord } from './sidecar.js';
 import { validateService } from './validate-service.js';
 
 const BOOLEANS: Readonly<Record<string, boolean>> = {
@@ -26,68 +27,15 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
 };
 
 export const agentEndpoints: readonly Endpoint[] = [
-  { path: '/v1/agent/self', methods: { GET: self } },
-  { path: '/v1/agent/members', methods: { GET: members } },
   { path: '/v1/agent/services', methods: { GET: services } },
   { path: '/v1/agent/service/', methods: { GET: service } },
   { path: '/v1/agent/service/register', methods: { PUT: register } },
   { path: '/v1/agent/service/deregister/', methods: { PUT: deregister } },
   { path: '/v1/agent/service/maintenance/', methods: { PUT: serviceMaintenance } },
   { path: '/v1/agent/maintenance', methods: { PUT: nodeMaintenance } },
-  { path: '/v1/agent/leave', methods: { PUT: leave } },
   { path: '/v1/agent/health/service/id/', methods: { GET: healthById } },
   { path: '/v1/agent/health/service/name/', methods: { GET: healthByName } },
 ];
-
-function self(core: Core, request: ApiRequest): ApiReply {
-  const { identity, port } = core.options;
-  if (!core.authorizer(request).may('agent', identity.node, 'read')) throw permissionDenied();
-  return {
-    json: {
-      Config: {
-        Datacenter: identity.datacenter,
-        NodeName: identity.node,
-        NodeID: identity.nodeId,
-        Revision: '',
-        Server: true,
-        Version: '1.8.7',
-      },
-      DebugConfig: {
-        DevMode: true,
-        Datacenter: identity.datacenter,
-        NodeName: identity.node,
-        HTTPPort: port,
-      },
-      Coord: { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 0.00001 },
-      Member: member(core),
-      Stats: {
-        agent: { checks: String(core.agent.checks.size), services: String(core.agent.services.size) },
-      },
-      Meta: { 'consul-network-segment': '' },
-    },
-  };
-}
-
-function members(core: Core, request: ApiRequest): ApiReply {
-  const { node } = core.options.identity;
-  return { json: core.authorizer(request).may('node', node, 'read') ? [member(core)] : [] };
-}
-
-function member({ options: { identity } }: Core): object {
-  return {
-    Name: identity.node,
-    Addr: identity.address,
-    Port: 0,
-    Tags: { dc: identity.datacenter, id: identity.nodeId, role: 'consul', build: '1.8.7:' },
-    Status: 1,
-    ProtocolMin: 1,
-    ProtocolMax: 5,
-    ProtocolCur: 2,
-    DelegateMin: 2,
-    DelegateMax: 5,
-    DelegateCur: 4,
-  };
-}
 
 function services(core: Core, request: ApiRequest): ApiReply {
   const authorizer = core.authorizer(request);
@@ -128,6 +76,9 @@ function register(core: Core, request: ApiRequest): ApiReply {
   if (!core.authorizer(request).may('service', body.Name ?? '', 'write')) {
     throw new ApiError(403, `Permission denied: Missing service:write on ${body.Name ?? ''}`);
   }
+  // Before anything is registered.
+  proxyRecord(body.Proxy);
+  proxyRecord(body.Connect?.SidecarService?.Proxy);
   const replace =
     has(request, 'replace-existing-checks') && parameter(request, 'replace-existing-checks') !== 'false';
   core.agent.register(body, replace);
@@ -175,13 +126,6 @@ function enabled(request: ApiRequest): boolean {
   const on = BOOLEANS[text];
   if (on === undefined) throw badRequest(`Invalid value for enable: ${JSON.stringify(text)}`);
   return on;
-}
-
-/** Takes the node out of the catalog; the embedded agent goes on answering. */
-function leave(core: Core, request: ApiRequest): ApiReply {
-  if (!core.authorizer(request).may('agent', core.options.identity.node, 'write')) throw permissionDenied();
-  core.catalog.deregister(core.options.identity.node);
-  return {};
 }
 
 const STATUS_CODES: Readonly<Record<string, number>> = { passing: 200, warning: 429 };

@@ -5,6 +5,7 @@ import type { IndexBook } from '../state/index-book.js';
 import type { ControllableClock } from '../time/controllable-clock.js';
 import { checkType, cutOutput, outputLimit, runCheck } from './check-runner.js';
 import type { LocalCheck, LocalService } from './local-state.js';
+import { proxyRecord, sidecarId, sidecarOf } from './sidecar.js';
 import type { CheckBody, ServiceBody } from './service-schema.js';
 import { checksOf } from './validate-service.js';
 
@@ -13,6 +14,7 @@ export interface AgentIdentity {
   readonly nodeId: string;
   readonly address: string;
   readonly datacenter: string;
+  readonly nodeMeta: Readonly<Record<string, string>>;
 }
 
 const NODE_MAINTENANCE = '_node_maintenance';
@@ -41,14 +43,14 @@ export class Agent {
 
   /** The node itself and its health, as an agent registers them when it joins. */
   join(): void {
-    const { node, nodeId, address, datacenter } = this.identity;
+    const { node, nodeId, address, datacenter, nodeMeta } = this.identity;
     const record: NewNode = {
       ID: nodeId,
       Node: node,
       Address: address,
       Datacenter: datacenter,
       TaggedAddresses: { lan: address, lan_ipv4: address, wan: address, wan_ipv4: address },
-      Meta: { 'consul-network-segment': '' },
+      Meta: { ...nodeMeta, 'consul-network-segment': '' },
     };
     const serf = this.#catalogCheck({
       id: 'serfHealth',
@@ -62,7 +64,14 @@ export class Agent {
     this.catalog.register({ node: record, nodeName: node, checks: [serf] });
   }
 
+  /** Registers it, and the sidecar that it asks for. */
   register(body: ServiceBody, replaceExistingChecks: boolean): void {
+    const sidecar = sidecarOf(body, this.services.values());
+    this.#register(body, replaceExistingChecks, undefined);
+    if (sidecar) this.#register(sidecar, replaceExistingChecks, body.ID || body.Name);
+  }
+
+  #register(body: ServiceBody, replaceExistingChecks: boolean, owner: string | undefined): void {
     const name = body.Name ?? '';
     const service: LocalService = {
       id: body.ID || name,
@@ -79,6 +88,8 @@ export class Agent {
       enableTagOverride: body.EnableTagOverride ?? false,
       kind: body.Kind ?? '',
       native: body.Connect?.Native ?? false,
+      proxy: proxyRecord(body.Proxy),
+      sidecarOf: owner,
     };
     const definitions = checksOf(body);
     const wanted = definitions.map((definition, index) => ({
@@ -103,6 +114,7 @@ export class Agent {
 
   deregister(id: string): boolean {
     if (!this.services.delete(id)) return false;
+    if (this.services.get(sidecarId(id))?.sidecarOf === id) this.deregister(sidecarId(id));
     for (const check of [...this.checks.values()])
       if (check.serviceId === id) this.#dropCheck(check.id, false);
     if (this.synced) this.catalog.deregister(this.identity.node, { service: id });
@@ -358,6 +370,7 @@ function catalogService(service: LocalService): NewService {
     Port: service.port,
     Weights: service.weights,
     EnableTagOverride: service.enableTagOverride,
+    Proxy: service.proxy,
     Connect: service.native ? { Native: true } : {},
   };
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ProxyRecord } from './sidecar.js';
 import type { CheckBody } from './service-schema.js';
 
 /** A service that this agent holds. */
@@ -14,6 +15,9 @@ export interface LocalService {
   readonly enableTagOverride: boolean;
   readonly kind: string;
   readonly native: boolean;
+  readonly proxy: ProxyRecord;
+  /** The service that it was registered with, and goes with. */
+  readonly sidecarOf: string | undefined;
 }
 
 /** A check that this agent holds, and its state. */
@@ -46,6 +50,7 @@ export function renderLocalService(service: LocalService): Record<string, unknow
     Weights: service.weights,
     EnableTagOverride: service.enableTagOverride,
     ...(service.native ? { Connect: { Native: true } } : {}),
+    ...(service.kind === 'connect-proxy' ? { Proxy: service.proxy } : {}),
   };
 }
 

@@ -81,8 +81,31 @@ const serviceAddress: GoStruct = {
   fields: { Address: goString, Port: goInt },
 };
 
-/** `PUT /v1/agent/service/register`. */
-export const serviceDefinition: GoStruct = {
+const proxyDefinition: GoStruct = {
+  kind: 'struct',
+  name: 'structs.ConnectProxyConfig',
+  errorName: 'ConnectProxyConfig',
+  fields: {
+    DestinationServiceName: goString,
+    DestinationServiceID: goString,
+    LocalServiceAddress: goString,
+    LocalServicePort: goInt,
+    Config: goAny,
+    Upstreams: goAny,
+    MeshGateway: goAny,
+    Expose: goAny,
+  },
+  aliases: {
+    destination_service_name: 'DestinationServiceName',
+    destination_service_id: 'DestinationServiceID',
+    local_service_address: 'LocalServiceAddress',
+    local_service_port: 'LocalServicePort',
+    mesh_gateway: 'MeshGateway',
+  },
+};
+
+/** Without what makes a service part of the mesh. */
+const plainService: GoStruct = {
   kind: 'struct',
   name:
     'struct { EnableTagOverrideSnake bool "json:\\"enable_tag_override\\""; ' +
@@ -107,10 +130,33 @@ export const serviceDefinition: GoStruct = {
     },
     Token: goString,
     EnableTagOverride: goBool,
-    Proxy: goAny,
-    Connect: goAny,
+    Proxy: proxyDefinition,
   },
   aliases: { enable_tag_override: 'EnableTagOverride', tagged_addresses: 'TaggedAddresses' },
+};
+
+/** `PUT /v1/agent/service/register`. */
+export const serviceDefinition: GoStruct = {
+  ...plainService,
+  fields: {
+    ...plainService.fields,
+    Connect: {
+      kind: 'struct',
+      name: 'structs.ServiceConnect',
+      errorName: 'ServiceConnect',
+      opaque: true,
+      lenient: true,
+      fields: {
+        Native: goBool,
+        SidecarService: {
+          ...plainService,
+          lenient: true,
+          fields: { ...plainService.fields, Connect: goAny },
+        },
+      },
+      aliases: { sidecar_service: 'SidecarService' },
+    },
+  },
 };
 
 export const checkUpdate: GoStruct = {
@@ -163,8 +209,19 @@ export interface ServiceBody {
   Checks?: CheckBody[];
   Weights?: { Passing?: number; Warning?: number };
   EnableTagOverride?: boolean;
-  Connect?: { Native?: boolean };
-  Proxy?: { DestinationServiceName?: string };
+  Connect?: { Native?: boolean; SidecarService?: ServiceBody };
+  Proxy?: ProxyBody;
+}
+
+export interface ProxyBody {
+  DestinationServiceName?: string;
+  DestinationServiceID?: string;
+  LocalServiceAddress?: string;
+  LocalServicePort?: number;
+  Config?: Record<string, unknown>;
+  Upstreams?: object;
+  MeshGateway?: object;
+  Expose?: object;
 }
 
 function withoutCheckId(fields: Record<string, GoType>): Record<string, GoType> {

@@ -1,3 +1,5 @@
+import type { ProxyRecord } from '../agent/sidecar.js';
+
 export type Tags = string[];
 export type Meta = Record<string, string>;
 
@@ -28,6 +30,7 @@ export interface ServiceRecord {
   Weights: Weights;
   EnableTagOverride: boolean;
   Kind?: string;
+  Proxy: ProxyRecord;
   Connect: Record<string, unknown>;
   CreateIndex: number;
   ModifyIndex: number;
@@ -69,7 +72,7 @@ export function renderService(service: ServiceRecord): Record<string, unknown> {
     Port,
     Weights,
     EnableTagOverride,
-    Proxy: { MeshGateway: {}, Expose: {} },
+    Proxy: service.Proxy,
     Connect: service.Connect,
     CreateIndex: service.CreateIndex,
     ModifyIndex: service.ModifyIndex,
@@ -94,7 +97,7 @@ export function renderCatalogService(node: NodeRecord, service: ServiceRecord): 
     ServiceMeta: service.Meta ?? {},
     ServicePort: service.Port,
     ServiceEnableTagOverride: service.EnableTagOverride,
-    ServiceProxy: { MeshGateway: {}, Expose: {} },
+    ServiceProxy: service.Proxy,
     ServiceConnect: service.Connect,
     CreateIndex: service.CreateIndex,
     ModifyIndex: service.ModifyIndex,

@@ -1,6 +1,6 @@
 import type { Core, Endpoint } from '../core.js';
 import { requestFilter } from '../filter/filter.js';
-import { catalogServiceFields, nodeFields } from '../filter/filter-schema.js';
+import { agentServiceFields, catalogServiceFields, nodeFields } from '../filter/filter-schema.js';
 import { hasNodeMeta } from '../health/health.endpoints.js';
 import { badRequest, permissionDenied, serverError } from '../http/api-error.js';
 import { decodeBody, type ApiReply, type ApiRequest } from '../http/api-request.js';
@@ -14,9 +14,16 @@ import {
   type GoStruct,
   type GoType,
 } from '../json/go-json-decoder.js';
+import { proxyRecord } from '../agent/sidecar.js';
 import { EXTINCTION, nodeTopic, NODES, serviceNodesTopic, SERVICES } from './catalog.js';
 import { nearestFirst } from './near.js';
-import { renderCatalogService, renderService, type NewCheck, type NewService } from './catalog-types.js';
+import {
+  renderCatalogService,
+  renderService,
+  type NewCheck,
+  type NewService,
+  type NodeRecord,
+} from './catalog-types.js';
 
 export const catalogEndpoints: readonly Endpoint[] = [
   { path: '/v1/catalog/register', methods: { PUT: register } },
@@ -26,6 +33,8 @@ export const catalogEndpoints: readonly Endpoint[] = [
   { path: '/v1/catalog/node/', methods: { GET: node } },
   { path: '/v1/catalog/services', methods: { GET: services } },
   { path: '/v1/catalog/service/', methods: { GET: service } },
+  { path: '/v1/catalog/connect/', methods: { GET: connect } },
+  { path: '/v1/catalog/node-services/', methods: { GET: nodeServices } },
 ];
 
 const checkType: GoStruct = {
@@ -170,6 +179,7 @@ function newService(given: Partial<NewService>, name: string): NewService {
     Port: given.Port ?? 0,
     Weights: given.Weights ?? { Passing: 1, Warning: 1 },
     EnableTagOverride: given.EnableTagOverride ?? false,
+    Proxy: proxyRecord(given.Proxy),
     Connect: {},
   };
 }
@@ -247,11 +257,13 @@ async function node(core: Core, request: ApiRequest): Promise<ApiReply> {
     request,
     () => [nodeTopic(name)],
     () => {
+      const matches = requestFilter(request, agentServiceFields, true);
       const found = authorizer.may('node', name, 'read') ? core.catalog.node(name) : undefined;
       const services = core.catalog
         .servicesOf(name)
         .filter(({ Service }) => authorizer.may('service', Service, 'read'))
-        .map((each) => [each.ID, renderService(each)] as const);
+        .map((each) => [each.ID, renderService(each)] as const)
+        .filter(([, rendered]) => matches(rendered));
       return {
         index: core.catalog.node(name) ? core.indexes.of(nodeTopic(name)) : 1,
         body: found ? { Node: found, Services: Object.fromEntries(services) } : null,
@@ -260,6 +272,16 @@ async function node(core: Core, request: ApiRequest): Promise<ApiReply> {
     'consistency',
   );
   return { headers, json: body };
+}
+
+/** Like `node`, with the services as a list. */
+async function nodeServices(core: Core, request: ApiRequest): Promise<ApiReply> {
+  const reply = await node(core, request);
+  const record = reply.json as { Node: NodeRecord; Services: Record<string, unknown> } | null;
+  return {
+    ...reply,
+    json: { Node: record?.Node ?? null, Services: record ? Object.values(record.Services) : null },
+  };
 }
 
 async function services(core: Core, request: ApiRequest): Promise<ApiReply> {
@@ -282,25 +304,37 @@ async function services(core: Core, request: ApiRequest): Promise<ApiReply> {
 }
 
 async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
+  return instancesOf(core, request, false);
+}
+
+/** What answers for a service in the mesh. */
+async function connect(core: Core, request: ApiRequest): Promise<ApiReply> {
+  return instancesOf(core, request, true);
+}
+
+async function instancesOf(core: Core, request: ApiRequest, isConnect: boolean): Promise<ApiReply> {
   const name = request.rest;
   const authorizer = core.serversAuthorizer(request);
   if (name === '') throw badRequest('Missing service name');
-  const tags = request.query.getAll('tag');
+  const tags = isConnect ? [] : request.query.getAll('tag');
   const near = request.query.get('near');
   const ownNode = core.options.identity.node;
+  const found = () => (isConnect ? core.catalog.connectInstances(name) : core.catalog.instances(name));
   const exists = (): boolean => core.catalog.instances(name).length > 0;
   const { body, headers } = await core.read(
     request,
-    () => (exists() ? [serviceNodesTopic(name)] : [serviceNodesTopic(name), EXTINCTION]),
+    () =>
+      isConnect
+        ? [SERVICES, NODES]
+        : exists()
+          ? [serviceNodesTopic(name)]
+          : [serviceNodesTopic(name), EXTINCTION],
     () => {
       const matches = requestFilter(request, catalogServiceFields, true);
       const hidden = core.distortion.emptyLists.has(name) || core.distortion.emptyLists.has('*');
       return {
-        index: core.catalog.serviceIndex(name, exists()),
-        body: (hidden
-          ? []
-          : nearestFirst(core.catalog.instances(name), near, ownNode, ({ node: found }) => found.Node)
-        )
+        index: isConnect ? core.indexes.of(SERVICES, NODES) : core.catalog.serviceIndex(name, exists()),
+        body: (hidden ? [] : nearestFirst(found(), near, ownNode, ({ node: found }) => found.Node))
           .filter(
             (found) =>
               authorizer.may('service', name, 'read') && authorizer.may('node', found.node.Node, 'read'),
@@ -313,7 +347,7 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
           .filter(matches),
       };
     },
-    { cache: 'catalog/service' },
+    isConnect ? 'consistency' : { cache: 'catalog/service' },
   );
   return { headers, json: body };
 }

@@ -77,6 +77,19 @@ export class Catalog {
     );
   }
 
+  /** Instances that are reached over the mesh: they speak it, or are a proxy for the service. */
+  connectInstances(service: string): { node: NodeRecord; service: ServiceRecord }[] {
+    return this.nodes().flatMap((node) =>
+      this.servicesOf(node.Node)
+        .filter((found) =>
+          found.Kind === 'connect-proxy'
+            ? found.Proxy.DestinationServiceName === service
+            : found.Service === service && found.Connect.Native === true,
+        )
+        .map((found) => ({ node, service: found })),
+    );
+  }
+
   /** Names with the tags of all their instances. */
   serviceNames(on: (node: NodeRecord) => boolean = () => true): Map<string, Set<string>> {
     const names = new Map<string, Set<string>>();

@@ -16,15 +16,16 @@ const MOST_REDIRECTS = 10;
 /** 2xx passes, 429 warns, everything else is critical; redirects are followed, and every probe uses a new connection. */
 export function httpProbe(options: HttpProbeOptions): Probe {
   return async (signal) => {
-    if (!URL.canParse(options.url))
-      return critical(`parse ${JSON.stringify(options.url)}: missing protocol scheme`);
+    // Go takes an IPv4 address in brackets too.
+    const url = options.url.replace(/^(https?:\/\/)\[([\d.]+)\]/i, '$1$2');
+    if (!URL.canParse(url)) return critical(`parse ${JSON.stringify(options.url)}: missing protocol scheme`);
     try {
-      return await look(options, new URL(options.url), signal, MOST_REDIRECTS);
+      return await look(options, new URL(url), signal, MOST_REDIRECTS);
     } catch (error) {
       const verb = `${(options.method || 'GET').charAt(0)}${(options.method || 'GET').slice(1).toLowerCase()}`;
       const reason = signal.aborted
         ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
-        : dialReason(error, new URL(options.url).host);
+        : dialReason(error, new URL(url).host);
       return critical(`${verb} ${JSON.stringify(options.url)}: ${reason}`);
     }
   };

@@ -23,6 +23,7 @@ import { has, parameter, type ApiReply, type ApiRequest } from '../http/api-requ
 
 export const healthEndpoints: readonly Endpoint[] = [
   { path: '/v1/health/service/', methods: { GET: service } },
+  { path: '/v1/health/connect/', methods: { GET: connect } },
   { path: '/v1/health/node/', methods: { GET: node } },
   { path: '/v1/health/checks/', methods: { GET: checks } },
   { path: '/v1/health/state/', methods: { GET: state } },
@@ -45,7 +46,11 @@ interface Entry {
 
 /** Instances with the checks of their node, then their own. */
 export function entriesOf(core: Core, name: string): Entry[] {
-  return core.catalog.instances(name).map((found) => {
+  return withChecks(core, core.catalog.instances(name));
+}
+
+function withChecks(core: Core, instances: readonly Omit<Entry, 'checks'>[]): Entry[] {
+  return instances.map((found) => {
     const all = core.catalog.checksOf(found.node.Node);
     const own = all.filter(({ ServiceID }) => ServiceID === found.service.ID);
     return { ...found, checks: [...all.filter(({ ServiceID }) => ServiceID === ''), ...own] };
@@ -57,6 +62,15 @@ export function renderEntry({ node: Node, service: found, checks: Checks }: Entr
 }
 
 async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
+  return instancesOf(core, request, false);
+}
+
+/** What answers for a service in the mesh: its own instances that speak it, and its proxies. */
+async function connect(core: Core, request: ApiRequest): Promise<ApiReply> {
+  return instancesOf(core, request, true);
+}
+
+async function instancesOf(core: Core, request: ApiRequest, isConnect: boolean): Promise<ApiReply> {
   const name = request.rest;
   const passing = passingOnly(request);
   const authorizer = core.serversAuthorizer(request);
@@ -69,20 +83,27 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
     );
     throw badRequest('Missing service name');
   }
-  const tags = request.query.getAll('tag');
+  const found = (): Entry[] =>
+    withChecks(core, isConnect ? core.catalog.connectInstances(name) : core.catalog.instances(name));
+  // Proxies have tags of their own.
+  const tags = isConnect ? [] : request.query.getAll('tag');
   const { body, headers } = await core.read(
     request,
     () =>
-      core.catalog.instances(name).length > 0 ? [serviceTopic(name)] : [SERVICES, NODES, CHECKS, EXTINCTION],
+      !isConnect && core.catalog.instances(name).length > 0
+        ? [serviceTopic(name)]
+        : [SERVICES, NODES, CHECKS, EXTINCTION],
     () => {
       const matches = requestFilter(request, healthEntryFields, true);
       const hidden = core.distortion.emptyLists.has(name) || core.distortion.emptyLists.has('*');
       const near = request.query.get('near');
       const entries = hidden
         ? []
-        : nearestFirst(entriesOf(core, name), near, core.options.identity.node, (entry) => entry.node.Node);
+        : nearestFirst(found(), near, core.options.identity.node, (entry) => entry.node.Node);
       return {
-        index: core.catalog.serviceIndex(name, core.catalog.instances(name).length > 0),
+        index: isConnect
+          ? core.indexes.of(SERVICES, NODES, CHECKS)
+          : core.catalog.serviceIndex(name, core.catalog.instances(name).length > 0),
         body: entries
           .filter(
             (entry) =>
@@ -96,7 +117,7 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
           .filter(matches),
       };
     },
-    { cache: 'health/service' },
+    isConnect ? 'consistency' : { cache: 'health/service' },
   );
   const shown = passing
     ? body.filter(({ Checks }) => (Checks as CheckRecord[]).every(({ Status }) => Status === 'passing'))

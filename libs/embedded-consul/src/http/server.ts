@@ -130,7 +130,7 @@ export class ApiServer {
     endpoint: Endpoint,
     request: Parameters<NonNullable<Endpoint['methods'][string]>>[1],
   ): Promise<ApiReply> {
-    const allowed = ['OPTIONS', ...METHODS.filter((method) => method in endpoint.methods)].join(',');
+    const allowed = ['OPTIONS', ...Object.keys(endpoint.methods)].join(',');
     if (request.method === 'OPTIONS') return { headers: { Allow: allowed } };
     const handle = endpoint.methods[request.method];
     if (!handle)
@@ -175,7 +175,6 @@ export class ApiServer {
 const FROM_SERVERS = { 'X-Consul-Index': '1', 'X-Consul-Knownleader': 'false', 'X-Consul-Lastcontact': '0' };
 const NO_NAMESPACES =
   'Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature';
-const METHODS = ['GET', 'PUT', 'POST', 'DELETE'];
 
 function splitUrl(url: string): [string, string] {
   const at = url.indexOf('?');

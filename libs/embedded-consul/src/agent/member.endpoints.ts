@@ -1,0 +1,116 @@
+import { OWN_COORDINATE } from '../coordinate/coordinate.endpoints.js';
+import type { Core, Endpoint } from '../core.js';
+import { permissionDenied, serverError } from '../http/api-error.js';
+import { has, parameter, type ApiReply, type ApiRequest } from '../http/api-request.js';
+import { serverAddress } from '../status/status.endpoints.js';
+
+export const memberEndpoints: readonly Endpoint[] = [
+  { path: '/v1/agent/self', methods: { GET: self } },
+  { path: '/v1/agent/members', methods: { GET: members } },
+];
+
+/** Of the protocol by which servers find each other. Nothing listens there. */
+const SERF = { lan: 8301, wan: 8302 };
+
+function self(core: Core, request: ApiRequest): ApiReply {
+  const { identity, acl } = core.options;
+  const { node, nodeId, datacenter } = identity;
+  if (!core.authorizer(request).may('agent', node, 'read')) throw permissionDenied();
+  return {
+    json: {
+      Config: {
+        Datacenter: datacenter,
+        NodeName: node,
+        NodeID: nodeId,
+        Revision: '',
+        Server: true,
+        Version: '1.8.7',
+      },
+      DebugConfig: {
+        ACLDefaultPolicy: acl.enabled ? acl.defaultPolicy : 'allow',
+        ACLsEnabled: acl.enabled,
+        AdvertiseAddrLAN: identity.address,
+        Datacenter: datacenter,
+        DevMode: true,
+        EnableLocalScriptChecks: false,
+        EnableRemoteScriptChecks: false,
+        HTTPAddrs: [`tcp://${identity.address}:${core.httpPort}`],
+        HTTPPort: core.httpPort,
+        NodeID: nodeId,
+        NodeMeta: identity.nodeMeta,
+        NodeName: node,
+        ServerMode: true,
+        ServerPort: core.options.port,
+      },
+      Coord: OWN_COORDINATE,
+      Member: member(core, false),
+      Stats: stats(core),
+      Meta: { ...identity.nodeMeta, 'consul-network-segment': '' },
+    },
+  };
+}
+
+/** What a client looks at: whether there is a leader, and how much is registered. */
+function stats(core: Core): Record<string, Record<string, string>> {
+  const { acl } = core.options;
+  const kinds = [...core.agent.checks.values()].map(({ type }) => type);
+  const last = String(core.indexes.last);
+  return {
+    agent: {
+      check_monitors: '0',
+      check_ttls: String(kinds.filter((type) => type === 'ttl').length),
+      checks: String(kinds.length),
+      services: String(core.agent.services.size),
+    },
+    build: { prerelease: '', revision: '', version: '1.8.7' },
+    consul: {
+      acl: acl.enabled ? 'enabled' : 'disabled',
+      bootstrap: 'false',
+      known_datacenters: '1',
+      leader: String(core.distortion.leader),
+      leader_addr: core.distortion.leader ? serverAddress(core) : '',
+      server: 'true',
+    },
+    raft: { applied_index: last, commit_index: last, last_log_index: last, num_peers: '0', state: 'Leader' },
+  };
+}
+
+function members(core: Core, request: ApiRequest): ApiReply {
+  const { node } = core.options.identity;
+  const isWan = has(request, 'wan');
+  const segment = parameter(request, 'segment');
+  if (segment !== '' && segment !== '_all')
+    throw serverError('Network segments are not supported in this version of Consul');
+  return { json: core.authorizer(request).may('node', node, 'read') ? [member(core, isWan)] : [] };
+}
+
+function member({ options: { identity, port, acl } }: Core, isWan: boolean): object {
+  const { node, nodeId, datacenter, address } = identity;
+  return {
+    Name: isWan ? `${node}.${datacenter}` : node,
+    Addr: address,
+    Port: isWan ? SERF.wan : SERF.lan,
+    Tags: {
+      acls: acl.enabled ? '1' : '0',
+      build: '1.8.7:',
+      dc: datacenter,
+      ft_fs: '1',
+      id: nodeId,
+      port: String(port),
+      raft_vsn: '3',
+      role: 'consul',
+      segment: '',
+      vsn: '2',
+      vsn_max: '3',
+      vsn_min: '2',
+      ...(isWan ? {} : { wan_join_port: String(SERF.wan) }),
+    },
+    Status: 1,
+    ProtocolMin: 1,
+    ProtocolMax: 5,
+    ProtocolCur: 2,
+    DelegateMin: 2,
+    DelegateMax: 5,
+    DelegateCur: 4,
+  };
+}
