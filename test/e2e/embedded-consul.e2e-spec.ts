@@ -318,14 +318,28 @@ describe('EmbeddedConsul', () => {
       '/v1/connect/ca/roots',
       '/v1/config/x',
       '/v1/snapshot',
-      '/v1/operator/raft/configuration',
-      '/v1/agent/metrics',
+      '/v1/discovery-chain/x',
+      '/v1/health/ingress/x',
+      '/v1/internal/ui/services',
+      '/v1/agent/connect/ca/leaf/web',
     ]) {
       expect(await ask('GET', path)).toMatchObject({
         status: 501,
         text: expect.stringMatching(/is not implemented/) as unknown,
       });
     }
+  });
+
+  it('refuses what it would drop in silence', async () => {
+    const proxy = { Name: 'gate', Kind: 'connect-proxy', Port: 1, Proxy: { DestinationServiceName: 'web' } };
+    for (const field of ['Upstreams', 'Expose', 'MeshGateway']) {
+      const Proxy = { ...proxy.Proxy, [field]: field === 'Upstreams' ? [{}] : { Mode: 'local' } };
+      expect(await ask('PUT', '/v1/agent/service/register', { ...proxy, Proxy })).toMatchObject({
+        status: 501,
+        text: `embedded-consul: Proxy.${field} is not implemented`,
+      });
+    }
+    expect((await ask('GET', '/v1/agent/services')).json).toEqual({});
   });
 
   it('bootstraps its ACLs once', async () => {

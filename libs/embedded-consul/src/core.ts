@@ -1,6 +1,6 @@
 import { AclStore, type AclStoreOptions, type Authorizer } from './acl/acl-store.js';
 import { Agent, type AgentIdentity } from './agent/agent.js';
-import { NO_PROXY } from './agent/sidecar.js';
+import { NO_PROXY } from './agent/proxy.js';
 import { Catalog } from './catalog/catalog.js';
 import { ApiError } from './http/api-error.js';
 import type { ApiReply, ApiRequest } from './http/api-request.js';

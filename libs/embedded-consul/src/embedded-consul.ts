@@ -14,7 +14,7 @@ import { notImplementedEndpoints } from './http/not-implemented.js';
 import { operatorEndpoints } from './operator/operator.endpoints.js';
 import { ApiServer } from './http/server.js';
 import { kvEndpoints } from './kv/kv.endpoints.js';
-import { txnEndpoints } from './kv/txn.endpoints.js';
+import { txnEndpoints } from './txn/txn.endpoints.js';
 import { queryEndpoints } from './prepared-query/query.endpoints.js';
 import { sessionEndpoints } from './session/session.endpoints.js';
 import { statusEndpoints } from './status/status.endpoints.js';

@@ -11,6 +11,7 @@ import { readCases } from './read.cases.js';
 import { registrationCases } from './registration.cases.js';
 import { routeCases } from './route.cases.js';
 import { sessionCases } from './session.cases.js';
+import { txnCatalogCases } from './txn-catalog.cases.js';
 
 export { slowCases } from './slow.cases.js';
 export const openCases = [
@@ -22,6 +23,7 @@ export const openCases = [
   ...nearCases,
   ...optionCases,
   ...kvCases,
+  ...txnCatalogCases,
   ...sessionCases,
   ...blockingCases,
   ...probeCases,

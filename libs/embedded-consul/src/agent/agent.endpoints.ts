@@ -8,7 +8,7 @@ import { worst } from '../health/health.endpoints.js';
 import { localTopic } from './agent.js';
 import { contentHash, renderLocalService, type LocalCheck, type LocalService } from './local-state.js';
 import { serviceDefinition, type ServiceBody } from './service-schema.js';
-import { proxyRecord } from './sidecar.js';
+import { proxyRecord } from './proxy.js';
 import { validateService } from './validate-service.js';
 
 const BOOLEANS: Readonly<Record<string, boolean>> = {

@@ -5,7 +5,8 @@ import type { IndexBook } from '../state/index-book.js';
 import type { ControllableClock } from '../time/controllable-clock.js';
 import { checkType, cutOutput, outputLimit, runCheck } from './check-runner.js';
 import type { LocalCheck, LocalService } from './local-state.js';
-import { proxyRecord, sidecarId, sidecarOf } from './sidecar.js';
+import { proxyRecord } from './proxy.js';
+import { sidecarId, sidecarOf } from './sidecar.js';
 import type { CheckBody, ServiceBody } from './service-schema.js';
 import { checksOf } from './validate-service.js';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ProxyRecord } from './sidecar.js';
+import type { ProxyRecord } from './proxy.js';
 import type { CheckBody } from './service-schema.js';
 
 /** A service that this agent holds. */

@@ -1,4 +1,4 @@
-import type { ProxyRecord } from '../agent/sidecar.js';
+import type { ProxyRecord } from '../agent/proxy.js';
 
 export type Tags = string[];
 export type Meta = Record<string, string>;

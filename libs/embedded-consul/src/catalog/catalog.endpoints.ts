@@ -4,17 +4,9 @@ import { agentServiceFields, catalogServiceFields, nodeFields } from '../filter/
 import { hasNodeMeta } from '../health/health.endpoints.js';
 import { badRequest, permissionDenied, serverError } from '../http/api-error.js';
 import { decodeBody, type ApiReply, type ApiRequest } from '../http/api-request.js';
-import {
-  goAny,
-  goArray,
-  goBool,
-  goInt,
-  goMap,
-  goString,
-  type GoStruct,
-  type GoType,
-} from '../json/go-json-decoder.js';
-import { proxyRecord } from '../agent/sidecar.js';
+import { goAny, goArray, goBool, goMap, goString, type GoStruct } from '../json/go-json-decoder.js';
+import { proxyRecord } from '../agent/proxy.js';
+import { checkType, nodeServiceFields } from './catalog-schema.js';
 import { EXTINCTION, nodeTopic, NODES, serviceNodesTopic, SERVICES } from './catalog.js';
 import { nearestFirst } from './near.js';
 import {
@@ -37,32 +29,6 @@ export const catalogEndpoints: readonly Endpoint[] = [
   { path: '/v1/catalog/node-services/', methods: { GET: nodeServices } },
 ];
 
-const checkType: GoStruct = {
-  kind: 'struct',
-  name: 'structs.HealthCheck',
-  errorName: 'HealthCheck',
-  fields: {
-    Node: goString,
-    CheckID: goString,
-    Name: goString,
-    Status: goString,
-    Notes: goString,
-    Output: goString,
-    ServiceID: goString,
-    ServiceName: goString,
-    ServiceTags: goArray(goString),
-    Type: goString,
-    Definition: goAny,
-    CreateIndex: goInt,
-    ModifyIndex: goInt,
-  },
-};
-const weightsType: GoType = {
-  kind: 'struct',
-  name: 'structs.Weights',
-  errorName: 'Weights',
-  fields: { Passing: goInt, Warning: goInt },
-};
 const registerRequest: GoStruct = {
   kind: 'struct',
   name: 'structs.RegisterRequest',
@@ -79,23 +45,7 @@ const registerRequest: GoStruct = {
       name: 'structs.NodeService',
       errorName: 'NodeService',
       fields: {
-        Kind: goString,
-        ID: goString,
-        Service: goString,
-        Tags: goArray(goString),
-        Address: goString,
-        TaggedAddresses: goMap({
-          kind: 'struct',
-          name: 'structs.ServiceAddress',
-          errorName: 'ServiceAddress',
-          fields: { Address: goString, Port: goInt },
-        }),
-        Meta: goMap(goString),
-        Port: goInt,
-        Weights: weightsType,
-        EnableTagOverride: goBool,
-        Proxy: goAny,
-        Connect: goAny,
+        ...nodeServiceFields,
       },
     },
     Check: checkType,
@@ -167,7 +117,7 @@ function register(core: Core, request: ApiRequest): ApiReply {
   return { json: true };
 }
 
-function newService(given: Partial<NewService>, name: string): NewService {
+export function newService(given: Partial<NewService>, name: string): NewService {
   return {
     ...(given.Kind ? { Kind: given.Kind } : {}),
     ID: given.ID || name,
@@ -184,7 +134,7 @@ function newService(given: Partial<NewService>, name: string): NewService {
   };
 }
 
-function newCheck(given: Partial<NewCheck>, nodeName: string): NewCheck {
+export function newCheck(given: Partial<NewCheck>, nodeName: string): NewCheck {
   return {
     Node: given.Node || nodeName,
     CheckID: given.CheckID || given.Name || '',
@@ -196,7 +146,7 @@ function newCheck(given: Partial<NewCheck>, nodeName: string): NewCheck {
     ServiceName: given.ServiceName ?? '',
     ServiceTags: given.ServiceTags ?? [],
     Type: given.Type ?? '',
-    Definition: {},
+    Definition: given.Definition ?? {},
   };
 }
 

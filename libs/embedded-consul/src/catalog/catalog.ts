@@ -30,6 +30,18 @@ export interface Registration {
   readonly rewritesChecks?: boolean;
 }
 
+/** A check that became critical or is gone, or a node. */
+interface Lost {
+  readonly node: string;
+  readonly check?: string;
+}
+
+interface Batch {
+  readonly index: number;
+  readonly topics: Set<string>;
+  readonly lost: Lost[];
+}
+
 interface NodeEntry {
   node: NodeRecord;
   readonly services: Map<string, ServiceRecord>;
@@ -40,9 +52,45 @@ interface NodeEntry {
 export class Catalog {
   readonly #nodes = new Map<string, NodeEntry>();
   /** Called for a check that became critical, and for removed nodes and checks: sessions depend on them. */
-  onLost: (lost: { node: string; check?: string }) => void = () => undefined;
+  onLost: (lost: Lost) => void = () => undefined;
+
+  /** Changes that take effect together, or not at all. */
+  #batch: Batch | undefined;
 
   constructor(private readonly indexes: IndexBook) {}
+
+  /**
+   * Makes changes at one index; where one of them fails nothing has happened.
+   *
+   * @param work whether to keep them
+   * @returns the topics that they changed, for the caller to tell with its own; undefined: nothing was kept
+   */
+  together(index: number, work: () => boolean): { topics: readonly string[]; tell: () => void } | undefined {
+    const before = new Map(
+      [...this.#nodes].map(([name, { node, services, checks }]) => [
+        name,
+        { node, services: new Map(services), checks: new Map(checks) },
+      ]),
+    );
+    const batch: Batch = { index, topics: new Set(), lost: [] };
+    this.#batch = batch;
+    let isKept = false;
+    try {
+      isKept = work();
+    } finally {
+      this.#batch = undefined;
+      if (!isKept) {
+        this.#nodes.clear();
+        for (const [name, entry] of before) this.#nodes.set(name, entry);
+      }
+    }
+    if (!isKept) return undefined;
+    return { topics: [...batch.topics], tell: () => batch.lost.forEach((lost) => this.onLost(lost)) };
+  }
+
+  get #nextIndex(): number {
+    return this.#batch?.index ?? this.indexes.last + 1;
+  }
 
   clear(): void {
     this.#nodes.clear();
@@ -111,9 +159,9 @@ export class Catalog {
   }
 
   register({ node, nodeName, service, checks = [], rewritesChecks = false }: Registration): void {
-    const index = this.indexes.last + 1;
+    const index = this.#nextIndex;
     const topics = new Set<string>();
-    const lost: { node: string; check?: string }[] = [];
+    const lost: Lost[] = [];
     let entry = this.#nodes.get(nodeName);
     if (node && (!entry || !sameBut(entry.node, node))) {
       const CreateIndex = entry?.node.CreateIndex ?? index;
@@ -133,16 +181,15 @@ export class Catalog {
       this.#putCheck(entry, check, index, topics, lost);
       if (rewritesChecks) this.#touchChecks(entry, check, topics);
     }
-    this.#commit(index, topics);
-    for (const each of lost) this.onLost(each);
+    this.#commit(index, topics, lost);
   }
 
   deregister(nodeName: string, what: { service?: string; check?: string } = {}): void {
     const entry = this.#nodes.get(nodeName);
     if (!entry) return;
-    const index = this.indexes.last + 1;
+    const index = this.#nextIndex;
     const topics = new Set<string>();
-    const lost: { node: string; check?: string }[] = [];
+    const lost: Lost[] = [];
     if (what.service) this.#dropService(entry, what.service, topics, lost);
     else if (what.check) this.#dropCheck(entry, what.check, topics, lost);
     else {
@@ -152,8 +199,7 @@ export class Catalog {
       topics.add(NODES).add(nodeTopic(nodeName)).add(nodeChecksTopic(nodeName));
       lost.push({ node: nodeName });
     }
-    this.#commit(index, topics);
-    for (const each of lost) this.onLost(each);
+    this.#commit(index, topics, lost);
   }
 
   #putService(entry: NodeEntry, service: NewService, index: number, topics: Set<string>): void {
@@ -168,13 +214,7 @@ export class Catalog {
     topics.add(SERVICES).add(nodeTopic(entry.node.Node));
   }
 
-  #putCheck(
-    entry: NodeEntry,
-    check: NewCheck,
-    index: number,
-    topics: Set<string>,
-    lost: { node: string; check?: string }[],
-  ): void {
+  #putCheck(entry: NodeEntry, check: NewCheck, index: number, topics: Set<string>, lost: Lost[]): void {
     const existing = entry.checks.get(check.CheckID);
     const owner = entry.services.get(check.ServiceID);
     const whole: NewCheck = owner ? { ...check, ServiceName: owner.Service, ServiceTags: owner.Tags } : check;
@@ -186,12 +226,7 @@ export class Catalog {
     if (whole.Status === 'critical') lost.push({ node: entry.node.Node, check: check.CheckID });
   }
 
-  #dropService(
-    entry: NodeEntry,
-    id: string,
-    topics: Set<string>,
-    lost: { node: string; check?: string }[],
-  ): void {
+  #dropService(entry: NodeEntry, id: string, topics: Set<string>, lost: Lost[]): void {
     const service = entry.services.get(id);
     if (!service) return;
     for (const check of [...entry.checks.values()].filter(({ ServiceID }) => ServiceID === id)) {
@@ -205,12 +240,7 @@ export class Catalog {
     this.#extinguish(service.Service, topics);
   }
 
-  #dropCheck(
-    entry: NodeEntry,
-    id: string,
-    topics: Set<string>,
-    lost: { node: string; check?: string }[],
-  ): void {
+  #dropCheck(entry: NodeEntry, id: string, topics: Set<string>, lost: Lost[]): void {
     const check = entry.checks.get(id);
     if (!check) return;
     entry.checks.delete(id);
@@ -239,10 +269,17 @@ export class Catalog {
     if (this.instances(name).length === 0) topics.add(EXTINCTION);
   }
 
-  #commit(index: number, topics: Set<string>): void {
-    if (topics.size === 0) return;
-    this.indexes.next();
-    this.indexes.changed(index, topics);
+  #commit(index: number, topics: Set<string>, lost: readonly Lost[]): void {
+    if (this.#batch) {
+      for (const topic of topics) this.#batch.topics.add(topic);
+      this.#batch.lost.push(...lost);
+      return;
+    }
+    if (topics.size > 0) {
+      this.indexes.next();
+      this.indexes.changed(index, topics);
+    }
+    for (const each of lost) this.onLost(each);
   }
 }
 

@@ -1,0 +1,57 @@
+import {
+  goAny,
+  goArray,
+  goBool,
+  goInt,
+  goMap,
+  goString,
+  type GoStruct,
+  type GoType,
+} from '../json/go-json-decoder.js';
+
+export const checkType: GoStruct = {
+  kind: 'struct',
+  name: 'structs.HealthCheck',
+  errorName: 'HealthCheck',
+  fields: {
+    Node: goString,
+    CheckID: goString,
+    Name: goString,
+    Status: goString,
+    Notes: goString,
+    Output: goString,
+    ServiceID: goString,
+    ServiceName: goString,
+    ServiceTags: goArray(goString),
+    Type: goString,
+    Definition: goAny,
+    CreateIndex: goInt,
+    ModifyIndex: goInt,
+  },
+};
+const weightsType: GoType = {
+  kind: 'struct',
+  name: 'structs.Weights',
+  errorName: 'Weights',
+  fields: { Passing: goInt, Warning: goInt },
+};
+/** Of an instance in the catalog. */
+export const nodeServiceFields: Readonly<Record<string, GoType>> = {
+  Kind: goString,
+  ID: goString,
+  Service: goString,
+  Tags: goArray(goString),
+  Address: goString,
+  TaggedAddresses: goMap({
+    kind: 'struct',
+    name: 'structs.ServiceAddress',
+    errorName: 'ServiceAddress',
+    fields: { Address: goString, Port: goInt },
+  }),
+  Meta: goMap(goString),
+  Port: goInt,
+  Weights: weightsType,
+  EnableTagOverride: goBool,
+  Proxy: goAny,
+  Connect: goAny,
+};
