@@ -9,18 +9,13 @@ import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { AppProcess, ConsulAgent, eventually, figure, freePorts, tool } from '@rookery/test-support';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { CHROMIUM_ARGS } from './chromium-args.js';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** Pictures of the page, to be looked at. */
 const PICTURES = at('test/e2e/results');
-// Without its own services, which look for hosts that are not here.
-const ARGS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
-  ...['--disable-background-networking', '--disable-component-update'],
-];
-
 /** Frames in five seconds, a second. */
 const FRAMES = `new Promise((resolve) => {
   let count = 0;
@@ -50,7 +45,7 @@ describe('the dashboard, in Chromium', () => {
   let hosts: Set<string>;
   beforeAll(async () => {
     mkdirSync(PICTURES, { recursive: true });
-    browser = await chromium.launch({ executablePath: tool('chromium'), args: ARGS });
+    browser = await chromium.launch({ executablePath: tool('chromium'), args: CHROMIUM_ARGS });
   }, 60_000);
   afterAll(() => browser.close());
   afterEach(async () => {

@@ -5,6 +5,7 @@ import { Catalog } from './catalog/catalog.js';
 import { ApiError } from './http/api-error.js';
 import type { ApiReply, ApiRequest } from './http/api-request.js';
 import { KV, KvStore } from './kv/kv-store.js';
+import { FIRST_AUTOPILOT, type Autopilot } from './operator/autopilot.js';
 import { ReadCache } from './state/read-cache.js';
 import { SessionStore, type SessionRecord } from './session/session-store.js';
 import { blockingRead, readOptions, type BlockingContext, type Reading } from './state/blocking-query.js';
@@ -18,6 +19,7 @@ export interface CoreOptions {
   readonly random: () => number;
   readonly acl: Pick<AclStoreOptions, 'enabled' | 'managementToken' | 'defaultPolicy'>;
   readonly compatibility: '1.8' | 'latest';
+  readonly enableScriptChecks: boolean;
 }
 
 export interface UserEvent {
@@ -60,6 +62,7 @@ export class Core {
   readonly acl: AclStore;
   readonly queries = new Map<string, PreparedQuery>();
   readonly events: UserEvent[] = [];
+  autopilot: Autopilot = FIRST_AUTOPILOT;
   /** Where it listens; known once it does. */
   httpPort = 0;
   /** Called when it is told to leave. */
@@ -195,7 +198,14 @@ export class Core {
         Service: 'consul',
         Tags: [],
         Address: '',
-        Meta: { version: '1.8.7', raft_version: '3' },
+        Meta: {
+          non_voter: 'false',
+          raft_version: '3',
+          serf_protocol_current: '2',
+          serf_protocol_max: '5',
+          serf_protocol_min: '1',
+          version: '1.8.7',
+        },
         Port: port,
         Weights: { Passing: 1, Warning: 1 },
         EnableTagOverride: false,

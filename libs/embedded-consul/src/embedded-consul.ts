@@ -7,6 +7,7 @@ import { memberEndpoints } from './agent/member.endpoints.js';
 import { processEndpoints } from './agent/process.endpoints.js';
 import { coordinateEndpoints } from './coordinate/coordinate.endpoints.js';
 import { Core, type Endpoint } from './core.js';
+import { loadData, type EmbeddedData } from './data/load-data.js';
 import { eventEndpoints } from './event/event.endpoints.js';
 import { Faults } from './faults/faults.js';
 import { healthEndpoints } from './health/health.endpoints.js';
@@ -14,6 +15,7 @@ import { notImplementedEndpoints } from './http/not-implemented.js';
 import { operatorEndpoints } from './operator/operator.endpoints.js';
 import { ApiServer } from './http/server.js';
 import { kvEndpoints } from './kv/kv.endpoints.js';
+import { uiEndpoints } from './ui/ui.endpoints.js';
 import { txnEndpoints } from './txn/txn.endpoints.js';
 import { queryEndpoints } from './prepared-query/query.endpoints.js';
 import { sessionEndpoints } from './session/session.endpoints.js';
@@ -44,6 +46,14 @@ export interface EmbeddedConsulOptions {
   acl?: EmbeddedAclOptions;
   /** Statuses and texts of 1.8, or those of newer versions where they are known to differ. Default: `1.8`. */
   compatibility?: '1.8' | 'latest';
+  /** Listens on a Unix socket at this path, and on no port. Default: none. */
+  socket?: string;
+  /** Runs the programs of `script` checks that are registered, as `enable_script_checks` does. Default: false, they are refused. */
+  enableScriptChecks?: boolean;
+  /** Services and keys that are there from the beginning. Default: none. */
+  data?: EmbeddedData;
+  /** Called after `PUT /v1/agent/leave`, as `consul leave` sends it; the agent goes on answering. Default: nothing. */
+  onLeave?: () => void;
   /** Uniform in [0, 1), for jitter and the first run of a check. Default: `Math.random`. */
   random?: () => number;
 }
@@ -68,18 +78,26 @@ export class EmbeddedConsul {
   readonly #server: ApiServer;
   readonly #host: string;
   readonly #core: Core;
-  #port = 0;
+  readonly #socket: string | undefined;
   #stopped: Promise<void> | undefined;
 
   static async start(options: EmbeddedConsulOptions = {}): Promise<EmbeddedConsul> {
     const consul = new EmbeddedConsul(options);
-    consul.#port = await consul.#server.listen(options.port ?? 0, consul.#host);
-    consul.#core.httpPort = consul.#port;
+    const { port = 0, socket, data } = options;
+    try {
+      if (data) loadData(consul.#core, data);
+      const at = socket === undefined ? { host: consul.#host, port } : { path: socket };
+      consul.#core.httpPort = (await consul.#server.listen(at)) ?? 0;
+    } catch (error) {
+      consul.#core.stop();
+      throw error;
+    }
     return consul;
   }
 
   private constructor(options: EmbeddedConsulOptions) {
     this.#host = options.host ?? '127.0.0.1';
+    this.#socket = options.socket;
     this.clock = new ControllableClock();
     this.#core = new Core({
       identity: {
@@ -98,7 +116,9 @@ export class EmbeddedConsul {
         defaultPolicy: options.acl?.defaultPolicy ?? 'deny',
       },
       compatibility: options.compatibility ?? '1.8',
+      enableScriptChecks: options.enableScriptChecks ?? false,
     });
+    this.#core.onLeave = options.onLeave ?? (() => undefined);
     this.faults = new Faults(
       () => this.#core,
       () => this.#server.resetAll(),
@@ -106,9 +126,10 @@ export class EmbeddedConsul {
     this.#server = new ApiServer(() => this.#core, endpoints, this.faults);
   }
 
-  /** Where it listens, such as `http://127.0.0.1:43210`. */
+  /** Where it listens, such as `http://127.0.0.1:43210`, or `unix:///run/consul.sock`. */
   get url(): string {
-    return `http://${this.#host}:${this.#port}`;
+    if (this.#socket !== undefined) return `unix://${this.#socket}`;
+    return `http://${this.#host}:${this.#core.httpPort}`;
   }
 
   /** Open connections, and reads that block. */
@@ -142,5 +163,6 @@ const endpoints: readonly Endpoint[] = [
   ...processEndpoints,
   ...operatorEndpoints,
   ...coordinateEndpoints,
+  ...uiEndpoints,
   ...notImplementedEndpoints,
 ];

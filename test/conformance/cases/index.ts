@@ -3,6 +3,7 @@ import { aclRecordCases } from './acl-record.cases.js';
 import { agentCases } from './agent.cases.js';
 import { blockingCases } from './blocking.cases.js';
 import { checkCases } from './check.cases.js';
+import { cliAclCases, cliCases } from './cli.cases.js';
 import { kvCases } from './kv.cases.js';
 import { nearCases } from './near.cases.js';
 import { optionCases } from './option.cases.js';
@@ -24,8 +25,9 @@ export const openCases = [
   ...optionCases,
   ...kvCases,
   ...txnCatalogCases,
+  ...cliCases,
   ...sessionCases,
   ...blockingCases,
   ...probeCases,
 ];
-export const aclCases = [...aclRightCases, ...aclRecordCases];
+export const aclCases = [...aclRightCases, ...aclRecordCases, ...cliAclCases];

@@ -1,4 +1,4 @@
-import type { ConformanceCase } from '../conformance-case.js';
+import { requestCases, type ConformanceCase } from '../conformance-case.js';
 
 /** Every path that a real 1.8.7 answers, but for `/v1/query/`: its answer to OPTIONS is JSON of its own insides. */
 const PATHS: readonly string[] = [
@@ -58,6 +58,11 @@ const REFUSED = ['PATCH', 'HEAD'];
 
 /** Which methods each path takes: what this agent leaves out says so with 501, and not that there is no such path. */
 export const routeCases: readonly ConformanceCase[] = [
+  ...requestCases(
+    'routes',
+    [],
+    ['/', '/ui', '/none', '/v1'].map((path) => ['GET', path] as const),
+  ),
   ...PATHS.map((path): ConformanceCase => ({
     area: 'routes',
     name: `${path}: the methods that it takes`,

@@ -72,7 +72,7 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
 
 function register(core: Core, request: ApiRequest): ApiReply {
   const body = decodeBody(request, serviceDefinition) as ServiceBody;
-  validateService(body);
+  validateService(body, core.options.enableScriptChecks);
   if (!core.authorizer(request).may('service', body.Name ?? '', 'write')) {
     throw new ApiError(403, `Permission denied: Missing service:write on ${body.Name ?? ''}`);
   }

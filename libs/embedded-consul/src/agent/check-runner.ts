@@ -2,6 +2,7 @@ import { grpcProbe } from '../checks/grpc.probe.js';
 import { httpProbe } from '../checks/http.probe.js';
 import { poll, thresholds } from '../checks/polling.js';
 import type { Probe, ProbeResult } from '../checks/probe.js';
+import { scriptProbe } from '../checks/script.probe.js';
 import { tcpProbe } from '../checks/tcp.probe.js';
 import type { ControllableClock } from '../time/controllable-clock.js';
 import type { CheckBody } from './service-schema.js';
@@ -11,7 +12,8 @@ const SHORTEST_INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 10_000;
 
 /** The kind of a check, which Consul derives from its fields. */
-export function checkType(check: CheckBody): 'http' | 'grpc' | 'tcp' | 'alias' | 'ttl' {
+export function checkType(check: CheckBody): 'http' | 'grpc' | 'tcp' | 'script' | 'alias' | 'ttl' {
+  if (scriptOf(check).length > 0) return 'script';
   if (check.GRPC) return 'grpc';
   if (check.HTTP) return 'http';
   if (check.TCP) return 'tcp';
@@ -37,6 +39,10 @@ export function runCheck(
   });
 }
 
+function scriptOf({ Args = [], ScriptArgs = [] }: CheckBody): readonly string[] {
+  return ScriptArgs.length > 0 ? ScriptArgs : Args;
+}
+
 function probeOf(check: CheckBody): Probe | undefined {
   const skipVerify = check.TLSSkipVerify ?? false;
   if (check.GRPC) return grpcProbe(check.GRPC, { use: check.GRPCUseTLS ?? false, skipVerify });
@@ -50,7 +56,9 @@ function probeOf(check: CheckBody): Probe | undefined {
       outputMaxSize: outputLimit(check),
     });
   }
-  return check.TCP ? tcpProbe(check.TCP) : undefined;
+  if (check.TCP) return tcpProbe(check.TCP);
+  const script = scriptOf(check);
+  return script.length > 0 ? scriptProbe(script, outputLimit(check)) : undefined;
 }
 
 /** A check may lower the limit of its output; raising it is for the agent's configuration. */

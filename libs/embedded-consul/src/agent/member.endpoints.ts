@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { OWN_COORDINATE } from '../coordinate/coordinate.endpoints.js';
 import type { Core, Endpoint } from '../core.js';
 import { permissionDenied, serverError } from '../http/api-error.js';
@@ -32,8 +33,9 @@ function self(core: Core, request: ApiRequest): ApiReply {
         AdvertiseAddrLAN: identity.address,
         Datacenter: datacenter,
         DevMode: true,
-        EnableLocalScriptChecks: false,
-        EnableRemoteScriptChecks: false,
+        EnableDebug: true,
+        EnableLocalScriptChecks: core.options.enableScriptChecks,
+        EnableRemoteScriptChecks: core.options.enableScriptChecks,
         HTTPAddrs: [`tcp://${identity.address}:${core.httpPort}`],
         HTTPPort: core.httpPort,
         NodeID: nodeId,
@@ -49,6 +51,22 @@ function self(core: Core, request: ApiRequest): ApiReply {
     },
   };
 }
+
+/** Of one member that has seen nothing. */
+const SERF_STATS = {
+  coordinate_resets: '0',
+  encrypted: 'false',
+  event_queue: '0',
+  event_time: '1',
+  failed: '0',
+  health_score: '0',
+  intent_queue: '0',
+  left: '0',
+  member_time: '1',
+  members: '1',
+  query_queue: '0',
+  query_time: '1',
+};
 
 /** What a client looks at: whether there is a leader, and how much is registered. */
 function stats(core: Core): Record<string, Record<string, string>> {
@@ -71,7 +89,36 @@ function stats(core: Core): Record<string, Record<string, string>> {
       leader_addr: core.distortion.leader ? serverAddress(core) : '',
       server: 'true',
     },
-    raft: { applied_index: last, commit_index: last, last_log_index: last, num_peers: '0', state: 'Leader' },
+    raft: {
+      applied_index: last,
+      commit_index: last,
+      fsm_pending: '0',
+      last_contact: '0',
+      last_log_index: last,
+      last_log_term: '2',
+      last_snapshot_index: '0',
+      last_snapshot_term: '0',
+      latest_configuration: `[{Suffrage:Voter ID:${core.options.identity.nodeId} Address:${serverAddress(core)}}]`,
+      latest_configuration_index: '0',
+      num_peers: '0',
+      protocol_version: '3',
+      protocol_version_max: '3',
+      protocol_version_min: '0',
+      snapshot_version_max: '1',
+      snapshot_version_min: '0',
+      state: core.distortion.leader ? 'Leader' : 'Follower',
+      term: '2',
+    },
+    runtime: {
+      arch: process.arch,
+      cpu_count: String(availableParallelism()),
+      goroutines: '1',
+      max_procs: '1',
+      os: process.platform,
+      version: process.version,
+    },
+    serf_lan: SERF_STATS,
+    serf_wan: SERF_STATS,
   };
 }
 

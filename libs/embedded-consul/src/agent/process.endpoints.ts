@@ -1,11 +1,12 @@
 import type { Core, Endpoint } from '../core.js';
-import { ApiError, permissionDenied } from '../http/api-error.js';
+import { ApiError, permissionDenied, serverError } from '../http/api-error.js';
 import { decodeBody, parameter, type ApiReply, type ApiRequest } from '../http/api-request.js';
 import { goString, type GoStruct } from '../json/go-json-decoder.js';
 
 /** What concerns the agent as a process. */
 export const processEndpoints: readonly Endpoint[] = [
   { path: '/v1/agent/leave', methods: { PUT: leave } },
+  { path: '/v1/agent/force-leave/', methods: { PUT: forceLeave } },
   { path: '/v1/agent/reload', methods: { PUT: reload } },
   { path: '/v1/agent/token/', methods: { PUT: token } },
   { path: '/v1/agent/metrics', methods: { GET: metrics } },
@@ -32,6 +33,14 @@ function leave(core: Core, request: ApiRequest): ApiReply {
   core.catalog.deregister(core.options.identity.node);
   core.onLeave();
   return {};
+}
+
+/** There are no other members; a real server does not let itself be taken out either. */
+function forceLeave(core: Core, request: ApiRequest): ApiReply {
+  if (!core.authorizer(request).mayOperator('write')) throw permissionDenied();
+  if (request.rest === core.options.identity.node)
+    throw new ApiError(501, 'embedded-consul: PUT /v1/agent/force-leave/ of this node is not implemented');
+  throw serverError(`agent: No node found with name '${request.rest}'`);
 }
 
 /** There are no files to read again. */

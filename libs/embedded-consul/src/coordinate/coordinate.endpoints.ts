@@ -1,3 +1,4 @@
+import { NODES } from '../catalog/catalog.js';
 import type { Core, Endpoint } from '../core.js';
 import { ApiError } from '../http/api-error.js';
 import type { ApiReply, ApiRequest } from '../http/api-request.js';
@@ -18,30 +19,40 @@ export const OWN_COORDINATE = {
   Height: 0.00001,
 };
 
-/** A server alone measures no distance to others: it has no coordinates. */
 async function nodes(core: Core, request: ApiRequest): Promise<ApiReply> {
-  const { headers } = await readNone(core, request);
-  return { headers, json: [] };
+  const { headers, body } = await readOwn(core, request);
+  return { headers, json: body };
 }
 
 async function node(core: Core, request: ApiRequest): Promise<ApiReply> {
-  const { headers } = await readNone(core, request);
-  return { status: 404, headers };
+  const { headers, body } = await readOwn(core, request);
+  return request.rest === core.options.identity.node && body.length > 0
+    ? { headers, json: body }
+    : { status: 404, headers };
 }
 
-function readNone(core: Core, request: ApiRequest): Promise<{ headers: Record<string, string> }> {
-  core.serversAuthorizer(request);
+/** A server alone has one coordinate, its own, which it never changes. */
+function readOwn(
+  core: Core,
+  request: ApiRequest,
+): Promise<{ headers: Record<string, string>; body: readonly object[] }> {
+  const authorizer = core.serversAuthorizer(request);
+  const { node: name } = core.options.identity;
   return core.read(
     request,
     () => [COORDINATES],
-    () => ({ index: 1, body: undefined }),
+    () => ({
+      index: core.indexes.of(NODES),
+      body: authorizer.may('node', name, 'read') ? [ownCoordinate(name)] : [],
+    }),
   );
 }
 
+const ownCoordinate = (node: string): object => ({ Node: node, Segment: '', Coord: OWN_COORDINATE });
+
 function datacenters(core: Core): ApiReply {
   const { datacenter, node: name } = core.options.identity;
-  const own = { Node: name, Segment: '', Coord: OWN_COORDINATE };
-  return { json: [{ Datacenter: datacenter, AreaID: 'wan', Coordinates: [own] }] };
+  return { json: [{ Datacenter: datacenter, AreaID: 'wan', Coordinates: [ownCoordinate(name)] }] };
 }
 
 function update(): never {

@@ -27,7 +27,6 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
   '/v1/agent/host': ['GET'],
   '/v1/agent/monitor': ['GET'],
   '/v1/agent/join/': ['PUT'],
-  '/v1/agent/force-leave/': ['PUT'],
   '/v1/agent/connect/authorize': ['POST'],
   '/v1/agent/connect/ca/roots': ['GET'],
   '/v1/agent/connect/ca/leaf/': ['GET'],

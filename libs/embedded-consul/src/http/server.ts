@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { gzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import type { Core, Endpoint } from '../core.js';
@@ -39,10 +39,12 @@ export class ApiServer {
     });
   }
 
-  async listen(port: number, host: string): Promise<number> {
-    this.#server.listen(port, host);
+  /** @param at a host and a port, or the path of a Unix socket @returns the port; of a socket there is none */
+  async listen(at: { host: string; port: number } | { path: string }): Promise<number | undefined> {
+    this.#server.listen(at);
     await once(this.#server, 'listening');
-    return (this.#server.address() as AddressInfo).port;
+    const address = this.#server.address();
+    return typeof address === 'object' ? address?.port : undefined;
   }
 
   async close(): Promise<void> {
