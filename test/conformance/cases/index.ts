@@ -8,6 +8,7 @@ import { kvCases } from './kv.cases.js';
 import { nearCases } from './near.cases.js';
 import { optionCases } from './option.cases.js';
 import { probeCases } from './probe.cases.js';
+import { queryTemplateCases } from './query-template.cases.js';
 import { readCases } from './read.cases.js';
 import { registrationCases } from './registration.cases.js';
 import { routeCases } from './route.cases.js';
@@ -27,6 +28,7 @@ export const openCases = [
   ...txnCatalogCases,
   ...cliCases,
   ...sessionCases,
+  ...queryTemplateCases,
   ...blockingCases,
   ...probeCases,
 ];

@@ -6,6 +6,7 @@ import type { Core, Endpoint, PreparedQuery } from '../core.js';
 import { entriesOf, renderEntry } from '../health/health.endpoints.js';
 import { ApiError, permissionDenied, readError, serverError } from '../http/api-error.js';
 import { decodeBody, has, parameter, type ApiReply, type ApiRequest } from '../http/api-request.js';
+import { renderTemplate, validateTemplate, type QueryTemplate } from './query-template.js';
 import { goAny, goArray, goBool, goInt, goMap, goString, type GoStruct } from '../json/go-json-decoder.js';
 
 export const queryEndpoints: readonly Endpoint[] = [
@@ -72,7 +73,7 @@ interface Body {
   Name?: string;
   Session?: string;
   Token?: string;
-  Template?: { Type?: string };
+  Template?: Partial<QueryTemplate>;
   Service?: {
     Service?: string;
     Failover?: { NearestN?: number; Datacenters?: string[] };
@@ -113,10 +114,9 @@ function store(core: Core, request: ApiRequest, id: string, body: Body): void {
   const nearest = body.Service.Failover?.NearestN ?? 0;
   if (nearest < 0) throw invalid(`Bad NearestN '${nearest}', must be >= 0`);
   if (body.Template?.Type) {
-    if (body.Template.Type !== 'name_prefix_match') {
-      throw serverError(`failed compiling template: Bad Template.Type '${body.Template.Type}'`);
-    }
-    throw new ApiError(501, 'embedded-consul: query templates are not implemented');
+    validateTemplate(templateOf(body), body.Service);
+    const isSecond = [...core.queries.values()].some((query) => query.id !== id && isCatchAll(query));
+    if (name === '' && isSecond) throw serverError('a query template with an empty name already exists');
   }
   if (body.Session) {
     if (body.Session.length !== 36)
@@ -133,6 +133,19 @@ function store(core: Core, request: ApiRequest, id: string, body: Body): void {
   });
 }
 
+function templateOf({ Template = {} }: Body): QueryTemplate {
+  const { Type = '', Regexp = '', RemoveEmptyTags = false } = Template;
+  return { Type, Regexp, RemoveEmptyTags };
+}
+
+function isTemplate({ body }: PreparedQuery): boolean {
+  return (body.Template as QueryTemplate).Type !== '';
+}
+
+function isCatchAll(query: PreparedQuery): boolean {
+  return isTemplate(query) && query.body.Name === '';
+}
+
 /** Every field, as Go writes a struct. */
 function whole(body: Body): Record<string, unknown> {
   const service = body.Service ?? {};
@@ -140,7 +153,7 @@ function whole(body: Body): Record<string, unknown> {
     Name: body.Name ?? '',
     Session: body.Session ?? '',
     Token: body.Token ?? '',
-    Template: { Type: '', Regexp: '', RemoveEmptyTags: false },
+    Template: templateOf(body),
     Service: {
       Service: service.Service ?? '',
       Failover: {
@@ -179,8 +192,29 @@ async function list(core: Core, request: ApiRequest): Promise<ApiReply> {
   return { headers, json: body.map(render) };
 }
 
+/** By its id or name, or the template with the longest prefix of the name. */
 function find(core: Core, nameOrId: string): PreparedQuery | undefined {
-  return core.queries.get(nameOrId) ?? [...core.queries.values()].find(({ body }) => body.Name === nameOrId);
+  const all = [...core.queries.values()];
+  const byId = core.queries.get(nameOrId);
+  if (byId && isTemplate(byId))
+    throw readError('prepared query templates can only be resolved up by name, not by ID');
+  const exact = byId ?? all.find((query) => query.body.Name === nameOrId && !isTemplate(query));
+  if (exact) return exact;
+  const [template] = all
+    .filter((query) => isTemplate(query) && nameOrId.startsWith(String(query.body.Name)))
+    .sort((one, other) => String(other.body.Name).length - String(one.body.Name).length);
+  return template && rendered(template, nameOrId);
+}
+
+function rendered(query: PreparedQuery, name: string): PreparedQuery {
+  const { Name, Template, Service } = query.body;
+  const service = renderTemplate(
+    Template as QueryTemplate,
+    String(Name),
+    name,
+    Service as { Tags: string[] | null },
+  );
+  return { ...query, body: { ...query.body, Service: service } };
 }
 
 async function read(core: Core, request: ApiRequest): Promise<ApiReply> {
@@ -200,6 +234,7 @@ async function read(core: Core, request: ApiRequest): Promise<ApiReply> {
     request,
     () => [QUERIES],
     () => ({ index: core.indexes.of(QUERIES), body: query }),
+    'consistency',
   );
   return { headers, json: [render(query)] };
 }
