@@ -143,10 +143,13 @@ export class AclStore {
 
   /** By accessor. Those that have expired are there no more. */
   get tokens(): readonly Token[] {
-    const now = this.options.nowMs();
     return [...this.#tokens.values()]
-      .filter(({ expiration }) => expiration === undefined || expiration.clockMs > now)
+      .filter((token) => this.#isValid(token))
       .sort((a, b) => (a.accessor < b.accessor ? -1 : 1));
+  }
+
+  #isValid({ expiration }: Token): boolean {
+    return expiration === undefined || expiration.clockMs > this.options.nowMs();
   }
 
   /** @throws RulesError for rules that Consul refuses */
@@ -193,11 +196,14 @@ export class AclStore {
   }
 
   byAccessor(accessor: string): Token | undefined {
-    return this.tokens.find((token) => token.accessor === accessor);
+    const token = this.#tokens.get(accessor);
+    return token && this.#isValid(token) ? token : undefined;
   }
 
   bySecret(secret: string): Token | undefined {
-    return this.tokens.find((token) => token.secret === secret);
+    for (const token of this.#tokens.values())
+      if (token.secret === secret && this.#isValid(token)) return token;
+    return undefined;
   }
 
   /** @throws ApiError 403 `ACL not found` for a token that does not exist */

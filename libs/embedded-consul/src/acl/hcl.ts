@@ -42,7 +42,7 @@ const HEREDOC = /<<-?(\w+)\n([\s\S]*?)^[ \t]*\1$/my;
 
 /**
  * The first version of HashiCorp's configuration language, as far as rules need it, and JSON, which it takes instead. Its errors are those of
- * the parser in Consul, whose columns at the end of a text are one too high.
+ * the parser in Consul, where the column at the end of a text is one too high.
  *
  * @throws HclError
  */
