@@ -4,9 +4,10 @@ import type { buildConnector } from 'undici';
  * TLS handshakes to one instance at a time. Both ends spend more on one than on most requests: when all connections are renewed at once, further requests would
  * each begin another, none of which ends in time.
  */
-const MAX_HANDSHAKES = 4;
+export const MAX_HANDSHAKES = 4;
 
-const NO_ANSWER = 'UND_ERR_CONNECT_TIMEOUT';
+/** The code of a connection that was not made in time. */
+export const NO_ANSWER = 'UND_ERR_CONNECT_TIMEOUT';
 
 type Request = Parameters<buildConnector.connector>;
 

@@ -7,7 +7,7 @@ import type { ServiceMesh } from '../certificates/service-mesh.js';
 import type { ConnectionSettings } from '../calling/options/connection-options.js';
 import { originOf, type ServiceInstance } from '../registry/service-instance.js';
 import { systemClock, type Clock } from '../timing/clock.js';
-import { limitHandshakes } from './handshake-limit.js';
+import { InstancePool, type SentLater } from './instance-pool.js';
 import { skipContinue } from './skip-continue.js';
 
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -40,6 +40,7 @@ function skippingContinue(connect: buildConnector.connector): buildConnector.con
 export class InstanceConnections {
   readonly origin: string;
   readonly pool: Pool;
+  readonly #connections: InstancePool | Pool;
   readonly settings: ConnectionSettings;
   /** That they were made with. */
   readonly connecting: Connecting;
@@ -57,9 +58,26 @@ export class InstanceConnections {
     this.origin = origin;
     this.settings = settings;
     this.connecting = connecting;
-    // One that has waited for others would be made with certificates from before.
-    const connect = origin.startsWith('https:') ? limitHandshakes(now) : connecting.pooled;
-    this.pool = new Pool(origin, { connections: settings.maxConnections, connect });
+    const { maxConnections } = settings;
+    // Over TLS one that has waited for others would be made with certificates from before.
+    const connections: InstancePool | Pool = origin.startsWith('https:')
+      ? new InstancePool(origin, maxConnections, now)
+      : new Pool(origin, { connections: maxConnections, connect: connecting.pooled });
+    this.#connections = connections;
+    this.pool = connections instanceof InstancePool ? connections.pool : connections;
+  }
+
+  dispatch(options: Dispatcher.DispatchOptions, handler: SentLater): void {
+    this.#connections.dispatch(options, handler);
+  }
+
+  /** Ends when all requests have their responses. */
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  destroy(): Promise<void> {
+    return this.#connections.destroy();
   }
 
   /** The next request would wait for a handshake, and so do others. */
@@ -126,7 +144,7 @@ export class HttpConnections {
   readonly #connecting = new Map<TlsSettings | undefined, Connecting>();
   /** Their requests through axios's own transport have not ended. */
   #retired: readonly Connecting[] = [];
-  readonly #closing = new Set<Pool>();
+  readonly #closing = new Set<InstanceConnections>();
   readonly #external = new Agent({
     connections: EXTERNAL_CONNECTIONS,
     connect: skippingContinue(connectorWith()),
@@ -205,23 +223,22 @@ export class HttpConnections {
   }
 
   #release(connections: InstanceConnections): void {
-    const { pool } = connections;
     this.#releaseBefore(connections);
     connections.isReleased = true;
-    this.#closing.add(pool);
-    // It rejects when the pool was destroyed in the meantime.
-    pool
+    this.#closing.add(connections);
+    // It rejects when they were destroyed in the meantime.
+    connections
       .close()
       .catch(() => undefined)
-      .finally(() => this.#closing.delete(pool));
+      .finally(() => this.#closing.delete(connections));
   }
 
   async close(): Promise<void> {
     for (const connections of [...this.#byOrigin.values()].flat()) this.#releaseBefore(connections);
-    const pools = [...[...this.#byOrigin.values()].flat().map(({ pool }) => pool), ...this.#closing];
+    const all = [...[...this.#byOrigin.values()].flat(), ...this.#closing];
     this.#byOrigin.clear();
     for (const connecting of [...this.#connecting.values(), ...this.#retired]) connecting.close();
-    await Promise.all([this.#external.destroy(), ...pools.map((pool) => pool.destroy())]);
+    await Promise.all([this.#external.destroy(), ...all.map((connections) => connections.destroy())]);
   }
 
   /** Services at one origin share its connections, unless their settings are different. */

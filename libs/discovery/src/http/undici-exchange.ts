@@ -1,11 +1,11 @@
 import { pipeline, Readable } from 'node:stream';
 import { AxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
-import type { Dispatcher } from 'undici';
 import { ConnectionsInUse, markSent } from '../calling/not-sent.js';
 import type { HttpSettings } from '../calling/options/http-options.js';
 import type { OpenAttempt, Transmission } from '../calling/running-attempt.js';
 import type { CancelSignal } from '../timing/clock.js';
 import type { HttpConnections, InstanceConnections } from './http-connections.js';
+import type { SentLater } from './instance-pool.js';
 import type { PlainBody } from './request/request-body.js';
 import { withoutHeaders, type HeaderList } from './request/request-headers.js';
 import { BodyStream } from './response/body-stream.js';
@@ -38,7 +38,7 @@ const CREDENTIALS = ['host', 'authorization', 'cookie', 'proxy-authorization'];
  * One attempt of a request: a handler of undici's dispatch, which costs half of what its promises and streams do. It is one of the
  * older form, in which headers are not parsed before they are wanted.
  */
-export class UndiciExchange implements Dispatcher.DispatchHandler, Transmission {
+export class UndiciExchange implements SentLater, Transmission {
   readonly #request: UndiciRequest;
   /** Undefined once it has ended: undici keeps the handler until the connection is used again, and all that it refers to. */
   #attempt: OpenAttempt<AxiosResponse> | undefined;
@@ -143,6 +143,11 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Transmission 
   }
 
   onError(error: Error): void {
+    this.failWith(error);
+  }
+
+  /** It got no connection, or has lost it. */
+  failWith(error: Error): void {
     if (this.#stream) this.#stream.destroy(error);
     else this.#fail(this.#redirects > 0 ? markSent(this.#described(error)) : this.#described(error));
   }
@@ -164,7 +169,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Transmission 
 
   #send(): void {
     const { connections } = this.#request;
-    const dispatcher: Dispatcher = this.#isExternal ? connections.toExternal : this.#instance.pool;
+    const dispatcher = this.#isExternal ? connections.toExternal : this.#instance;
     dispatcher.dispatch(
       {
         origin: this.#sent.origin,

@@ -4,6 +4,7 @@ import { ConnectionsInUse } from '../../calling/not-sent.js';
 import { parsedResponseInfo, type HttpResponseInfo } from '../../calling/response-info.js';
 import type { OpenAttempt, Transmission } from '../../calling/running-attempt.js';
 import type { InstanceConnections } from '../http-connections.js';
+import type { SentLater } from '../instance-pool.js';
 import type { DispatchController } from './dispatch-controller.js';
 import type { DispatchReceiver } from './dispatch-receiver.js';
 
@@ -18,7 +19,7 @@ interface Receiving {
 const MOST_EARLY_BYTES = 65_536;
 
 /** One attempt of a dispatched request. Its response waits until it is clear that there is no further attempt. */
-export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission {
+export class DispatchAttempt implements SentLater, Transmission {
   /** Undefined once it has succeeded or failed. */
   #attempt: OpenAttempt<DispatchAttempt> | undefined;
   readonly #instance: InstanceConnections;
@@ -185,6 +186,10 @@ export class DispatchAttempt implements Dispatcher.DispatchHandler, Transmission
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.failWith(error);
+  }
+
+  failWith(error: Error): void {
     this.#end();
     const attempt = this.#take();
     if (attempt) attempt.fail(error);

@@ -127,7 +127,7 @@ export class ServiceDispatcher extends Dispatcher {
           },
         );
       const connections = this.#connections.to(instance, settings.connection);
-      connections.pool.dispatch(
+      connections.dispatch(
         {
           ...options,
           origin: connections.origin,
