@@ -77,6 +77,8 @@ const useRegister = async () => {
         : kind < 0.5 || !last
           ? { type: 'write', value }
           : { type: 'compareAndSet', from: last.value, to: value };
+    // It may take effect in a process that is killed before it can tell.
+    if (action.type !== 'read') report({ type: 'invoked', client: name, call, end: null, action });
     try {
       if (action.type === 'read') {
         last = await kv.get(register, { consistency: 'consistent' });

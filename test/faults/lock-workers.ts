@@ -35,7 +35,9 @@ export interface LockEvent {
 export class LockWorker {
   readonly name: string;
   readonly events: LockEvent[] = [];
-  readonly operations: Operation[] = [];
+  readonly #ended: Operation[] = [];
+  /** By their call: of a process that is killed they never end. */
+  readonly #underWay = new Map<number, Operation>();
   readonly #options: LockWorkerOptions;
   #process: ChildProcess;
 
@@ -43,6 +45,11 @@ export class LockWorker {
     this.name = options.name;
     this.#options = options;
     this.#process = this.#spawn();
+  }
+
+  /** With those whose outcome is not known. */
+  get operations(): readonly Operation[] {
+    return [...this.#ended, ...this.#underWay.values()];
   }
 
   get pid(): number | undefined {
@@ -95,10 +102,13 @@ export class LockWorker {
       env: { ...process.env, NO_COLOR: '1', LOCK_WORKER: JSON.stringify(this.#options) },
     });
     // JSON has no Infinity.
-    type Reported = Omit<Operation, 'end'> & { readonly type: 'operation'; readonly end: number | null };
-    child.on('message', (message: LockEvent | Reported) => {
-      if (message.type !== 'operation') this.events.push(message);
-      else this.operations.push({ ...message, end: message.end ?? Infinity });
+    type Reported<T> = Omit<Operation, 'end'> & { readonly type: T; readonly end: number | null };
+    child.on('message', (message: LockEvent | Reported<'invoked'> | Reported<'operation'>) => {
+      if (message.type === 'operation') {
+        this.#underWay.delete(message.call);
+        this.#ended.push({ ...message, end: message.end ?? Infinity });
+      } else if (message.type === 'invoked') this.#underWay.set(message.call, { ...message, end: Infinity });
+      else this.events.push(message);
     });
     endWithUs(child);
     return child;

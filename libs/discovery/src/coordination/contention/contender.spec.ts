@@ -145,20 +145,20 @@ class Race {
 }
 
 describe('contending with other processes', () => {
-  it('F28 gives each of five its turns, also one that has lost many races: 200 turns, 20 times', async () => {
+  it('F28 gives each of five its turns, also one that has lost many races: 200 turns, eight times', async () => {
     const fewest: number[] = [];
-    for (let seed = 0; seed < 20; seed++) {
+    for (let seed = 0; seed < 8; seed++) {
       const race = new Race({ processes: 5, latencyMs: 2, holdMs: 0.1, seed });
       await race.run(200);
       fewest.push(Math.min(...race.turns));
     }
-    // A fair share is 40; with a back-off of up to a second one of them had 13 turns of 200, or 9.
-    expect(Math.min(...fewest)).toBeGreaterThanOrEqual(16);
-  }, 60_000);
+    // A fair share is 40; with a back-off of up to a second one of them had 13 turns, and of 60 times once 9.
+    expect(Math.min(...fewest)).toBeGreaterThanOrEqual(20);
+  }, 240_000);
 
   it('F28 asks no more for a turn than each of fifty has reason to: a look and a try', async () => {
     const race = new Race({ processes: 50, latencyMs: 10, holdMs: 10, seed: 1 });
-    await race.run(300);
+    await race.run(100);
     expect(race.requests / race.total).toBeLessThan(50);
-  }, 60_000);
+  }, 240_000);
 });
