@@ -303,6 +303,17 @@ export const aclRecordCases: readonly ConformanceCase[] = [
       ];
     }),
   ),
+  ...['service', 'service_prefix'].map((kind) =>
+    aclCase(`the right to write a service is also needed for its sidecar: ${kind} "web"`, async (api) => {
+      await api.raw('PUT', '/v1/acl/policy', { Name: 'web', Rules: `${kind} "web" { policy = "write" }` });
+      const token = await tokenWith(api, { Policies: [{ Name: 'web' }] });
+      const body = { Name: 'web', Connect: { SidecarService: {} } };
+      return [
+        await token.ask('PUT', '/v1/agent/service/register', body),
+        await api.ask('GET', '/v1/agent/services'),
+      ];
+    }),
+  ),
   ...['dc1', 'dc2'].map((datacenter) =>
     aclCase(`a policy and an identity of ${datacenter} only`, async (api) => {
       await api.raw('PUT', '/v1/acl/policy', { Name: 'far', Rules: READ_KEYS, Datacenters: [datacenter] });

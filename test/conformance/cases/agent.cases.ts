@@ -71,6 +71,18 @@ const MESH_WRITES: readonly Request[] = [
     { Name: 'x', Connect: { SidecarService: { Check: { TTL: '10s' }, Meta: { a: 'b' } } } },
   ],
   ['PUT', '/v1/agent/service/register', { Name: 'x', Kind: 'connect-proxy', Port: 1 }],
+  ...[
+    { ID: 'own' },
+    { Name: 'other' },
+    { Connect: { SidecarService: {} } },
+    { Meta: { 'a b': 'c' } },
+    { Check: { TTL: '1s', Status: 'fly' } },
+    { Check: { HTTP: 'http://127.0.0.1:1/' } },
+  ].map((SidecarService): Request => [
+    'PUT',
+    '/v1/agent/service/register',
+    { Name: 'x', Connect: { SidecarService } },
+  ]),
 ];
 
 const sequence = (name: string, observe: (api: ConsulApi) => Promise<unknown>): ConformanceCase => ({
@@ -116,6 +128,13 @@ export const agentCases: readonly ConformanceCase[] = [
       return api.ask('GET', `/v1/coordinate/${path}`);
     }),
   ),
+  {
+    ...sequence('a sidecar with a script, which is not run', (api) => {
+      const SidecarService = { Check: { ScriptArgs: ['true'], Interval: '1s' } };
+      return api.ask('PUT', '/v1/agent/service/register', { Name: 'x', Connect: { SidecarService } });
+    }),
+    mayDiffer: 'the real one keeps the service without its sidecar, though it refuses both',
+  },
   sequence('a service is deregistered: its sidecar goes with it', async (api) => {
     const [method, path, body] = SIDECAR;
     await api.raw(method, path, body);

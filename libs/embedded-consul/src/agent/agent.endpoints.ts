@@ -8,8 +8,7 @@ import { worst } from '../health/health.endpoints.js';
 import { localTopic } from './agent.js';
 import { contentHash, renderLocalService, type LocalCheck, type LocalService } from './local-state.js';
 import { serviceDefinition, type ServiceBody } from './service-schema.js';
-import { proxyRecord } from './proxy.js';
-import { validateService } from './validate-service.js';
+import { registrationOf } from './registration.js';
 
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   '1': true,
@@ -72,16 +71,17 @@ async function service(core: Core, request: ApiRequest): Promise<ApiReply> {
 
 function register(core: Core, request: ApiRequest): ApiReply {
   const body = decodeBody(request, serviceDefinition) as ServiceBody;
-  validateService(body, core.options.enableScriptChecks);
-  if (!core.authorizer(request).may('service', body.Name ?? '', 'write')) {
-    throw new ApiError(403, `Permission denied: Missing service:write on ${body.Name ?? ''}`);
+  const { services: own } = core.agent;
+  const registration = registrationOf(body, own.values(), core.options.enableScriptChecks);
+  const authorizer = core.authorizer(request);
+  for (const each of [registration.service, registration.sidecar]) {
+    const name = each?.Name;
+    if (name !== undefined && !authorizer.may('service', name, 'write'))
+      throw new ApiError(403, `Permission denied: Missing service:write on ${name}`);
   }
-  // Before anything is registered.
-  proxyRecord(body.Proxy);
-  proxyRecord(body.Connect?.SidecarService?.Proxy);
   const replace =
     has(request, 'replace-existing-checks') && parameter(request, 'replace-existing-checks') !== 'false';
-  core.agent.register(body, replace);
+  core.agent.register(registration, replace);
   return {};
 }
 

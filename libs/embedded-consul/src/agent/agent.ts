@@ -6,7 +6,8 @@ import type { ControllableClock } from '../time/controllable-clock.js';
 import { checkType, cutOutput, outputLimit, runCheck } from './check-runner.js';
 import type { LocalCheck, LocalService } from './local-state.js';
 import { proxyRecord } from './proxy.js';
-import { sidecarId, sidecarOf } from './sidecar.js';
+import type { ServiceRegistration } from './registration.js';
+import { sidecarId } from './sidecar.js';
 import type { CheckBody, ServiceBody } from './service-schema.js';
 import { checksOf } from './validate-service.js';
 
@@ -66,10 +67,9 @@ export class Agent {
   }
 
   /** Registers it, and the sidecar that it asks for. */
-  register(body: ServiceBody, replaceExistingChecks: boolean): void {
-    const sidecar = sidecarOf(body, this.services.values());
-    this.#register(body, replaceExistingChecks, undefined);
-    if (sidecar) this.#register(sidecar, replaceExistingChecks, body.ID || body.Name);
+  register({ service, sidecar }: ServiceRegistration, replaceExistingChecks: boolean): void {
+    this.#register(service, replaceExistingChecks, undefined);
+    if (sidecar) this.#register(sidecar, replaceExistingChecks, service.ID || service.Name);
   }
 
   #register(body: ServiceBody, replaceExistingChecks: boolean, owner: string | undefined): void {

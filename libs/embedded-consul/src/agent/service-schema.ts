@@ -74,7 +74,7 @@ export const checkDefinition: GoStruct = {
   aliases: { ...checkAliases, service_id: 'ServiceID' },
 };
 
-const serviceAddress: GoStruct = {
+export const serviceAddress: GoStruct = {
   kind: 'struct',
   name: 'structs.ServiceAddress',
   errorName: 'ServiceAddress',
@@ -104,6 +104,13 @@ const proxyDefinition: GoStruct = {
   },
 };
 
+export const serviceWeights: GoStruct = {
+  kind: 'struct',
+  name: 'structs.Weights',
+  errorName: 'Weights',
+  fields: { Passing: goInt, Warning: goInt },
+};
+
 /** Without what makes a service part of the mesh. */
 const plainService: GoStruct = {
   kind: 'struct',
@@ -122,12 +129,7 @@ const plainService: GoStruct = {
     Port: goInt,
     Check: checkOfService,
     Checks: goArray(checkOfService, 'structs.CheckTypes'),
-    Weights: {
-      kind: 'struct',
-      name: 'structs.Weights',
-      errorName: 'Weights',
-      fields: { Passing: goInt, Warning: goInt },
-    },
+    Weights: serviceWeights,
     Token: goString,
     EnableTagOverride: goBool,
     Proxy: proxyDefinition,

@@ -10,8 +10,6 @@ export const sidecarId = (id: string): string => `${id}-sidecar-proxy`;
 export function sidecarOf(body: ServiceBody, services: Iterable<LocalService>): ServiceBody | undefined {
   const given = body.Connect?.SidecarService;
   if (!given) return undefined;
-  if (given.Connect?.SidecarService)
-    throw badRequest('Invalid SidecarService: cannot have a nested sidecar_service');
   const name = body.Name ?? '';
   const id = body.ID || name;
   const { Check, Checks, Proxy, ...rest } = given;

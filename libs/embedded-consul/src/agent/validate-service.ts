@@ -2,6 +2,7 @@ import { badRequest, serverError } from '../http/api-error.js';
 import type { CheckBody, ServiceBody } from './service-schema.js';
 
 const STATUSES: ReadonlySet<string> = new Set(['passing', 'warning', 'critical']);
+const WRONG_STATUS = "Status for checks must 'passing', 'warning', 'critical'";
 const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::', '[::]']);
 const MOST_META = 64;
 const LONGEST_KEY = 128;
@@ -23,11 +24,24 @@ export function validateService(service: ServiceBody, enableScriptChecks: boolea
   if (problem !== undefined) throw badRequest(problem);
   for (const check of checksOf(service)) {
     if (check.Status && !STATUSES.has(check.Status)) {
-      throw badRequest("Status for checks must 'passing', 'warning', 'critical'");
+      throw badRequest(WRONG_STATUS);
     }
     validateCheck(check);
   }
   if (!enableScriptChecks) for (const check of checksOf(service)) refuseScripts(check);
+}
+
+/** A sidecar as it is derived: its errors are those of the agent, not of the request. */
+export function validateSidecar(sidecar: ServiceBody, enableScriptChecks: boolean): void {
+  const refuse = (problem: string): Error => serverError(`Bad request: ${problem}`);
+  const meta = metaProblem(sidecar.Meta ?? {});
+  if (meta !== undefined) throw refuse(`Invalid SidecarService: ${meta}`);
+  for (const check of checksOf(sidecar)) {
+    if (check.Status && !STATUSES.has(check.Status)) throw refuse(WRONG_STATUS);
+    const problem = checkProblem(check);
+    if (problem !== undefined) throw refuse(`Invalid check in sidecar_service: ${problem}`);
+    if (!enableScriptChecks) refuseScripts(check);
+  }
 }
 
 export function validateCheck(check: CheckBody): void {
@@ -47,7 +61,15 @@ function hasScript({ ScriptArgs, Args }: CheckBody): boolean {
   return (ScriptArgs?.length ?? 0) > 0 || (Args?.length ?? 0) > 0;
 }
 
-function serviceProblem({ Address, Weights, Meta, Kind, Proxy, Port }: ServiceBody): string | undefined {
+function serviceProblem({
+  Address,
+  Weights,
+  Meta,
+  Kind,
+  Proxy,
+  Port,
+  Connect,
+}: ServiceBody): string | undefined {
   if (Address !== undefined && WILDCARDS.has(Address)) return 'Invalid service address';
   const meta = metaProblem(Meta ?? {});
   if (meta !== undefined) return `Invalid Service Meta: ${meta}`;
@@ -58,12 +80,15 @@ function serviceProblem({ Address, Weights, Meta, Kind, Proxy, Port }: ServiceBo
     if (Passing > 65_535 || Warning > 65_535)
       return 'Invalid Weights: DNS Weight must be between 0 and 65535';
   }
-  if (Kind !== 'connect-proxy') return undefined;
+  const isProxy = Kind === 'connect-proxy';
+  const sidecar = Connect?.SidecarService;
   const errors = [
-    ...(Proxy?.DestinationServiceName
-      ? []
-      : ['Proxy.DestinationServiceName must be non-empty for Connect proxy services']),
-    ...(Port ? [] : ['Port must be set for a Connect proxy']),
+    ...(isProxy && !Proxy?.DestinationServiceName
+      ? ['Proxy.DestinationServiceName must be non-empty for Connect proxy services']
+      : []),
+    ...(isProxy && !Port ? ['Port must be set for a Connect proxy'] : []),
+    ...(sidecar?.ID ? ['A SidecarService cannot specify an ID as this is managed by the agent'] : []),
+    ...(sidecar?.Connect?.SidecarService ? ['A SidecarService cannot have a nested SidecarService'] : []),
   ];
   if (errors.length === 0) return undefined;
   const count = errors.length === 1 ? '1 error occurred' : `${errors.length} errors occurred`;

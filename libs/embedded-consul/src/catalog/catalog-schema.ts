@@ -1,3 +1,4 @@
+import { serviceAddress, serviceWeights } from '../agent/service-schema.js';
 import {
   goAny,
   goArray,
@@ -29,12 +30,7 @@ export const checkType: GoStruct = {
     ModifyIndex: goInt,
   },
 };
-const weightsType: GoType = {
-  kind: 'struct',
-  name: 'structs.Weights',
-  errorName: 'Weights',
-  fields: { Passing: goInt, Warning: goInt },
-};
+
 /** Of an instance in the catalog. */
 export const nodeServiceFields: Readonly<Record<string, GoType>> = {
   Kind: goString,
@@ -42,15 +38,10 @@ export const nodeServiceFields: Readonly<Record<string, GoType>> = {
   Service: goString,
   Tags: goArray(goString),
   Address: goString,
-  TaggedAddresses: goMap({
-    kind: 'struct',
-    name: 'structs.ServiceAddress',
-    errorName: 'ServiceAddress',
-    fields: { Address: goString, Port: goInt },
-  }),
+  TaggedAddresses: goMap(serviceAddress),
   Meta: goMap(goString),
   Port: goInt,
-  Weights: weightsType,
+  Weights: serviceWeights,
   EnableTagOverride: goBool,
   Proxy: goAny,
   Connect: goAny,

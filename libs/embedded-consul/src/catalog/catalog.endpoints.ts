@@ -44,9 +44,7 @@ const registerRequest: GoStruct = {
       kind: 'struct',
       name: 'structs.NodeService',
       errorName: 'NodeService',
-      fields: {
-        ...nodeServiceFields,
-      },
+      fields: nodeServiceFields,
     },
     Check: checkType,
     Checks: goArray(checkType, 'structs.HealthChecks'),

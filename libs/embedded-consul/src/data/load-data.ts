@@ -1,6 +1,5 @@
 import { serviceDefinition, type ServiceBody } from '../agent/service-schema.js';
-import { proxyRecord } from '../agent/proxy.js';
-import { validateService } from '../agent/validate-service.js';
+import { registrationOf } from '../agent/registration.js';
 import type { Core } from '../core.js';
 import { decodeGo } from '../json/go-json-decoder.js';
 import { KV } from '../kv/kv-store.js';
@@ -27,9 +26,8 @@ export function loadData(core: Core, data: EmbeddedData): void {
   services.forEach((service, index) => {
     try {
       const body = decodeGo(JSON.stringify(service), serviceDefinition) as ServiceBody;
-      validateService(body, core.options.enableScriptChecks);
-      proxyRecord(body.Proxy);
-      core.agent.register(body, false);
+      const { agent, options } = core;
+      agent.register(registrationOf(body, agent.services.values(), options.enableScriptChecks), false);
     } catch (error) {
       throw new Error(`data.services[${index}]: ${(error as Error).message}`, { cause: error });
     }
