@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { chart, type Drawn } from './chart.js';
 import { LOAD_SCENARIOS } from './load-scenarios.js';
-import { simulate, type Scenario, type SimulatedCall } from './simulation.js';
+import { simulate, type Scenario, type SimulatedCall, type SimulationOptions } from './simulation.js';
 import { during, quantile } from './summary.js';
 
 export const LOAD_STRATEGIES = ['p2c-load', 'prequal', 'p2c-ewma', 'round-robin', 'all-knowing'] as const;
@@ -41,14 +41,12 @@ export function loadRow(
   };
 }
 
-export function simulateLoad(
-  scenario: Scenario,
+export function loadClients(
+  { name }: Scenario,
   strategy: LoadRow['strategy'],
-  seed: number,
-): Promise<readonly SimulatedCall[]> {
+): SimulationOptions['clients'] {
   // What ejects an instance would hide what the strategy does.
-  const clients = scenario.name === 'failing' ? { strategy, outlierDetection: false } : { strategy };
-  return simulate(scenario, { clients, seed });
+  return name === 'failing' ? { strategy, outlierDetection: false } : { strategy };
 }
 
 /** `npm run simulate -- load [scenario]`: what servers that report their load are worth, beside what a client can know alone and what nothing can know. */
@@ -65,7 +63,7 @@ export async function runLoad(asked: readonly string[]): Promise<void> {
     for (const strategy of LOAD_STRATEGIES) {
       const mine: LoadRow[] = [];
       for (const seed of SEEDS) {
-        const calls = await simulateLoad(scenario, strategy, seed);
+        const calls = await simulate(scenario, { clients: loadClients(scenario, strategy), seed });
         if (seed === SEEDS[0]) runs.set(strategy, calls);
         mine.push(loadRow(scenario, strategy, seed, calls));
       }

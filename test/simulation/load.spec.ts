@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { figure } from '@rookery/test-support';
-import { loadRow, simulateLoad, type LoadRow } from './load-run.js';
+import { loadClients, loadRow, type LoadRow } from './load-run.js';
 import { LOAD_SCENARIOS } from './load-scenarios.js';
+import { simulateInThread } from './simulate-in-thread.js';
 import type { Scenario } from './simulation.js';
 
 const SEED = 20_251_122;
 const SECOND = 1_000;
+const COMPARED = ['p2c-load', 'prequal', 'p2c-ewma'] as const;
 
 function named(name: string, clients?: number): Scenario {
   const found = LOAD_SCENARIOS.find(
@@ -16,12 +18,18 @@ function named(name: string, clients?: number): Scenario {
 }
 /** A part of what `npm run simulate -- load` does, with one of its seeds. */
 async function compare(
-  scenario: Scenario,
+  named: Scenario,
   strategies: readonly LoadRow['strategy'][],
+  changes: Partial<Scenario> = {},
 ): Promise<readonly LoadRow[]> {
+  const scenario = { ...named, ...changes };
+  const { name, clients } = scenario;
   const rows: LoadRow[] = [];
-  for (const strategy of strategies)
-    rows.push(loadRow(scenario, strategy, SEED, await simulateLoad(scenario, strategy, SEED)));
+  for (const strategy of strategies) {
+    const options = { clients: loadClients(scenario, strategy), seed: SEED };
+    const calls = await simulateInThread({ name, clients, changes, options });
+    rows.push(loadRow(scenario, strategy, SEED, calls));
+  }
   const told = rows.map(
     ({ strategy, p99Ms, failedShare }) =>
       `${strategy} ${p99Ms.toFixed(0)} ms, ${(failedShare * 100).toFixed(2)} % failed`,
@@ -33,22 +41,14 @@ const short = { durationMs: 8 * SECOND, measureFrom: 3 * SECOND } as const;
 
 describe('strategies that know the load of servers', () => {
   it('are better than those that do not where two of twenty instances are slow and all are busy', async () => {
-    const [load, prequal, ewma] = await compare({ ...named('half-speed', 60), ...short }, [
-      'p2c-load',
-      'prequal',
-      'p2c-ewma',
-    ]);
+    const [load, prequal, ewma] = await compare(named('half-speed', 60), COMPARED, short);
     expect(load?.p99Ms).toBeLessThan(0.85 * Number(ewma?.p99Ms));
     expect(prequal?.p99Ms).toBeLessThan(0.75 * Number(ewma?.p99Ms));
   }, 240_000);
 
   it('send no more attempts to instances that fail', async () => {
     const events = named('failing').events.map((event) => ({ ...event, at: 4 * SECOND }));
-    const [load, prequal, ewma] = await compare({ ...named('failing'), ...short, events }, [
-      'p2c-load',
-      'prequal',
-      'p2c-ewma',
-    ]);
+    const [load, prequal, ewma] = await compare(named('failing'), COMPARED, { ...short, events });
     expect(load?.failedShare).toBeLessThanOrEqual(Number(ewma?.failedShare));
     expect(prequal?.failedShare).toBeLessThanOrEqual(Number(ewma?.failedShare));
   }, 240_000);
@@ -56,11 +56,7 @@ describe('strategies that know the load of servers', () => {
   it.each(['reports-absent', 'reports-stale', 'reports-absurd', 'reports-hostile'])(
     'are no worse with %s',
     async (name) => {
-      const [load, prequal, ewma] = await compare({ ...named(name), ...short }, [
-        'p2c-load',
-        'prequal',
-        'p2c-ewma',
-      ]);
+      const [load, prequal, ewma] = await compare(named(name), COMPARED, short);
       expect(load?.p99Ms).toBeLessThan(1.05 * Number(ewma?.p99Ms));
       expect(prequal?.p99Ms).toBeLessThan(1.05 * Number(ewma?.p99Ms));
     },

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { figure } from '@rookery/test-support';
+import type { ClientsOptions } from '#libs/discovery/dist/calling/options/client-options.js';
 import { chart } from './chart.js';
 import { SCENARIOS } from './scenarios.js';
-import { simulate, type Scenario, type SimulatedCall } from './simulation.js';
+import { simulateInThread } from './simulate-in-thread.js';
+import type { Scenario, SimulatedCall } from './simulation.js';
 import { attemptsByInstance, during, quantile, summarize } from './summary.js';
 
 const SEED = 20_251_121;
@@ -24,8 +26,19 @@ const named = (name: string): Scenario => {
   if (!found) throw new Error(`no scenario ${name}`);
   return found;
 };
-const run = (scenario: Scenario, strategy: 'p2c-ewma' | 'round-robin' | 'random' = 'p2c-ewma') =>
-  simulate(scenario, { clients: { strategy }, seed: SEED });
+/** @param scenario one that is in the list is named, since its functions cannot be sent to a thread */
+const run = (
+  scenario: Scenario,
+  strategy: 'p2c-ewma' | 'round-robin' | 'random' = 'p2c-ewma',
+  more: Omit<ClientsOptions, 'strategy'> = {},
+) => {
+  const options = { clients: { ...more, strategy }, seed: SEED };
+  return simulateInThread(
+    SCENARIOS.includes(scenario)
+      ? { name: scenario.name, changes: {}, options }
+      : { changes: scenario, options },
+  );
+};
 const shareOf = (calls: readonly SimulatedCall[], instance: number): number => {
   const attempts = calls.flatMap((call) => call.attempts);
   return attempts.filter((n) => n === instance).length / attempts.length;
@@ -66,7 +79,7 @@ describe('the simulation', () => {
       durationMs: 20 * SECOND,
       events: [{ at: 5 * SECOND, instances: [0], behaviour: { fails: '503' } }],
     };
-    const calls = await simulate(failing, { clients: { outlierDetection: false }, seed: SEED });
+    const calls = await run(failing, 'p2c-ewma', { outlierDetection: false });
     const share = shareOf(during(calls, 6 * SECOND, 20 * SECOND), 0);
     const { failed, amplification } = summarize(during(calls, 5 * SECOND, 20 * SECOND), failing);
     figure(

@@ -55,6 +55,7 @@ describe('ticksBetween', () => {
     expect(ticksBetween(at('2026-11-26T12:00:00Z'), at('2026-11-26T12:01:00Z'), next)).toBe(0);
     expect(ticksBetween(at('2026-11-26T12:00:00Z'), at('2026-11-26T12:05:00Z'), next)).toBe(4);
     // However old the last one is.
-    expect(ticksBetween(0, at('2026-11-26T12:05:00Z'), next)).toBe(10_000);
+    const minutely: NextTick = (after) => (Math.floor(after / 60_000) + 1) * 60_000;
+    expect(ticksBetween(0, at('2026-11-26T12:05:00Z'), minutely)).toBe(10_000);
   });
 });
