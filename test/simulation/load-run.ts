@@ -41,10 +41,7 @@ export function loadRow(
   };
 }
 
-export function loadClients(
-  { name }: Scenario,
-  strategy: LoadRow['strategy'],
-): SimulationOptions['clients'] {
+export function loadClients({ name }: Scenario, strategy: LoadRow['strategy']): SimulationOptions['clients'] {
   // What ejects an instance would hide what the strategy does.
   return name === 'failing' ? { strategy, outlierDetection: false } : { strategy };
 }
