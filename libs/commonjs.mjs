@@ -66,7 +66,7 @@ function fingerprint(library) {
   const sources = libraries.flatMap((name) => {
     const folder = join(root, 'libs', name, 'src');
     return readdirSync(folder, { recursive: true })
-      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
       .sort()
       .map((file) => join(folder, file));
   });

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,66 +67,81 @@ const ESM_BUNDLE = [
   '--banner:js=import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
 ];
 
+/** Of all apps: the packages as `npm test` has built them, and a Nest CLI for each version. */
+const shared = mkdtempSync(join(tmpdir(), 'rookery-nest-'));
+const run = async (
+  file: string,
+  args: readonly string[],
+  { cwd, env = environment() }: { cwd: string; env?: NodeJS.ProcessEnv },
+): Promise<string> => {
+  const options = { cwd, env, timeout: 240_000, maxBuffer: 2 ** 24 };
+  const running = promisify(execFile)(file, args, options);
+  const { stdout, stderr } = await running.catch((error: unknown) => {
+    const { stdout: out = '', stderr: err = '' } = error as { stdout?: string; stderr?: string };
+    throw new Error(`${file} ${args.join(' ')}:\n${`${out}\n${err}`.slice(-4_000)}`);
+  });
+  return stdout + stderr;
+};
+/** As in a terminal: what Jest sets for this process is not for that of the app. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_ENV: _, JEST_WORKER_ID: __, NODE_OPTIONS: ___, ...rest } = process.env;
+  return { ...rest, NO_COLOR: '1', CI: '1' };
+}
+const tarballs: string[] = [];
+beforeAll(async () => {
+  const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
+  const packed = join(shared, 'packed');
+  mkdirSync(packed);
+  await run('npm', ['pack', ...workspaces, '--pack-destination', packed], { cwd: ROOT });
+  tarballs.push(...readdirSync(packed).map((name) => join(packed, name)));
+  const sizes = tarballs.map((file) => `${basename(file)} ${Math.round(statSync(file).size / 1024)} kB`);
+  figure('F59', `packed: ${sizes.join(', ')}`);
+}, WITHIN_MS);
+afterAll(() => rmSync(shared, { recursive: true, force: true }));
+
+/** The folder of a Nest CLI, which is installed by the first app that is made with it. */
+const nestCli = async (version: number): Promise<string> => {
+  const cli = join(shared, `cli-${version}`);
+  if (existsSync(cli)) return cli;
+  mkdirSync(cli);
+  writeFileSync(join(cli, 'package.json'), '{"private":true}');
+  const node = needsOtherNode(version) ? [`node-${process.platform}-${process.arch}@24`] : [];
+  await run('npm', [...INSTALL, `@nestjs/cli@${version}`, ...node], { cwd: cli });
+  return cli;
+};
+const needsOtherNode = (version: number): boolean =>
+  version === 12 && !semver.satisfies(process.versions.node, NODE_FOR_JEST);
+
 describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it changed', (_name, of) => {
   const { version, type, resolutions, builders } = of;
   const isEsm = type === 'esm';
-  let home: string;
   let app: string;
   /** Of the Node that its tests run on. */
   let testEnvironment: NodeJS.ProcessEnv;
   let consul: ConsulAgent;
 
-  /** As in a terminal: what Jest sets for this process is not for that of the app. */
-  const environment = (): NodeJS.ProcessEnv => {
-    const { NODE_ENV: _, JEST_WORKER_ID: __, NODE_OPTIONS: ___, ...rest } = process.env;
-    return { ...rest, NO_COLOR: '1', CI: '1' };
-  };
-  const run = async (
-    file: string,
-    args: readonly string[],
-    { cwd = app, env = environment() }: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-  ): Promise<string> => {
-    const options = { cwd, env, timeout: 240_000, maxBuffer: 2 ** 24 };
-    const running = promisify(execFile)(file, args, options);
-    const { stdout, stderr } = await running.catch((error: unknown) => {
-      const { stdout: out = '', stderr: err = '' } = error as { stdout?: string; stderr?: string };
-      throw new Error(`${file} ${args.join(' ')}:\n${`${out}\n${err}`.slice(-4_000)}`);
-    });
-    return stdout + stderr;
-  };
-
   beforeAll(async () => {
-    home = mkdtempSync(join(tmpdir(), `rookery-nest-${version}-`));
     consul = await ConsulAgent.start();
-    // As `npm test` has built them.
-    const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
-    await run('npm', ['pack', ...workspaces, '--pack-destination', home], { cwd: ROOT });
-    const tarballs = readdirSync(home).map((name) => join(home, name));
-    const sizes = tarballs.map((file) => `${basename(file)} ${Math.round(statSync(file).size / 1024)} kB`);
-    figure('F59', `packed: ${sizes.join(', ')}`);
-    const cli = join(home, 'cli');
-    mkdirSync(cli);
-    writeFileSync(join(cli, 'package.json'), '{"private":true}');
-    const needsOtherNode =
-      version === 12 && !isEsm && !semver.satisfies(process.versions.node, NODE_FOR_JEST);
-    const node = needsOtherNode ? [`node-${process.platform}-${process.arch}@24`] : [];
-    await run('npm', [...INSTALL, `@nestjs/cli@${version}`, ...node], { cwd: cli });
+    const cli = await nestCli(version);
     // What `nest new` runs; for the choice between CommonJS and ESM it has no option but a question.
-    const schematic = ['@nestjs/schematics:application', '--name=app', '--directory=app', '--language=ts'];
+    const name = `app-${type}`;
+    const schematic = ['@nestjs/schematics:application', `--name=${name}`, `--directory=${name}`];
     const choice = version === 12 ? [`--type=${type}`] : [];
     const schematics = join(cli, 'node_modules/.bin/schematics');
-    await run(schematics, [...schematic, '--package-manager=npm', ...choice], { cwd: cli });
-    app = join(cli, 'app');
+    const made = [...schematic, '--language=ts', '--package-manager=npm', ...choice];
+    await run(schematics, made, { cwd: cli });
+    app = join(cli, name);
     const bin = join(cli, `node_modules/node-${process.platform}-${process.arch}/bin`);
     const { PATH, ...rest } = environment();
-    testEnvironment = { ...rest, PATH: needsOtherNode ? `${bin}${delimiter}${PATH}` : PATH };
-    await run('npm', [...INSTALL, ...tarballs, ...PACKAGES[version]]);
-    for (const [name, content] of Object.entries(libraryApp(isEsm ? '.js' : '')))
-      writeFileSync(join(app, name), content);
+    const own = !isEsm && needsOtherNode(version);
+    testEnvironment = { ...rest, PATH: own ? `${bin}${delimiter}${PATH}` : PATH };
+    await run('npm', [...INSTALL, ...tarballs, ...PACKAGES[version]], { cwd: app });
+    for (const [file, content] of Object.entries(libraryApp(isEsm ? '.js' : '')))
+      writeFileSync(join(app, file), content);
   }, WITHIN_MS);
   afterAll(async () => {
     await consul.stop();
-    rmSync(home, { recursive: true, force: true });
+    rmSync(app, { recursive: true, force: true });
   });
 
   /** Starts a build of it, calls it, and stops it. */
@@ -166,12 +181,14 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
   it(
     'builds, passes its tests with the runner that it has, and runs',
     async () => {
-      await run('npm', ['run', 'build']);
-      expect(await run('npm', ['test'], { env: testEnvironment })).toMatch(/2 passed/);
-      expect(await run('npm', ['run', 'test:e2e'], { env: testEnvironment })).toMatch(/2 passed/);
+      await run('npm', ['run', 'build'], { cwd: app });
+      expect(await run('npm', ['test'], { cwd: app, env: testEnvironment })).toMatch(/2 passed/);
+      expect(await run('npm', ['run', 'test:e2e'], { cwd: app, env: testEnvironment })).toMatch(/2 passed/);
       expect(await smoke('dist/main.js')).not.toMatch(/two copies|worker thread .* failed/);
       // There is no etcd: what is tested is that the package is found, and loads.
-      expect(await run(process.execPath, ['dist/on-etcd.js'])).toMatch(/RK_REGISTRY_UNREACHABLE/);
+      expect(await run(process.execPath, ['dist/on-etcd.js'], { cwd: app })).toMatch(
+        /RK_REGISTRY_UNREACHABLE/,
+      );
     },
     WITHIN_MS,
   );
@@ -189,7 +206,7 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
       ];
       const older = moduleResolution === 'node10' ? ['--resolvePackageJsonExports', 'false'] : [];
       const how = ['--module', module, '--moduleResolution', moduleResolution, '--skipLibCheck', 'false'];
-      expect(await run(process.execPath, [...tsc, ...how, ...older])).toBe('');
+      expect(await run(process.execPath, [...tsc, ...how, ...older], { cwd: app })).toBe('');
     },
     WITHIN_MS,
   );
@@ -197,15 +214,17 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
   it(
     'runs as built by the other builders of the Nest CLI',
     async () => {
-      // Version 12 has the CLI ask for these packages.
+      // Version 12 has the CLI ask for these packages; esbuild is for the next test.
       const missing = version === 12 && !isEsm ? WEBPACK : [];
-      await run('npm', [...INSTALL, '--no-save', '@swc/cli', '@swc/core', ...missing]);
+      await run('npm', [...INSTALL, '--no-save', '@swc/cli', '@swc/core', 'esbuild', ...missing], {
+        cwd: app,
+      });
       for (const builder of builders) {
         rmSync(join(app, 'dist'), { recursive: true });
-        await run('npx', ['nest', 'build', '--builder', builder]);
+        await run('npx', ['nest', 'build', '--builder', builder], { cwd: app });
         expect(await smoke('dist/main.js')).not.toMatch(/two copies|worker thread .* failed/);
       }
-      await run('npm', ['run', 'build']);
+      await run('npm', ['run', 'build'], { cwd: app });
     },
     WITHIN_MS,
   );
@@ -213,14 +232,11 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
   it(
     'runs as a bundle of esbuild',
     async () => {
-      await run('npm', [...INSTALL, '--no-save', 'esbuild']);
       // Terminus 12 has an import.meta, which a bundle in CommonJS cannot have.
       const [main, format] = version === 12 ? ['bundle/main.mjs', ESM_BUNDLE] : ['bundle/main.cjs', []];
       const options = ['--bundle', '--platform=node', `--outfile=${main}`, ...format];
-      await run('npx', [
-        ...['esbuild', 'dist/main.js', ...options],
-        ...ABSENT.map((name) => `--external:${name}`),
-      ]);
+      const external = ABSENT.map((name) => `--external:${name}`);
+      await run('npx', ['esbuild', 'dist/main.js', ...options, ...external], { cwd: app });
       // It has no file for the worker thread: the main thread does its work.
       expect(await smoke(main)).not.toContain('two copies');
     },
@@ -264,7 +280,7 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
       "import 'reflect-metadata';\nimport { ConsulModule } from '@rookery/consul';\nimport './required.cjs';\n" +
         'for (let n = 0; n < 3; n++) ConsulModule.forRoot();\n',
     );
-    const output = await run(process.execPath, ['both.mjs']);
+    const output = await run(process.execPath, ['both.mjs'], { cwd: app });
     expect(output.match(/two copies of @rookery\/discovery are loaded/g)).toHaveLength(1);
     expect(output).toMatch(/used by [^ ]*required\.cjs/);
     expect(output).toMatch(/used by [^ ]*both\.mjs/);
