@@ -1,10 +1,12 @@
-// `npm run faults [-- F01 F03]`: every test that carries an id of README.md in this folder; prints what was done, the result and
-// what was measured, and exits 1 if one failed.
+// `npm run faults [-- F01 F03]`: every test that carries an id of README.md in this folder; prints what must hold, what was done, the result
+// and what was measured, and exits 1 if one failed.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FIGURES_VARIABLE, findConsul, HOW_TO_GET_CONSUL } from '@rookery/test-support';
+import { readCriteria } from './criteria.js';
+import { suitesOf } from './suites-of.js';
 
 interface JestReport {
   readonly testResults: readonly {
@@ -39,13 +41,19 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'rookery-faults-'));
   const report = join(folder, 'report.json');
   const figures = join(folder, 'figures');
-  await runJest(wanted.length > 0 ? `\\b(${wanted.join('|')})\\b` : ID.source, report, figures);
+  const ids = wanted.length > 0 ? new RegExp(`\\b(${wanted.join('|')})\\b`) : ID;
+  const suites = suitesOf(ids);
+  if (suites.length === 0) {
+    process.stderr.write(`${wanted.join(', ')}: no test; see test/faults/README.md\n`);
+    return 2;
+  }
+  await runJest(ids, suites, report, figures);
   const failed = print(JSON.parse(readFileSync(report, 'utf8')) as JestReport, readFigures(figures));
   rmSync(folder, { recursive: true });
   return failed ? 1 : 0;
 }
 
-function runJest(pattern: string, report: string, figures: string): Promise<void> {
+function runJest(ids: RegExp, suites: readonly string[], report: string, figures: string): Promise<void> {
   const jest = [
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
@@ -53,7 +61,9 @@ function runJest(pattern: string, report: string, figures: string): Promise<void
     '--config=jest.config.js',
     '--selectProjects=unit',
     '--selectProjects=real',
-    `--testNamePattern=${pattern}`,
+    `--testNamePattern=${ids.source}`,
+    '--runTestsByPath',
+    ...suites,
     '--json',
     `--outputFile=${report}`,
   ];
@@ -91,6 +101,7 @@ function print({ testResults }: JestReport, figures: Map<string, string[]>): boo
     .sort((a, b) => a.id.localeCompare(b.id));
   const out = (line: string): void => void process.stdout.write(`${line}\n`);
   out('\nid   result  what was done');
+  const criteria = readCriteria(new URL('../README.md', import.meta.url));
   let last = '';
   let shown = 0;
   for (const { id, title, status } of tests) {
@@ -101,7 +112,10 @@ function print({ testResults }: JestReport, figures: Map<string, string[]>): boo
       out(`${id}          and so on: ${count} in all`);
       continue;
     }
-    if (last !== id) for (const text of figures.get(last) ?? []) out(`             measured: ${text}`);
+    if (last !== id) {
+      for (const text of figures.get(last) ?? []) out(`             measured: ${text}`);
+      out(`${id}          must hold: ${criteria.get(id) ?? 'not told in README.md'}`);
+    }
     out(`${id}  ${status === 'passed' ? 'held  ' : 'FAILED'}  ${title.replace(ID, '').trim()}`);
     last = id;
   }
