@@ -15,6 +15,7 @@ import {
   HASH_KEY,
 } from '@rookery/microservices/grpc';
 import { eventually, thrownBy } from '@rookery/test-support';
+import { createClient } from 'nice-grpc';
 import { firstValueFrom, type Subscription } from 'rxjs';
 import { createApp, rootModule } from '../e2e/test-app.js';
 import { Library, LibraryServer, PROTO, type Found, type LibraryService } from './library-server.js';
@@ -118,6 +119,17 @@ describe('gRPC by the name of a service', () => {
         method.call(client, { title: 'Emma' }, (error, found) => (error ? reject(error) : resolve(found)));
       });
     for (let n = 0; n < 20; n++) expect((await call()).title).toBe('Emma');
+    expect(servers.every(({ calls }) => calls > 0)).toBe(true);
+    channel.close();
+  });
+
+  it('a channel serves clients of nice-grpc', async () => {
+    const { app, servers } = await started(2);
+    const channel = discoveryChannel(app.get(DiscoveryService), 'library');
+    const client = createClient(Library.service, channel) as unknown as {
+      Find(query: object): Promise<Found>;
+    };
+    for (let n = 0; n < 20; n++) expect((await client.Find({ title: 'Emma' })).title).toBe('Emma');
     expect(servers.every(({ calls }) => calls > 0)).toBe(true);
     channel.close();
   });
