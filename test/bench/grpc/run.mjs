@@ -13,8 +13,8 @@ import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { callInterceptor, discoveryChannel, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
 
-const ROUNDS = 15;
-const ROUND_MS = 600;
+const ROUNDS = 40;
+const ROUND_MS = 300;
 const CONCURRENCY = 64;
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -34,6 +34,7 @@ export async function benchGrpc() {
   const channel = discoveryChannel(app.get(DiscoveryService), 'library');
   const clients = {
     'plain client, one address': new Library(`127.0.0.1:${servers[0].port}`, insecure),
+    'plain client, with deadlines': withDeadlines(new Library(`127.0.0.1:${servers[0].port}`, insecure)),
     'plain client, round_robin of two': new Library(
       `ipv4:${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
       insecure,
@@ -55,16 +56,27 @@ export async function benchGrpc() {
   // In turns, so that a change of the machine is one for all.
   for (let round = 0; round < ROUNDS; round++)
     for (const [name, client] of Object.entries(clients)) results[name].push(await load(client, ROUND_MS));
-  const medians = Object.entries(results).map(([name, rates]) => [name, median(rates)]);
-  const [[, plain]] = medians;
-  console.log(`unary calls, ${CONCURRENCY} at a time, median of ${ROUNDS} rounds of ${ROUND_MS} ms:`);
-  for (const [name, rate] of medians)
-    console.log(
-      `  ${name.padEnd(32)} ${Math.round(rate).toString().padStart(7)} calls/s  ${(rate / plain).toFixed(2)}`,
-    );
+  const [[, plain]] = Object.entries(results);
+  console.log(
+    `unary calls, ${CONCURRENCY} at a time; ${ROUNDS} rounds of ${ROUND_MS} ms: median, and that of what each round is to the first of its row (quartiles):`,
+  );
+  for (const [name, rates] of Object.entries(results)) {
+    const ratios = rates.map((rate, round) => rate / plain[round]);
+    const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(ratios, share).toFixed(2));
+    const rate = Math.round(quantile(rates, 0.5)).toString().padStart(7);
+    console.log(`  ${name.padEnd(32)} ${rate} calls/s  ${middle} (${low} to ${high})`);
+  }
   for (const client of Object.values(clients)) client.close();
   await app.close();
   for (const { child } of servers) child.disconnect();
+}
+
+/** As each call of Rookery has one. */
+function withDeadlines(client) {
+  return {
+    Find: (request, answer) => client.Find(request, { deadline: Date.now() + 10_000 }, answer),
+    close: () => client.close(),
+  };
 }
 
 async function start() {
@@ -89,6 +101,6 @@ async function load(client, milliseconds) {
   return (calls * 1_000) / (performance.now() - begun);
 }
 
-function median(values) {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+function quantile(values, share) {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length * share)];
 }

@@ -131,17 +131,14 @@ export class TargetPicks {
   pick({ hashKey, isRetry, excluded }: TargetPickRequest): Target | undefined {
     const pool = this.#pool();
     const { retries, strategy } = this.#settings;
-    const request = {
-      hashKey,
-      attempt: isRetry ? 1 : 0,
-      mayTry: isRetry ? ('no' as const) : retries > 0 ? ('yes' as const) : ('if-overdue' as const),
-    };
     const tried = excluded as ReadonlySet<TrackedTarget>;
     if (!isRetry) {
-      const target = pool.pick(strategy, { ...request, tried });
+      const request = { hashKey, attempt: 0, mayTry: retries > 0 ? 'yes' : 'if-overdue', tried } as const;
+      const target = pool.pick(strategy, request);
       // It is known to be slower now, and another one may be better.
-      return target && this.#isOverdue(target) ? pool.pick(strategy, { ...request, tried }) : target;
+      return target && this.#isOverdue(target) ? pool.pick(strategy, request) : target;
     }
+    const request = { hashKey, attempt: 1, mayTry: 'no' } as const;
     const now = this.#clock.now();
     const failed = pool.usable.filter(({ history }) => now - history.lastFailureAt < JUST_FAILED_MS);
     return (
@@ -193,7 +190,7 @@ export class TargetPicks {
    * until the first of them has timed out.
    */
   #isOverdue(target: TrackedTarget): boolean {
-    const [oldest] = this.#waiting.get(target) ?? [];
+    const oldest = this.#waiting.get(target)?.[0];
     if (oldest === undefined) return false;
     const now = this.#clock.now();
     const waitedMs = now - oldest;

@@ -10,10 +10,10 @@ import {
   type TargetPicks,
 } from '@rookery/discovery/adapter';
 import { latestApp } from '../connected-apps.js';
-import { startCall } from './call-start.js';
+import { startCall, type CallListener } from './call-start.js';
 import { installed } from './experimental-api.js';
 import { SHAPE } from './service-picker.js';
-import { callWithWholeResponse } from './unfinished-response.js';
+import { UnfinishedResponse } from './unfinished-response.js';
 
 /** How the calls of a client are made; the rest is decided by its channel. */
 export interface CallInterceptorOptions extends Pick<PicksOptions, 'timeout' | 'isFailure'> {
@@ -61,7 +61,14 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
       Date.now() + deadlineOf(incoming) - systemClock.now(),
     );
     const own: InterceptorOptions = deadline === Infinity ? options : { ...options, deadline };
-    const next = callWithWholeResponse(own, nextCall, picks);
+    const next = nextCall(own);
+    const response =
+      isStream || picks.settings.retries === 0
+        ? undefined
+        : new UnfinishedResponse(
+            () => picks.takeRetry(),
+            () => nextCall(own),
+          );
     let leaving: AbortController | undefined;
     return new installed.InterceptingCall(next, {
       start: (metadata, listener, proceed) => {
@@ -70,27 +77,30 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
         if (call) addContext(metadata, call.headers);
         addContext(metadata, incoming?.context?.headers ?? []);
         metadata.set(SHAPE, isStream ? 'stream' : 'unary');
+        const begin = (observer: CallListener | undefined): void => {
+          const onReceiveStatus = observer?.onReceiveStatus ?? pass;
+          proceed(metadata, response?.observe(metadata, listener, onReceiveStatus) ?? observer ?? listener);
+        };
         if (!call) {
-          proceed(metadata, listener);
+          begin(undefined);
           return;
         }
         if (call.mayWait) leaving = new AbortController();
-        startCall(call, {
-          next,
-          listener,
-          isStream,
-          deadline,
-          signal: leaving?.signal,
-          proceed: (observer) => proceed(metadata, observer),
-        });
+        startCall(call, { next, listener, isStream, deadline, signal: leaving?.signal, proceed: begin });
+      },
+      sendMessage: (message: unknown, proceed) => {
+        if (response) response.request = message;
+        proceed(message);
       },
       cancel: (cancelled) => {
         leaving?.abort(new Error('Cancelled on client'));
-        cancelled();
+        if (!response?.cancel()) cancelled();
       },
     });
   };
 }
+
+const pass: CallListener['onReceiveStatus'] = (status, proceed) => proceed(status);
 
 function earliest(given: Date | number | undefined, ...others: readonly number[]): number {
   return Math.min(given === undefined ? Infinity : Number(given), ...others);

@@ -3,6 +3,8 @@ import type { ChannelCall } from '@rookery/discovery/adapter';
 import { errorOf, rejectionOf } from './call-status.js';
 import { installed } from './experimental-api.js';
 
+export type CallListener = Listener & Pick<Required<Listener>, 'onReceiveStatus'>;
+
 export interface StartingCall {
   /** Ended if the call is not admitted: its deadline runs already. */
   readonly next: ReturnType<NextCall>;
@@ -12,7 +14,7 @@ export interface StartingCall {
   readonly deadline: number;
   /** Aborts when the caller cancels it. Undefined: it never waits. */
   readonly signal: AbortSignal | undefined;
-  readonly proceed: (observer: Listener) => void;
+  readonly proceed: (observer: CallListener) => void;
 }
 
 /** Timers may be that early. */
@@ -43,8 +45,8 @@ function end({ next, listener }: StartingCall, status: StatusObject): void {
   listener.onReceiveStatus(status);
 }
 
-function observerOf(call: ChannelCall, isStream: boolean): Listener {
-  const onReceiveStatus: Listener['onReceiveStatus'] = (status, next) => {
+function observerOf(call: ChannelCall, isStream: boolean): CallListener {
+  const onReceiveStatus: CallListener['onReceiveStatus'] = (status, next) => {
     const { code, details } = status;
     const error = errorOf(installed, status);
     const name = installed.status[code];

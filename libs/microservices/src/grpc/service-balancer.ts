@@ -112,8 +112,7 @@ export function serviceBalancer(
     }
 
     exitIdle(): void {
-      // Calls say where to connect to.
-      this.#update();
+      // It never is idle, since calls say where to connect to; a channel asks for this with each of them.
     }
 
     resetBackoff(): void {

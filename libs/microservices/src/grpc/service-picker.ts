@@ -18,6 +18,7 @@ export const SHAPE = 'rookery-shape';
 export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 /** Targets that are looked at for one attempt. */
 const MAX_TARGETS = 16;
+const NONE: ReadonlySet<Target> = new Set();
 
 export interface PickerTools {
   readonly grpc: Pick<GrpcJs, 'connectivityState' | 'Metadata' | 'status'>;
@@ -44,23 +45,25 @@ export class ServicePicker implements Picker {
     // Of calls without the interceptor it is not known.
     const shape = (take(metadata, SHAPE) ?? 'unknown') as AttemptShape;
     const isRetry = metadata.get(PREVIOUS_ATTEMPTS).length > 0;
-    const excluded = new Set<Target>();
+    // Most calls take the first.
+    let excluded: Set<Target> | undefined;
     let isConnecting = false;
     let failure = note;
     for (let n = 0; n < MAX_TARGETS; n++) {
-      const target = picks.pick({ hashKey, isRetry, excluded });
+      const target = picks.pick({ hashKey, isRetry, excluded: excluded ?? NONE });
       if (!target) break;
-      excluded.add(target);
       const connection = connectionTo(hostAndPort(target.instance));
-      // The list of the channel is a moment older.
-      if (!connection) continue;
       // It is there at once where another client of the service has it.
-      if (connection.state !== READY && connection.state !== TRANSIENT_FAILURE) connection.connect();
-      if (connection.state === READY) {
+      if (connection && connection.state !== READY && connection.state !== TRANSIENT_FAILURE)
+        connection.connect();
+      if (connection?.state === READY) {
         addHeaders(metadata, target);
         const picked = connection.picker.pick({ metadata, extraPickInfo });
         return this.#observed(picked, target, shape, isRetry);
       }
+      (excluded ??= new Set()).add(target);
+      // The list of the channel is a moment older.
+      if (!connection) continue;
       if (connection.state === TRANSIENT_FAILURE) {
         failure = connection.error;
         picks.refused(target, connection.error);

@@ -1,5 +1,5 @@
-import type { InterceptorOptions, Listener, NextCall, StatusObject } from '@grpc/grpc-js';
-import type { TargetPicks } from '@rookery/discovery/adapter';
+import type { InterceptingListener, Listener, Metadata, NextCall, StatusObject } from '@grpc/grpc-js';
+import type { CallListener } from './call-start.js';
 import { installed } from './experimental-api.js';
 import { PREVIOUS_ATTEMPTS } from './service-picker.js';
 
@@ -11,61 +11,70 @@ const BROKEN = /^Connection dropped$|ECONNRESET|ETIMEDOUT|EPIPE/;
  * call (proposal A6 of gRPC: the headers commit it), and @grpc/grpc-js gives a response that has come whole one turn of the event loop to be
  * read before it ends the call. Nothing of the first response has reached the application, so that the second one is as good.
  */
-export function callWithWholeResponse(
-  options: InterceptorOptions,
-  nextCall: NextCall,
-  picks: Pick<TargetPicks, 'settings' | 'takeRetry'>,
-): ReturnType<NextCall> {
-  const first = nextCall(options);
-  const { requestStream, responseStream } = options.method_definition;
-  if (requestStream || responseStream || picks.settings.retries === 0) return first;
-  let second: ReturnType<NextCall> | undefined;
-  let request: unknown;
-  let isCancelled = false;
-  return new installed.InterceptingCall(first, {
-    start: (metadata, listener, proceed) => {
-      const sent = metadata.clone();
-      const retry = (): boolean => {
-        if (isCancelled || !picks.takeRetry()) return false;
-        second = nextCall(options);
-        sent.set(PREVIOUS_ATTEMPTS, '1');
-        second.start(sent, listener);
-        second.sendMessage(request);
-        second.halfClose();
-        return true;
-      };
-      proceed(metadata, wholeResponse(retry));
-    },
-    sendMessage: (message, proceed) => {
-      request = message;
-      proceed(message);
-    },
-    cancel: (proceed) => {
-      isCancelled = true;
-      if (second) second.cancelWithStatus(installed.status.CANCELLED, 'Cancelled on client');
-      else proceed();
-    },
-  });
-}
+export class UnfinishedResponse {
+  /** What was sent, to be sent again. */
+  request: unknown;
+  readonly #mayRetry: () => boolean;
+  readonly #nextCall: () => ReturnType<NextCall>;
+  #second: ReturnType<NextCall> | undefined;
+  #isCancelled = false;
 
-/** Holds a response back until its status is there: trailers may be lost as the message may. @param retry false: it may not */
-function wholeResponse(retry: () => boolean): Listener {
-  let hasBegun = false;
-  const held: (() => void)[] = [];
-  return {
-    onReceiveMetadata: (metadata, proceed) => {
-      hasBegun = true;
-      held.push(() => proceed(metadata));
-    },
-    onReceiveMessage: (message: unknown, proceed) => {
-      held.push(() => proceed(message));
-    },
-    onReceiveStatus: (status, proceed) => {
-      if (hasBegun && isBroken(status) && retry()) return;
-      for (const each of held) each();
-      proceed(status);
-    },
-  };
+  /** @param mayRetry takes a retry from the budget, if there is one left */
+  constructor(mayRetry: () => boolean, nextCall: () => ReturnType<NextCall>) {
+    this.#mayRetry = mayRetry;
+    this.#nextCall = nextCall;
+  }
+
+  /** @returns false: there is no second call, and the first is to be cancelled */
+  cancel(): boolean {
+    this.#isCancelled = true;
+    this.#second?.cancelWithStatus(installed.status.CANCELLED, 'Cancelled on client');
+    return this.#second !== undefined;
+  }
+
+  /** Holds a response back until its status is there: trailers may be lost as the message may. */
+  observe(
+    metadata: Metadata,
+    listener: InterceptingListener,
+    onReceiveStatus: CallListener['onReceiveStatus'],
+  ): Listener {
+    const sent = metadata.clone();
+    let hasBegun = false;
+    const held: (() => void)[] = [];
+    return {
+      onReceiveMetadata: (headers, proceed) => {
+        hasBegun = true;
+        held.push(() => proceed(headers));
+      },
+      onReceiveMessage: (message: unknown, proceed) => {
+        held.push(() => proceed(message));
+      },
+      onReceiveStatus: (status, proceed) => {
+        if (hasBegun && isBroken(status) && !this.#isCancelled && this.#mayRetry()) {
+          this.#sendAgain(sent, listener, onReceiveStatus);
+          return;
+        }
+        for (const each of held) each();
+        onReceiveStatus(status, proceed);
+      },
+    };
+  }
+
+  #sendAgain(
+    metadata: Metadata,
+    listener: InterceptingListener,
+    onReceiveStatus: CallListener['onReceiveStatus'],
+  ): void {
+    this.#second = this.#nextCall();
+    metadata.set(PREVIOUS_ATTEMPTS, '1');
+    this.#second.start(metadata, {
+      onReceiveMetadata: (headers) => listener.onReceiveMetadata(headers),
+      onReceiveMessage: (message: unknown) => listener.onReceiveMessage(message),
+      onReceiveStatus: (status) => onReceiveStatus(status, (told) => listener.onReceiveStatus(told)),
+    });
+    this.#second.sendMessage(this.request);
+    this.#second.halfClose();
+  }
 }
 
 function isBroken({ code, details }: StatusObject): boolean {
