@@ -315,7 +315,7 @@ describe('EmbeddedConsul', () => {
 
   it('says what it does not support', async () => {
     for (const path of [
-      '/v1/connect/ca/roots',
+      '/v1/connect/intentions',
       '/v1/config/x',
       '/v1/snapshot',
       '/v1/discovery-chain/x',

@@ -45,7 +45,7 @@ interface Running {
 }
 
 function screen(
-  { name, description, commands }: UsedRegistry,
+  { name, description, commands, page }: UsedRegistry,
   { inventories, reviews, storefront }: Running,
 ): string {
   return `
@@ -59,7 +59,7 @@ ${reviews.map(({ port, pid }, index) => `  reviews ${index + 1}    127.0.0.1:${p
                ${storefront}/books?search=dune
                ${storefront}/books/42          one book; "answeredBy" changes with every call
                ${storefront}/instances         the instances of inventory that the storefront uses
-
+${page === undefined ? '' : `               ${page.padEnd(storefront.length)}          what ${name} has: services, checks, keys\n`}
   Try          kill ${inventories[0]?.pid ?? ''}                and keep calling the storefront
                kill -9 ${inventories[1]?.pid ?? ''}             the same without a shutdown: requests in flight on it may fail
                kill -9 ${reviews[0]?.pid ?? ''}             one that answers over gRPC: ratings stay

@@ -2,6 +2,7 @@ import { AclStore, type AclStoreOptions, type Authorizer } from './acl/acl-store
 import { Agent, type AgentIdentity } from './agent/agent.js';
 import { NO_PROXY } from './agent/proxy.js';
 import { Catalog } from './catalog/catalog.js';
+import { ConnectRoots } from './connect/connect-roots.js';
 import { ApiError } from './http/api-error.js';
 import type { ApiReply, ApiRequest } from './http/api-request.js';
 import { KV, KvStore } from './kv/kv-store.js';
@@ -51,9 +52,12 @@ export interface Distortion {
   frozenIndex: number | undefined;
 }
 
+/** What Consul has written before its API can be used. */
+const FIRST_INDEX = 8;
+
 /** The state and services that all endpoints share. */
 export class Core {
-  readonly indexes = new IndexBook(8);
+  readonly indexes = new IndexBook(FIRST_INDEX);
   readonly catalog = new Catalog(this.indexes);
   readonly ending = new Set<() => void>();
   readonly agent: Agent;
@@ -63,6 +67,7 @@ export class Core {
   readonly queries = new Map<string, PreparedQuery>();
   readonly events: UserEvent[] = [];
   autopilot: Autopilot = FIRST_AUTOPILOT;
+  connect: ConnectRoots;
   /** Where it listens; known once it does. */
   httpPort = 0;
   /** Called when it is told to leave. */
@@ -83,6 +88,7 @@ export class Core {
     const { datacenter } = identity;
     this.acl = new AclStore({ ...options.acl, datacenter, nowMs: () => clock.now() }, this.indexes);
     this.catalog.onLost = (lost) => this.sessions.endThoseOf(lost);
+    this.connect = this.#newRoots();
     this.#begin();
   }
 
@@ -95,7 +101,8 @@ export class Core {
       this.kv.clear();
       this.queries.clear();
       this.catalog.clear();
-      this.indexes.reset(8);
+      this.indexes.reset(FIRST_INDEX);
+      this.connect = this.#newRoots();
       this.#begin();
     }
     this.indexes.wakeAll();
@@ -184,6 +191,10 @@ export class Core {
     const result = change(index);
     this.indexes.changed(index, topics);
     return result;
+  }
+
+  #newRoots(): ConnectRoots {
+    return new ConnectRoots(() => this.options.clock.now(), FIRST_INDEX);
   }
 
   #begin(): void {

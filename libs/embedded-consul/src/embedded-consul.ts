@@ -5,6 +5,7 @@ import { checkEndpoints } from './agent/check.endpoints.js';
 import { catalogEndpoints } from './catalog/catalog.endpoints.js';
 import { memberEndpoints } from './agent/member.endpoints.js';
 import { processEndpoints } from './agent/process.endpoints.js';
+import { connectEndpoints } from './connect/connect.endpoints.js';
 import { coordinateEndpoints } from './coordinate/coordinate.endpoints.js';
 import { Core, type Endpoint } from './core.js';
 import { loadData, type EmbeddedData } from './data/load-data.js';
@@ -162,6 +163,7 @@ const endpoints: readonly Endpoint[] = [
   ...memberEndpoints,
   ...processEndpoints,
   ...operatorEndpoints,
+  ...connectEndpoints,
   ...coordinateEndpoints,
   ...uiEndpoints,
   ...notImplementedEndpoints,

@@ -4,6 +4,7 @@ import { agentCases } from './agent.cases.js';
 import { blockingCases } from './blocking.cases.js';
 import { checkCases } from './check.cases.js';
 import { cliAclCases, cliCases } from './cli.cases.js';
+import { connectCases } from './connect.cases.js';
 import { kvCases } from './kv.cases.js';
 import { nearCases } from './near.cases.js';
 import { optionCases } from './option.cases.js';
@@ -23,6 +24,7 @@ export const openCases = [
   ...checkCases,
   ...readCases,
   ...nearCases,
+  ...connectCases,
   ...optionCases,
   ...kvCases,
   ...txnCatalogCases,

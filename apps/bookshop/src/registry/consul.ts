@@ -35,6 +35,7 @@ async function startEmbedded(): Promise<OwnRegistry> {
   const { url } = consul;
   return {
     ...consulAt(url),
+    page: `${url}/ui/`,
     description: `${url} (embedded, since there is no consul on PATH; for development only; stops at the end)`,
     kill: () => consul.stop(),
     restartEmpty: async () => {

@@ -6,6 +6,8 @@ export interface UsedRegistry {
   readonly description: string;
   /** By which the apps find it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where a browser shows what it has; undefined: it may have no such page. */
+  readonly page?: string;
   /** For the screen of `npm start`: what lists the services, and what sets a discount. */
   readonly commands: { readonly list: string; readonly discount: string };
   /** Sets a key of the configuration. */
