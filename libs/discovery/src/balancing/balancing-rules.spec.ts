@@ -82,6 +82,27 @@ describe('zoneShares', () => {
     expect(ask('b', { a: 5, b: 5 }, { a: 2, b: 1 })).toEqual(new Map([['b', 1]]));
   });
 
+  it('spills in proportion to the room that other zones have, and not where there is none', () => {
+    // As many callers in each zone.
+    expect(ask('a', { a: 2, b: 4, c: 12 })).toEqual(
+      new Map([
+        ['a', expect.closeTo(1 / 3)],
+        ['c', expect.closeTo(2 / 3)],
+      ]),
+    );
+    const spilled = ask('a', { a: 2, b: 4, c: 7, d: 11 });
+    expect([...(spilled?.keys() ?? [])]).toEqual(['a', 'c', 'd']);
+    // It has a twelfth of the instances, and a quarter of the callers.
+    expect(spilled?.get('a')).toBeCloseTo(1 / 3);
+    expect(spilled?.get('c')).toBeCloseTo(2 / 3 / 6);
+    expect(spilled?.get('d')).toBeCloseTo((2 / 3 / 6) * 5);
+  });
+
+  it('has an effect from six instances on, and counts callers of other zones only where its own is counted', () => {
+    expect(ask('a', { a: 3, b: 3 })).toEqual(new Map([['a', 1]]));
+    expect(ask('a', { a: 2, b: 4 }, { b: 9 })).toEqual(ask('a', { a: 2, b: 4 }));
+  });
+
   it('has no effect with few instances, one zone, or an empty local zone', () => {
     expect(ask('a', { a: 2, b: 3 })).toBeUndefined();
     expect(ask('a', { a: 9 })).toBeUndefined();

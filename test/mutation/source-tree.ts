@@ -1,0 +1,73 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { compile, instrument, type Mutant } from './instrument.js';
+
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const TREE = join(ROOT, '.cache/mutation');
+const FOLDERS = [
+  ...['discovery', 'consul', 'embedded-consul'].map((library) => `libs/${library}/src`),
+  'test/support/src',
+];
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const RUNTIME = here('./active-mutant.js');
+const GLOBALS = here('./jest-globals.js');
+
+export interface SourceTree {
+  readonly mutants: readonly Mutant[];
+  /** The unit tests of the libraries that are mutated, as they are to be imported. */
+  readonly suites: readonly string[];
+}
+
+/** Compiles the libraries into a folder of its own, with mutants in what is to be mutated. @param isMutated by path below the repository */
+export function writeTree(isMutated: (file: string) => boolean): SourceTree {
+  rmSync(TREE, { recursive: true, force: true });
+  mkdirSync(TREE, { recursive: true });
+  writeFileSync(join(TREE, 'package.json'), '{"type":"module"}\n');
+  const mutants: Mutant[] = [];
+  const suites: string[] = [];
+  for (const folder of FOLDERS)
+    for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
+      const file = join(folder, name);
+      if (!/\.(ts|js|json)$/.test(name) || name.endsWith('.d.ts')) continue;
+      const source = readFileSync(join(ROOT, file), 'utf8');
+      const target = join(TREE, file.replace(/\.ts$/, '.js'));
+      let code = source;
+      if (name.endsWith('.ts')) {
+        if (isMutated(file) && !name.endsWith('.spec.ts')) {
+          const runtime = pathToFileURL(RUNTIME).href;
+          const instrumented = instrument(file, source, mutants.length + 1, runtime);
+          mutants.push(...instrumented.mutants);
+          ({ code } = instrumented);
+        } else code = compile(file, source);
+        code = withPaths(code, file);
+      }
+      if (name.endsWith('.spec.ts')) suites.push(target);
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, code);
+    }
+  return { mutants, suites: suites.sort() };
+}
+
+/** The names of packages are paths in this tree, as those of Jest are paths of sources. */
+function withPaths(code: string, file: string): string {
+  return code.replace(
+    /((?:from|import)\s*\(?\s*)(['"])([@#][^'"]+)\2/g,
+    (whole, before: string, quote: string, name: string) => {
+      const path = pathOf(name, file);
+      return path === undefined ? whole : `${before}${quote}${pathToFileURL(path).href}${quote}`;
+    },
+  );
+}
+
+function pathOf(name: string, file: string): string | undefined {
+  if (name === '@jest/globals') return GLOBALS;
+  if (name === '@rookery/test-support') return join(TREE, 'test/support/src/index.js');
+  // Files of the package that the code reads are beside what is built.
+  const [, library = ''] = file.split('/');
+  if (name === '#here') return resolve(ROOT, 'libs', library, 'dist/here.js');
+  const [, of, entry] = /^@rookery\/(discovery|consul|embedded-consul)(?:\/(.+))?$/.exec(name) ?? [];
+  if (of === undefined) return undefined;
+  const entries: Readonly<Record<string, string>> = { testing: 'testing/index' };
+  return join(TREE, 'libs', of, 'src', `${entry === undefined ? 'index' : (entries[entry] ?? entry)}.js`);
+}
