@@ -109,6 +109,8 @@ export default {
   globalSetup: '<rootDir>/test/support/src/jest-global-setup.js',
   globalTeardown: '<rootDir>/test/support/src/jest-global-teardown.js',
   testTimeout: 60_000,
+  // What a failed test has left open does not keep the process; that nothing is left open has tests of its own.
+  forceExit: true,
   maxWorkers: group.maxWorkers,
   reporters: [
     'default',

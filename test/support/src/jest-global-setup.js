@@ -1,10 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killNoted, PID_FOLDER_VARIABLE } from './child-processes.js';
 
-/** Runs before all suites. */
+/** Runs before all suites. Many start what is built: it is never older than its sources. */
 export default function setup() {
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
   process.env[PID_FOLDER_VARIABLE] = mkdtempSync(join(tmpdir(), 'rookery-pids-'));
 }
 
