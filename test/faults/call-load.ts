@@ -13,11 +13,14 @@ export interface LoadedCall {
 export class CallLoad {
   readonly calls: LoadedCall[] = [];
   readonly #send: (n: number) => Promise<CallReport | undefined>;
+  readonly #burst: number;
   #isStopped = false;
   #running: Promise<void> | undefined;
 
-  constructor(send: (n: number) => Promise<CallReport | undefined>) {
+  /** @param burst how many calls may begin at once, to make up for a pause of the machine. Default: all that are due */
+  constructor(send: (n: number) => Promise<CallReport | undefined>, burst = Infinity) {
     this.#send = send;
+    this.#burst = burst;
   }
 
   start(perSecond: number): this {
@@ -68,7 +71,7 @@ export class CallLoad {
     const underWay: Promise<void>[] = [];
     for (let n = 0; !this.#isStopped;) {
       const due = ((performance.now() - begun) / 1_000) * perSecond;
-      while (n < due) underWay.push(this.#call(n++, begun));
+      for (let begin = 0; n < due && begin < this.#burst; begin++) underWay.push(this.#call(n++, begun));
       await sleep(2);
     }
     await Promise.all(underWay);
