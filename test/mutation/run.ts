@@ -29,7 +29,7 @@ async function main(): Promise<number> {
     );
     return 2;
   }
-  const tree = writeTree((file) => paths.some((path) => file === path || file.startsWith(`${path}/`)));
+  const tree = writeTree((file) => paths.some((path) => isIn(path, file)));
   out(`${tree.mutants.length} mutants in ${paths.join(', ')}`);
   let told = 0;
   const judged = await judge(tree, {
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
   });
   let isReached = true;
   for (const path of paths) {
-    const mine = judged.filter(({ file }) => file === path || file.startsWith(`${path}/`));
+    const mine = judged.filter(({ file }) => isIn(path, file));
     out(`\n${path}`);
     for (const file of new Set(mine.map((mutant) => mutant.file)))
       out(`  ${row(mine.filter((mutant) => mutant.file === file))}  ${file.slice(path.length + 1)}`);
@@ -56,6 +56,10 @@ async function main(): Promise<number> {
     if (verdict === 'survived' || verdict === 'not covered')
       out(`${file}:${line}  ${verdict.padEnd(11)}  ${original}  ->  ${replacement}`);
   return isReached ? 0 : 1;
+}
+
+function isIn(path: string, file: string): boolean {
+  return file === path || file.startsWith(`${path}/`);
 }
 
 function scoreOf(mutants: readonly JudgedMutant[]): number {

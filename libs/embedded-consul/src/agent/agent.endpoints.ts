@@ -4,26 +4,12 @@ import { decodeBody, has, parameter, type ApiReply, type ApiRequest } from '../h
 import { requestFilter } from '../filter/filter.js';
 import { agentServiceFields } from '../filter/filter-schema.js';
 import { waitForChange, waitOptions } from '../state/blocking-query.js';
+import { parseGoBool } from '../json/go-bool.js';
 import { worst } from '../health/health.endpoints.js';
 import { localTopic } from './agent.js';
 import { contentHash, renderLocalService, type LocalCheck, type LocalService } from './local-state.js';
 import { serviceDefinition, type ServiceBody } from './service-schema.js';
 import { registrationOf } from './registration.js';
-
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  '1': true,
-  t: true,
-  T: true,
-  true: true,
-  TRUE: true,
-  True: true,
-  '0': false,
-  f: false,
-  F: false,
-  false: false,
-  FALSE: false,
-  False: false,
-};
 
 export const agentEndpoints: readonly Endpoint[] = [
   { path: '/v1/agent/services', methods: { GET: services } },
@@ -123,7 +109,7 @@ function nodeMaintenance(core: Core, request: ApiRequest): ApiReply {
 function enabled(request: ApiRequest): boolean {
   const text = parameter(request, 'enable');
   if (!has(request, 'enable')) throw badRequest('Missing value for enable');
-  const on = BOOLEANS[text];
+  const on = parseGoBool(text);
   if (on === undefined) throw badRequest(`Invalid value for enable: ${JSON.stringify(text)}`);
   return on;
 }

@@ -1,6 +1,7 @@
 import type { Core, Endpoint } from '../core.js';
 import { badRequest } from '../http/api-error.js';
 import { parameter, type ApiReply, type ApiRequest } from '../http/api-request.js';
+import { parseGoBool } from '../json/go-bool.js';
 import { CONNECT_ROOTS } from './connect-roots.js';
 
 export const connectEndpoints: readonly Endpoint[] = [
@@ -8,15 +9,10 @@ export const connectEndpoints: readonly Endpoint[] = [
   { path: '/v1/agent/connect/ca/roots', ignoresNamespace: true, methods: { GET: cachedRoots } },
 ];
 
-/** As Go parses them. */
-const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
-  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((text) => [text, true] as const),
-  ...['', '0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false] as const),
-]);
-
 /** Which certificates to trust needs no token. */
 async function roots(core: Core, request: ApiRequest): Promise<ApiReply> {
-  const asPem = BOOLEANS.get(parameter(request, 'pem'));
+  const asked = parameter(request, 'pem');
+  const asPem = asked === '' ? false : parseGoBool(asked);
   if (asPem === undefined) throw badRequest("Bad request: The 'pem' query parameter must be a boolean value");
   core.datacenter(request, true);
   const { headers, body } = await read(core, request);
