@@ -293,6 +293,15 @@ describe('gRPC by the name of a service', () => {
     expect(servers.flatMap(({ metadata }) => Object.keys(metadata))).not.toContain(HASH_KEY);
   });
 
+  it('changes nothing in the metadata of its caller, which may be that of all its calls', async () => {
+    const { servers, library } = await started(1);
+    const metadata = new Metadata();
+    metadata.set('tenant', 'blue');
+    for (let n = 0; n < 2; n++) await find(library, metadata);
+    expect(metadata.getMap()).toEqual({ tenant: 'blue' });
+    expect(servers[0]?.metadata).toMatchObject({ tenant: 'blue' });
+  });
+
   it('says in the status why there is no instance, or no registry, and goes on when there is', async () => {
     const registry = new InMemoryRegistry();
     const app = await startApp(registry, [], [Reader]);

@@ -13,8 +13,8 @@ import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { callInterceptor, discoveryChannel, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
 
-const ROUNDS = 40;
-const ROUND_MS = 300;
+const ROUNDS = 150;
+const ROUND_MS = 100;
 const CONCURRENCY = 64;
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -45,6 +45,10 @@ export async function benchGrpc() {
     'rookery, one instance': new Library('single', insecure, {
       channelOverride: discoveryChannel(app.get(DiscoveryService), 'single'),
     }),
+    'rookery, one, and its interceptor': new Library('single', insecure, {
+      channelOverride: discoveryChannel(app.get(DiscoveryService), 'single'),
+      interceptors: [callInterceptor('single', { discovery: app.get(DiscoveryService) })],
+    }),
     'rookery, two instances': new Library('library', insecure, { channelOverride: channel }),
     'rookery, two, and its interceptor': new Library('library', insecure, {
       channelOverride: channel,
@@ -64,7 +68,7 @@ export async function benchGrpc() {
     const ratios = rates.map((rate, round) => rate / plain[round]);
     const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(ratios, share).toFixed(2));
     const rate = Math.round(quantile(rates, 0.5)).toString().padStart(7);
-    console.log(`  ${name.padEnd(32)} ${rate} calls/s  ${middle} (${low} to ${high})`);
+    console.log(`  ${name.padEnd(33)} ${rate} calls/s  ${middle} (${low} to ${high})`);
   }
   for (const client of Object.values(clients)) client.close();
   await app.close();

@@ -136,7 +136,8 @@ export class TargetPicks {
       const request = { hashKey, attempt: 0, mayTry: retries > 0 ? 'yes' : 'if-overdue', tried } as const;
       const target = pool.pick(strategy, request);
       // It is known to be slower now, and another one may be better.
-      return target && this.#isOverdue(target) ? pool.pick(strategy, request) : target;
+      const mayBeBetter = pool.usable.length > 1;
+      return target && mayBeBetter && this.#isOverdue(target) ? pool.pick(strategy, request) : target;
     }
     const request = { hashKey, attempt: 1, mayTry: 'no' } as const;
     const now = this.#clock.now();

@@ -13,12 +13,13 @@ describe('a call that was in the queue of the bulkhead', () => {
       expired: () => new DiscoveryError('RK_CALL_TIMEOUT', 'timed out'),
     };
     startCall(call as unknown as ChannelCall, {
-      next: { cancelWithStatus: () => undefined } as never,
+      next: { cancelWithStatus: () => undefined },
       listener: { onReceiveStatus: (status) => seen.statuses.push(status) },
-      isStream: false,
       deadline,
       signal: new AbortController().signal,
-      proceed: () => seen.begun++,
+      begin: () => {
+        seen.begun++;
+      },
     });
     await new Promise((resolve) => setImmediate(resolve));
     return seen;
