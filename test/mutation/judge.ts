@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Mutant } from './instrument.js';
 import type { SourceTree } from './source-tree.js';
 import { TesterProcess, Unresponsive, type Loaded } from './tester-process.js';
@@ -19,10 +20,16 @@ export interface JudgeOptions {
 
 interface Task {
   readonly mutant: Mutant;
-  /** The numbers of those that come to it, the fastest first. */
-  readonly tests: readonly number[];
+  readonly tests: CoveringTests;
   /** It was killed in a process in which tests failed afterwards without it, too. */
   readonly isDoubted: boolean;
+}
+
+interface CoveringTests {
+  /** Their numbers, in the order in which they are run. */
+  readonly numbers: readonly number[];
+  /** How often one of them comes to the mutant, at most. */
+  readonly mostTimes: number;
 }
 
 interface Kill {
@@ -31,6 +38,11 @@ interface Kill {
 }
 
 const TEST_MS = 60_000;
+/** Those tests of a mutant that take so long together: it survives what they do not notice. The nearest come first. */
+const TESTS_MS = 4_000;
+/** A loop without an end: the code comes to the mutant so many times as often as without it. */
+const LOOP = 100;
+const LEAST_LOOP = 1_000;
 /** A test may take so many times as long as without a mutant, and a second more. */
 const PATIENCE = 5;
 const GRACE_MS = 1_000;
@@ -52,7 +64,7 @@ export async function judge(
   await first.end();
   for (const { file, reason } of loaded.unusable) onUnusable(file, reason);
   for (const { name, failure } of loaded.tests) if (failure !== undefined) onUnusable(name, failure);
-  const testsOf = coverage(loaded);
+  const testsOf = coverage(loaded, mutants);
   const atImport = new Set(loaded.atImport);
   const tasks: Task[] = [];
   for (const mutant of mutants) {
@@ -99,7 +111,11 @@ class Judge {
 
   async #judge(task: Task): Promise<void> {
     try {
-      const by = await this.#test(task.mutant.id, task.tests);
+      const by = await this.#test(
+        task.mutant.id,
+        task.tests.numbers,
+        task.tests.mostTimes * LOOP + LEAST_LOOP,
+      );
       if (by === undefined) this.#tell(task.mutant, 'survived');
       else this.#kills.push({ task, by });
     } catch (error) {
@@ -114,7 +130,7 @@ class Judge {
   async #check(): Promise<void> {
     const [only] = this.#kills;
     const tests = [...new Set(this.#kills.map(({ by }) => by))];
-    const isClean = await this.#test(0, tests).then(
+    const isClean = await this.#test(0, tests, Infinity).then(
       (failed) => failed === undefined,
       (error: unknown) => {
         if (error instanceof Unresponsive) return false;
@@ -135,13 +151,13 @@ class Judge {
     await this.#renew();
   }
 
-  async #test(mutant: number, tests: readonly number[]): Promise<number | undefined> {
+  async #test(mutant: number, tests: readonly number[], limit: number): Promise<number | undefined> {
     this.#tester ??= new TesterProcess({ type: 'load', suites: this.#suites, observesForMs: undefined });
     await this.#tester.loaded;
     const times = tests.map((test) => this.#times[test] ?? 0);
     const timeoutMs = Math.max(...times) * PATIENCE + GRACE_MS;
     const allMs = times.reduce((sum, time) => sum + time, 0) * PATIENCE;
-    return this.#tester.test({ mutant, tests, timeoutMs }, allMs + 10 * GRACE_MS);
+    return this.#tester.test({ mutant, limit, tests, timeoutMs }, allMs + 10 * GRACE_MS);
   }
 
   /** The next test is in a new process. */
@@ -152,15 +168,35 @@ class Judge {
   }
 }
 
-/** The tests that come to each mutant, the fastest first. */
-function coverage({ tests }: Loaded): ReadonlyMap<number, readonly number[]> {
-  const found = new Map<number, number[]>();
-  const usable = [...tests.entries()].filter(([, { failure }]) => failure === undefined);
-  for (const [number, { covered }] of usable.sort(([, a], [, b]) => a.tookMs - b.tookMs))
-    for (const id of covered) {
+/** The tests that come to each mutant: those of its own file and folder first, and then the fastest, as many as there is time for. */
+function coverage({ tests }: Loaded, mutants: readonly Mutant[]): ReadonlyMap<number, CoveringTests> {
+  const found = new Map<number, { number: number; times: number }[]>();
+  for (const [number, { covered, failure }] of tests.entries())
+    for (const [id, times] of failure === undefined ? covered : []) {
       const numbers = found.get(id);
-      if (numbers) numbers.push(number);
-      else found.set(id, [number]);
+      if (numbers) numbers.push({ number, times });
+      else found.set(id, [{ number, times }]);
     }
-  return found;
+  const tookMs = (number: number): number => tests[number]?.tookMs ?? 0;
+  return new Map(
+    mutants.flatMap(({ id, file }) => {
+      const covering = found.get(id);
+      if (!covering) return [];
+      const far = (number: number): number => distance(tests[number]?.file ?? '', file);
+      const sorted = covering
+        .map(({ number }) => number)
+        .sort((a, b) => far(a) - far(b) || tookMs(a) - tookMs(b));
+      let sumMs = 0;
+      const numbers = sorted.filter((number) => (sumMs += tookMs(number)) <= TESTS_MS);
+      const mostTimes = Math.max(...covering.map(({ times }) => times));
+      return [[id, { numbers: numbers.length > 0 ? numbers : sorted.slice(0, 1), mostTimes }] as const];
+    }),
+  );
+}
+
+/** 0: the test of that file; 1: of its folder; 2: of another one. */
+function distance(test: string, file: string): number {
+  const own = file.replace(/\.ts$/, '');
+  if (test.endsWith(`/${own}.spec.js`)) return 0;
+  return dirname(test).endsWith(`/${dirname(file)}`) ? 1 : 2;
 }

@@ -2,8 +2,10 @@
 export interface ObservedTest {
   readonly name: string;
   readonly tookMs: number;
-  /** The mutants that it comes to. */
-  readonly covered: readonly number[];
+  /** Of its suite. */
+  readonly file: string;
+  /** The mutants that it comes to, and how often. */
+  readonly covered: readonly (readonly [mutant: number, times: number])[];
   /** Why it fails without any mutant. */
   readonly failure: string | undefined;
 }
@@ -17,6 +19,8 @@ export interface UnusableSuite {
 export interface TestedMutant {
   /** 0: none, to see that the tests still pass. */
   readonly mutant: number;
+  /** How often a test may come to it. */
+  readonly limit: number;
   /** In the order in which they are run, until one fails. */
   readonly tests: readonly number[];
   /** For each test. */

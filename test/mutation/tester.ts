@@ -16,7 +16,7 @@ import type {
   UnusableSuite,
 } from './tester-protocol.js';
 
-let tests: readonly PlannedTest[] = [];
+let tests: readonly (PlannedTest & { readonly file: string })[] = [];
 /** What failed outside of a test. */
 let stray: unknown;
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
@@ -39,27 +39,27 @@ async function load({ suites, observesForMs }: Loading): Promise<TesterReply> {
   const unusable: UnusableSuite[] = [];
   for (const file of suites)
     try {
-      collected.push(await collect(basename(file), () => import(pathToFileURL(file).href)));
+      collected.push({ file, suite: await collect(basename(file), () => import(pathToFileURL(file).href)) });
     } catch (error) {
       unusable.push({ file, reason: inspect(error) });
     }
-  const atImport = endImports();
-  tests = collected.flatMap((suite) => plan(suite));
+  const atImport = [...endImports().keys()];
+  tests = collected.flatMap(({ file, suite }) => plan(suite).map((planned) => ({ ...planned, file })));
   const observed: ObservedTest[] = [];
   for (const each of observesForMs === undefined ? [] : tests) {
     const end = observe();
     const begun = performance.now();
     const failure = await failureOf(each, observesForMs ?? 0);
-    const covered = end();
-    observed.push({ name: each.name, tookMs: performance.now() - begun, covered, failure });
+    const tookMs = performance.now() - begun;
+    observed.push({ name: each.name, file: each.file, tookMs, covered: [...end()], failure });
   }
   return { type: 'loaded', tests: observed, unusable, atImport };
 }
 
-async function test({ mutant, tests: numbers, timeoutMs }: TestedMutant): Promise<number | undefined> {
-  activate(mutant);
+async function test({ mutant, limit, tests: numbers, timeoutMs }: TestedMutant): Promise<number | undefined> {
   try {
     for (const number of numbers) {
+      activate(mutant, limit);
       const planned = tests[number];
       if (!planned) throw new Error(`there is no test ${number}`);
       if ((await failureOf(planned, timeoutMs)) !== undefined) return number;
