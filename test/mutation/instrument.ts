@@ -78,6 +78,8 @@ export function instrument(file: string, source: string, firstId: number, runtim
     };
     const visit = (node: ts.Node): ts.Node => {
       if (isLeftOut(node)) return node;
+      if (isIndexWithDefault(node))
+        return ts.visitEachChild(node, (each) => (each === node.right ? each : visit(each)), context);
       if (isRemovableProperty(node)) return property(node);
       if (ts.isExpressionStatement(node) && isRemovable(node)) return statement(node);
       const visited = ts.visitEachChild(node, visit, context);
@@ -109,6 +111,16 @@ function isLeftOut(node: ts.Node): boolean {
     ts.isExportDeclaration(node) ||
     ts.isEnumDeclaration(node) ||
     ts.isDecorator(node)
+  );
+}
+
+/** `numbers[at] ?? 0`: of an index that is in range it is there for the compiler (`noUncheckedIndexedAccess`), and no test can tell. */
+function isIndexWithDefault(node: ts.Node): node is ts.BinaryExpression {
+  return (
+    ts.isBinaryExpression(node) &&
+    node.operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken &&
+    ts.isElementAccessExpression(node.left) &&
+    ts.isNumericLiteral(node.right)
   );
 }
 

@@ -64,9 +64,10 @@ export class TargetPicker {
   #byStrategy(strategy: Strategy, request: PickRequest): TrackedTarget | undefined {
     const group = needsWholeService(strategy) ? this.#whole : this.#group();
     if (!group || group.targets.length === 0) return undefined;
+    const zone = group.zone ?? '';
     // Retries have a balancer of their own: one that took a turn would shift the turns of first attempts.
     const isRetry = request.attempt > 0 && !needsWholeService(strategy);
-    const balancer = this.#strategies.get(strategy, isRetry ? `${group.zone} retries` : group.zone);
+    const balancer = this.#strategies.get(strategy, isRetry ? `${zone} retries` : zone);
     for (let n = 0; n < MAX_PICKS; n++) {
       const picked = this.#strategies.pick(balancer, strategy, group.targets, request);
       if (picked instanceof TrackedTarget && picked.isListed && this.#isPreferred(picked, request))

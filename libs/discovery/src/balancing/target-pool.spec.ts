@@ -409,6 +409,144 @@ describe('TargetPool', () => {
     expect(back).toBeGreaterThan(150);
   });
 
+  it('says why a target that could take calls gets none', () => {
+    const listed = [
+      instance(0, { zone: 'a' }),
+      instance(1, { zone: 'a', weight: 0 }),
+      instance(2, { zone: 'a' }),
+    ];
+    pool.update(listOf(listed));
+    expect([0, 1, 2].map((n) => pool.exclusionOf(find(n)))).toEqual([
+      undefined,
+      { state: 'zero-weight', reason: 'its weight is 0, and others have more' },
+      undefined,
+    ]);
+    eject(2, 0);
+    expect(pool.exclusionOf(find(2))).toBeUndefined();
+    pool.close();
+    const zones = ['a', 'a', 'a', 'b', 'b', 'b'].map((zone, n) => instance(n, { zone }));
+    pool = create({
+      zone: 'a',
+      callers: () =>
+        new Map([
+          ['a', 3],
+          ['b', 3],
+        ]),
+    });
+    pool.update(listOf([...zones, instance(6)]));
+    expect(pool.exclusionOf(find(0))).toBeUndefined();
+    expect(pool.exclusionOf(find(4))).toEqual({
+      state: 'other-zone',
+      reason: 'calls stay in the zone a, which has the capacity for them',
+    });
+    pool.close();
+    pool = create();
+    pool.update(listOf(many(150)));
+    const excluded = many(150).flatMap((_, n) => pool.exclusionOf(find(n)) ?? []);
+    expect(excluded).toHaveLength(50);
+    expect(excluded[0]).toEqual({
+      state: 'outside-subset',
+      reason: 'this app calls 100 of 150 instances, and other apps call this one',
+    });
+  });
+
+  it('counts a response that is still read as load, until it is released, once', () => {
+    const release = pool.hold(find(0));
+    const other = pool.hold(find(0));
+    expect(find(0).inFlight).toBe(2);
+    release();
+    release();
+    expect(find(0).inFlight).toBe(1);
+    other();
+    expect(find(0).inFlight).toBe(0);
+  });
+
+  it('gives an ejected instance calls again when an operator says so, and forgets that it asked for none', () => {
+    pool.backOff(find(0), 'Retry-After', 60_000);
+    expect(new Set(picks(20))).toEqual(new Set(['i1', 'i2', 'i3']));
+    expect(pool.uneject('i9', 'by hand')).toBe(false);
+    expect(pool.uneject('i1', 'by hand')).toBe(false);
+    expect(pool.uneject('i0', 'by hand')).toBe(true);
+    expect(events.at(-1)).toMatchObject({ type: 'instance.unejected', id: 'i0', reason: 'by hand' });
+    expect(new Set(picks(20))).toEqual(new Set(['i0', 'i1', 'i2', 'i3']));
+  });
+
+  it('has no use for what calls to an instance that left tell', () => {
+    const left = find(0);
+    pool.begin(left);
+    pool.update(listOf(many(4).slice(1)));
+    expect(left.isListed).toBe(false);
+    for (let n = 0; n < 5; n++) {
+      call(find(1), 'success');
+      call(left, 'failure');
+    }
+    pool.backOff(left, 'Retry-After', 1_000);
+    expect(left.backOffUntil).toBe(-Infinity);
+    expect(types()).toEqual([]);
+  });
+
+  it('believes the load that an instance reports, unless it fails; what is special about it fades, and it expires', async () => {
+    for (const inFlight of [4, 40]) pool.observeLoad(find(0), inFlight);
+    expect(find(0).reported).toMatchObject({ inFlight: 40, isKnown: true });
+    call(find(1), 'failure');
+    pool.observeLoad(find(1), 40);
+    expect(find(1).reported.isKnown).toBe(false);
+    const special = find(0).reported.queuePercent;
+    expect(special).toBeGreaterThan(100);
+    await clock.advance(100);
+    const faded = find(0).reported.queuePercent;
+    expect(faded - 100).toBe(Math.trunc((special - 100) / 2));
+    await clock.advance(60_000);
+    expect(find(0).reported).toMatchObject({ isKnown: false, queuePercent: 100 });
+  });
+
+  it('asks servers for their load between calls where the strategy needs it', async () => {
+    pool.close();
+    const asked: string[] = [];
+    const loadProbes = {
+      perSecond: 20,
+      ask: ({ id }: ServiceInstance) => {
+        asked.push(id);
+        return Promise.resolve('TEXT named_metrics.in_flight=7');
+      },
+    };
+    pool = create({ loadProbes });
+    pool.update(listOf(many(4)));
+    pick('p2c-load');
+    await clock.advance(1_000);
+    expect(asked).toEqual([]);
+    pick('prequal');
+    await clock.advance(1_000);
+    expect(asked.length).toBeGreaterThan(5);
+    expect(many(4).some((_, n) => find(n).reported.inFlight === 7)).toBe(true);
+  });
+
+  it('reads where its callers are every ten seconds', async () => {
+    pool.close();
+    let reads = 0;
+    const callers = (): ReadonlyMap<string, number> => {
+      reads++;
+      return new Map([['a', 1]]);
+    };
+    pool = create({ zone: 'a', callers, slowStart: false });
+    pool.update(listOf(many(6, { zone: 'a' })));
+    expect(reads).toBe(1);
+    pool.begin(find(0));
+    await clock.advance(9_000);
+    expect(reads).toBe(1);
+    await clock.advance(1_000);
+    expect(reads).toBe(2);
+    await clock.advance(10_000);
+    expect(reads).toBe(3);
+    pool.report(find(0), 1, 'success', FAILED);
+    pool.close();
+    const without = create({ callers, slowStart: false });
+    without.update(listOf(many(6, { zone: 'a' })));
+    await clock.advance(20_000);
+    without.close();
+    expect(reads).toBe(3);
+  });
+
   it('has no timer left after a while without calls', async () => {
     pick();
     expect(clock.pending).toBe(1);

@@ -140,7 +140,7 @@ export class TargetPool {
     const group = this.#groups.find(({ targets }) => targets.includes(target));
     if (group) return undefined;
     const zone = target.instance.zone ?? '';
-    const isInZone = this.#groups.some((each) => each.zone === '' || each.zone === zone);
+    const isInZone = this.#groups.some((each) => each.zone === undefined || each.zone === zone);
     if (!isInZone)
       return {
         state: 'other-zone',

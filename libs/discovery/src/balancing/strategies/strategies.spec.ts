@@ -1,7 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { InMemoryRegistry } from '../../testing/in-memory.registry.js';
-import type { Target } from '../load-balancer.js';
-import { createBalancer, STRATEGY_NAMES, type StrategyName } from './strategies.js';
+import { hash } from '../hash.js';
+import { LoadBalancer, type Target } from '../load-balancer.js';
+import {
+  createBalancer,
+  isStrategy,
+  needsProbes,
+  needsReports,
+  needsWholeService,
+  STRATEGY_NAMES,
+  type StrategyName,
+} from './strategies.js';
 import { TrackedTarget } from '../target/tracked-target.js';
 
 /** Reproducible, and good enough for this. */
@@ -207,6 +216,71 @@ describe('consistent-hash', () => {
     expect(Math.max(...hot.values())).toBeLessThanOrEqual(Math.ceil(1.25 * 26));
   });
 
+  it('passes a key on when its target has more than the average allows, and to the least busy when all have', () => {
+    const targets = evenly(4);
+    const balancer = createBalancer('consistent-hash', Math.random);
+    const pick = (): Target | undefined => balancer.pick(targets, { attempt: 0, hashKey: 'hot' });
+    const own = pick() as TrackedTarget;
+    const set = (mine: number, others: number): void => {
+      for (const each of targets) each.inFlight = each === own ? mine : others;
+    };
+    set(1, 0);
+    expect(pick()).toBe(own);
+    // 1.25 x (2 / 4 + 1), rounded up, is 2.
+    set(2, 0);
+    expect(pick()).not.toBe(own);
+    // 1.25 x ((6 + 3 x 3) / 4 + 1) is 5.9.
+    set(5, 3);
+    expect(pick()).toBe(own);
+    set(6, 3);
+    expect(pick()).not.toBe(own);
+    // 1.25 x ((111 + 3 x 80) / 4 + 1) is 110.9.
+    set(110, 80);
+    expect(pick()).toBe(own);
+    set(111, 80);
+    expect(pick()).not.toBe(own);
+  });
+
+  it('estimates the average of a large service by sixteen targets, evenly spaced', () => {
+    const targets = evenly(64);
+    const balancer = createBalancer('consistent-hash', Math.random);
+    const pick = (): Target | undefined => balancer.pick(targets, { attempt: 0, hashKey: 'k' });
+    const own = pick() as TrackedTarget;
+    const isSample = (at: number): boolean => at % 4 === 0;
+    const mine = targets.indexOf(own);
+    for (const [at, each] of targets.entries()) each.inFlight = isSample(at) ? 40 : 0;
+    own.inFlight = 48;
+    const bound = Math.ceil(1.25 * ((15 * 40 + (isSample(mine) ? 48 : 40)) / 16 + 1));
+    own.inFlight = bound - 1;
+    expect(pick()).toBe(own);
+    own.inFlight = bound + 1;
+    expect(pick()).not.toBe(own);
+  });
+
+  it('has keys in proportion to the registered weights, whatever they are during slow start', () => {
+    const targets = [target(0, 3), target(1, 1), target(2, 0)];
+    const balancer = createBalancer('consistent-hash', Math.random);
+    const picks = (): string[] =>
+      Array.from(
+        { length: 4_000 },
+        (_, n) => balancer.pick([...targets], { attempt: 0, hashKey: `k${n}` })?.instance.id ?? '',
+      );
+    const before = picks();
+    const share = (id: string): number => before.filter((each) => each === id).length / before.length;
+    expect(share('i0')).toBeCloseTo(3 / 5, 1);
+    // Weight 0, where all that is left has it, counts as 1.
+    expect(share('i2')).toBeCloseTo(share('i1'), 1);
+    for (const each of targets) each.weight = 0.1;
+    expect(picks()).toEqual(before);
+  });
+
+  it('takes any target for a call without a key', () => {
+    const targets = evenly(5);
+    const balancer = createBalancer('consistent-hash', seeded());
+    const seen = new Set(Array.from({ length: 100 }, () => balancer.pick(targets, { attempt: 0 })));
+    expect(seen.size).toBe(5);
+  });
+
   it('sends the next attempt to another target, always the same one', () => {
     const targets = evenly(5);
     const balancer = createBalancer('consistent-hash', Math.random);
@@ -230,6 +304,31 @@ describe('sticky', () => {
     for (let n = 0; n < 20; n++) expect(balancer.pick(fewer, { attempt: 0, hashKey: 'k' })).toBe(next);
   });
 
+  it('leaves a key where it is after a retry elsewhere, and keeps one that is new', () => {
+    const balancer = createBalancer('sticky', seeded());
+    const targets = evenly(50);
+    const pick = (attempt: number, hashKey: string): Target | undefined =>
+      balancer.pick(targets, { attempt, hashKey });
+    const mine = pick(0, 'k');
+    const retried = new Set(Array.from({ length: 10 }, () => pick(1, 'k')));
+    expect(retried.size).toBeGreaterThan(1);
+    expect(pick(0, 'k')).toBe(mine);
+    const first = pick(1, 'new');
+    expect(pick(0, 'new')).toBe(first);
+  });
+
+  it('keeps the keys that are used rather than those that came last', () => {
+    const balancer = createBalancer('sticky', seeded());
+    const targets = evenly(50);
+    const of = (from: number): unknown[] =>
+      Array.from({ length: 50 }, (_, n) => balancer.pick(targets, { attempt: 0, hashKey: `k${from + n}` }));
+    const used = of(0);
+    for (let n = 50; n < 9_000; n++) balancer.pick(targets, { attempt: 0, hashKey: `k${n}` });
+    expect(of(0)).toEqual(used);
+    for (let n = 9_000; n < 15_000; n++) balancer.pick(targets, { attempt: 0, hashKey: `k${n}` });
+    expect(of(0)).toEqual(used);
+  });
+
   it('is one instance for the whole client without a key', () => {
     const balancer = createBalancer('sticky', seeded());
     const targets = evenly(5);
@@ -249,5 +348,72 @@ describe('sticky', () => {
     // A new draw out of fifty: nearly all of them change.
     const again = of(0);
     expect(again.filter((each, at) => each === early[at]).length).toBeLessThan(20);
+  });
+});
+
+describe('weighted-round-robin', () => {
+  it('begins anywhere in its round, and goes on from its end', () => {
+    const targets = [target(0, 2), target(1, 1)];
+    const from = (random: number): string[] => {
+      const balancer = createBalancer('weighted-round-robin', () => random);
+      return Array.from({ length: 4 }, () => balancer.pick(targets, { attempt: 0 })?.instance.id ?? '');
+    };
+    const rounds = [0, 0.4, 0.7].map(from);
+    expect(new Set(rounds.map(([first]) => first))).toEqual(new Set(['i0', 'i1']));
+    for (const round of rounds) {
+      expect(round.slice(0, 3).filter((id) => id === 'i0')).toHaveLength(2);
+      expect(round[3]).toBe(round[0]);
+    }
+  });
+});
+
+describe('p2c-ewma', () => {
+  const better = (first: Partial<TrackedTarget>, second: Partial<TrackedTarget>): number => {
+    const targets = evenly(2).map((each, at) =>
+      Object.defineProperties(each, describeAll([first, second][at])),
+    );
+    const [, other = 0] = counts('p2c-ewma', targets as TrackedTarget[], 1_000);
+    return other / 1_000;
+  };
+  const describeAll = (values: object = {}): PropertyDescriptorMap =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }]));
+  const proven = { hasSucceeded: true };
+
+  it('takes a difference of a fifth for noise', () => {
+    expect(better({ ...proven, latencyMs: 119 }, { ...proven, latencyMs: 100 })).toBeCloseTo(0.5, 1);
+    expect(better({ ...proven, latencyMs: 121 }, { ...proven, latencyMs: 100 })).toBe(1);
+  });
+
+  it('multiplies latency by the calls in flight and the one to come', () => {
+    expect(better({ ...proven, latencyMs: 10, inFlight: 5 }, { ...proven, latencyMs: 49 })).toBe(1);
+    expect(better({ ...proven, latencyMs: 10, inFlight: 5 }, { ...proven, latencyMs: 73 })).toBe(0);
+  });
+
+  it('gives one that never succeeded a call, and no second one before it is answered', () => {
+    expect(better({ latencyMs: 0, inFlight: 1 }, { ...proven, latencyMs: 5_000, inFlight: 9 })).toBe(1);
+    expect(better({ latencyMs: 3, inFlight: 1 }, { ...proven, latencyMs: 5_000, inFlight: 9 })).toBe(1);
+    expect(better({ ...proven, latencyMs: 0, inFlight: 1 }, { ...proven, latencyMs: 5_000 })).toBe(1);
+    expect(better({ latencyMs: 0 }, { ...proven, latencyMs: 5_000 })).toBe(0);
+    expect(better({ latencyMs: 0, inFlight: 2 }, { latencyMs: 0, inFlight: 1 })).toBeCloseTo(0.5, 1);
+  });
+});
+
+describe('strategies', () => {
+  it('are known by their names, or are classes of balancers', () => {
+    class Own extends LoadBalancer {
+      override pick(targets: readonly Target[]): Target | undefined {
+        return targets[0];
+      }
+    }
+    expect([...STRATEGY_NAMES, Own].filter((each) => !isStrategy(each))).toEqual([]);
+    expect(['toString', 'p2c', '', 7, undefined, null, {}, class {}, () => 0].filter(isStrategy)).toEqual([]);
+    expect(createBalancer(Own, Math.random)).toBeInstanceOf(Own);
+  });
+
+  it('say what they need', () => {
+    const having = (needs: (name: StrategyName) => boolean): StrategyName[] => STRATEGY_NAMES.filter(needs);
+    expect(having(needsReports)).toEqual(['p2c-load', 'prequal']);
+    expect(having(needsProbes)).toEqual(['prequal']);
+    expect(having(needsWholeService)).toEqual(['consistent-hash', 'sticky']);
   });
 });

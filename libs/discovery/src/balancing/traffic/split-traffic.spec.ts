@@ -38,7 +38,7 @@ describe('splitTraffic', () => {
   const six = inZones(['a', 'b', 'b', 'b', 'b', undefined]);
 
   it('is one group where the caller has no zone, or the service is small', () => {
-    const all = { zone: '', upTo: 1 };
+    const all = { zone: undefined, upTo: 1 };
     expect(shares(six, undefined)).toEqual([{ ...all, ids: 'i0 i1 i2 i3 i4 i5' }]);
     expect(shares(six.slice(0, 5), 'a')).toEqual([{ ...all, ids: 'i0 i1 i2 i3 i4' }]);
   });

@@ -8,7 +8,8 @@ export interface TargetGroup {
   readonly targets: readonly TrackedTarget[];
   /** The upper end of its range in [0, TRAFFIC_RANGE). */
   readonly upTo: number;
-  readonly zone: string;
+  /** Undefined: those of all zones; '': those without one. */
+  readonly zone: string | undefined;
 }
 
 export interface ZoneAwareness {
@@ -30,7 +31,7 @@ export function effectiveWeight(target: TrackedTarget, now: number, isSlowStart:
 }
 
 export function wholeGroup(targets: readonly TrackedTarget[]): TargetGroup {
-  return { targets, upTo: TRAFFIC_RANGE, zone: '' };
+  return { targets, upTo: TRAFFIC_RANGE, zone: undefined };
 }
 
 /** Splits the traffic over zones, and a large service into this client's subset. */
