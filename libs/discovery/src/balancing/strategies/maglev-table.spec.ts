@@ -7,7 +7,10 @@ const named = (count: number, weight = 1): { name: string; weight: number }[] =>
 
 function shares(table: MaglevTable, count: number): number[] {
   const slots = Array.from({ length: count }, () => 0);
-  for (let slot = 0; slot < table.size; slot++) slots[table.at(slot)]! += 1 / table.size;
+  for (let slot = 0; slot < table.size; slot++) {
+    const at = table.at(slot);
+    slots[at] = (slots[at] ?? 0) + 1 / table.size;
+  }
   return slots;
 }
 

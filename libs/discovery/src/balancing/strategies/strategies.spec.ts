@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { InMemoryRegistry } from '../../testing/in-memory.registry.js';
-import { hash } from '../hash.js';
 import { LoadBalancer, type Target } from '../load-balancer.js';
 import {
   createBalancer,
@@ -367,16 +366,21 @@ describe('weighted-round-robin', () => {
   });
 });
 
-describe('p2c-ewma', () => {
-  const better = (first: Partial<TrackedTarget>, second: Partial<TrackedTarget>): number => {
-    const targets = evenly(2).map((each, at) =>
-      Object.defineProperties(each, describeAll([first, second][at])),
-    );
-    const [, other = 0] = counts('p2c-ewma', targets as TrackedTarget[], 1_000);
-    return other / 1_000;
+describe('the load of p2c-ewma', () => {
+  type Known = Partial<Pick<Target, 'latencyMs' | 'inFlight' | 'hasSucceeded'>>;
+  /** The share of the second. */
+  const better = (first: Known, second: Known): number => {
+    const unknown = { latencyMs: 0, inFlight: 0, hasSucceeded: false };
+    const { instance, reported } = target(0);
+    const targets = [first, second].map((known) => ({
+      ...{ instance, reported, weight: 1, successRate: 1 },
+      ...unknown,
+      ...known,
+    }));
+    const balancer = createBalancer('p2c-ewma', seeded());
+    const picked = Array.from({ length: 1_000 }, () => balancer.pick(targets, { attempt: 0 }));
+    return picked.filter((each) => each === targets[1]).length / 1_000;
   };
-  const describeAll = (values: object = {}): PropertyDescriptorMap =>
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }]));
   const proven = { hasSucceeded: true };
 
   it('takes a difference of a fifth for noise', () => {
