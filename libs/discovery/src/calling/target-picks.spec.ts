@@ -4,6 +4,8 @@ import type { Target } from '../balancing/load-balancer.js';
 import { ServiceCatalog } from '../catalog/service-catalog.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import { InMemoryRegistry } from '../testing/in-memory.registry.js';
+import type { TrackedTarget } from '../balancing/target/tracked-target.js';
+import type { CallDefaults } from './options/call-options.js';
 import { ServiceCaller } from './service-caller.js';
 import type { AttemptShape, TargetPicks } from './target-picks.js';
 
@@ -19,7 +21,14 @@ describe('TargetPicks', () => {
   let registry: InMemoryRegistry;
   let catalog: ServiceCatalog;
   let caller: ServiceCaller;
+  let retried: string[];
+  const observer = {
+    retried: (service: string) => retried.push(service),
+    beginRpc: () => undefined,
+    begin: () => undefined,
+  };
   beforeEach(() => {
+    retried = [];
     clock = new FakeClock();
     registry = new InMemoryRegistry();
     catalog = new ServiceCatalog(registry, {
@@ -38,6 +47,7 @@ describe('TargetPicks', () => {
       probe: undefined,
       emit: () => undefined,
       onUnused: () => undefined,
+      observer,
     });
   });
   afterEach(async () => {
@@ -47,9 +57,9 @@ describe('TargetPicks', () => {
     expect(clock.pending).toBe(0);
   });
 
-  const picksOf = async (ports: readonly number[]): Promise<TargetPicks> => {
+  const picksOf = async (ports: readonly number[], defaults?: CallDefaults): Promise<TargetPicks> => {
     for (const port of ports) registry.put({ service: 'library', port });
-    const picks = caller.picks('library', undefined, undefined);
+    const picks = caller.picks('library', undefined, defaults);
     await picks.ready();
     return picks;
   };
@@ -146,5 +156,131 @@ describe('TargetPicks', () => {
     const error = picks.noInstances();
     await clock.advance(1_000);
     expect((await error).code).toBe('RK_NO_INSTANCES');
+  });
+
+  it('looks at another one while the oldest call to the first has waited for longer than calls to it take', async () => {
+    const picks = await picksOf([1, 2], { strategy: 'round-robin' });
+    for (let n = 0; n < 4; n++) await attempt(picks, pick(picks), 30);
+    const [slow, other] = [pick(picks), pick(picks)] as [Target, Target];
+    expect(slow).not.toBe(other);
+    const end = picks.begin(slow, 'unary');
+    const taken = (): readonly Target[] => [pick(picks), pick(picks)];
+    await clock.advance(30);
+    expect(new Set(taken())).toEqual(new Set([slow, other]));
+    expect(slow.latencyMs).toBe(30);
+    await clock.advance(1);
+    // It is the turn of the slow one.
+    expect(pick(picks)).toBe(other);
+    // As long as it has waited by now.
+    expect(slow.latencyMs).toBe(31);
+    end(OK);
+    expect(new Set(taken())).toEqual(new Set([slow, other]));
+    const stream = picks.begin(slow, 'stream');
+    await clock.advance(1_000);
+    expect(new Set(taken())).toEqual(new Set([slow, other]));
+    stream(OK);
+  });
+
+  it('does not take ten milliseconds for long, nor look for another where there is one', async () => {
+    const fast = await picksOf([1, 2], { strategy: 'round-robin' });
+    for (let n = 0; n < 4; n++) await attempt(fast, pick(fast), 1);
+    const target = pick(fast);
+    const end = fast.begin(target, 'unary');
+    await clock.advance(9);
+    for (let n = 0; n < 4; n++) pick(fast);
+    expect(target.latencyMs).toBe(1);
+    await clock.advance(1);
+    for (let n = 0; n < 4; n++) pick(fast);
+    expect(target.latencyMs).toBe(10);
+    end(OK);
+    registry.put({ service: 'single', port: 9 });
+    const single = caller.picks('single', undefined, undefined);
+    await single.ready();
+    await attempt(single, pick(single), 1);
+    const only = pick(single);
+    const ending = single.begin(only, 'unary');
+    await clock.advance(500);
+    pick(single);
+    expect(only.latencyMs).toBe(1);
+    ending(OK);
+  });
+
+  it('keeps the budget of retries, and tells telemetry of each', async () => {
+    const picks = await picksOf([1, 2]);
+    const taken = (): number => {
+      let count = 0;
+      while (picks.takeRetry()) count++;
+      return count;
+    };
+    expect(picks.retryBudget).toEqual({ ratio: 0.2, perSecond: 10 });
+    expect(taken()).toBe(10);
+    for (let n = 0; n < 20; n++) picks.begin(pick(picks), 'unary')(OK);
+    expect(taken()).toBe(4);
+    for (let n = 0; n < 20; n++) picks.begin(pick(picks, true), 'unary', true)(OK);
+    expect(taken()).toBe(0);
+    expect(retried).toEqual(Array(20).fill('library'));
+  });
+
+  it('counts what its attempts were in the statistics of the service, and what says nothing in none', async () => {
+    const picks = await picksOf([1]);
+    const target = pick(picks);
+    await attempt(picks, target, 8);
+    await attempt(picks, target, 8, 'unary', statusOf(14));
+    await attempt(picks, target, 1, 'unary', statusOf(4));
+    picks.begin(target, 'unary')({ error: statusOf(1), isAbandoned: true });
+    expect(caller.find('library')?.statistics.snapshot).toMatchObject({ calls: 2, failed: 1 });
+  });
+
+  it('knows a connection that was refused, and why', async () => {
+    const picks = await picksOf([1, 2]);
+    const target = pick(picks) as TrackedTarget;
+    const other = pick(picks, false, new Set([target]));
+    await attempt(picks, other, 1);
+    picks.refused(target, 'connect ECONNREFUSED');
+    expect(target.history).toMatchObject({ consecutiveFailures: 1, consecutiveRefusals: 1 });
+    await attempt(picks, target, 1, 'unary', statusOf(14));
+    expect(target.history).toMatchObject({ consecutiveFailures: 2, consecutiveRefusals: 1 });
+  });
+
+  it('reads what a server says of its load only where the strategy chooses by it, and not of one that fails', async () => {
+    const load = (picks: TargetPicks, error?: Error): number => {
+      let reads = 0;
+      const reportedInFlight = (): number => {
+        reads++;
+        return 7;
+      };
+      picks.begin(pick(picks), 'unary')({ ...OK, error, reportedInFlight });
+      return reads;
+    };
+    const plain = await picksOf([1]);
+    expect(load(plain)).toBe(0);
+    const picks = caller.picks('library', undefined, { strategy: 'p2c-load' });
+    expect(load(picks, statusOf(5))).toBe(0);
+    expect(load(picks)).toBe(1);
+    expect((pick(picks) as TrackedTarget).reported.inFlight).toBe(7);
+    // Not with each response.
+    expect(load(picks)).toBe(0);
+    await clock.advance(1_000);
+    expect(load(picks)).toBe(1);
+  });
+
+  it('has the instances of its query only', async () => {
+    registry.put({ service: 'library', port: 1, tags: ['blue'] });
+    registry.put({ service: 'library', port: 2 });
+    const picks = caller.picks('library', { tags: ['blue'] }, undefined);
+    expect(picks.service).toBe('library');
+    await picks.ready();
+    expect(Array.from({ length: 4 }, () => portOf(pick(picks)))).toEqual([1, 1, 1, 1]);
+    const ports: number[][] = [];
+    const watching = picks
+      .watch()
+      .subscribe((list) => ports.push(picks.usableOf(list).map(({ port }) => port)));
+    watching.unsubscribe();
+    expect(ports).toEqual([[1]]);
+  });
+
+  it('has nothing to tell where a service has no limits, and there is no telemetry', async () => {
+    const picks = await picksOf([1]);
+    expect(picks.call({ method: 'library.Library/Find', carries: () => false })).toBeUndefined();
   });
 });
