@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
-import type { HealthCheckService, HealthIndicatorResult } from '@nestjs/terminus';
-import { FakeClock } from '@rookery/test-support';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { NestFactory } from '@nestjs/core';
+import { HealthCheckService, TerminusModule, type HealthIndicatorResult } from '@nestjs/terminus';
+import { FakeClock, settle } from '@rookery/test-support';
 import type { Contributor, HealthContributors } from './health-contributors.js';
 import { HealthService } from './health.service.js';
 
@@ -48,5 +49,118 @@ describe('HealthService', () => {
     expect(await health.check('liveness')).toMatchObject({ status: 'ok' });
     health.markReady();
     expect(await health.check()).toMatchObject({ status: 'ok' });
+  });
+
+  describe('with Terminus', () => {
+    let terminus: HealthCheckService;
+    beforeAll(async () => {
+      const module = TerminusModule.forRoot({ logger: false });
+      const app = await NestFactory.createApplicationContext(module, { logger: false });
+      terminus = app.get(HealthCheckService, { strict: false });
+    });
+    const of = (contributors: readonly Partial<Contributor>[], cacheMs = 0) => {
+      const clock = new FakeClock();
+      const asked: unknown[] = [];
+      const all = contributors.map((each, n): Contributor => ({
+        ...{ name: `C.c${n}`, groups: ['readiness'], timeout: undefined, run: () => ({}) },
+        ...each,
+      }));
+      const service = new HealthService(
+        terminus,
+        { of: (group: unknown) => (asked.push(group), all) } as unknown as HealthContributors,
+        { clock, timeoutMs: 4_000, cacheMs },
+      );
+      return { service, clock, asked };
+    };
+    const up = { run: () => ({ database: { status: 'up' as const } }) };
+
+    it('reports one that throws, hangs or returns no result as down under its name, beside the others', async () => {
+      const { service, clock } = of([
+        up,
+        {
+          run: () => {
+            throw new Error('no route to it');
+          },
+        },
+        { run: () => Promise.reject(new Error('refused')) },
+        { run: () => new Promise(() => undefined), timeout: 500 },
+        { run: () => new Promise(() => undefined) },
+        ...[undefined, null, [], {}, 'up', { a: null }, { a: { status: 'fine' } }].map((result) => ({
+          run: () => result as never,
+        })),
+      ]);
+      const checked = service.check();
+      await clock.advance(4_000);
+      const { status, details } = await checked;
+      expect(status).toBe('error');
+      expect(details).toMatchObject({
+        database: { status: 'up' },
+        'C.c1': { status: 'down', message: 'no route to it' },
+        'C.c2': { status: 'down', message: 'refused' },
+        'C.c3': { status: 'down', message: 'no result in 500 ms' },
+        'C.c4': { status: 'down', message: 'no result in 4000 ms' },
+      });
+      for (let n = 5; n <= 11; n++)
+        expect(details[`C.c${n}`]).toMatchObject({
+          status: 'down',
+          message: expect.stringMatching(/^not a Terminus result/),
+        });
+    });
+
+    it('is degraded only where nothing is down', async () => {
+      const degraded = { run: () => ({ cache: { status: 'degraded', message: 'cold' } }) as never };
+      expect(await of([up, degraded]).service.check()).toMatchObject({ status: 'degraded' });
+      const { service } = of([up, degraded, { run: () => ({ queue: { status: 'down' as const } }) }]);
+      expect(await service.check()).toMatchObject({
+        status: 'error',
+        details: { cache: { status: 'degraded' } },
+      });
+    });
+
+    it('runs once for all that ask at the same time, and again when its result is too old', async () => {
+      let runs = 0;
+      const counted = { run: () => (runs++, up.run()) };
+      const { service, clock, asked } = of([counted], 1_000);
+      await Promise.all([service.check(), service.check(), service.check('liveness')]);
+      expect(runs).toBe(2);
+      expect(asked).toEqual([undefined, 'liveness']);
+      await clock.advance(999);
+      await service.check();
+      expect(runs).toBe(2);
+      await clock.advance(1);
+      await service.check();
+      expect(runs).toBe(3);
+      let answer: (result: never) => void = () => undefined;
+      const slow = of([{ run: () => new Promise((resolve) => (answer = resolve)) }]);
+      const first = slow.service.check();
+      const second = slow.service.check();
+      await settle();
+      answer(up.run() as never);
+      expect(await first).toBe(await second);
+      expect(slow.asked).toHaveLength(1);
+    });
+
+    it('never rejects, whatever Terminus does', async () => {
+      const broken = { check: () => Promise.reject(new Error('it broke')) } as unknown as HealthCheckService;
+      const service = new HealthService(broken, { of: () => [] } as unknown as HealthContributors, {
+        ...{ clock: new FakeClock(), timeoutMs: 1_000, cacheMs: 0 },
+      });
+      expect(await service.check()).toEqual({
+        status: 'error',
+        details: { health: { status: 'down', message: 'it broke' } },
+      });
+    });
+
+    it('says of an app that is not ready what the reason is', async () => {
+      const { service } = of([up]);
+      service.markNotReady('starting');
+      const app = { app: { status: 'down', message: 'starting' } };
+      expect(await service.check('readiness')).toEqual({
+        status: 'shutting_down',
+        info: {},
+        error: app,
+        details: app,
+      });
+    });
   });
 });
