@@ -28,8 +28,8 @@ interface Task {
 interface CoveringTests {
   /** Their numbers, in the order in which they are run. */
   readonly numbers: readonly number[];
-  /** How often one of them comes to the mutant, at most. */
-  readonly mostTimes: number;
+  /** How often one of them may come to the mutant. */
+  readonly limit: number;
 }
 
 interface Kill {
@@ -111,11 +111,8 @@ class Judge {
 
   async #judge(task: Task): Promise<void> {
     try {
-      const by = await this.#test(
-        task.mutant.id,
-        task.tests.numbers,
-        task.tests.mostTimes * LOOP + LEAST_LOOP,
-      );
+      const { numbers, limit } = task.tests;
+      const by = await this.#test(task.mutant.id, numbers, limit);
       if (by === undefined) this.#tell(task.mutant, 'survived');
       else this.#kills.push({ task, by });
     } catch (error) {
@@ -188,8 +185,8 @@ function coverage({ tests }: Loaded, mutants: readonly Mutant[]): ReadonlyMap<nu
         .sort((a, b) => far(a) - far(b) || tookMs(a) - tookMs(b));
       let sumMs = 0;
       const numbers = sorted.filter((number) => (sumMs += tookMs(number)) <= TESTS_MS);
-      const mostTimes = Math.max(...covering.map(({ times }) => times));
-      return [[id, { numbers: numbers.length > 0 ? numbers : sorted.slice(0, 1), mostTimes }] as const];
+      const limit = Math.max(...covering.map(({ times }) => times)) * LOOP + LEAST_LOOP;
+      return [[id, { numbers: numbers.length > 0 ? numbers : sorted.slice(0, 1), limit }] as const];
     }),
   );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Xorshift } from './xorshift.js';
 
-/** The 32-bit generator of the paper, whose right shift is that of signed integers here. */
+/** The 32-bit generator of the paper, with the right shift of signed integers. */
 function reference(seed: number, count: number): number[] {
   let state = BigInt.asIntN(32, BigInt(seed));
   return Array.from({ length: count }, () => {

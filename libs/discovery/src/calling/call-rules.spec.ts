@@ -3,7 +3,6 @@ import { FakeClock } from '@rookery/test-support';
 import { AdaptiveLimit } from './limits/adaptive-limit.js';
 import { Bulkhead } from './limits/bulkhead.js';
 import { CircuitBreaker } from './limits/circuit-breaker.js';
-import { LatencyQuantile } from './latency-quantile.js';
 import { RetryBudget } from './limits/retry-budget.js';
 import { classifyError, classifyResponse, outcomeOf } from './attempt-result.js';
 import { AttemptTimeout, errorKind } from './error-kind.js';
@@ -342,24 +341,5 @@ describe('AdaptiveLimit', () => {
     expect(limit.value).toBe(20);
     for (let n = 0; n < 100; n++) limit.observe(10, 20, true);
     expect(limit.value).toBe(10);
-  });
-});
-
-describe('LatencyQuantile', () => {
-  it('is accurate to within a fifth, and undefined with too few samples', () => {
-    const quantile = new LatencyQuantile();
-    for (let n = 0; n < 19; n++) quantile.add(5);
-    expect(quantile.at(0.95)).toBeUndefined();
-    for (let n = 1; n <= 1_000; n++) quantile.add(n / 10);
-    const p95 = quantile.at(0.95) ?? 0;
-    expect(p95).toBeGreaterThanOrEqual(94);
-    expect(p95).toBeLessThan(95 * 1.2);
-  });
-
-  it('forgets the past', () => {
-    const quantile = new LatencyQuantile();
-    for (let n = 0; n < 5_000; n++) quantile.add(1_000);
-    for (let n = 0; n < 20_000; n++) quantile.add(1);
-    expect(quantile.at(0.95)).toBeLessThan(2);
   });
 });

@@ -42,4 +42,21 @@ describe('LatencyQuantile', () => {
     expect(latencies.at(0.385)).toBeGreaterThan(99);
     expect(latencies.at(0.384)).toBeLessThan(1.3);
   });
+
+  it('is accurate to within a fifth, and undefined with too few samples', () => {
+    const quantile = new LatencyQuantile();
+    for (let n = 0; n < 19; n++) quantile.add(5);
+    expect(quantile.at(0.95)).toBeUndefined();
+    for (let n = 1; n <= 1_000; n++) quantile.add(n / 10);
+    const p95 = quantile.at(0.95) ?? 0;
+    expect(p95).toBeGreaterThanOrEqual(94);
+    expect(p95).toBeLessThan(95 * 1.2);
+  });
+
+  it('forgets the past', () => {
+    const quantile = new LatencyQuantile();
+    for (let n = 0; n < 5_000; n++) quantile.add(1_000);
+    for (let n = 0; n < 20_000; n++) quantile.add(1);
+    expect(quantile.at(0.95)).toBeLessThan(2);
+  });
 });

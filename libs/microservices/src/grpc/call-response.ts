@@ -3,7 +3,7 @@ import type { ChannelCall } from '@rookery/discovery/adapter';
 import { errorOf } from './call-status.js';
 import { installed } from './experimental-api.js';
 
-/** The response of a call on its way to the caller: the limits of its service and telemetry are told of it. */
+/** Passes a response on, and tells the limits of the service and telemetry how the call ended. */
 export class CallResponse implements InterceptingListener {
   readonly #listener: Partial<InterceptingListener>;
   readonly #call: ChannelCall | undefined;

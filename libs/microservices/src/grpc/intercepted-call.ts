@@ -21,8 +21,8 @@ export interface InterceptedCallOptions {
 }
 
 /**
- * A call with what those by the name of a service have. It overrides what `InterceptingCall` would ask a requester for: that is less work for each
- * call, of which a process makes many.
+ * A call to a service by its name: with its deadline, what travels on, the limits of the service, telemetry, and a second attempt where a response broke. It
+ * overrides what `InterceptingCall` would ask a requester for, which is less work for each call.
  */
 export class InterceptedCall extends installed.InterceptingCall implements RepeatableCall {
   readonly #own: InterceptedCallOptions;

@@ -273,7 +273,7 @@ describe('OutlierDetector', () => {
       expect(detector.halfOpenTarget(request)).toBe(targets[0]);
     });
 
-    it('probes one whose connections were refused before it is ejected, and ejects it by that', async () => {
+    it('probes an instance that refused a connection, and ejects it when the probes are refused too', async () => {
       targets[1].history.succeeded(1_000);
       targets[0].history.failed(0, true);
       expect(detector.tick(clock.now())).toBe(true);

@@ -17,7 +17,7 @@ describe('smoothSequence', () => {
     expect(turnsOf(smoothSequence([4_999, 5_001]), 2)).toEqual([4_999, 5_001]);
   });
 
-  it('rounds weights whose round would be too long, or that are no integers', () => {
+  it('rounds weights that are no integers, or would make too long a round', () => {
     expect(turnsOf(smoothSequence([4_999, 5_002]), 2)).toEqual([4_999, 5_001]);
     expect(turnsOf(smoothSequence([0.5, 0.25, 0.25]), 3)).toEqual([5_000, 2_500, 2_500]);
     expect(turnsOf(smoothSequence([1, 0.5]), 2)).toEqual([6_667, 3_333]);

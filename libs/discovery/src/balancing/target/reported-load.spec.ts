@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { reportedInFlight } from './reported-in-flight.js';
 import { ReportedLoad } from './reported-load.js';
 
 describe('ReportedLoad', () => {
@@ -92,32 +91,5 @@ describe('ReportedLoad', () => {
     load.observe(0, 5, 2);
     expect(load.nowInFlight(4)).toBe(7);
     expect(load.nowInFlight(0)).toBe(5);
-  });
-});
-
-describe('reportedInFlight', () => {
-  it.each([
-    ['TEXT cpu_utilization=0.3, named_metrics.in_flight=3', 3],
-    ['TEXT named_metrics.in_flight=3, cpu_utilization=0.3', 3],
-    ['TEXT cpu_utilization=0.3,named_metrics.in_flight=2.6,eps=0', 3],
-    ['TEXT named_metrics.in_flight=0', 0],
-  ])('reads %s', (header, inFlight) => {
-    expect(reportedInFlight(header)).toBe(inFlight);
-  });
-
-  it.each([
-    ['another format', 'JSON {"named_metrics.in_flight=3":1}'],
-    ['no format', 'named_metrics.in_flight=3'],
-    ['nothing', ''],
-    ['no calls under way', 'TEXT cpu_utilization=0.3'],
-    ['another name', 'TEXT x_named_metrics.in_flight=3'],
-    ['what is no number', 'TEXT named_metrics.in_flight=many'],
-    ['an empty value', 'TEXT named_metrics.in_flight='],
-    ['NaN', 'TEXT named_metrics.in_flight=NaN'],
-    ['a negative value', 'TEXT named_metrics.in_flight=-3'],
-    ['what cannot be true', 'TEXT named_metrics.in_flight=1e308'],
-    ['10 kB', `TEXT named_metrics.in_flight=3, named_metrics.x=${'9'.repeat(10_000)}`],
-  ])('does not believe %s', (_, header) => {
-    expect(reportedInFlight(header)).toBeUndefined();
   });
 });
