@@ -76,6 +76,7 @@ export { assertPicksOptions, discoveryPicks, meshOf, tlsTo } from './discovery-p
 export type { PicksOptions } from './discovery-picks.js';
 export { rejectionStatus } from './calling/channel-call.js';
 export type { ChannelCall } from './calling/channel-call.js';
+export type { RpcDescription } from './calling/call-observer.js';
 export { TargetPicks } from './calling/target-picks.js';
 export type { AttemptEnding, AttemptShape, TargetPickRequest } from './calling/target-picks.js';
 export { recipientHeaders } from './calling/call-headers.js';

@@ -13,7 +13,7 @@ import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { callInterceptor, discoveryChannel, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
 
-const ROUNDS = 150;
+const ROUNDS = 200;
 const ROUND_MS = 100;
 const CONCURRENCY = 64;
 
@@ -60,15 +60,15 @@ export async function benchGrpc() {
   // In turns, so that a change of the machine is one for all.
   for (let round = 0; round < ROUNDS; round++)
     for (const [name, client] of Object.entries(clients)) results[name].push(await load(client, ROUND_MS));
-  const [[, plain]] = Object.entries(results);
+  const [[, plain], [, withDeadline]] = Object.entries(results);
   console.log(
-    `unary calls, ${CONCURRENCY} at a time; ${ROUNDS} rounds of ${ROUND_MS} ms: median, and that of what each round is to the first of its row (quartiles):`,
+    `unary calls, ${CONCURRENCY} at a time; ${ROUNDS} rounds of ${ROUND_MS} ms: median, and what each round is of that of a plain client, and of one with deadlines, as calls of Rookery have them: median (quartiles):`,
   );
   for (const [name, rates] of Object.entries(results)) {
-    const ratios = rates.map((rate, round) => rate / plain[round]);
-    const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(ratios, share).toFixed(2));
     const rate = Math.round(quantile(rates, 0.5)).toString().padStart(7);
-    console.log(`  ${name.padEnd(33)} ${rate} calls/s  ${middle} (${low} to ${high})`);
+    console.log(
+      `  ${name.padEnd(33)} ${rate} calls/s  ${shareOf(plain, rates)}  ${shareOf(withDeadline, rates)}`,
+    );
   }
   for (const client of Object.values(clients)) client.close();
   await app.close();
@@ -103,6 +103,12 @@ async function load(client, milliseconds) {
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, caller));
   return (calls * 1_000) / (performance.now() - begun);
+}
+
+function shareOf(plain, rates) {
+  const ratios = rates.map((rate, round) => rate / plain[round]);
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(ratios, share).toFixed(2));
+  return `${middle} (${low} to ${high})`;
 }
 
 function quantile(values, share) {

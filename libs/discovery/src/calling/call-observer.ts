@@ -27,7 +27,7 @@ export interface RpcDescription {
   /** Fully qualified: `library.Library/Find`. */
   readonly method: string;
   /** Whether its metadata has this already: instrumentation sends the trace of its own span. */
-  readonly carries: (name: string) => boolean;
+  carries(name: string): boolean;
 }
 
 export interface ObservedRpc {

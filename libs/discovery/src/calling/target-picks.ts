@@ -107,9 +107,9 @@ export class TargetPicks {
   /** Begins a call. @returns undefined: its service has no limits, and there is no telemetry */
   call(rpc: RpcDescription): ChannelCall | undefined {
     const { breaker, bulkhead } = this.#context;
-    const observed = this.#tools.observer?.beginRpc(this.service, rpc, this.#clock.now());
+    const { clock, emit, observer } = this.#tools;
+    const observed = observer?.beginRpc(this.service, rpc, clock.now());
     if (!observed && !breaker && !bulkhead) return undefined;
-    const { clock, emit } = this.#tools;
     const judge = (error: Error | undefined, elapsedMs: number): CallOutcome =>
       this.#judge(error, false, elapsedMs).outcome;
     return new ChannelCall(this.#context, observed, judge, { clock, emit });
@@ -153,7 +153,7 @@ export class TargetPicks {
     if (isRetry) this.#tools.observer?.retried(this.service);
     else this.#context.retryBudget.deposit();
     const tracked = target as TrackedTarget;
-    const pool = this.#pool();
+    const { pool } = this.#queryPool;
     const startedAt = this.#clock.now();
     pool.begin(tracked);
     const waiting = shape === 'unary' ? this.#waitingFor(target) : undefined;
@@ -207,7 +207,10 @@ export class TargetPicks {
   }
 
   #forget(target: Target, waiting: number[], startedAt: number): void {
-    waiting.splice(waiting.indexOf(startedAt), 1);
+    const at = waiting.indexOf(startedAt);
+    // Mostly it is the oldest.
+    if (at === 0) waiting.shift();
+    else waiting.splice(at, 1);
     if (waiting.length === 0 && this.#waiting.get(target) === waiting) this.#waiting.delete(target);
   }
 

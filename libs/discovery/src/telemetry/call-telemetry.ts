@@ -74,7 +74,7 @@ export class CallTelemetry implements CallObserver {
   beginRpc(service: string, rpc: RpcDescription, now: number): ObservedRpc | undefined {
     const tracer = this.#telemetry.tracer(now);
     const metrics = this.metrics?.rpc(service, rpc.method);
-    if (!tracer || propagation.fields().some(rpc.carries)) return metrics;
+    if (!tracer || propagation.fields().some((name) => rpc.carries(name))) return metrics;
     return new RpcSpan(tracer, service, rpc.method, metrics);
   }
 

@@ -58,7 +58,8 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
       isStream ? Infinity : Date.now() + picks.settings.timeoutMs,
       incoming ? Date.now() + deadlineOf(incoming) - systemClock.now() : Infinity,
     );
-    const own = deadline === Infinity ? options : { ...options, deadline };
+    // To spread them takes V8 six times as long, since they come of Object.assign.
+    const own = deadline === Infinity ? options : Object.assign({}, options, { deadline });
     return new InterceptedCall({ picks, deadline, isStream, incoming }, own, nextCall);
   };
 }

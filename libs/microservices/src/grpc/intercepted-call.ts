@@ -1,9 +1,10 @@
 import type { InterceptingListener, InterceptorOptions, Metadata, NextCall, status } from '@grpc/grpc-js';
-import type { IncomingCall, TargetPicks } from '@rookery/discovery/adapter';
+import type { ChannelCall, IncomingCall, RpcDescription, TargetPicks } from '@rookery/discovery/adapter';
 import { CallResponse } from './call-response.js';
+import { setShape } from './call-shape.js';
 import { startCall } from './call-start.js';
 import { installed } from './experimental-api.js';
-import { PREVIOUS_ATTEMPTS, SHAPE } from './service-picker.js';
+import { PREVIOUS_ATTEMPTS } from './service-picker.js';
 import { UnfinishedResponse, type RepeatableCall } from './unfinished-response.js';
 
 type Call = ReturnType<NextCall>;
@@ -24,7 +25,7 @@ export interface InterceptedCallOptions {
  * A call to a service by its name: with its deadline, what travels on, the limits of the service, telemetry, and a second attempt where a response broke. It
  * overrides what `InterceptingCall` would ask a requester for, which is less work for each call.
  */
-export class InterceptedCall extends installed.InterceptingCall implements RepeatableCall {
+export class InterceptedCall extends installed.InterceptingCall implements RepeatableCall, RpcDescription {
   readonly #own: InterceptedCallOptions;
   readonly #options: InterceptorOptions;
   readonly #nextCall: NextCall;
@@ -50,27 +51,28 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     this.#first = first;
   }
 
+  get method(): string {
+    return this.#options.method_definition.path.slice(1);
+  }
+
+  carries(name: string): boolean {
+    return (this.#metadata?.get(name).length ?? 0) > 0;
+  }
+
   override start(given: Metadata, listener: Partial<InterceptingListener> = {}): void {
-    const { picks, deadline, isStream, incoming } = this.#own;
+    const { picks, isStream, incoming } = this.#own;
     // It is the caller's, for more calls than this one.
     const metadata = given.clone();
     this.#metadata = metadata;
-    const method = this.#options.method_definition.path.slice(1);
-    const call = picks.call({ method, carries: (name) => metadata.get(name).length > 0 });
+    const call = picks.call(this);
     if (call) addContext(metadata, call.headers);
     if (incoming?.context) addContext(metadata, incoming.context.headers);
-    metadata.set(SHAPE, isStream ? 'stream' : 'unary');
+    setShape(metadata, isStream);
     const response = !call && isWhole(listener) ? listener : new CallResponse(listener, call, isStream);
     const mayRepeat = !isStream && picks.settings.retries > 0;
     const held = mayRepeat ? new UnfinishedResponse(response, this) : response;
-    if (!call) {
-      this.#begin(metadata, held);
-      return;
-    }
-    if (call.mayWait) this.#leaving = new AbortController();
-    const signal = this.#leaving?.signal;
-    const begin = (): void => this.#begin(metadata, held);
-    startCall(call, { next: this.#first, listener: response, deadline, signal, begin });
+    if (call) this.#await(call, metadata, response, held);
+    else this.#begin(metadata, held);
   }
 
   override sendMessageWithContext(context: MessageContext, message: unknown): void {
@@ -104,6 +106,19 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     this.#second.sendMessage(this.#message);
     this.#second.halfClose();
     return true;
+  }
+
+  #await(
+    call: ChannelCall,
+    metadata: Metadata,
+    response: InterceptingListener,
+    held: InterceptingListener,
+  ): void {
+    if (call.mayWait) this.#leaving = new AbortController();
+    const { deadline } = this.#own;
+    const signal = this.#leaving?.signal;
+    const begin = (): void => this.#begin(metadata, held);
+    startCall(call, { next: this.#first, listener: response, deadline, signal, begin });
   }
 
   #begin(metadata: Metadata, listener: InterceptingListener): void {

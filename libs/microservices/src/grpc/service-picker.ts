@@ -1,19 +1,19 @@
 import type { Metadata, status } from '@grpc/grpc-js';
-import type { Target } from '@rookery/discovery';
+import type { ServiceInstance, Target } from '@rookery/discovery';
 import {
   hostAndPort,
   recipientHeaders,
   type AttemptShape,
   type TargetPicks,
 } from '@rookery/discovery/adapter';
+import { shapeOf } from './call-shape.js';
 import { errorOf } from './call-status.js';
 import type { ExperimentalApi, GrpcJs, PickArgs, Picker, PickResult } from './experimental-api.js';
 import type { InstanceConnection } from './instance-connection.js';
 import { reportedInFlight } from './reported-load.js';
 
-/** Metadata of a call for the picker; neither is sent. */
+/** Metadata of a call for the picker; it is not sent. */
 export const HASH_KEY = 'rookery-hash-key';
-export const SHAPE = 'rookery-shape';
 /** Of gRPC's own, in an attempt that is not the first (A6). */
 export const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts';
 /** Targets that are looked at for one attempt. */
@@ -30,9 +30,17 @@ export interface PickerTools {
   readonly note: string;
 }
 
+/** What is the same for all calls to an instance. */
+interface Route {
+  readonly address: string;
+  /** To an app that Rookery registered: which service is meant. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
+}
+
 /** Picks the instance of each attempt as other calls to the service do, among those that there is a connection to. */
 export class ServicePicker implements Picker {
   readonly #tools: PickerTools;
+  readonly #routes = new WeakMap<ServiceInstance, Route>();
 
   constructor(tools: PickerTools) {
     this.#tools = tools;
@@ -42,8 +50,6 @@ export class ServicePicker implements Picker {
     const { grpc, picks, connectionTo, note } = this.#tools;
     const { READY, TRANSIENT_FAILURE } = grpc.connectivityState;
     const hashKey = take(metadata, HASH_KEY);
-    // Of calls without the interceptor it is not known.
-    const shape = (take(metadata, SHAPE) ?? 'unknown') as AttemptShape;
     const isRetry = metadata.get(PREVIOUS_ATTEMPTS).length > 0;
     // Most calls take the first.
     let excluded: Set<Target> | undefined;
@@ -52,14 +58,15 @@ export class ServicePicker implements Picker {
     for (let n = 0; n < MAX_TARGETS; n++) {
       const target = picks.pick({ hashKey, isRetry, excluded: excluded ?? NONE });
       if (!target) break;
-      const connection = connectionTo(hostAndPort(target.instance));
+      const { address, headers } = this.#routeTo(target);
+      const connection = connectionTo(address);
       // It is there at once where another client of the service has it.
       if (connection && connection.state !== READY && connection.state !== TRANSIENT_FAILURE)
         connection.connect();
       if (connection?.state === READY) {
-        addHeaders(metadata, target);
+        if (headers) for (const name in headers) metadata.set(name, headers[name] ?? '');
         const picked = connection.picker.pick({ metadata, extraPickInfo });
-        return this.#observed(picked, target, shape, isRetry);
+        return this.#observed(picked, target, shapeOf(metadata), isRetry);
       }
       (excluded ??= new Set()).add(target);
       // The list of the channel is a moment older.
@@ -76,23 +83,32 @@ export class ServicePicker implements Picker {
     return isConnecting ? this.#queued() : this.#failed(failure);
   }
 
+  #routeTo({ instance }: Target): Route {
+    let route = this.#routes.get(instance);
+    if (!route) {
+      route = { address: hostAndPort(instance), headers: recipientHeaders(instance) };
+      this.#routes.set(instance, route);
+    }
+    return route;
+  }
+
   #observed(picked: PickResult, target: Target, shape: AttemptShape, isRetry: boolean): PickResult {
-    const { picks, grpc } = this.#tools;
-    const { PickResultType } = this.#tools.experimental;
-    if (picked.pickResultType !== PickResultType.COMPLETE) return picked;
+    const { picks, grpc, experimental } = this.#tools;
+    if (picked.pickResultType !== experimental.PickResultType.COMPLETE) return picked;
+    const { CANCELLED } = grpc.status;
+    const { onCallStarted, onCallEnded } = picked;
     let end: ReturnType<TargetPicks['begin']> | undefined;
     return {
       ...picked,
       onCallStarted: () => {
-        picked.onCallStarted?.();
+        onCallStarted?.();
         end = picks.begin(target, shape, isRetry);
       },
       onCallEnded: (code: status, details: string, metadata: Metadata) => {
-        picked.onCallEnded?.(code, details, metadata);
-        const error = errorOf(grpc, { code, details, metadata });
+        onCallEnded?.(code, details, metadata);
         end?.({
-          error,
-          isAbandoned: code === grpc.status.CANCELLED,
+          error: errorOf(grpc, { code, details, metadata }),
+          isAbandoned: code === CANCELLED,
           reportedInFlight: () => reportedInFlight(metadata),
         });
         end = undefined;
@@ -124,13 +140,8 @@ export class ServicePicker implements Picker {
 }
 
 function take(metadata: Metadata, name: string): string | undefined {
-  const [value] = metadata.get(name);
+  const value = metadata.get(name)[0];
   if (value === undefined) return undefined;
   metadata.remove(name);
   return String(value);
-}
-
-/** To an app that Rookery registered: which service is meant. */
-function addHeaders(metadata: Metadata, { instance }: Target): void {
-  for (const [name, value] of Object.entries(recipientHeaders(instance) ?? {})) metadata.set(name, value);
 }
