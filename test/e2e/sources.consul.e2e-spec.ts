@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulClient, DnsSource, StaticSource } from '@rookery/consul';
 import { ConsulAgent, eventually, figure, startTwoDatacenters } from '@rookery/test-support';
+import { expectWithin } from '../faults/expect-within.js';
 import { FaultProxy } from '../faults/fault-proxy.js';
 import { putInstance, removeInstance, startWatching, type WatchingApp } from '../faults/watching-app.js';
 
@@ -207,6 +208,11 @@ describe('several datacenters', () => {
       'F41',
       `failed over after ${Math.round(moved)} ms; the other datacenter answered within ${slowest.toFixed(1)} ms all the time`,
     );
+    expectWithin(moved, 1_000);
+    const stale = app.events.filter(({ type }) => type === 'list.stale');
+    expect(stale.length).toBeGreaterThan(0);
+    for (const event of stale)
+      expect(event).toMatchObject({ list: expect.stringContaining('"datacenter":"dc2"') });
     // A datacenter that does not exist delays no call either.
     const begun = performance.now();
     const lost = await app.discovery.getInstances('stock', { datacenter: 'nowhere', failover: ['dc1'] });

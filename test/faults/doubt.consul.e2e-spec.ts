@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConsulAgent, eventually, figure, type AppProcess } from '@rookery/test-support';
+import { expectWithin } from './expect-within.js';
 import { startFaultApp } from './fault-app.js';
 import { FaultProxy } from './fault-proxy.js';
 import { putInstance, removeInstance, startWatching, type WatchingApp } from './watching-app.js';
@@ -134,7 +135,9 @@ describe('lists under faults of the registry', () => {
     const begun = performance.now();
     for (const id of ['s1', 's2', 's3']) await removeInstance(agent, id);
     await eventually(async () => (await app.ids('stock')).length === 0, { within: 30_000, every: 5 });
-    figure('F10', `sockets refuse: empty after ${Math.round(performance.now() - begun)} ms`);
+    const took = performance.now() - begun;
+    figure('F10', `sockets refuse: empty after ${Math.round(took)} ms`);
+    expectWithin(took, 1_000);
     await eventually(() => app.events.some(({ type }) => type === 'service.unavailable'));
   });
 
@@ -142,10 +145,12 @@ describe('lists under faults of the registry', () => {
     const begun = performance.now();
     for (const id of ['s1', 's2', 's3']) await removeInstance(agent, id);
     await eventually(() => app.events.some(({ type }) => type === 'list.suspect'));
-    await eventually(async () => (await app.ids('stock')).length === 0, { within: 120_000, every: 20 });
-    figure('F10', `sockets answer: empty after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
-    expect(performance.now() - begun).toBeGreaterThan(20_000);
-  }, 150_000);
+    await eventually(async () => (await app.ids('stock')).length === 0, { within: 160_000, every: 20 });
+    const took = performance.now() - begun;
+    figure('F10', `sockets answer: empty after ${(took / 1000).toFixed(1)} s`);
+    expect(took).toBeGreaterThan(20_000);
+    expectWithin(took, 30_000);
+  }, 200_000);
 
   it('F08 Consul is gone: the last list is served, its age rises, and an instance that dies meanwhile is not used', async () => {
     const callers = new Callers(app);

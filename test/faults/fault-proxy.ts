@@ -19,6 +19,8 @@ export type Fault =
 export interface ProxiedRequest {
   readonly what: string;
   readonly at: number;
+  /** Undefined: it is under way. */
+  endedAt: number | undefined;
   /** How many bytes of the agent's response have arrived. */
   bytes: number;
 }
@@ -31,16 +33,15 @@ export class FaultProxy {
   /** Connections stay open, and nothing passes in either direction. */
   isHalfOpen = false;
   readonly #server: Server;
-  readonly #underWay = new Map<string, number>();
 
   private constructor(target: string) {
     this.#server = createServer((incoming, outgoing) => {
       const path = incoming.url ?? '/';
-      const proxied = { what: `${incoming.method} ${path}`, at: performance.now(), bytes: 0 };
+      const proxied: ProxiedRequest = {
+        ...{ what: `${incoming.method} ${path}`, at: performance.now(), endedAt: undefined, bytes: 0 },
+      };
       this.requests.push(proxied);
-      const name = path.split('?')[0] ?? '';
-      this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1);
-      outgoing.once('close', () => this.#underWay.set(name, (this.#underWay.get(name) ?? 1) - 1));
+      outgoing.once('close', () => (proxied.endedAt = performance.now()));
       void this.#handle(target, incoming, outgoing, proxied, this.fault(path));
     });
   }
@@ -57,7 +58,9 @@ export class FaultProxy {
 
   /** Requests of this path that are not answered yet. */
   underWay(path: string): number {
-    return this.#underWay.get(path) ?? 0;
+    return this.requests.filter(
+      ({ what, endedAt }) => endedAt === undefined && what.split(/[ ?]/)[1] === path,
+    ).length;
   }
 
   /** Every connection is reset. */

@@ -2,6 +2,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ConsulModuleOptions, ServiceOptions } from '@rookery/consul';
 import { ConsulAgent, eventually, figure, median, type AppProcess } from '@rookery/test-support';
+import { expectWithin } from './expect-within.js';
 import { startFaultApp, type FaultAppOptions } from './fault-app.js';
 import { instancesOf, isPassing } from './registry-view.js';
 
@@ -118,6 +119,7 @@ describe('a registration that cannot be lost', () => {
     }
     const shown = Object.keys(edits).map((name, at) => `${name} ${Math.round(times[at] ?? 0)} ms`);
     figure('F03', `repaired: ${shown.join(', ')}`);
+    for (const took of times) expectWithin(took, 1_000);
   });
 
   it('F03 a conflict with another writer costs no more than six repairs a minute, is logged once, and ends', async () => {

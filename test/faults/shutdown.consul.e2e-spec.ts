@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConsulModule, ServiceClientFactory } from '@rookery/consul';
 import { ConsulAgent, eventually, figure, type AppProcess } from '@rookery/test-support';
 import { rootModule, startApp } from '../e2e/test-app.js';
+import { expectWithin } from './expect-within.js';
 import { startFaultApp } from './fault-app.js';
 import { PlainClient } from './plain-client.js';
 import { instancesOf, isPassing } from './registry-view.js';
@@ -166,6 +167,7 @@ describe('an app that shuts down', () => {
     const took = Math.round(performance.now() - asked);
     agent.resume();
     figure('F14', `ended after ${took} ms with Consul frozen`);
+    expectWithin(took, 3_000);
     expect(app.output).toMatch(/could not be deregistered .* no response in 3000 ms/);
   });
 });

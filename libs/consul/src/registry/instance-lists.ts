@@ -103,32 +103,36 @@ export class InstanceLists {
     const reader = new InstanceReader();
     const position = new WatchPosition(this.#client);
     const slot = this.#slots.claim();
-    /** When its last instance left; -Infinity: it has had none since the watch began. */
+    /** When its last instance left; -Infinity: it has had none since the watch began; Infinity: it has some. */
     let emptySince = -Infinity;
+    const noted = (list: InstanceList): InstanceList => {
+      if (list.instances.length > 0) emptySince = Infinity;
+      else if (emptySince === Infinity) emptySince = clock.now();
+      return list;
+    };
     try {
       for (let isFirst = true; ; isFirst = false) {
         if (!slot.take()) {
-          if (isFirst) yield* this.#readFirst(service, query, reader, position, signal);
-          await delay(clock, this.#pollInterval(), signal);
+          if (isFirst)
+            for await (const list of this.#readFirst(service, query, reader, position, signal))
+              yield noted(list);
+          const emptyPauseMs = emptySince === Infinity ? 0 : this.#emptyPause(clock.now() - emptySince);
+          await delay(clock, Math.max(this.#pollInterval(), emptyPauseMs), signal);
           const polled = await this.#read(service, query, { signal, consistency: 'cached', polled: true });
-          yield await this.#listOf(service, polled, reader, 'polled');
+          yield noted(await this.#listOf(service, polled, reader, 'polled'));
           assertFresh(polled);
           continue;
         }
         const { index } = position;
         if (index === undefined) {
-          for await (const list of this.#readFirst(service, query, reader, position, signal)) {
-            if (list.instances.length > 0) emptySince = Infinity;
-            yield list;
-          }
+          for await (const list of this.#readFirst(service, query, reader, position, signal))
+            yield noted(list);
         } else {
           const sentAt = clock.now();
           const response = await this.#read(service, query, { signal, index, wait: waitMs });
           const list = await this.#listOf(service, response, reader, 'watched');
           position.advance(response.index, clock.now() - sentAt < waitMs);
-          yield list;
-          if (list.instances.length > 0) emptySince = Infinity;
-          else if (emptySince === Infinity) emptySince = clock.now();
+          yield noted(list);
           if (list.instances.length === 0 && clock.now() - sentAt < waitMs)
             await delay(clock, this.#emptyPause(clock.now() - emptySince), signal);
         }
