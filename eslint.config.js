@@ -44,7 +44,7 @@ export default defineConfig(
     files: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
     extends: [jest.configs['flat/recommended']],
     rules: {
-      'jest/expect-expect': ['error', { assertFunctionNames: ['expect', 'eventually'] }],
+      'jest/expect-expect': ['error', { assertFunctionNames: ['expect', 'expectWithin', 'eventually'] }],
       // Hooks may assert: what a test must leave behind is the same for all of them.
       'jest/no-standalone-expect': ['error', { additionalTestBlockFunctions: ['afterEach', 'beforeAll'] }],
       '@typescript-eslint/no-extraneous-class': 'off',

@@ -72,6 +72,25 @@ describe('RegistrationService', () => {
     await app.app.close();
   });
 
+  it('maintenance without a name is for all services of the app', async () => {
+    const names = ['red', 'yellow'];
+    const service = names.map((name, at) => ({ name, port: 4001 + at }));
+    const { app } = await startApp(
+      rootModule([ConsulModule.forRoot({ agent: { url: consul.url }, service })]),
+    );
+    const registration = app.get(RegistrationService);
+    await registration.whenRegistered();
+    const inMaintenance = async (): Promise<string[]> => {
+      const checks = await Promise.all(names.map((name) => inRegistry(name)));
+      return names.filter((_, at) => checks[at]?.some((check) => check.startsWith('_service_maintenance:')));
+    };
+    await registration.setMaintenance(true, 'being updated');
+    await eventually(async () => (await inMaintenance()).length === names.length);
+    await registration.setMaintenance(false);
+    await eventually(async () => (await inMaintenance()).length === 0);
+    await app.close();
+  });
+
   it('maintenance of one service leaves the others in use', async () => {
     const names = ['blue', 'green'].map((name) => ({ name, port: name === 'blue' ? 4001 : 4002 }));
     const options = { agent: { url: consul.url }, service: names };

@@ -264,6 +264,24 @@ describe('TargetPool', () => {
     expect(new Set(picks(20)).size).toBe(4);
   });
 
+  it('has turns of its own, whatever other clients of other services do', () => {
+    const other = create();
+    other.update(listOf(many(2)));
+    const request = {
+      attempt: 0,
+      hashKey: undefined,
+      tried: new Set<TrackedTarget>(),
+      mayTry: 'yes',
+    } as const;
+    const seen = Array.from({ length: 8 }, () => {
+      const picked = pick();
+      other.pick('round-robin', request);
+      return picked?.instance.id;
+    });
+    for (const id of ['i0', 'i1', 'i2', 'i3']) expect(seen.filter((each) => each === id)).toHaveLength(2);
+    other.close();
+  });
+
   it('keeps retries out of the round-robin sequence of calls', () => {
     const first: string[] = [];
     for (let n = 0; n < 12; n++) {
