@@ -263,6 +263,22 @@ describe('the policies that the documentation gives', () => {
     await touch(4001);
   }, 120_000);
 
+  it('an app with fail-fast does not start with a token that is refused, which it does not tell', async () => {
+    const token = randomUUID();
+    const options = { agent: { url: agent.url, token }, service: { name: 'refused' } };
+    const open = async (startup: 'fail-fast' | 'background'): Promise<void> => {
+      const { app } = await createApp(rootModule([ConsulModule.forRoot({ ...options, startup })]));
+      cleanUps.push(() => app.close());
+      await app.listen(0);
+    };
+    const refused = await thrownBy(() => open('fail-fast'));
+    expect(refused).toMatchObject({ code: 'RK_ACL_DENIED' });
+    expect(JSON.stringify(refused) + String(refused)).not.toContain(token);
+    await open('background');
+    const { body } = await agent.request('GET', '/v1/agent/services');
+    expect(JSON.stringify(body)).not.toContain('refused');
+  });
+
   it('doctor says which rights a token lacks', async () => {
     const token = await tokenWith([
       'agent_prefix "" { policy = "read" }',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type CheckOptions, ConsulModule, type HealthCheck, RegistrationService } from '@rookery/consul';
-import { ConsulAgent, eventually } from '@rookery/test-support';
+import { ConsulAgent, eventually, TestCertificates } from '@rookery/test-support';
 import { rootModule, startApp } from './test-app.js';
 
 const interval = '1s';
@@ -66,6 +66,54 @@ describe('every kind of check, on a real agent', () => {
     expect(logger.matching(/registering again/)).toEqual([]);
     await app.close();
     expect(await checks('checked')).toEqual([]);
+  });
+
+  it('is there again after the agent has lost it, also a script and an alias', async () => {
+    const check: CheckOptions[] = [
+      { type: 'script', interval, args: ['/bin/sh', '-c', 'echo fine; exit 1'] },
+      { type: 'alias', aliasService: 'watched' },
+    ];
+    const module = ConsulModule.forRoot({
+      agent: { url: agent.url },
+      service: { name: 'lost', id: 'lost', port: 4711, check },
+    });
+    const { app } = await startApp(rootModule([module]));
+    await app.get(RegistrationService).whenRegistered();
+    const statuses = async (): Promise<string> =>
+      (await checks('lost'))
+        .map(({ CheckID, Status }) => `${CheckID} ${Status}`)
+        .sort()
+        .join();
+    const putWatched = (Status: string): Promise<unknown> =>
+      agent.request('PUT', '/v1/agent/service/register', { Name: 'watched', Check: { TTL: '1h', Status } });
+    await putWatched('passing');
+    await eventually(async () => (await statuses()) === 'lost:alias-2 passing,lost:script-1 warning');
+    await agent.restart();
+    await putWatched('critical');
+    await eventually(async () => (await statuses()) === 'lost:alias-2 critical,lost:script-1 warning', {
+      within: 30_000,
+    });
+    await app.close();
+  });
+
+  it('asks over TLS with https, and believes only a certificate that it knows, unless told otherwise', async () => {
+    const certificates = await TestCertificates.create();
+    const [key, cert] = [certificates.pem('server-key'), certificates.pem('server')];
+    const check: CheckOptions[] = [
+      { type: 'https', id: 'strict', interval, status: 'passing' },
+      { type: 'https', id: 'trusting', interval, tlsSkipVerify: true },
+    ];
+    const module = ConsulModule.forRoot({ agent: { url: agent.url }, service: { name: 'vault', check } });
+    const { app } = await startApp(rootModule([module]), { https: { key, cert } });
+    await app.get(RegistrationService).whenRegistered();
+    const checkOf = async (id: string): Promise<HealthCheck | undefined> =>
+      (await checks('vault')).find(({ CheckID }) => CheckID.endsWith(`:${id}`));
+    await eventually(async () => (await checkOf('trusting'))?.Status === 'passing');
+    await eventually(async () => (await checkOf('strict'))?.Status === 'critical');
+    expect((await checkOf('trusting'))?.Output).toMatch(/^HTTP GET https:.*: 200 OK/);
+    expect((await checkOf('strict'))?.Output).toMatch(/x509/);
+    await app.close();
+    certificates.remove();
   });
 
   it('F17 is not taken over from another service that has the same check id', async () => {

@@ -11,7 +11,7 @@ import {
   RegistrationService,
 } from '@rookery/consul';
 import { eventually, requestTo, startTestConsul, type TestConsul } from '@rookery/test-support';
-import { createApp, rootModule, startApp, type TestApp } from './test-app.js';
+import { createApp, PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
 
 @Controller()
 class WorkController {
@@ -32,12 +32,14 @@ describe('RegistrationService', () => {
     name: string,
     options: Partial<ConsulModuleOptions> = {},
     service: object = {},
+    platform?: Platform,
   ): Promise<TestApp> =>
     startApp(
       rootModule(
         [ConsulModule.forRoot({ agent: { url: consul.url }, service: { name, ...service }, ...options })],
         { controllers: [WorkController] },
       ),
+      platform ? { platform } : {},
     );
   const statusOf = async (app: TestApp, name: string): Promise<string | undefined> => {
     const { instances } = await new Promise<{ instances: readonly { status: string }[] }>((resolve) => {
@@ -205,24 +207,27 @@ describe('RegistrationService', () => {
     await app.app.close();
   });
 
-  it('drain deregisters the app, fails its readiness and closes its connections, and register undoes it', async () => {
-    const app = await start('drained', { health: { cache: 0 } });
-    const registration = app.app.get(RegistrationService);
-    await registration.whenRegistered();
-    await fetch(`${app.url}/work`);
-    await registration.drain();
-    expect(await inRegistry('drained')).toEqual([]);
-    expect((await fetch(`${app.url}/health/ready`)).status).toBe(503);
-    expect((await fetch(`${app.url}/health/live`)).status).toBe(200);
-    const answer = await fetch(`${app.url}/work`);
-    expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
-    expect(registration.status.state).toBe('deregistered');
-    await registration.register();
-    await registration.whenRegistered();
-    expect((await fetch(`${app.url}/health/ready`)).status).toBe(200);
-    expect((await fetch(`${app.url}/work`)).headers.get('connection')).not.toBe('close');
-    await app.app.close();
-  });
+  it.each(PLATFORMS)(
+    'drain deregisters the app, fails its readiness and closes its connections, and register undoes it, on %s',
+    async (platform) => {
+      const app = await start('drained', { health: { cache: 0 } }, {}, platform);
+      const registration = app.app.get(RegistrationService);
+      await registration.whenRegistered();
+      await fetch(`${app.url}/work`);
+      await registration.drain();
+      expect(await inRegistry('drained')).toEqual([]);
+      expect((await fetch(`${app.url}/health/ready`)).status).toBe(503);
+      expect((await fetch(`${app.url}/health/live`)).status).toBe(200);
+      const answer = await fetch(`${app.url}/work`);
+      expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
+      expect(registration.status.state).toBe('deregistered');
+      await registration.register();
+      await registration.whenRegistered();
+      expect((await fetch(`${app.url}/health/ready`)).status).toBe(200);
+      expect((await fetch(`${app.url}/work`)).headers.get('connection')).not.toBe('close');
+      await app.app.close();
+    },
+  );
 
   it('registers only when register() is called, with register: false', async () => {
     const app = await start('manual', {}, { register: 'manual' });

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { NestFactory } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulClient, DnsSource, StaticSource } from '@rookery/consul';
+import { ConsulClient, ConsulModule, DnsSource, ServiceClientFactory, StaticSource } from '@rookery/consul';
 import { ConsulAgent, eventually, figure, startTwoDatacenters } from '@rookery/test-support';
 import { expectWithin } from '../faults/expect-within.js';
 import { FaultProxy } from '../faults/fault-proxy.js';
 import { putInstance, removeInstance, startWatching, type WatchingApp } from '../faults/watching-app.js';
+import { rootModule } from './test-app.js';
 
 describe('instance sources', () => {
   let agent: ConsulAgent;
@@ -95,6 +97,28 @@ describe('instance sources', () => {
       code: 'RK_NOT_FOUND',
     });
   }, 60_000);
+
+  it('a prepared query of Consul, by a client', async () => {
+    const servers = await Promise.all(
+      ['one', 'two'].map(async (name) => {
+        const server = createServer((_, response) => response.end(name)).listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        await putInstance(agent, 'sought', name, (server.address() as AddressInfo).port);
+        return server;
+      }),
+    );
+    await agent.request('POST', '/v1/query', { Name: 'seek', Service: { Service: 'sought' } });
+    const app = await NestFactory.createApplicationContext(
+      rootModule([ConsulModule.forRoot({ agent: { url: agent.url } })]),
+      { logger: false },
+    );
+    const { axiosRef } = app.get(ServiceClientFactory).create('seek', { query: { preparedQuery: true } });
+    const answers = new Set<unknown>();
+    for (let n = 0; n < 20; n++) answers.add((await axiosRef.get('/')).data);
+    expect(answers).toEqual(new Set(['one', 'two']));
+    await app.close();
+    for (const server of servers) server.close();
+  });
 
   it('near: the instances of this agent come first', async () => {
     const app = await start({ agent: { url: agent.url } });
