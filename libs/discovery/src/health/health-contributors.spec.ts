@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Injectable, Logger, Module, Scope, type INestApplicationContext } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, MetadataScanner, NestFactory, Reflector } from '@nestjs/core';
+import { RecordingLogger } from '@rookery/test-support';
 import { HealthContributor } from './health-contributor.decorator.js';
 import { HealthContributors } from './health-contributors.js';
 
@@ -62,7 +63,7 @@ describe('HealthContributors', () => {
   const namesOf = (found: readonly { readonly name: string }[]): string[] => found.map(({ name }) => name);
 
   afterEach(async () => {
-    jest.restoreAllMocks();
+    Logger.overrideLogger(false);
     await app?.close();
     app = undefined;
   });
@@ -96,14 +97,15 @@ describe('HealthContributors', () => {
   });
 
   it('names one of a request-scoped provider, once, and the cure', async () => {
-    const warnings: unknown[] = [];
-    jest.spyOn(Logger.prototype, 'warn').mockImplementation((message: unknown) => warnings.push(message));
     const contributors = await start();
+    const logger = new RecordingLogger();
+    Logger.overrideLogger(logger);
     contributors.of('readiness');
     contributors.of('readiness');
-    expect(warnings).toEqual([
+    expect(logger.lines).toHaveLength(1);
+    expect(logger.lines[0]).toContain(
       'PerRequest.never does not contribute to health: its provider is request-scoped. Move it to a singleton',
-    ]);
+    );
   });
 });
 

@@ -85,7 +85,16 @@ describe('HealthService', () => {
         { run: () => Promise.reject(new Error('refused')) },
         { run: () => new Promise(() => undefined), timeout: 500 },
         { run: () => new Promise(() => undefined) },
-        ...[undefined, null, [], {}, 'up', { a: null }, { a: { status: 'fine' } }].map((result) => ({
+        ...[
+          undefined,
+          null,
+          [],
+          {},
+          'up',
+          { a: null },
+          { a: { status: 'fine' } },
+          { a: { status: 'up' }, b: 1 },
+        ].map((result) => ({
           run: () => result as never,
         })),
       ]);
@@ -100,7 +109,7 @@ describe('HealthService', () => {
         'C.c3': { status: 'down', message: 'no result in 500 ms' },
         'C.c4': { status: 'down', message: 'no result in 4000 ms' },
       });
-      for (let n = 5; n <= 11; n++)
+      for (let n = 5; n <= 12; n++)
         expect(details[`C.c${n}`]).toMatchObject({
           status: 'down',
           message: expect.stringMatching(/^not a Terminus result/),
