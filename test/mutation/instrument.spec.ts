@@ -93,6 +93,12 @@ describe('mutants', () => {
     ]);
   });
 
+  it('leave alone methods whose names every object has', () => {
+    const { plain, mutants } = run('export const f = (a: number) => a.toString();', 7);
+    expect(plain).toBe('7');
+    expect([...mutants.keys()]).toEqual([]);
+  });
+
   it('leave alone what is there for an index only because the compiler asks for it', () => {
     const { mutants } = run('export const f = (all: number[], at: number) => all[at + 1] ?? 0;', [1, 2], 0);
     expect([...mutants.keys()]).toEqual(['1 -> 2', 'at + 1 -> at - 1']);

@@ -25,7 +25,12 @@ const BINARY: ReadonlyMap<ts.SyntaxKind, readonly ts.BinaryOperator[]> = new Map
   [SyntaxKind.PercentToken, [SyntaxKind.AsteriskToken]],
 ]);
 
-const METHODS: Readonly<Record<string, string>> = { some: 'every', every: 'some', min: 'max', max: 'min' };
+const METHODS: ReadonlyMap<string, string> = new Map([
+  ['some', 'every'],
+  ['every', 'some'],
+  ['min', 'max'],
+  ['max', 'min'],
+]);
 
 /** The changes of an expression that a test should notice; each is one that a hurried author might have written. */
 export function mutationsOf(node: ts.Expression, factory: ts.NodeFactory): readonly Mutation[] {
@@ -73,7 +78,7 @@ function unary({ operator, operand }: ts.PrefixUnaryExpression): readonly Mutati
 function call(node: ts.CallExpression, factory: ts.NodeFactory): readonly Mutation[] {
   const { expression } = node;
   if (!ts.isPropertyAccessExpression(expression)) return [];
-  const name = METHODS[expression.name.text];
+  const name = METHODS.get(expression.name.text);
   if (name === undefined) return [];
   const method = factory.updatePropertyAccessExpression(
     expression,
