@@ -205,6 +205,13 @@ describe('a watch that never dies', () => {
     );
     expect(watching.length).toBeGreaterThan(3);
     expect(watching.filter(isBesideNext)).toEqual([]);
+    // Now that nothing changes, each loop has a query that waits.
+    let waiting = 0;
+    for (let n = 0; n < 50; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      waiting = Math.max(waiting, proxy.underWay(PATH));
+    }
+    expect(waiting).toBe(1);
     expect(growth).toBeLessThan(1.5);
     alive.close();
     const explained = await app.discovery.explain('stock');
