@@ -199,6 +199,7 @@ describe('a client over HTTP', () => {
   let consul: TestConsul;
   let caller: TestApp;
   const servers: Server[] = [];
+  const fullServers: FullServer[] = [];
   /** An HTTP server with the given responses. */
   const listen = async (
     answer: (n: number) => { status: number; headers?: Record<string, string>; ms?: number },
@@ -255,6 +256,7 @@ describe('a client over HTTP', () => {
   });
   afterAll(async () => {
     await caller.app.close();
+    for (const server of fullServers) server.stop();
     for (const server of servers) {
       server.closeAllConnections();
       server.close();
@@ -305,6 +307,7 @@ describe('a client over HTTP', () => {
 
   it('gives up a connection that is not made, and sends the request to another instance', async () => {
     const [full, free] = [await FullServer.start(), await listen(() => ({ status: 200 }))];
+    fullServers.push(full);
     await register('unconnectable', full.port, free.port);
     // An attempt that waited for its connection would have no time left for another one.
     const timeout = 8_000;
@@ -313,7 +316,6 @@ describe('a client over HTTP', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect(answers.map(({ call }) => call?.attempts.length).sort()).toEqual([1, 2]);
     expect(free.seen).toEqual(['POST /', 'POST /']);
-    full.stop();
   });
 
   it('falls back for a service that fails or is not there, and not for a response such as 404', async () => {

@@ -8,7 +8,7 @@ const LISTEN = `require('node:net').createServer().listen({ host: '127.0.0.1', p
 const CONNECTED_MS = 500;
 const MOST_CONNECTIONS = 20;
 
-/** A frozen process whose queue of connections is full, so that the system answers no further attempt to connect: as a dead host. */
+/** As a dead host, it answers no attempt to connect: the queue of connections of a frozen process is full. */
 export class FullServer {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -26,13 +26,17 @@ export class FullServer {
     const port = Number(line.toString());
     child.kill('SIGSTOP');
     const sockets: Socket[] = [];
+    const server = new FullServer(port, child, sockets);
     for (let isFull = false; !isFull;) {
-      if (sockets.length === MOST_CONNECTIONS) throw new Error('a frozen process takes all connections');
+      if (sockets.length === MOST_CONNECTIONS) {
+        server.stop();
+        throw new Error('a frozen process takes all connections');
+      }
       const socket = connect(port, '127.0.0.1').on('error', () => undefined);
       sockets.push(socket);
       isFull = !(await connects(socket));
     }
-    return new FullServer(port, child, sockets);
+    return server;
   }
 
   stop(): void {

@@ -123,7 +123,9 @@ describe('a watch that never dies', () => {
     };
     const p99 = async (): Promise<number> => {
       const rounds: number[] = [];
-      for (let round = 0; round < 5; round++) {
+      // Over a second, so that a moment in which the machine is busy does not decide.
+      for (let round = 0; round < 25; round++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
         const times: number[] = [];
         for (let n = 0; n < 1_000; n++) times.push(await call());
         rounds.push(times.sort((a, b) => a - b)[990] ?? NaN);

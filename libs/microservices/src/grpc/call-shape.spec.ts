@@ -6,7 +6,7 @@ describe('the shape of a call', () => {
   it.each([
     [false, 'unary'],
     [true, 'stream'],
-  ])('is told to the picker, whose metadata is a copy (stream: %s)', (isStream, shape) => {
+  ])('reaches the picker through copies of the metadata (stream: %s)', (isStream, shape) => {
     const metadata = new Metadata();
     setShape(metadata, isStream);
     expect(shapeOf(metadata.clone().clone())).toBe(shape);
