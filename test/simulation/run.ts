@@ -1,8 +1,9 @@
 // `npm run simulate [-- one-slow p2c-ewma]`: how each strategy copes with faults of instances, as a table and as a chart. `-- load`: what reports of
-// servers are worth.
+// servers are worth; `-- fleet`: what many apps ask of Consul.
 import { writeFileSync } from 'node:fs';
 import { STRATEGY_NAMES, type StrategyName } from '#libs/discovery/dist/balancing/strategies/strategies.js';
 import { chart, type Drawn } from './chart.js';
+import { runFleetCommand } from './fleet/fleet-run.js';
 import { runLoad } from './load-run.js';
 import { SCENARIOS } from './scenarios.js';
 import { simulate, type SimulatedCall } from './simulation.js';
@@ -14,6 +15,7 @@ const PART_DRAWN_TO = '.cache/simulation.svg';
 const COMPARED: readonly StrategyName[] = ['p2c-ewma', 'least-requests', 'round-robin', 'random'];
 
 const asked = process.argv.slice(2);
+if (asked[0] === 'fleet') process.exit(await runFleetCommand(asked.slice(1)));
 if (asked[0] === 'load') {
   await runLoad(asked.slice(1));
   process.exit();

@@ -9,6 +9,7 @@ export class TcpProxy {
   #isHolding = false;
   readonly #held: Socket[] = [];
   readonly #port: number;
+  #bytes = 0;
 
   private constructor(port: number) {
     this.#port = port;
@@ -37,8 +38,18 @@ export class TcpProxy {
     };
     // Small packets are not held back until others are acknowledged: that takes 40 ms.
     for (const socket of pair) socket.setNoDelay(true).on('error', end).on('close', end);
-    near.on('data', (chunk: Buffer) => this.#way === 'open' && far.write(chunk));
-    far.on('data', (chunk: Buffer) => this.#way === 'open' && near.write(chunk));
+    const passOn = (to: Socket, chunk: Buffer): void => {
+      if (this.#way !== 'open') return;
+      this.#bytes += chunk.length;
+      to.write(chunk);
+    };
+    near.on('data', (chunk: Buffer) => passOn(far, chunk));
+    far.on('data', (chunk: Buffer) => passOn(near, chunk));
+  }
+
+  /** That have passed, in both directions. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** That are open. */

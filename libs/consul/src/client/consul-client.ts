@@ -24,7 +24,7 @@ import { AgentLogin } from './agent-login.js';
 import { ConsulRequester } from './consul-requester.js';
 import { AgentFailover } from './agent-failover.js';
 import { ONE_CONNECTION, type ConnectionBudget } from './connection-budget.js';
-import { ConsulTransport, type Transport } from './consul-transport.js';
+import { ConsulTransport, type Transport, type TransportOptions } from './consul-transport.js';
 import { RequestListeners } from './request-listeners.js';
 import { SharedAddress } from './shared-address.js';
 
@@ -62,12 +62,20 @@ export class ConsulClient {
   readonly #host: string | undefined;
   readonly #scope: readonly (string | null)[];
 
-  /** @param budget how many connections it may have. Default: as `agent.maxConnections` allows */
-  constructor(agent: ResolvedAgent, budget?: ConnectionBudget) {
+  /**
+   * @param budget how many connections it may have. Default: as `agent.maxConnections` allows
+   * @param world its time and its network, for simulations. Default: those of this machine
+   */
+  constructor(
+    agent: ResolvedAgent,
+    budget?: ConnectionBudget,
+    world: Pick<TransportOptions, 'clock' | 'openPool'> = {},
+  ) {
     const requests = this.#requests;
-    const options = { ...(budget ? { budget } : {}), requests };
+    const { clock = systemClock } = world;
+    const options = { ...world, ...(budget ? { budget } : {}), requests };
     const singly = (each: ResolvedAgent) => (): Transport =>
-      new ConsulTransport(each, { budget: ONE_CONNECTION, requests });
+      new ConsulTransport(each, { ...world, budget: ONE_CONNECTION, requests });
     const first = new SharedAddress(new ConsulTransport(agent, options), singly(agent));
     this.#first = first;
     this.#agent = agent;
@@ -80,7 +88,7 @@ export class ConsulClient {
     const others = otherAgents.map((other) => new ConsulTransport(other, options));
     this.#transport =
       others.length > 0
-        ? new AgentFailover(first, others, systemClock, (change) => {
+        ? new AgentFailover(first, others, clock, (change) => {
             for (const listener of this.#switchListeners) listener(change);
           })
         : first;

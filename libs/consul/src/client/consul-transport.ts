@@ -61,8 +61,27 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+/** The connections of one lane; undici's `Pool` is one. */
+export interface HttpPool {
+  request(options: {
+    method: TransportCall['method'];
+    path: string;
+    headers: Record<string, string>;
+    body: string | Uint8Array | null;
+    signal: AbortSignal;
+    headersTimeout: number;
+    bodyTimeout: number;
+  }): Promise<{ statusCode: number; headers: IncomingHttpHeaders; body: AsyncIterable<Buffer> }>;
+  destroy(): Promise<void>;
+}
+
+/** @param onDisconnect called with the reason of each connection that ended */
+export type OpenPool = (connections: number, onDisconnect: (reason: unknown) => void) => HttpPool;
+
 export interface TransportOptions {
   readonly clock?: Clock;
+  /** Default: over sockets. */
+  readonly openPool?: OpenPool | undefined;
   /** Default: as many as the agent's `maxConnections` allows. */
   readonly budget?: ConnectionBudget;
   /** Is told of each request. */
@@ -78,7 +97,8 @@ export class ConsulTransport implements Transport {
   readonly #agent: ResolvedAgent;
   readonly #clock: Clock;
   readonly #requests: RequestListeners | undefined;
-  readonly #pools = new Map<Lane, Pool>();
+  readonly #openPool: OpenPool;
+  readonly #pools = new Map<Lane, HttpPool>();
   readonly #queues = new Map<Lane, RequestQueue>();
   #connecting:
     | { readonly certificates: Certificates | undefined; readonly connect: buildConnector.connector }
@@ -89,8 +109,14 @@ export class ConsulTransport implements Transport {
 
   constructor(
     agent: ResolvedAgent,
-    { clock = systemClock, budget = shareConnections(agent.maxConnections), requests }: TransportOptions = {},
+    {
+      clock = systemClock,
+      budget = shareConnections(agent.maxConnections),
+      requests,
+      openPool = (connections, onDisconnect) => this.#openSockets(connections, onDisconnect),
+    }: TransportOptions = {},
   ) {
+    this.#openPool = openPool;
     this.#agent = agent;
     this.#requests = requests;
     this.#clock = clock;
@@ -250,7 +276,7 @@ export class ConsulTransport implements Transport {
     // A peer that announces that it closes the connection has not been restarted.
     if (response.headers.connection === 'close') this.#announcedCloses++;
     const chunks: Buffer[] = [];
-    for await (const chunk of response.body as AsyncIterable<Buffer>) chunks.push(chunk);
+    for await (const chunk of response.body) chunks.push(chunk);
     const [first] = chunks;
     const received = chunks.length === 1 && first ? first : Buffer.concat(chunks);
     const body =
@@ -276,27 +302,30 @@ export class ConsulTransport implements Transport {
     return queue;
   }
 
-  #pool(lane: Lane): Pool {
+  #pool(lane: Lane): HttpPool {
     let pool = this.#pools.get(lane);
     if (!pool) {
-      const { address } = this.#agent;
-      pool = new Pool(address.origin, {
-        connections: this.budget[lane],
-        pipelining: 1,
-        maxResponseSize: MAX_RESPONSE_BYTES,
-        connect: (options, done) => this.#connector()(options, done),
-      });
-      pool.on('disconnect', (_origin, _targets, error) => {
+      pool = this.#openPool(this.budget[lane], (reason) => {
         if (this.#announcedCloses > 0) {
           this.#announcedCloses--;
           return;
         }
         // An idle connection that the pool itself closed says nothing about the agent.
-        if ((error as { code?: string } | undefined)?.code !== IDLE_CLOSED) this.#lostConnections++;
+        if ((reason as { code?: string } | undefined)?.code !== IDLE_CLOSED) this.#lostConnections++;
       });
       this.#pools.set(lane, pool);
     }
     return pool;
+  }
+
+  #openSockets(connections: number, onDisconnect: (reason: unknown) => void): HttpPool {
+    const pool = new Pool(this.#agent.address.origin, {
+      connections,
+      pipelining: 1,
+      maxResponseSize: MAX_RESPONSE_BYTES,
+      connect: (options, done) => this.#connector()(options, done),
+    });
+    return pool.on('disconnect', (_origin, _targets, error) => onDisconnect(error));
   }
 
   /** With the present certificates: sessions of TLS are not resumed with those of before. */

@@ -5,6 +5,7 @@ import {
   type Clock,
   type ConnectionUsage,
   type InstanceList,
+  type Random,
   type RegistrationChange,
   type RegistrationRecord,
   type RegistryRequest,
@@ -40,6 +41,8 @@ const REPORT_TIMEOUT_MS = 3_000;
 
 export interface ConsulRegistryOptions {
   readonly clock?: Clock;
+  /** Default: `Math.random`. */
+  readonly random?: Random;
   readonly forWorker?: () => WorkerReporterSource;
   /** What speaks TLS is registered as Connect-native. Default: false. */
   readonly isNative?: boolean;
@@ -50,6 +53,7 @@ export class ConsulRegistry extends ServiceRegistry {
   override readonly knowsNodeAddress = true;
   readonly #client: ConsulClient;
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #lists: InstanceLists;
   readonly #names: ServiceNames;
   readonly #forWorker: (() => WorkerReporterSource) | undefined;
@@ -63,12 +67,13 @@ export class ConsulRegistry extends ServiceRegistry {
 
   constructor(client: ConsulClient, options: ConsulRegistryOptions = {}) {
     super();
-    const { clock = systemClock, forWorker, isNative = false } = options;
+    const { clock = systemClock, random = Math.random, forWorker, isNative = false } = options;
     this.#client = client;
     this.#clock = clock;
+    this.#random = random;
     this.#forWorker = forWorker;
     this.#isNative = isNative;
-    this.#lists = new InstanceLists(client, { clock, random: Math.random });
+    this.#lists = new InstanceLists(client, { clock, random });
     this.#names = new ServiceNames(client, clock);
   }
 
@@ -230,7 +235,7 @@ export class ConsulRegistry extends ServiceRegistry {
     if (!observed) return 'changed';
     const hasHeartbeat = registration.checks.some(({ type }) => type === 'ttl');
     const waitMs = this.#client.waitWithin(hasHeartbeat ? OWN_WAIT_WITH_HEARTBEAT_MS : OWN_WAIT_MS);
-    const options = { clock: this.#clock, random: Math.random, waitMs, onStatus };
+    const options = { clock: this.#clock, random: this.#random, waitMs, onStatus };
     const watch = new RegistrationWatch(this.#client, options);
     if (observed.tokenVersion === undefined) return watch.waitForChange(observed, signal);
     return withScopedSignal(signal, (waiting) =>

@@ -43,6 +43,8 @@ const PREPARED_QUERY_INTERVAL_MS = 10_000;
 const MAX_CACHE_AGE_S = 10;
 /** All watches leave an agent together: they must not reach the next one together. */
 const SWITCH_SPREAD_MS = 1_000;
+/** Likewise when a leader is elected. */
+const ELECTED_SPREAD_MS = 4_000;
 /** Without a response of the leader after this time, any server is queried as well. */
 const STALE_AFTER_MS = 1_000;
 const STALE_TIMEOUT_MS = 3_000;
@@ -220,6 +222,8 @@ export class InstanceLists {
     const response = await fromLeader;
     position.advance(response.index, false);
     yield await this.#listOf(service, response, reader, 'watched');
+    // All that have waited for the new leader are answered together; the list is current, and its watch can wait.
+    if (isWithoutLeader) await delay(this.#options.clock, ELECTED_SPREAD_MS * this.#options.random(), signal);
   }
 
   #read(

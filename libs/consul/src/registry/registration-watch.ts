@@ -37,7 +37,8 @@ export interface RegistrationWatchOptions {
 const CATALOG_SYNC_MS = 2_000;
 /** Every check of the node wakes the read: this bounds its rate. */
 const MIN_INTERVAL_MS = 500;
-const BACKOFF = { base: 5_000, cap: 60_000 };
+/** When the leader dies, the reads of all apps of a datacenter fail together. */
+const BACKOFF = { base: 20_000, cap: 60_000 };
 /** How often the agent's own checks are read where the catalog's cannot be. */
 const POLL_MS = 60_000;
 

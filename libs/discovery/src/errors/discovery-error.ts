@@ -60,6 +60,14 @@ export function isReachable(error: unknown): boolean {
   return !(error instanceof DiscoveryError) || ERROR_CLASSES[error.code].reachable;
 }
 
+/** The registry answers, and cannot do what it should: its servers have no leader, for example. This is so for all apps of a datacenter. */
+export function isInTrouble(error: unknown): boolean {
+  return (
+    error instanceof DiscoveryError &&
+    (error.code === 'RK_REGISTRY_NO_LEADER' || error.code === 'RK_REGISTRY_ERROR')
+  );
+}
+
 /** The request itself was rejected: it changed nothing, and waiting does not help. */
 export function isRefused(error: unknown): error is DiscoveryError {
   return error instanceof DiscoveryError && ERROR_CLASSES[error.code].refused;

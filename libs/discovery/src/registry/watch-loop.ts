@@ -1,3 +1,4 @@
+import { isInTrouble } from '../errors/discovery-error.js';
 import { backoffDelay, retryAfterDelay } from '../timing/backoff.js';
 import { delay, isAborted, type Clock, type Random } from '../timing/clock.js';
 import { delayUntil } from '../timing/delay-until.js';
@@ -16,13 +17,16 @@ export interface WatchLoopOptions<T> {
   readonly isPushed?: boolean;
   /** @returns the number of consecutive failures, for the backoff */
   readonly onFailure: (error: unknown) => Promise<number>;
+  /** Over how long its return is spread when the servers of the registry are in trouble, in milliseconds. Default: 4 s. */
+  readonly spreadMs?: () => number;
 }
 
 /**
  * The first delay is up to four seconds: watches that fail together (every watch of a datacenter when its leader dies) must
  * not come back together.
  */
-const BACKOFF = { base: 4_000, cap: 30_000 };
+const SPREAD_MS = 4_000;
+const MAX_BACKOFF_MS = 30_000;
 /** Spreads the watches that a reconnect signal wakes, for the same reason. */
 const RECONNECT_SPREAD_MS = 2_000;
 /** Consul's documentation asks clients to rate-limit blocking queries, since a busy service answers at once. */
@@ -91,11 +95,15 @@ export class WatchLoop<T> {
   }
 
   async #backOff(error: unknown, failures: number, signal: AbortSignal): Promise<void> {
-    const { clock, random, reconnectSignal } = this.#options;
+    const { clock, random, reconnectSignal, spreadMs } = this.#options;
+    const ownSpreadMs = isInTrouble(error) ? (spreadMs?.() ?? 0) : 0;
+    const base = Math.max(SPREAD_MS, ownSpreadMs);
     const retryAfterMs = retryAfterDelay(error, random);
-    const backoffMs = backoffDelay(failures, BACKOFF, random);
+    const backoffMs = backoffDelay(failures, { base, cap: MAX_BACKOFF_MS }, random);
     // A registry that sent Retry-After is left alone, even when another user of it has reconnected.
     if (retryAfterMs !== undefined) return delay(clock, Math.max(retryAfterMs, backoffMs), signal);
+    // Nor are servers in trouble: all apps of a datacenter find at the same time that they are well again.
+    if (ownSpreadMs > SPREAD_MS) return delay(clock, backoffMs, signal);
     const isReconnected = await delayUntil(clock, backoffMs, signal, reconnectSignal.reconnected$);
     if (isReconnected) await delay(clock, RECONNECT_SPREAD_MS * random(), signal);
   }

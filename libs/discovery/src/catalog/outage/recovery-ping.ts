@@ -1,3 +1,4 @@
+import { isInTrouble } from '../../errors/discovery-error.js';
 import type { InstanceSource } from '../../registry/instance-source.js';
 import type { ReconnectSignal } from '../../registry/reconnect-signal.js';
 import { backoffDelay } from '../../timing/backoff.js';
@@ -9,7 +10,10 @@ export interface RecoveryPingOptions {
   readonly reconnectSignal: ReconnectSignal;
 }
 
-const BACKOFF = { base: 500, cap: 2_000 };
+/** Also before the first ping: watches fail together, and their apps must not ping together. */
+const UNREACHABLE = { base: 2_000, cap: 2_000 };
+/** Its servers are in trouble, for all apps of a datacenter. */
+const IN_TROUBLE = { base: 8_000, cap: 8_000 };
 const REACHABLE_INTERVAL_MS = 30_000;
 
 /**
@@ -27,12 +31,13 @@ export class RecoveryPing {
     this.#options = options;
   }
 
-  failed(watcher: unknown): void {
+  /** @param error what the watch failed with */
+  failed(watcher: unknown, error: unknown): void {
     this.#failing.add(watcher);
     if (this.#running) return;
     this.#running = new AbortController();
     // It rejects only when `recovered` or `close` aborts it.
-    this.#run(this.#running.signal).catch(() => undefined);
+    this.#run(isInTrouble(error), this.#running.signal).catch(() => undefined);
   }
 
   recovered(watcher: unknown): void {
@@ -45,23 +50,24 @@ export class RecoveryPing {
     this.#running = undefined;
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
+  async #run(isAnswering: boolean, signal: AbortSignal): Promise<void> {
     const { clock, random, reconnectSignal } = this.#options;
-    let failures = 0;
-    for (;;) {
-      await delay(clock, failures > 0 ? backoffDelay(failures, BACKOFF, random) : BACKOFF.base, signal);
-      const isReachable = await this.#ping(signal);
-      if (isReachable && failures > 0) reconnectSignal.reconnected();
-      failures = isReachable ? 0 : failures + 1;
+    let hasFailed = false;
+    for (let hasTrouble = isAnswering; ;) {
+      await delay(clock, backoffDelay(1, hasTrouble ? IN_TROUBLE : UNREACHABLE, random), signal);
+      const result = await this.#ping(signal);
+      if (result === 'well' && hasFailed) reconnectSignal.reconnected();
+      hasFailed = result !== 'well';
+      hasTrouble = result === 'in trouble';
       // Reachable, while watches fail for another reason: they retry by themselves.
-      if (isReachable) await delay(clock, REACHABLE_INTERVAL_MS, signal);
+      if (result === 'well') await delay(clock, REACHABLE_INTERVAL_MS, signal);
     }
   }
 
-  async #ping(signal: AbortSignal): Promise<boolean> {
+  async #ping(signal: AbortSignal): Promise<'well' | 'in trouble' | 'unreachable'> {
     return this.#source.ping(signal).then(
-      ({ leader }) => leader,
-      () => false,
+      ({ leader }) => (leader ? 'well' : 'in trouble'),
+      (error: unknown) => (isInTrouble(error) ? 'in trouble' : 'unreachable'),
     );
   }
 }

@@ -1,0 +1,233 @@
+import { FleetApp } from './fleet-app.js';
+import type { FleetWindow, FleetWorld } from './fleet-world.js';
+
+export interface FleetShape {
+  readonly apps: number;
+  readonly hosts: number;
+  readonly services: number;
+  /** Of the apps, and of what is no app of this library. */
+  readonly instances: number;
+  /** How many services each app calls. */
+  readonly callsServices: number;
+  /** Each app whose number is a multiple of it calls a service of another datacenter, too; 0: none does. */
+  readonly remoteEvery: number;
+  /** How many services are deployed at the same time. */
+  readonly deployed: number;
+  /** That an agent allows for one host. */
+  readonly maxConnections: number;
+  readonly times: FleetTimes;
+}
+
+/** In milliseconds. */
+export interface FleetTimes {
+  /** Over which the apps start. */
+  readonly start: number;
+  readonly settle: number;
+  readonly idle: number;
+  readonly deployment: number;
+  readonly afterFault: number;
+}
+
+export interface FleetReport {
+  readonly shape: FleetShape;
+  readonly windows: readonly FleetWindow[];
+  /** Of an idle app, on average. */
+  readonly connectionsOfApp: number;
+  /** Reads that wait at the servers when all is idle; undefined: not known. */
+  readonly blockedReads: number | undefined;
+}
+
+/** The fleet that the page *Sizing* is about. */
+export const FLEET: FleetShape = {
+  apps: 10_000,
+  hosts: 500,
+  services: 500,
+  instances: 50_000,
+  callsServices: 5,
+  remoteEvery: 5,
+  deployed: 100,
+  maxConnections: 200,
+  times: { start: 60_000, settle: 90_000, idle: 180_000, deployment: 180_000, afterFault: 60_000 },
+};
+
+/** A part of that fleet, with as many apps on a host and instances of a service. */
+export function fleetOf(apps: number): FleetShape {
+  const share = apps / FLEET.apps;
+  const part = (whole: number): number => Math.max(1, Math.round(whole * share));
+  return {
+    ...FLEET,
+    apps,
+    hosts: part(FLEET.hosts),
+    services: Math.max(FLEET.callsServices + 1, part(FLEET.services)),
+    instances: part(FLEET.instances),
+    deployed: part(FLEET.deployed),
+  };
+}
+
+const RESTART_MS = 3_000;
+/** From when an instance has left the registry until it stops listening. */
+const DRAIN_MS = 3_000;
+const WAN_CUT_MS = 30_000;
+const CALL_EVERY_MS = 10_000;
+const STOP_MS = 60_000;
+const OTHER_DATACENTER = 'dc2';
+
+/** What happens to a fleet, one after the other. */
+export const EVENTS = ['deployment', 'leader lost', 'server restarted', 'datacenter cut off'] as const;
+export type FleetEvent = (typeof EVENTS)[number];
+
+export interface FleetRun {
+  /** Default: all. */
+  readonly events?: readonly FleetEvent[];
+  readonly onWindow?: (window: FleetWindow) => void;
+}
+
+/** What is measured of a fleet while it starts, when it is idle, and in each event. */
+export async function runFleet(
+  shape: FleetShape,
+  world: FleetWorld,
+  { events = EVENTS, onWindow = () => undefined }: FleetRun = {},
+): Promise<FleetReport> {
+  const fleet = new Fleet(shape, world);
+  const { start, settle, idle, deployment, afterFault } = shape.times;
+  const windows: FleetWindow[] = [];
+  const measure = async (name: string, ms: number, begin: () => Promise<void>): Promise<void> => {
+    await world.openWindow(name);
+    await begin();
+    await world.pass(ms);
+    const window = await world.closeWindow();
+    windows.push(window);
+    onWindow(window);
+  };
+  const happenings: Readonly<Record<FleetEvent, readonly [ms: number, begin: () => Promise<void>]>> = {
+    deployment: [deployment, async () => fleet.deploy()],
+    'leader lost': [afterFault, () => world.loseLeader()],
+    'server restarted': [afterFault, () => world.restartServer()],
+    'datacenter cut off': [WAN_CUT_MS + afterFault, () => world.cutWan(WAN_CUT_MS)],
+  };
+  await fleet.addOthers();
+  await measure('start', start + settle, () => fleet.start());
+  const before = world.connections;
+  await measure('idle', idle, async () => undefined);
+  const connectionsOfApp = (before + world.connections) / 2 / shape.apps;
+  const { blockedReads } = world;
+  fleet.beginCalls();
+  for (const event of events) await measure(event, ...happenings[event]);
+  await fleet.stop();
+  return { shape, windows, connectionsOfApp, blockedReads };
+}
+
+/** The apps, and what they do by themselves. */
+class Fleet {
+  readonly #shape: FleetShape;
+  readonly #world: FleetWorld;
+  readonly #apps: (FleetApp | undefined)[] = [];
+  #isCalling = false;
+  #isStopping = false;
+
+  constructor(shape: FleetShape, world: FleetWorld) {
+    this.#shape = shape;
+    this.#world = world;
+  }
+
+  async addOthers(): Promise<void> {
+    const { instances, apps, hosts, services } = this.#shape;
+    const others = Array.from({ length: instances - apps }, (_, n) => {
+      const service = nameOf(n % services);
+      return { host: n % hosts, service, id: `${service}-other-${n}` };
+    });
+    await this.#world.addOthers(others);
+  }
+
+  async start(): Promise<void> {
+    const { clock, random } = this.#world;
+    for (let n = 0; n < this.#shape.apps; n++) {
+      const app = await this.#newApp(n);
+      this.#apps.push(app);
+      clock.after(this.#shape.times.start * random(), () => {
+        app.start();
+        this.#keepCalling(n);
+      });
+    }
+  }
+
+  beginCalls(): void {
+    this.#isCalling = true;
+  }
+
+  /** The instances of each service one after the other: out, restarted, in again. */
+  deploy(): void {
+    const { apps, services, deployed, times } = this.#shape;
+    const { clock, random } = this.#world;
+    for (let service = 0; service < deployed; service++) {
+      const members = Array.from({ length: apps }, (_, n) => n).filter((n) => n % services === service);
+      const each = (times.deployment * 0.8) / members.length;
+      const first = each * random();
+      for (const [turn, n] of members.entries())
+        clock.after(first + turn * each, () => void this.#replace(n));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isCalling = false;
+    this.#isStopping = true;
+    const closed = Promise.all(this.#apps.flatMap((app) => app?.close() ?? []));
+    await Promise.race([closed, this.#world.pass(STOP_MS)]);
+    await closed;
+    await this.#world.stop();
+  }
+
+  async #replace(n: number): Promise<void> {
+    const old = this.#apps[n];
+    if (!old) return;
+    await old.deregister();
+    await this.#after(DRAIN_MS);
+    this.#world.hangUp(old.port);
+    this.#apps[n] = undefined;
+    await Promise.all([old.close(), this.#after(RESTART_MS)]);
+    const app = await this.#newApp(n);
+    this.#apps[n] = app;
+    app.start();
+  }
+
+  #after(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#world.clock.after(ms, resolve));
+  }
+
+  #keepCalling(n: number): void {
+    const { clock, random } = this.#world;
+    if (this.#isStopping) return;
+    clock.after(CALL_EVERY_MS * (0.5 + random()), () => {
+      const app = this.#isCalling ? this.#apps[n] : undefined;
+      const service = this.#calledBy(n)[Math.floor(this.#shape.callsServices * random())];
+      if (app && service !== undefined)
+        void app.call(service).then((isAnswered) => this.#world.called(!isAnswered));
+      this.#keepCalling(n);
+    });
+  }
+
+  async #newApp(n: number): Promise<FleetApp> {
+    const world = this.#world;
+    const { hosts, services, remoteEvery } = this.#shape;
+    const calls = [...this.#calledBy(n)];
+    if (remoteEvery > 0 && n % remoteEvery === 0) calls.push(`${nameOf(n % services)}@${OTHER_DATACENTER}`);
+    return new FleetApp({
+      clock: world.clock,
+      random: world.random,
+      ...world.agentOf(n % hosts, n),
+      service: nameOf(n % services),
+      port: await world.listen(),
+      calls,
+      isUp: (port) => world.isUp(port),
+    });
+  }
+
+  #calledBy(n: number): readonly string[] {
+    const { services, callsServices } = this.#shape;
+    return Array.from({ length: callsServices }, (_, of) => nameOf((n + 1 + of * of) % services));
+  }
+}
+
+function nameOf(service: number): string {
+  return `service-${service}`;
+}

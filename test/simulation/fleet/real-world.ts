@@ -1,0 +1,182 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  seededRandom,
+  startCluster,
+  TcpProxy,
+  type ConsulAgent,
+  type ConsulCluster,
+} from '@rookery/test-support';
+import { systemClock } from '#libs/discovery/dist/timing/clock.js';
+import type { FleetShape } from './fleet.js';
+import type { RequestKind } from './fleet-traffic.js';
+import type { FleetWindow, FleetWorld, OtherInstance } from './fleet-world.js';
+
+/** How Consul's metrics call a request. */
+const METRICS: readonly (readonly [pattern: RegExp, kind: RequestKind])[] = [
+  [/^GET_v1_health_service_/, 'list'],
+  [/^GET_v1_agent_service_/, 'own-service'],
+  [/^GET_v1_health_node_/, 'own-checks'],
+  [/^GET_v1_agent_metrics/, 'measuring'],
+  [/^PUT_/, 'registration'],
+];
+
+interface Host {
+  readonly agent: ConsulAgent;
+  readonly proxy: TcpProxy;
+}
+
+interface Counted {
+  readonly requests: ReadonlyMap<RequestKind, number>;
+  readonly bytes: number;
+}
+
+/**
+ * Three servers and a client agent for each host, in processes of this machine, behind proxies that count bytes and connections. The requests are those
+ * that the agents report of themselves.
+ */
+export class RealWorld implements FleetWorld {
+  readonly clock = systemClock;
+  readonly random: () => number;
+  readonly blockedReads = undefined;
+  readonly #cluster: ConsulCluster;
+  readonly #hosts: readonly Host[];
+  readonly #servers = new Map<number, Server>();
+  #name = '';
+  #since = 0;
+  #before: Counted = { requests: new Map(), bytes: 0 };
+  #calls = 0;
+  #failedCalls = 0;
+  #mostConnections = 0;
+  #sampling: NodeJS.Timeout | undefined;
+
+  static async start({ hosts, maxConnections }: FleetShape, seed: number): Promise<RealWorld> {
+    const cluster = await startCluster({
+      servers: 3,
+      clients: hosts,
+      config: {
+        limits: { http_max_conns_per_client: maxConnections },
+        telemetry: { prometheus_retention_time: '1h', disable_hostname: true },
+      },
+    });
+    const proxied = cluster.clients.map(async (agent) => ({
+      agent,
+      proxy: await TcpProxy.start(agent.ports.http),
+    }));
+    return new RealWorld(cluster, await Promise.all(proxied), seed);
+  }
+
+  private constructor(cluster: ConsulCluster, hosts: readonly Host[], seed: number) {
+    this.#cluster = cluster;
+    this.#hosts = hosts;
+    this.random = seededRandom(seed);
+  }
+
+  get connections(): number {
+    return this.#hosts.reduce((sum, { proxy }) => sum + proxy.connections, 0);
+  }
+
+  async pass(ms: number): Promise<void> {
+    await sleep(ms);
+  }
+
+  async addOthers(others: readonly OtherInstance[]): Promise<void> {
+    for (const { host, id: ID, service: Name } of others) {
+      const Check = { CheckID: `${ID}:ttl`, Name: 'TTL', TTL: '1h', Status: 'passing' };
+      await this.#hosts[host]?.agent.request('PUT', '/v1/agent/service/register', {
+        ...{ ID, Name, Port: 80, Address: '127.0.0.1', Tags: [], Meta: {}, Check },
+      });
+    }
+  }
+
+  async listen(): Promise<number> {
+    const server = createServer((_request, response) => response.end('{"status":"ok"}'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    this.#servers.set(port, server);
+    return port;
+  }
+
+  hangUp(port: number): void {
+    this.#servers.get(port)?.close();
+    this.#servers.get(port)?.closeAllConnections();
+    this.#servers.delete(port);
+  }
+
+  isUp(port: number): boolean {
+    return port === 80 || this.#servers.has(port);
+  }
+
+  agentOf(host: number): ReturnType<FleetWorld['agentOf']> {
+    const url = this.#hosts[host]?.proxy.url;
+    if (url === undefined) throw new Error(`there is no host ${host}`);
+    return { url };
+  }
+
+  called(hasFailed: boolean): void {
+    this.#calls++;
+    if (hasFailed) this.#failedCalls++;
+  }
+
+  async openWindow(name: string): Promise<void> {
+    this.#name = name;
+    this.#calls = this.#failedCalls = this.#mostConnections = 0;
+    const sample = (): void => {
+      const most = Math.max(...this.#hosts.map(({ proxy }) => proxy.connections));
+      this.#mostConnections = Math.max(this.#mostConnections, most);
+    };
+    this.#sampling = setInterval(sample, 100);
+    this.#before = await this.#count();
+    this.#since = this.clock.now();
+  }
+
+  async closeWindow(): Promise<FleetWindow> {
+    clearInterval(this.#sampling);
+    const ms = this.clock.now() - this.#since;
+    const { requests, bytes } = await this.#count();
+    const difference = [...requests].map(
+      ([kind, count]) => [kind, count - (this.#before.requests.get(kind) ?? 0)] as const,
+    );
+    return {
+      ...{ name: this.#name, ms, bytes: bytes - this.#before.bytes, mostConnections: this.#mostConnections },
+      requests: new Map(difference.filter(([kind, count]) => kind !== 'measuring' && count > 0)),
+      ...{ serverReads: NaN, serverWrites: NaN, burst: NaN, burstOfApps: NaN },
+      ...{ calls: this.#calls, failedCalls: this.#failedCalls },
+    };
+  }
+
+  async loseLeader(): Promise<void> {
+    const leader = await this.#cluster.leader();
+    await leader.kill();
+  }
+
+  async restartServer(): Promise<void> {
+    throw new Error('a real cluster restarts no server here');
+  }
+
+  async cutWan(): Promise<void> {
+    throw new Error('a real cluster has no other datacenter here');
+  }
+
+  async stop(): Promise<void> {
+    for (const port of [...this.#servers.keys()]) this.hangUp(port);
+    await Promise.all(this.#hosts.map(({ proxy }) => proxy.stop()));
+    await this.#cluster.stop();
+  }
+
+  async #count(): Promise<Counted> {
+    const requests = new Map<RequestKind, number>();
+    for (const { agent } of this.#hosts) {
+      const response = await fetch(`${agent.url}/v1/agent/metrics?format=prometheus`);
+      for (const [, name = '', count] of (await response.text()).matchAll(
+        /^consul_http_(\w+)_count (\d+)$/gm,
+      )) {
+        const kind = METRICS.find(([pattern]) => pattern.test(name))?.[1] ?? 'other';
+        requests.set(kind, (requests.get(kind) ?? 0) + Number(count));
+      }
+    }
+    const bytes = this.#hosts.reduce((sum, { proxy }) => sum + proxy.bytes, 0);
+    return { requests, bytes };
+  }
+}

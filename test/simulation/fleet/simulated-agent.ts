@@ -1,0 +1,326 @@
+import { createHash } from 'node:crypto';
+import type { VirtualClock } from '../virtual-clock.js';
+import {
+  Connection,
+  type CatalogAnswer,
+  type CatalogCheck,
+  type CatalogRead,
+  type SimulatedServers,
+} from './simulated-servers.js';
+
+export interface AgentRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly body: string;
+}
+
+export interface AgentResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+interface CheckBody {
+  readonly CheckID: string;
+  readonly Name: string;
+  readonly Notes?: string;
+  readonly Status?: string;
+}
+
+interface ServiceBody {
+  readonly ID: string;
+  readonly Name: string;
+  readonly Port: number;
+  readonly Address?: string;
+  readonly Tags: readonly string[];
+  readonly Meta: Readonly<Record<string, string>>;
+  readonly Checks: readonly CheckBody[];
+}
+
+interface Held {
+  readonly body: ServiceBody;
+  readonly hash: string;
+  readonly changed: Set<() => void>;
+}
+
+/** To the servers and back. */
+const RPC_MS = 1;
+const PASSED = 'HTTP GET http://127.0.0.1:3000/health: 200 OK Output: {"status":"ok"}';
+
+export interface SimulatedAgentOptions {
+  readonly clock: VirtualClock;
+  readonly random: () => number;
+  readonly servers: SimulatedServers;
+  /** The servers of other datacenters, by name. */
+  readonly datacenters: ReadonlyMap<string, SimulatedServers>;
+  readonly maxConnections: number;
+}
+
+/** The agent of a host: what is registered with it, and its connection to one of the servers. */
+export class SimulatedAgent {
+  readonly node: string;
+  /** Open, or kept by the agent for a query whose client has gone. */
+  connections = 0;
+  #mostConnections = 0;
+  readonly #clock: VirtualClock;
+  readonly #random: () => number;
+  readonly #servers: SimulatedServers;
+  readonly #remote: ReadonlyMap<string, SimulatedServers>;
+  readonly #maxConnections: number;
+  readonly #held = new Map<string, Held>();
+  readonly #connection = new Connection();
+  readonly #wan = new Connection();
+  #isWanCut = false;
+
+  constructor(node: string, { clock, random, servers, datacenters, maxConnections }: SimulatedAgentOptions) {
+    this.node = node;
+    this.#clock = clock;
+    this.#random = random;
+    this.#servers = servers;
+    this.#remote = datacenters;
+    this.#maxConnections = maxConnections;
+  }
+
+  /** Its server restarts: what waits there fails, and the next request goes to another one. */
+  loseServer(): void {
+    this.#connection.end();
+  }
+
+  cutWan(forMs: number): void {
+    this.#isWanCut = true;
+    this.#wan.end();
+    this.#clock.after(forMs, () => (this.#isWanCut = false));
+  }
+
+  get isFull(): boolean {
+    return this.connections >= this.#maxConnections;
+  }
+
+  connected(): void {
+    this.#mostConnections = Math.max(this.#mostConnections, ++this.connections);
+  }
+
+  takeMostConnections(): number {
+    const most = this.#mostConnections;
+    this.#mostConnections = this.connections;
+    return most;
+  }
+
+  async handle({ method, path, body }: AgentRequest): Promise<AgentResponse> {
+    const { pathname, searchParams } = new URL(path, 'http://agent');
+    const rest = decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1));
+    const route = `${method} ${pathname.slice(0, pathname.lastIndexOf('/'))}`;
+    switch (route) {
+      case 'GET /v1/agent/service':
+        return this.#service(rest, searchParams);
+      case 'GET /v1/health/service':
+        return this.#health(rest, searchParams);
+      case 'GET /v1/health/node':
+        return answerOf(await this.#servers.checksOf(rest, this.#readOf(searchParams)));
+      case 'PUT /v1/agent/service':
+        return this.#register(JSON.parse(body) as ServiceBody);
+      case 'PUT /v1/agent/service/deregister':
+        return this.#deregister(rest);
+      case 'GET /v1/status':
+        return json((await this.#servers.hasLeader()) ? '10.10.10.1:8300' : '');
+      case 'GET /v1/agent':
+        if (rest === 'checks') return json(this.#checks());
+    }
+    throw new Error(`the simulated agent has no ${method} ${path}`);
+  }
+
+  async #service(id: string, query: URLSearchParams): Promise<AgentResponse> {
+    const held = this.#held.get(id);
+    const isUnchanged = held?.hash === query.get('hash');
+    if (held && isUnchanged) {
+      const waitMs = durationOf(query.get('wait')) * (1 + this.#random() / 16);
+      await new Promise<void>((resolve) => {
+        const end = (): void => {
+          cancel();
+          held.changed.delete(end);
+          resolve();
+        };
+        const cancel = this.#clock.after(waitMs, end);
+        held.changed.add(end);
+      });
+    }
+    const now = this.#held.get(id);
+    if (!now) return { status: 404, headers: {}, body: Buffer.from(`unknown service ID: ${id}`) };
+    const { ID, Name: Service, Tags, Meta, Port, Address = '' } = now.body;
+    const Weights = { Passing: 1, Warning: 1 };
+    const shown = {
+      ID,
+      Service,
+      Tags,
+      Meta,
+      Port,
+      Address,
+      Weights,
+      EnableTagOverride: false,
+      ContentHash: now.hash,
+    };
+    return json(shown, { 'x-consul-contenthash': now.hash });
+  }
+
+  async #health(service: string, query: URLSearchParams): Promise<AgentResponse> {
+    const datacenter = query.get('dc');
+    const remote = datacenter === null ? undefined : this.#remote.get(datacenter);
+    if (remote && this.#isWanCut)
+      return { status: 500, headers: { 'x-consul-index': '1' }, body: Buffer.from('No path to datacenter') };
+    const servers = remote ?? this.#servers;
+    const read = this.#readOf(query);
+    const filter = query.get('filter');
+    if (filter === null)
+      return answerOf(await servers.health(service, remote ? { ...read, connection: this.#wan } : read));
+    const [, node] = /^Node\.Node == "(.+)"$/.exec(filter) ?? [];
+    if (node === undefined) throw new Error(`the simulated agent has no filter ${filter}`);
+    return json(servers.instancesOn(node, service).map((entry) => ({ ...entry.json, Checks: entry.checks })));
+  }
+
+  #register(body: ServiceBody): AgentResponse {
+    const hash = createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 16);
+    this.#held.get(body.ID)?.changed.forEach((wake) => wake());
+    this.#held.set(body.ID, { body, hash, changed: new Set() });
+    this.#sync(body.ID);
+    return { status: 200, headers: {}, body: Buffer.alloc(0) };
+  }
+
+  #deregister(id: string): AgentResponse {
+    const held = this.#held.get(id);
+    this.#held.delete(id);
+    held?.changed.forEach((wake) => wake());
+    this.#sync(id);
+    return { status: 200, headers: {}, body: Buffer.alloc(0) };
+  }
+
+  /** In a moment: what it holds then. */
+  #sync(id: string): void {
+    this.#clock.after(RPC_MS * (1 + this.#random()), () => {
+      const held = this.#held.get(id);
+      void (held ? this.#servers.put(entryOf(this.node, held.body)) : this.#servers.remove(this.node, id));
+    });
+  }
+
+  #checks(): Record<string, CatalogCheck> {
+    const all = [...this.#held.values()].flatMap(({ body }) => checksOf(this.node, body));
+    return Object.fromEntries(all.map((check) => [check.CheckID, check]));
+  }
+
+  #readOf(query: URLSearchParams): CatalogRead {
+    if (query.has('cached')) throw new Error('the simulated agent has no cache');
+    return {
+      index: Number(query.get('index') ?? 0),
+      waitMs: durationOf(query.get('wait')),
+      isStale: query.has('stale'),
+      connection: this.#connection,
+    };
+  }
+}
+
+function answerOf({ status, index, body }: CatalogAnswer): AgentResponse {
+  const headers = {
+    'content-type': 'application/json',
+    'x-consul-effective-consistency': 'leader',
+    'x-consul-index': String(index),
+    'x-consul-knownleader': String(status === 200),
+    'x-consul-lastcontact': '0',
+  };
+  return { status, headers, body };
+}
+
+function json(value: unknown, headers: Readonly<Record<string, string>> = {}): AgentResponse {
+  const body = Buffer.from(JSON.stringify(value));
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', 'x-consul-index': '1', ...headers },
+    body,
+  };
+}
+
+/** An instance in the catalog, with the fields that Consul has for it. */
+export function entryOf(node: string, body: ServiceBody): Parameters<SimulatedServers['put']>[0] {
+  const [CreateIndex, ModifyIndex] = [100_000, 100_000];
+  const lan = '10.10.10.10';
+  const taggedAddresses = { lan, lan_ipv4: lan, wan: lan, wan_ipv4: lan };
+  return {
+    node,
+    id: body.ID,
+    service: body.Name,
+    json: {
+      Node: {
+        ID: 'f2b8c8a4-53a1-4b0e-9c39-9f6fe2f2b9b1',
+        Node: node,
+        Address: lan,
+        Datacenter: 'dc1',
+        TaggedAddresses: taggedAddresses,
+        Meta: { 'consul-network-segment': '' },
+        CreateIndex,
+        ModifyIndex,
+      },
+      Service: {
+        ID: body.ID,
+        Service: body.Name,
+        Tags: body.Tags,
+        Address: body.Address ?? '',
+        Meta: body.Meta,
+        Port: body.Port,
+        Weights: { Passing: 1, Warning: 1 },
+        EnableTagOverride: false,
+        Proxy: { MeshGateway: {}, Expose: {} },
+        Connect: {},
+        CreateIndex,
+        ModifyIndex,
+      },
+    },
+    checks: [serfHealth(node), ...checksOf(node, body)],
+  };
+}
+
+function serfHealth(node: string): CatalogCheck {
+  return checkOf(
+    node,
+    { CheckID: 'serfHealth', Name: 'Serf Health Status' },
+    'Agent alive and reachable',
+    '',
+  );
+}
+
+function checksOf(node: string, { ID, Name, Checks }: ServiceBody): CatalogCheck[] {
+  return Checks.map((check) => ({
+    ...checkOf(node, check, PASSED, 'http'),
+    ServiceID: ID,
+    ServiceName: Name,
+  }));
+}
+
+function checkOf(
+  node: string,
+  { CheckID, Name, Notes = '', Status = 'passing' }: CheckBody,
+  Output: string,
+  Type: string,
+): CatalogCheck {
+  return {
+    ...{
+      Node: node,
+      CheckID,
+      Name,
+      Status,
+      Notes,
+      Output,
+      ServiceID: '',
+      ServiceName: '',
+      ServiceTags: [],
+    },
+    ...{ Type, Definition: {}, CreateIndex: 100_000, ModifyIndex: 100_000 },
+  };
+}
+
+/** As this library writes durations for Consul: `60s` or `1500ms`. */
+function durationOf(text: string | null): number {
+  const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+  let sumMs = 0;
+  for (const [, number, unit = ''] of (text ?? '').matchAll(/([\d.]+)(ms|s|m|h)/g))
+    sumMs += Number(number) * (units[unit] ?? 0);
+  return sumMs;
+}
