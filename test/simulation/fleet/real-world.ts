@@ -168,8 +168,8 @@ export class RealWorld implements FleetWorld {
   async #count(): Promise<Counted> {
     const requests = new Map<RequestKind, number>();
     for (const { agent } of this.#hosts) {
-      const response = await fetch(`${agent.url}/v1/agent/metrics?format=prometheus`);
-      for (const [, name = '', count] of (await response.text()).matchAll(
+      const { text } = await agent.request('GET', '/v1/agent/metrics?format=prometheus');
+      for (const [, name = '', count] of text.matchAll(
         /^consul_http_(\w+)_count (\d+)$/gm,
       )) {
         const kind = METRICS.find(([pattern]) => pattern.test(name))?.[1] ?? 'other';

@@ -1,0 +1,274 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeClock, settle } from '@rookery/test-support';
+import type { RegistrationChange } from '@rookery/discovery/adapter';
+import type { InstanceStatus } from '@rookery/discovery';
+import type { AgentService, HealthCheck } from '../client/api/types.js';
+import type { ConsulClient } from '../client/consul-client.js';
+import { ConsulError } from '../client/consul-error.js';
+import { RegistrationWatch } from './registration-watch.js';
+
+interface Asked {
+  readonly at: number;
+  readonly name: string;
+  /** Without its signal. */
+  readonly options: Readonly<Record<string, unknown>>;
+  answer(response: unknown): Promise<void>;
+  fail(error: Error): Promise<void>;
+}
+
+const WAIT_MS = 75_000;
+const SERVICE = { ID: 'web-1', Service: 'web', ContentHash: 'h1' } as AgentService;
+const check = (id: string, Status = 'passing', ServiceID = 'web-1'): HealthCheck =>
+  ({ CheckID: id, Name: id, Status, ServiceID, Output: '' }) as HealthCheck;
+const CHECKS = [check('web-1:http')];
+const noLeader = new ConsulError('RK_REGISTRY_NO_LEADER', 'No cluster leader');
+const denied = new ConsulError('RK_ACL_DENIED', 'Permission denied');
+const unreachable = new ConsulError('RK_REGISTRY_UNREACHABLE', 'connect ECONNREFUSED');
+
+describe('RegistrationWatch', () => {
+  let clock: FakeClock;
+  let stopping: AbortController;
+  let services: Asked[];
+  let nodes: Asked[];
+  /** The checks that the agent itself has. */
+  let held: HealthCheck[];
+  let reads: number;
+  let statuses: InstanceStatus[];
+  let client: { disconnects: number };
+  let outcome: RegistrationChange | Error | undefined;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    stopping = new AbortController();
+    [services, nodes, statuses] = [[], [], []];
+    held = [...CHECKS];
+    reads = 0;
+    outcome = undefined;
+    client = { disconnects: 0 };
+  });
+
+  async function watch({ node = 'host', hash = 'h1' }: { node?: string | null; hash?: string | null } = {}) {
+    const ask = (into: Asked[]) => (name: string, options: { signal: AbortSignal }) =>
+      new Promise((resolve, reject) => {
+        const { signal, ...rest } = options;
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+        into.push({
+          ...{ at: clock.now(), name, options: rest },
+          answer: async (response) => {
+            resolve(response);
+            await settle();
+          },
+          fail: async (error) => {
+            reject(error);
+            await settle();
+          },
+        });
+      });
+    const list = async (): Promise<{ body: Record<string, HealthCheck> }> => {
+      reads++;
+      return { body: Object.fromEntries(held.map((each) => [each.CheckID, each])) };
+    };
+    const fake = Object.assign(client, {
+      agent: { service: ask(services), checks: { list } },
+      health: { node: ask(nodes) },
+    });
+    const watching = new RegistrationWatch(fake as unknown as ConsulClient, {
+      clock,
+      random: () => 0.5,
+      waitMs: WAIT_MS,
+      onStatus: (status) => statuses.push(status),
+    });
+    const { ContentHash: _known, ...withoutHash } = SERVICE;
+    const service = (hash === null ? withoutHash : { ...SERVICE, ContentHash: hash }) as AgentService;
+    const observed = { service, checks: CHECKS, node: node ?? undefined, tokenVersion: undefined };
+    watching.waitForChange(observed, stopping.signal).then(
+      (change) => (outcome = change),
+      (error: Error) => (outcome = error),
+    );
+    await settle();
+  }
+  const lastOf = (from: readonly Asked[]): Asked => {
+    const found = from.at(-1);
+    if (!found) throw new Error('nothing was asked');
+    return found;
+  };
+  const listed = (checks: readonly HealthCheck[], index = '7'): unknown => ({ body: checks, index });
+
+  describe('of the service that the agent has', () => {
+    it('waits for another hash, again and again', async () => {
+      await watch();
+      expect(lastOf(services)).toMatchObject({ name: 'web-1', options: { wait: WAIT_MS, hash: 'h1' } });
+      await lastOf(services).answer({ contentHash: 'h1' });
+      expect(services).toHaveLength(2);
+      expect(outcome).toBeUndefined();
+      await lastOf(services).answer({ contentHash: 'h2' });
+      expect(outcome).toBe('changed');
+    });
+
+    it('finds that it is gone', async () => {
+      await watch();
+      await lastOf(services).answer(undefined);
+      expect(outcome).toBe('changed');
+    });
+
+    it('asks at intervals where the agent has no hash', async () => {
+      await watch({ hash: null });
+      expect(lastOf(services).options).toEqual({ wait: WAIT_MS });
+      await lastOf(services).answer({ contentHash: undefined });
+      expect(services).toHaveLength(1);
+      await clock.advance(WAIT_MS);
+      expect(services).toHaveLength(2);
+    });
+
+    it.each([unreachable, new ConsulError('RK_REGISTRY_TIMEOUT', 'no response')])(
+      'ends with "%s": the registration may be lost',
+      async (error) => {
+        await watch();
+        await lastOf(services).fail(error);
+        expect(outcome).toBe(error);
+      },
+    );
+
+    it('only waits after another error, longer each time', async () => {
+      await watch();
+      await lastOf(services).fail(noLeader);
+      await clock.advance(10_999);
+      expect(services).toHaveLength(1);
+      await clock.advance(1);
+      expect(services).toHaveLength(2);
+      await lastOf(services).fail(noLeader);
+      await clock.advance(21_999);
+      expect(services).toHaveLength(2);
+      await clock.advance(1);
+      expect(services).toHaveLength(3);
+      expect(outcome).toBeUndefined();
+    });
+  });
+
+  describe('of its checks in the catalog', () => {
+    it('waits for two seconds until they are there, and then for a change, on its own connection', async () => {
+      await watch();
+      expect(lastOf(nodes)).toMatchObject({ name: 'host', options: { wait: 2_000, ownRegistration: true } });
+      await lastOf(nodes).answer(listed([check('serfHealth', 'passing', ''), ...CHECKS]));
+      expect(statuses).toEqual(['passing']);
+      expect(nodes).toHaveLength(1);
+      await clock.advance(500);
+      expect(lastOf(nodes).options).toEqual({ wait: WAIT_MS, index: '7', ownRegistration: true });
+    });
+
+    it('asks at once after a wait in which nothing changed', async () => {
+      await watch();
+      await lastOf(nodes).answer(listed(CHECKS));
+      await clock.advance(500);
+      await lastOf(nodes).answer(listed(CHECKS));
+      expect(nodes).toHaveLength(3);
+    });
+
+    it('tells the status as clients see it', async () => {
+      await watch();
+      await lastOf(nodes).answer(listed(CHECKS));
+      await clock.advance(500);
+      await lastOf(nodes).answer(
+        listed([check('web-1:http', 'critical'), check('other', 'warning', 'x')], '8'),
+      );
+      expect(statuses).toEqual(['passing', 'critical']);
+      expect(outcome).toBeUndefined();
+    });
+
+    it.each([
+      ['unlisted', [check('serfHealth', 'passing', '')]],
+      ['changed', [...CHECKS, check('web-1:second')]],
+      ['changed', [{ ...check('web-1:http'), Name: 'another' }]],
+    ] as const)('is "%s" once they were there and are %j', async (change, checks) => {
+      await watch();
+      await lastOf(nodes).answer(listed(CHECKS));
+      await clock.advance(500);
+      await lastOf(nodes).answer(listed(checks, '8'));
+      expect(outcome).toBe(change);
+    });
+
+    it('is unlisted when the agent has them and the catalog does not, after two seconds', async () => {
+      await watch();
+      await clock.advance(1_500);
+      await lastOf(nodes).answer(listed([check('serfHealth', 'passing', '')]));
+      expect(outcome).toBeUndefined();
+      expect(lastOf(nodes).options).toMatchObject({ wait: 500, index: '7' });
+      await clock.advance(500);
+      await lastOf(nodes).answer(listed([check('serfHealth', 'passing', '')]));
+      expect(outcome).toBe('unlisted');
+      expect(reads).toBe(2);
+    });
+
+    it('has changed when the agent itself has others', async () => {
+      await watch();
+      held = [check('web-1:other')];
+      await lastOf(nodes).answer(listed([check('serfHealth', 'passing', '')]));
+      expect(outcome).toBe('changed');
+    });
+
+    it('waits long after an error, since all apps of a datacenter have it together, and begins without an index', async () => {
+      await watch();
+      await lastOf(nodes).answer(listed(CHECKS));
+      await clock.advance(500);
+      await lastOf(nodes).fail(noLeader);
+      await clock.advance(10_999);
+      expect(nodes).toHaveLength(2);
+      await clock.advance(1);
+      expect(lastOf(nodes).options).not.toHaveProperty('index');
+      expect(outcome).toBeUndefined();
+    });
+
+    it('never asks again after an error that waiting does not mend', async () => {
+      await watch();
+      await lastOf(nodes).fail(denied);
+      await clock.advance(10 * 60_000);
+      expect(nodes).toHaveLength(1);
+      expect(outcome).toBeUndefined();
+    });
+
+    it('begins without an index after a disconnect', async () => {
+      await watch();
+      await lastOf(nodes).answer(listed(CHECKS));
+      client.disconnects++;
+      await clock.advance(500);
+      expect(lastOf(nodes).options).not.toHaveProperty('index');
+    });
+  });
+
+  describe.each([
+    ['no check has the name of the node', { node: null }],
+    ['the token may not read the node', {}],
+  ])('where %s', (_why, options) => {
+    beforeEach(async () => {
+      await watch(options);
+      if (nodes.length > 0) await lastOf(nodes).answer(listed([]));
+    });
+
+    it('reads the checks of the agent once a minute, and tells their status', async () => {
+      await clock.advance(59_999);
+      expect(reads).toBe(0);
+      held = [check('web-1:http', 'warning'), check('other', 'critical', 'x')];
+      await clock.advance(1);
+      expect(reads).toBe(1);
+      expect(statuses).toEqual(['warning']);
+      await clock.advance(60_000);
+      expect(reads).toBe(2);
+      expect(outcome).toBeUndefined();
+    });
+
+    it('finds that they have changed', async () => {
+      held = [];
+      await clock.advance(60_000);
+      expect(outcome).toBe('changed');
+    });
+  });
+
+  it('ends with its signal, and leaves no timer', async () => {
+    await watch();
+    await lastOf(nodes).answer(listed(CHECKS));
+    stopping.abort(new Error('over'));
+    await settle();
+    expect(outcome).toMatchObject({ message: 'over' });
+    expect(clock.pending).toBe(0);
+  });
+});
