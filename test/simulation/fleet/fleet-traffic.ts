@@ -7,6 +7,7 @@ const BIN_MS = 100;
 export interface TrafficWindow {
   readonly name: string;
   readonly ms: number;
+  /** That were answered. */
   readonly requests: ReadonlyMap<RequestKind, number>;
   /** Of requests and responses, with their headers. */
   readonly bytes: number;
@@ -65,8 +66,7 @@ export class FleetTraffic {
     return closed;
   }
 
-  sent(app: number, kind: RequestKind, bytes: number): void {
-    this.#requests.set(kind, (this.#requests.get(kind) ?? 0) + 1);
+  sent(app: number, bytes: number): void {
     this.#bytes += bytes;
     const bin = Math.floor(this.#now() / BIN_MS);
     if (bin !== this.#bin) this.#closeBin();
@@ -75,7 +75,8 @@ export class FleetTraffic {
     this.#appsInBin.add(app);
   }
 
-  received(bytes: number): void {
+  answered(kind: RequestKind, bytes: number): void {
+    this.#requests.set(kind, (this.#requests.get(kind) ?? 0) + 1);
     this.#bytes += bytes;
   }
 

@@ -169,9 +169,7 @@ export class RealWorld implements FleetWorld {
     const requests = new Map<RequestKind, number>();
     for (const { agent } of this.#hosts) {
       const { text } = await agent.request('GET', '/v1/agent/metrics?format=prometheus');
-      for (const [, name = '', count] of text.matchAll(
-        /^consul_http_(\w+)_count (\d+)$/gm,
-      )) {
+      for (const [, name = '', count] of text.matchAll(/^consul_http_(\w+)_count (\d+)$/gm)) {
         const kind = METRICS.find(([pattern]) => pattern.test(name))?.[1] ?? 'other';
         requests.set(kind, (requests.get(kind) ?? 0) + Number(count));
       }

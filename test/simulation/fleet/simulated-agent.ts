@@ -41,11 +41,15 @@ interface ServiceBody {
 interface Held {
   readonly body: ServiceBody;
   readonly hash: string;
+  /** What its checks have said, as the catalog has it. */
+  output: string;
   readonly changed: Set<() => void>;
 }
 
 /** To the servers and back. */
 const RPC_MS = 1;
+/** Consul's `check_update_interval`: what a check says, without a change of its status, reaches the catalog half of it to one and a half later. */
+const OUTPUT_MS = 300_000;
 const PASSED = 'HTTP GET http://127.0.0.1:3000/health: 200 OK Output: {"status":"ok"}';
 
 export interface SimulatedAgentOptions {
@@ -181,8 +185,13 @@ export class SimulatedAgent {
   #register(body: ServiceBody): AgentResponse {
     const hash = createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 16);
     this.#held.get(body.ID)?.changed.forEach((wake) => wake());
-    this.#held.set(body.ID, { body, hash, changed: new Set() });
+    const held: Held = { body, hash, output: '', changed: new Set() };
+    this.#held.set(body.ID, held);
     this.#sync(body.ID);
+    this.#clock.after(OUTPUT_MS * (0.5 + this.#random()), () => {
+      held.output = PASSED;
+      if (this.#held.get(body.ID) === held) this.#sync(body.ID);
+    });
     return { status: 200, headers: {}, body: Buffer.alloc(0) };
   }
 
@@ -198,12 +207,14 @@ export class SimulatedAgent {
   #sync(id: string): void {
     this.#clock.after(RPC_MS * (1 + this.#random()), () => {
       const held = this.#held.get(id);
-      void (held ? this.#servers.put(entryOf(this.node, held.body)) : this.#servers.remove(this.node, id));
+      void (held
+        ? this.#servers.put(entryOf(this.node, held.body, held.output))
+        : this.#servers.remove(this.node, id));
     });
   }
 
   #checks(): Record<string, CatalogCheck> {
-    const all = [...this.#held.values()].flatMap(({ body }) => checksOf(this.node, body));
+    const all = [...this.#held.values()].flatMap(({ body, output }) => checksOf(this.node, body, output));
     return Object.fromEntries(all.map((check) => [check.CheckID, check]));
   }
 
@@ -239,9 +250,14 @@ function json(value: unknown, headers: Readonly<Record<string, string>> = {}): A
 }
 
 /** An instance in the catalog, with the fields that Consul has for it. */
-export function entryOf(node: string, body: ServiceBody): Parameters<SimulatedServers['put']>[0] {
+export function entryOf(
+  node: string,
+  body: ServiceBody,
+  output = '',
+): Parameters<SimulatedServers['put']>[0] {
   const [CreateIndex, ModifyIndex] = [100_000, 100_000];
   const lan = '10.10.10.10';
+  const own = { Address: body.Address ?? '', Port: body.Port };
   const taggedAddresses = { lan, lan_ipv4: lan, wan: lan, wan_ipv4: lan };
   return {
     node,
@@ -263,6 +279,7 @@ export function entryOf(node: string, body: ServiceBody): Parameters<SimulatedSe
         Service: body.Name,
         Tags: body.Tags,
         Address: body.Address ?? '',
+        TaggedAddresses: { lan_ipv4: own, wan_ipv4: own },
         Meta: body.Meta,
         Port: body.Port,
         Weights: { Passing: 1, Warning: 1 },
@@ -273,7 +290,7 @@ export function entryOf(node: string, body: ServiceBody): Parameters<SimulatedSe
         ModifyIndex,
       },
     },
-    checks: [serfHealth(node), ...checksOf(node, body)],
+    checks: [serfHealth(node), ...checksOf(node, body, output)],
   };
 }
 
@@ -286,9 +303,9 @@ function serfHealth(node: string): CatalogCheck {
   );
 }
 
-function checksOf(node: string, { ID, Name, Checks }: ServiceBody): CatalogCheck[] {
+function checksOf(node: string, { ID, Name, Checks }: ServiceBody, output: string): CatalogCheck[] {
   return Checks.map((check) => ({
-    ...checkOf(node, check, PASSED, 'http'),
+    ...checkOf(node, check, output, 'http'),
     ServiceID: ID,
     ServiceName: Name,
   }));

@@ -42,16 +42,9 @@ class SimulatedPool implements HttpPool {
     signal,
   }: Parameters<HttpPool['request']>[0]): ReturnType<HttpPool['request']> {
     this.#connect();
+    const { app, traffic } = this.#options;
     const text = body === null ? '' : body.toString();
-    const headerBytes = Object.entries(headers).reduce(
-      (sum, [name, value]) => sum + name.length + value.length + 4,
-      0,
-    );
-    this.#options.traffic.sent(
-      this.#options.app,
-      kindOf(method, path),
-      method.length + 1 + path.length + REQUEST_BYTES + headerBytes + text.length,
-    );
+    traffic.sent(app, method.length + 1 + path.length + REQUEST_BYTES + lengthOf(headers) + text.length);
     let isWanted = true;
     const answered = this.#answer(method, path, text).then((response) => {
       // The agent keeps the connection of a query whose client has gone until its wait ends.
@@ -73,15 +66,9 @@ class SimulatedPool implements HttpPool {
         })
         .then(resolve, reject);
     });
-    this.#options.traffic.received(
-      RESPONSE_BYTES +
-        Object.entries(response.headers).reduce(
-          (sum, [name, value]) => sum + name.length + value.length + 4,
-          0,
-        ) +
-        `Content-Length: ${response.body.length}\r\n`.length +
-        response.body.length,
-    );
+    const contentLength = `Content-Length: ${response.body.length}\r\n`.length;
+    const bytes = RESPONSE_BYTES + lengthOf(response.headers) + contentLength + response.body.length;
+    traffic.answered(kindOf(method, path), bytes);
     return { statusCode: response.status, headers: { ...response.headers }, body: once(response.body) };
   }
 
@@ -129,4 +116,8 @@ class SimulatedPool implements HttpPool {
 
 async function* once(body: Buffer): AsyncGenerator<Buffer> {
   yield body;
+}
+
+function lengthOf(headers: Readonly<Record<string, string>>): number {
+  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
 }

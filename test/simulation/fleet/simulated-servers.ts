@@ -45,6 +45,8 @@ export interface CatalogRead {
   readonly index: number;
   readonly waitMs: number;
   readonly isStale: boolean;
+  /** Its index is that of the last change of any check, and only a change of its own ones wakes it. */
+  readonly ofAllChecks?: boolean;
   /** The way from the agent to the leader. */
   readonly connection: Connection;
 }
@@ -142,21 +144,23 @@ export class SimulatedServers {
   }
 
   async checksOf(node: string, read: CatalogRead): Promise<CatalogAnswer> {
-    return this.#read(`node ${node}`, read, () =>
-      [...(this.#nodes.get(node)?.values() ?? [])].flatMap(({ checks }) => checks),
-    );
+    return this.#read(`node ${node}`, { ...read, ofAllChecks: true }, () => {
+      const all = [...(this.#nodes.get(node)?.values() ?? [])].flatMap(({ checks }) => checks);
+      // That of the node itself is with each instance.
+      return [...new Map(all.map((check) => [check.CheckID, check])).values()];
+    });
   }
 
   async #read(name: string, read: CatalogRead, list: () => readonly unknown[]): Promise<CatalogAnswer> {
     this.#traffic.readOfServer();
     if (!read.isStale && !(await this.#hasLeader())) return failure(NO_LEADER);
     const topic = this.#topic(name);
-    if (read.index > 0 && topic.index <= read.index) {
-      const end = await this.#wait(topic, read);
-      if (end === 'broken') return failure(BROKEN);
-    }
+    const index = (): number => (read.ofAllChecks === true ? this.#index : topic.index);
+    let end: 'changed' | 'over' | 'broken' = 'changed';
+    if (read.index > 0 && index() <= read.index) end = await this.#wait(topic, read);
+    if (end === 'broken') return failure(BROKEN);
     topic.body ??= Buffer.from(JSON.stringify(list()));
-    return { status: 200, index: topic.index, body: topic.body };
+    return { status: 200, index: end === 'over' ? read.index : index(), body: topic.body };
   }
 
   #wait(topic: Topic, { waitMs, isStale, connection }: CatalogRead): Promise<'changed' | 'over' | 'broken'> {

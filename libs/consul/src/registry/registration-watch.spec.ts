@@ -164,6 +164,23 @@ describe('RegistrationWatch', () => {
       expect(nodes).toHaveLength(3);
     });
 
+    it('asks less and less often as long as other checks change, and at once again after news of its own', async () => {
+      await watch();
+      await lastOf(nodes).answer(listed(CHECKS));
+      await clock.advance(500);
+      const pauses: number[] = [];
+      for (let index = 8; index < 16; index++) {
+        const before = clock.now();
+        const count = nodes.length;
+        const status = index === 14 ? 'warning' : index === 15 ? 'warning' : 'passing';
+        await lastOf(nodes).answer(listed([check('web-1:http', status)], String(index)));
+        while (nodes.length === count) await clock.advance(500);
+        pauses.push(clock.now() - before);
+      }
+      expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 16_000, 500, 1_000]);
+      expect(statuses).toEqual([...Array<string>(7).fill('passing'), 'warning', 'warning']);
+    });
+
     it('tells the status as clients see it', async () => {
       await watch();
       await lastOf(nodes).answer(listed(CHECKS));
