@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Mutant } from './instrument.js';
+import type { SourceTree } from './source-tree.js';
 import { TesterProcess, Unresponsive, type Loaded } from './tester-process.js';
 
 /** `static`: the code runs when its module is loaded, and the tests of a loaded module cannot tell. */
@@ -10,17 +11,12 @@ export interface JudgedMutant extends Mutant {
 }
 
 export interface JudgeOptions {
-  readonly suites: readonly string[];
   readonly processes: number;
-  /** Tests that take longer without a mutant are not used, in milliseconds. Default: no limit. */
-  readonly longestTestMs?: number;
   /** After each mutant. */
   readonly onVerdict: (done: number, of: number) => void;
   /** A suite or a test that fails without a mutant. */
   readonly onUnusable: (name: string, reason: string) => void;
 }
-
-type Observed = Omit<Loaded, 'type'>;
 
 interface Task {
   readonly mutant: Mutant;
@@ -53,20 +49,22 @@ const GRACE_MS = 1_000;
 /** After so many kills it is seen that the tests still pass. */
 const KILLS_BETWEEN_CHECKS = 20;
 
-/** Judges each mutant by the tests that come to it. */
+/** Judges each mutant by the unit tests that come to it. */
 export async function judge(
-  mutants: readonly Mutant[],
-  { suites, processes, longestTestMs = Infinity, onVerdict, onUnusable }: JudgeOptions,
+  { mutants, suites }: SourceTree,
+  { processes, onVerdict, onUnusable }: JudgeOptions,
 ): Promise<readonly JudgedMutant[]> {
   const judged: JudgedMutant[] = [];
   const tell = (mutant: Mutant, verdict: Verdict): void => {
     judged.push({ ...mutant, verdict });
     onVerdict(judged.length, mutants.length);
   };
-  const loaded = await observe(suites, processes, Math.min(TEST_MS, longestTestMs));
+  const first = new TesterProcess({ type: 'load', suites, observesForMs: TEST_MS });
+  const loaded = await first.loaded;
+  await first.end();
   for (const { file, reason } of loaded.unusable) onUnusable(file, reason);
   for (const { name, failure } of loaded.tests) if (failure !== undefined) onUnusable(name, failure);
-  const testsOf = coverage(loaded, mutants, longestTestMs);
+  const testsOf = coverage(loaded, mutants);
   const atImport = new Set(loaded.atImport);
   const tasks: Task[] = [];
   for (const mutant of mutants) {
@@ -78,31 +76,6 @@ export async function judge(
   const work = (): Promise<void> => new Judge(suites, times, tasks, tell).work();
   await Promise.all(Array.from({ length: processes }, work));
   return judged.sort((a, b) => a.id - b.id);
-}
-
-/** Runs each test without a mutant, in as many processes; the tests of all are numbered as in a process that has all suites. */
-async function observe(
-  suites: readonly string[],
-  processes: number,
-  observesForMs: number,
-): Promise<Observed> {
-  const share = Math.ceil(suites.length / processes);
-  const parts = Array.from({ length: processes }, (_, n) => suites.slice(n * share, (n + 1) * share));
-  const loaded = await Promise.all(
-    parts.map(async (part) => {
-      const observer = new TesterProcess({ type: 'load', suites: part, observesForMs });
-      try {
-        return await observer.loaded;
-      } finally {
-        await observer.end();
-      }
-    }),
-  );
-  return {
-    tests: loaded.flatMap(({ tests }) => tests),
-    unusable: loaded.flatMap(({ unusable }) => unusable),
-    atImport: loaded.flatMap(({ atImport }) => atImport),
-  };
 }
 
 /** Takes one task after the other, with a process of its own for the tests. */
@@ -193,14 +166,10 @@ class Judge {
 }
 
 /** The tests that come to each mutant: those of its own file and folder first, and then the fastest, as many as there is time for. */
-function coverage(
-  { tests }: Observed,
-  mutants: readonly Mutant[],
-  longestTestMs: number,
-): ReadonlyMap<number, CoveringTests> {
+function coverage({ tests }: Loaded, mutants: readonly Mutant[]): ReadonlyMap<number, CoveringTests> {
   const found = new Map<number, { number: number; times: number }[]>();
-  for (const [number, { covered, failure, tookMs }] of tests.entries())
-    for (const [id, times] of failure === undefined && tookMs <= longestTestMs ? covered : []) {
+  for (const [number, { covered, failure }] of tests.entries())
+    for (const [id, times] of failure === undefined ? covered : []) {
       const numbers = found.get(id);
       if (numbers) numbers.push({ number, times });
       else found.set(id, [{ number, times }]);

@@ -1,10 +1,8 @@
-// `npm run mutate [-- balancing libs/consul/src/registry]`: changes the code in one place after the other, and sees whether a test notices: a unit test, or
-// else, unless `--unit` is given, a suite of a whole app on the embedded Consul.
+// `npm run mutate [-- balancing libs/consul/src/registry]`: changes the code in one place after the other, and sees whether a unit test notices.
 import { availableParallelism } from 'node:os';
 import { existsSync } from 'node:fs';
 import { join, normalize } from 'node:path';
-import type { Mutant } from './instrument.js';
-import { judge, type JudgedMutant, type JudgeOptions, type Verdict } from './judge.js';
+import { judge, type JudgedMutant, type Verdict } from './judge.js';
 import { ROOT, writeTree } from './source-tree.js';
 
 const AREAS: Readonly<Record<string, string>> = {
@@ -17,17 +15,12 @@ const AREAS: Readonly<Record<string, string>> = {
 };
 /** Of the mutants that tests can judge. */
 const TARGET = 0.85;
-/** Of the suites of whole apps: further ones take most of the time. */
-const LONGEST_TEST_MS = 3_000;
 const NOTICED: ReadonlySet<Verdict> = new Set(['killed', 'timed out']);
 
 const out = (line: string): void => void process.stdout.write(`${line}\n`);
 
-process.env.ROOKERY_TEST_CONSUL = 'embedded';
-
 async function main(): Promise<number> {
-  const isUnitOnly = process.argv.includes('--unit');
-  const asked = process.argv.slice(2).filter((argument) => argument !== '--unit');
+  const asked = process.argv.slice(2);
   const paths = (asked.length > 0 ? asked : Object.keys(AREAS)).map((name) => AREAS[name] ?? normalize(name));
   const missing = paths.filter((path) => !existsSync(join(ROOT, path)));
   if (missing.length > 0) {
@@ -38,22 +31,21 @@ async function main(): Promise<number> {
   }
   const tree = writeTree((file) => paths.some((path) => isIn(path, file)));
   out(`${tree.mutants.length} mutants in ${paths.join(', ')}`);
-  const byUnit = await stage('unit tests', tree.mutants, { suites: tree.suites });
-  const open = isUnitOnly ? [] : byUnit.filter(({ verdict }) => isUnnoticed(verdict));
-  const byApps = new Map<number, Verdict>();
-  for (const { id, verdict } of open.length === 0
-    ? []
-    : await stage('suites on the embedded Consul', open, {
-        suites: tree.embeddedSuites,
-        longestTestMs: LONGEST_TEST_MS,
-      }))
-    byApps.set(id, verdict);
-  const judged = byUnit.map((mutant) => ({ ...mutant, verdict: byApps.get(mutant.id) ?? mutant.verdict }));
+  let told = 0;
+  const judged = await judge(tree, {
+    processes: Math.min(2, availableParallelism()),
+    onVerdict: (done, of) => {
+      const tenth = Math.floor((10 * done) / of);
+      if (tenth > told) process.stderr.write(`${tenth * 10} %\n`);
+      told = Math.max(told, tenth);
+    },
+    onUnusable: (test, reason) =>
+      out(`not used, since it fails without a mutant: ${test}: ${reason.slice(0, 300)}`),
+  });
   let isReached = true;
   for (const path of paths) {
     const mine = judged.filter(({ file }) => isIn(path, file));
-    const units = scoreOf(byUnit.filter(({ file }) => isIn(path, file)));
-    out(`\n${path}  (${(units * 100).toFixed(0)} % by unit tests alone)`);
+    out(`\n${path}`);
     for (const file of new Set(mine.map((mutant) => mutant.file)))
       out(`  ${row(mine.filter((mutant) => mutant.file === file))}  ${file.slice(path.length + 1)}`);
     out(`  ${row(mine)}  all of it`);
@@ -61,31 +53,9 @@ async function main(): Promise<number> {
   }
   out('\nthose that no test noticed:');
   for (const { verdict, file, line, original, replacement } of judged)
-    if (isUnnoticed(verdict)) out(`${file}:${line}  ${verdict.padEnd(11)}  ${original}  ->  ${replacement}`);
+    if (verdict === 'survived' || verdict === 'not covered')
+      out(`${file}:${line}  ${verdict.padEnd(11)}  ${original}  ->  ${replacement}`);
   return isReached ? 0 : 1;
-}
-
-async function stage(
-  name: string,
-  mutants: readonly Mutant[],
-  options: Pick<JudgeOptions, 'suites' | 'longestTestMs'>,
-): Promise<readonly JudgedMutant[]> {
-  let told = 0;
-  return judge(mutants, {
-    ...options,
-    processes: Math.min(2, availableParallelism()),
-    onVerdict: (done, of) => {
-      const tenth = Math.floor((10 * done) / of);
-      if (tenth > told) process.stderr.write(`${name}: ${tenth * 10} %\n`);
-      told = Math.max(told, tenth);
-    },
-    onUnusable: (test, reason) =>
-      out(`not used, since it fails without a mutant: ${test}: ${reason.slice(0, 300)}`),
-  });
-}
-
-function isUnnoticed(verdict: Verdict): boolean {
-  return verdict === 'survived' || verdict === 'not covered';
 }
 
 function isIn(path: string, file: string): boolean {

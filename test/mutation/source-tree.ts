@@ -1,28 +1,14 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { compile, instrument, type Mutant } from './instrument.js';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const TREE = join(ROOT, '.cache/mutation');
-const LIBRARIES = ['discovery', 'consul', 'embedded-consul', 'dashboard', 'microservices', 'etcd'];
-/** Those that Jest runs on the embedded Consul. */
-const SUITES = ['e2e', 'coordination', 'registries'].map((folder) => `test/${folder}`);
 const FOLDERS = [
-  ...LIBRARIES.flatMap((library) => [`libs/${library}/src`, `libs/${library}/docs`]),
-  ...['test/support/src', 'test/faults', 'test/microservices'],
-  ...SUITES,
+  ...['discovery', 'consul', 'embedded-consul'].map((library) => `libs/${library}/src`),
+  'test/support/src',
 ];
-/** They need a program of their own. */
-const NOT_EMBEDDED = /\.(consul|monitoring|browser|etcd)\.e2e-spec\.ts$/;
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const RUNTIME = here('./active-mutant.js');
 const GLOBALS = here('./jest-globals.js');
@@ -31,8 +17,6 @@ export interface SourceTree {
   readonly mutants: readonly Mutant[];
   /** The unit tests of the libraries that are mutated, as they are to be imported. */
   readonly suites: readonly string[];
-  /** The suites of whole apps on the embedded Consul, likewise. */
-  readonly embeddedSuites: readonly string[];
 }
 
 /** Compiles the libraries into a folder of its own, with mutants in what is to be mutated. @param isMutated by path below the repository */
@@ -42,13 +26,10 @@ export function writeTree(isMutated: (file: string) => boolean): SourceTree {
   writeFileSync(join(TREE, 'package.json'), '{"type":"module"}\n');
   const mutants: Mutant[] = [];
   const suites: string[] = [];
-  const embeddedSuites: string[] = [];
-  copyFileSync(join(ROOT, 'README.md'), join(TREE, 'README.md'));
-  for (const folder of FOLDERS.filter((each) => existsSync(join(ROOT, each))))
+  for (const folder of FOLDERS)
     for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
       const file = join(folder, name);
-      if (!/\.(ts|js|mjs|json|proto|md)$/.test(name) || name.endsWith('.d.ts') || name.startsWith('dist/'))
-        continue;
+      if (!/\.(ts|js|json)$/.test(name) || name.endsWith('.d.ts')) continue;
       const source = readFileSync(join(ROOT, file), 'utf8');
       const target = join(TREE, file.replace(/\.ts$/, '.js'));
       let code = source;
@@ -62,12 +43,10 @@ export function writeTree(isMutated: (file: string) => boolean): SourceTree {
         code = withPaths(code, file);
       }
       if (name.endsWith('.spec.ts')) suites.push(target);
-      if (SUITES.includes(folder) && name.endsWith('.e2e-spec.ts') && !NOT_EMBEDDED.test(name))
-        embeddedSuites.push(target);
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, code);
     }
-  return { mutants, suites: suites.sort(), embeddedSuites: embeddedSuites.sort() };
+  return { mutants, suites: suites.sort() };
 }
 
 /** The names of packages are paths in this tree, as those of Jest are paths of sources. */
@@ -86,11 +65,9 @@ function pathOf(name: string, file: string): string | undefined {
   if (name === '@rookery/test-support') return join(TREE, 'test/support/src/index.js');
   // Files of the package that the code reads are beside what is built.
   const [, library = ''] = file.split('/');
-  if (name === '#here' || name === '#page') return resolve(ROOT, 'libs', library, `dist/${name.slice(1)}.js`);
-  const [, owner, built] = /^#libs\/([^/]+)\/dist\/(.+)$/.exec(name) ?? [];
-  if (owner !== undefined && built !== undefined) return join(TREE, 'libs', owner, 'src', built);
-  const [, of = '', entry] = /^@rookery\/([^/]+)(?:\/(.+))?$/.exec(name) ?? [];
-  if (!LIBRARIES.includes(of)) return undefined;
+  if (name === '#here') return resolve(ROOT, 'libs', library, 'dist/here.js');
+  const [, of, entry] = /^@rookery\/(discovery|consul|embedded-consul)(?:\/(.+))?$/.exec(name) ?? [];
+  if (of === undefined) return undefined;
   const entries: Readonly<Record<string, string>> = { testing: 'testing/index' };
   return join(TREE, 'libs', of, 'src', `${entry === undefined ? 'index' : (entries[entry] ?? entry)}.js`);
 }

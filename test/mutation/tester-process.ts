@@ -9,7 +9,7 @@ export type Loaded = Extract<TesterReply, { type: 'loaded' }>;
 export class Unresponsive extends Error {}
 
 const ENTRY = fileURLToPath(new URL('./tester.js', import.meta.url));
-const LOADING_MS = 1_800_000;
+const LOADING_MS = 600_000;
 
 /** A tester in a process of its own, which can be ended whatever it does. */
 export class TesterProcess {
