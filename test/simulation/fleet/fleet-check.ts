@@ -24,7 +24,9 @@ export async function checkFleet(seed: number, write: (text: string) => void): P
   const { apps, hosts, instances } = SHAPE;
   write(`seed ${seed}; apps ${apps}, client agents ${hosts}, servers 3, instances ${instances}\n\n`);
   const simulated = await runFleet(SHAPE, new SimulatedWorld(SHAPE, seed), { events: EVENTS });
-  const real = await runFleet(SHAPE, await RealWorld.start(SHAPE, seed), { events: EVENTS });
+  const world = await RealWorld.start(SHAPE, seed);
+  const writesPerSecond = await world.writesPerSecond();
+  const real = await runFleet(SHAPE, world, { events: EVENTS });
   write(`${''.padEnd(34)}simulated      real     ratio\n`);
   const ratios: number[] = [];
   const compare = (name: string, predicted: number, found: number): void => {
@@ -49,6 +51,7 @@ export async function checkFleet(seed: number, write: (text: string) => void): P
     write(`${''.padEnd(4)}${kindsOf(predicted)}\n${''.padEnd(4)}${kindsOf(found)}\n`);
   }
   compare('connections of an idle app', simulated.connectionsOfApp, real.connectionsOfApp);
+  write(`\nwrites of keys that the cluster takes: ${writesPerSecond.toFixed(0)} a second\n`);
   const isWithin = ratios.every((ratio) => Math.abs(ratio - 1) <= WITHIN);
   write(`\nwithin ${WITHIN * 100} %: ${isWithin ? 'yes' : 'NO'}\n${failures(simulated)}${failures(real)}`);
   return isWithin ? 0 : 1;

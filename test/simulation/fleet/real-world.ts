@@ -22,6 +22,9 @@ const METRICS: readonly (readonly [pattern: RegExp, kind: RequestKind])[] = [
   [/^PUT_/, 'registration'],
 ];
 
+const WRITING_MS = 3_000;
+const WRITERS = 16;
+
 interface Host {
   readonly agent: ConsulAgent;
   readonly proxy: TcpProxy;
@@ -144,6 +147,23 @@ export class RealWorld implements FleetWorld {
       ...{ serverReads: NaN, serverWrites: NaN, burst: NaN, burstOfApps: NaN },
       ...{ calls: this.#calls, failedCalls: this.#failedCalls },
     };
+  }
+
+  /** How many writes to its keys a cluster takes in a second, from its client agents. */
+  async writesPerSecond(): Promise<number> {
+    const until = this.clock.now() + WRITING_MS;
+    let writes = 0;
+    const writeOn = async ({ agent }: Host, writer: number): Promise<void> => {
+      while (this.clock.now() < until) {
+        await agent.request('PUT', `/v1/kv/sizing/${writer}`, String(writes));
+        writes++;
+      }
+    };
+    const writers = this.#hosts.flatMap((host, of) =>
+      Array.from({ length: WRITERS }, (_, n) => writeOn(host, of * WRITERS + n)),
+    );
+    await Promise.all(writers);
+    return (writes * 1_000) / WRITING_MS;
   }
 
   async loseLeader(): Promise<void> {

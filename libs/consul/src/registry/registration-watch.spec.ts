@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '@rookery/test-support';
-import type { RegistrationChange } from '@rookery/discovery/adapter';
 import type { InstanceStatus } from '@rookery/discovery';
 import type { AgentService, HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
@@ -35,7 +34,7 @@ describe('RegistrationWatch', () => {
   let reads: number;
   let statuses: InstanceStatus[];
   let client: { disconnects: number };
-  let outcome: RegistrationChange | Error | undefined;
+  let outcome: unknown;
 
   beforeEach(() => {
     clock = new FakeClock();
@@ -83,7 +82,7 @@ describe('RegistrationWatch', () => {
     const observed = { service, checks: CHECKS, node: node ?? undefined, tokenVersion: undefined };
     watching.waitForChange(observed, stopping.signal).then(
       (change) => (outcome = change),
-      (error: Error) => (outcome = error),
+      (error: unknown) => (outcome = error),
     );
     await settle();
   }

@@ -10,7 +10,7 @@ describe('untilUnlisted', () => {
   let listed: string[] | Error;
   let nodeName: string | Error;
   let asked: { readonly at: number; readonly service: string; readonly filter: string | undefined }[];
-  let outcome: boolean | Error | undefined;
+  let outcome: unknown;
 
   beforeEach(() => {
     clock = new FakeClock();
@@ -40,7 +40,7 @@ describe('untilUnlisted', () => {
     const instance = { id: 'web-1', service: 'web', node };
     untilUnlisted(client as unknown as ConsulClient, instance, clock, stopping.signal).then(
       (isUnlisted) => (outcome = isUnlisted),
-      (error: Error) => (outcome = error),
+      (error: unknown) => (outcome = error),
     );
     await settle();
   }

@@ -103,7 +103,8 @@ export class ServiceWatcher {
       watch: (signal) => source.watch(service, query, signal),
       onUpdate: (list) => this.#accept(list),
       onFailure: (error) => this.#fail(error),
-      spreadMs: () => Math.min(MAX_SPREAD_MS, SPREAD_OF_INSTANCE_MS * (this.#snapshot?.instances.length ?? 0)),
+      spreadMs: () =>
+        Math.min(MAX_SPREAD_MS, SPREAD_OF_INSTANCE_MS * (this.#snapshot?.instances.length ?? 0)),
     });
     this.#protection = new ListProtection({
       clock,
