@@ -33,6 +33,8 @@ describe('semaphores', () => {
     let most = 0;
     const work = async (): Promise<void> => {
       most = Math.max(most, ++inside);
+      // The first ones leave once there are as many as may be, however late those come.
+      await eventually(async () => most >= 3);
       await sleep(40);
       inside--;
     };

@@ -3,8 +3,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 const handedOut = new Set<number>();
-/** Below the range from which Linux takes the ports of outgoing connections: none of these takes the port of an agent that is restarted. */
-const FIRST = 10_000;
+/**
+ * Below the range from which Linux takes the ports of outgoing connections: none of these takes the port of an agent that is restarted. Above 10080, to
+ * which fetch makes no request ("bad port" of the Fetch standard).
+ */
+const FIRST = 10_081;
 const LAST = 32_000;
 
 /**
