@@ -1,12 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { chart, type Drawn } from './chart.js';
 import { LOAD_SCENARIOS } from './load-scenarios.js';
+import { writeResult } from './results.js';
+import { SEED } from './seed.js';
 import { simulate, type Scenario, type SimulatedCall, type SimulationOptions } from './simulation.js';
 import { during, quantile } from './summary.js';
 
 export const LOAD_STRATEGIES = ['p2c-load', 'prequal', 'p2c-ewma', 'round-robin', 'all-knowing'] as const;
-const RESULTS = 'test/simulation/results';
-const SEEDS = [1, 2, 3].map((n) => n + Number(process.env.ROOKERY_SEED ?? 20_251_121));
+const SEEDS = [1, 2, 3].map((n) => n + SEED);
 
 /** How a strategy did in a scenario; written to `results/load.json`. */
 export interface LoadRow {
@@ -79,10 +79,11 @@ export async function runLoad(asked: readonly string[]): Promise<void> {
     }
     drawn.push({ scenario: { ...scenario, name: `${name}, ${clients} clients` }, runs });
   }
-  mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(`${RESULTS}/load.json`, `${JSON.stringify(rows, null, 1)}\n`);
-  writeFileSync(`${RESULTS}/load.svg`, chart(drawn));
-  write(`\nwritten: ${RESULTS}/load.json, ${RESULTS}/load.svg\n`);
+  const written = [
+    writeResult('load.json', `${JSON.stringify(rows, null, 1)}\n`),
+    writeResult('load.svg', chart(drawn)),
+  ];
+  write(`\nwritten: ${written.join(', ')}\n`);
 }
 
 function meanOf(rows: readonly LoadRow[], field: 'p50Ms' | 'p99Ms' | 'failedShare'): number {

@@ -6,10 +6,10 @@ import { chart, type Drawn } from './chart.js';
 import { runFleetCommand } from './fleet/fleet-run.js';
 import { runLoad } from './load-run.js';
 import { SCENARIOS } from './scenarios.js';
+import { SEED } from './seed.js';
 import { simulate, type SimulatedCall } from './simulation.js';
 import { summarize } from './summary.js';
 
-const SEED = Number(process.env.ROOKERY_SEED ?? 20_251_121);
 const DRAWN_TO = 'test/simulation/simulation.svg';
 const PART_DRAWN_TO = '.cache/simulation.svg';
 const COMPARED: readonly StrategyName[] = ['p2c-ewma', 'least-requests', 'round-robin', 'random'];

@@ -97,11 +97,13 @@ export class SimulatedInstance {
     return new Promise((resolve, reject) => {
       this.#clock.after(FAILS_AFTER_MS, () => {
         if (how === '503') resolve({ status: 503 });
-        else
-          reject(
-            Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' }),
-          );
+        else reject(connectionRefused());
       });
     });
   }
+}
+
+/** As of a socket to a port on which nothing listens. */
+export function connectionRefused(): Error {
+  return Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' });
 }

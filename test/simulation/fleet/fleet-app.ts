@@ -1,7 +1,6 @@
 import { Subscription } from 'rxjs';
 import { ConsulClient, ConsulRegistry, DiscoveryEvents } from '@rookery/consul';
 import { resolveAgent } from '#libs/consul/dist/client/agent-options.js';
-import type { OpenPool } from '#libs/consul/dist/client/consul-transport.js';
 import { attemptTransport } from '#libs/discovery/dist/calling/running-attempt.js';
 import { ServiceCaller } from '#libs/discovery/dist/calling/service-caller.js';
 import { ServiceCatalog } from '#libs/discovery/dist/catalog/service-catalog.js';
@@ -11,14 +10,12 @@ import { Registrar } from '#libs/discovery/dist/registration/registrar.js';
 import { ReconnectSignal } from '#libs/discovery/dist/registry/reconnect-signal.js';
 import { RegistryReachability } from '#libs/discovery/dist/registry/registry-reachability.js';
 import type { Clock } from '#libs/discovery/dist/timing/clock.js';
+import { connectionRefused } from '../simulated-instance.js';
+import type { AppAgent } from './fleet-world.js';
 
-export interface FleetAppOptions {
+export interface FleetAppOptions extends AppAgent {
   readonly clock: Clock;
   readonly random: () => number;
-  /** Of the agent. */
-  readonly url: string;
-  /** Default: over sockets. */
-  readonly openPool?: OpenPool;
   readonly service: string;
   readonly port: number;
   /** The services that it calls; one of another datacenter as `name@datacenter`. */
@@ -32,7 +29,7 @@ const LIST_TIMEOUT_MS = 5_000;
 const HISTORY = 10;
 const ANSWER_MS = 5;
 const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
-const nobody = { onUnreachable: () => undefined, onReachable: () => undefined };
+const noListener = { onUnreachable: () => undefined, onReachable: () => undefined };
 
 /** The parts of this library that an app has, without Nest and without a server of its own. */
 export class FleetApp {
@@ -56,7 +53,7 @@ export class FleetApp {
     const registry = new ConsulRegistry(this.#client, { clock, random });
     const reconnectSignal = new ReconnectSignal();
     const events = new DiscoveryEvents(HISTORY);
-    const reachability = new RegistryReachability(clock, nobody);
+    const reachability = new RegistryReachability(clock, noListener);
     const probe = async (): Promise<'reachable'> => 'reachable';
     this.#catalog = new ServiceCatalog(registry, {
       ...{ clock, random, reconnectSignal, reachability, probe },
@@ -105,10 +102,6 @@ export class FleetApp {
     }
   }
 
-  get isRegistered(): boolean {
-    return this.#registrar.status$.value.state === 'registered';
-  }
-
   /** @returns whether a call of one of its services was answered, over all attempts */
   async call(service: string): Promise<boolean> {
     const { clock, isUp } = this.#options;
@@ -118,10 +111,7 @@ export class FleetApp {
         attemptTransport(async ({ port }) => {
           await new Promise<void>((resolve) => clock.after(ANSWER_MS, resolve));
           if (isUp(port)) return { status: 200 };
-          throw Object.assign(new Error('connect ECONNREFUSED'), {
-            code: 'ECONNREFUSED',
-            syscall: 'connect',
-          });
+          throw connectionRefused();
         }),
         {
           idempotent: true,

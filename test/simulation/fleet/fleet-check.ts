@@ -1,6 +1,5 @@
 import { fleetOf, runFleet, type FleetReport, type FleetShape } from './fleet.js';
-import type { FleetWindow } from './fleet-world.js';
-import { requestsOf } from './fleet-traffic.js';
+import { perSecond, requestsOf, type FleetCounts } from './fleet-traffic.js';
 import { RealWorld } from './real-world.js';
 import { SimulatedWorld } from './simulated-world.js';
 
@@ -57,18 +56,14 @@ export async function checkFleet(seed: number, write: (text: string) => void): P
   return isWithin ? 0 : 1;
 }
 
-function perSecond({ ms }: FleetWindow, count: number): number {
-  return (count * 1_000) / ms;
-}
-
-function kindsOf({ requests }: FleetWindow): string {
+function kindsOf({ requests }: FleetCounts): string {
   return [...requests]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([kind, count]) => `${kind} ${count}`)
     .join(', ');
 }
 
-function failures({ windows }: FleetReport): string {
+function failures({ windows }: FleetReport<FleetCounts>): string {
   const [calls, failed] = [
     windows.reduce((sum, each) => sum + each.calls, 0),
     windows.reduce((sum, each) => sum + each.failedCalls, 0),

@@ -1,12 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { FLEET, fleetOf, runFleet, type FleetReport } from './fleet.js';
-import type { FleetWindow } from './fleet-world.js';
+import { writeResult } from '../results.js';
+import { SEED } from '../seed.js';
+import { FLEET, fleetOf, runFleet, type FleetReport, type FleetWindow } from './fleet.js';
 import { SimulatedWorld } from './simulated-world.js';
 import { checkFleet } from './fleet-check.js';
-import { requestsOf } from './fleet-traffic.js';
+import { perSecond, requestsOf, type SimulatedCounts } from './fleet-traffic.js';
 
-const RESULTS = 'test/simulation/results';
-const SEED = Number(process.env.ROOKERY_SEED ?? 20_251_121);
 const MOST_BURST = 0.1;
 
 /** `npm run simulate -- fleet [apps]`: what a fleet of apps asks of Consul. @returns the exit code */
@@ -26,33 +24,31 @@ export async function runFleetCommand([asked]: readonly string[]): Promise<numbe
   write(
     `${''.padEnd(20)}requests/s   MB/s  reads/s  writes/s   burst: requests, apps in 100 ms    calls  failed  connections\n`,
   );
-  const onWindow = (window: FleetWindow): void => write(`${row(window, apps)}\n`);
+  const onWindow = (window: FleetWindow<SimulatedCounts>): void => write(`${row(window, apps)}\n`);
   const report = await runFleet(shape, new SimulatedWorld(shape, SEED), { onWindow });
   write(`\n${summaryOf(report).join('\n')}\n`);
-  mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(`${RESULTS}/fleet.json`, `${JSON.stringify(rowsOf(report), null, 1)}\n`);
-  // How many apps start at once is for those who start them.
+  const written = writeResult('fleet.json', `${JSON.stringify(rowsOf(report), null, 1)}\n`);
+  // How many apps start at the same time is not decided by this library.
   const isWithin = report.windows.every(
     ({ name, burstOfApps }) => name === 'start' || burstOfApps <= MOST_BURST * apps,
   );
   write(
-    `bursts of at most ${MOST_BURST * 100} % of the apps: ${isWithin ? 'yes' : 'NO'}\nwritten: ${RESULTS}/fleet.json\n`,
+    `bursts of at most ${MOST_BURST * 100} % of the apps: ${isWithin ? 'yes' : 'NO'}\nwritten: ${written}\n`,
   );
   return isWithin ? 0 : 1;
 }
 
-function row(window: FleetWindow, apps: number): string {
-  const { name, ms, bytes, serverReads, serverWrites, burst, burstOfApps, calls, failedCalls } = window;
-  const perSecond = (count: number): number => (count * 1_000) / ms;
+function row(window: FleetWindow<SimulatedCounts>, apps: number): string {
+  const { name, bytes, serverReads, serverWrites, burst, burstOfApps, calls, failedCalls } = window;
   const share = `${((burstOfApps / apps) * 100).toFixed(1)} %`;
   return [
     name.padEnd(20),
-    perSecond(requestsOf(window)).toFixed(0).padStart(10),
-    perSecond(bytes / 1e6)
+    perSecond(window, requestsOf(window)).toFixed(0).padStart(10),
+    perSecond(window, bytes / 1e6)
       .toFixed(1)
       .padStart(7),
-    perSecond(serverReads).toFixed(0).padStart(9),
-    perSecond(serverWrites).toFixed(1).padStart(10),
+    perSecond(window, serverReads).toFixed(0).padStart(9),
+    perSecond(window, serverWrites).toFixed(1).padStart(10),
     String(burst).padStart(17),
     `${burstOfApps} (${share})`.padStart(17),
     String(calls).padStart(9),
@@ -61,22 +57,21 @@ function row(window: FleetWindow, apps: number): string {
   ].join('');
 }
 
-function summaryOf({ shape, windows, connectionsOfApp, blockedReads }: FleetReport): string[] {
+function summaryOf({ shape, windows, connectionsOfApp }: FleetReport<SimulatedCounts>): string[] {
   const idle = windows.find(({ name }) => name === 'idle');
-  const perAppMinute = idle ? (requestsOf(idle) * 60_000) / idle.ms / shape.apps : NaN;
-  const kinds = [...(idle?.requests ?? [])].map(
-    ([kind, count]) => `${kind} ${((count * 60_000) / (idle?.ms ?? 1) / shape.apps).toFixed(2)}`,
-  );
+  if (!idle) throw new Error('it was never idle');
+  const perAppMinute = (count: number): string => ((60 * perSecond(idle, count)) / shape.apps).toFixed(2);
+  const kinds = [...idle.requests].map(([kind, count]) => `${kind} ${perAppMinute(count)}`);
   return [
-    `an idle app: ${perAppMinute.toFixed(2)} requests a minute (${kinds.join(', ')}), ${connectionsOfApp.toFixed(2)} connections`,
+    `an idle app: ${perAppMinute(requestsOf(idle))} requests a minute (${kinds.join(', ')}), ${connectionsOfApp.toFixed(2)} connections`,
     `connections of an agent: at most ${Math.max(...windows.map((each) => each.mostConnections))} of 200, with ${Math.ceil(shape.apps / shape.hosts)} apps on a host`,
-    `reads that wait at the leader when all is idle: ${blockedReads}`,
+    `reads that wait at the leader when all is idle: ${idle.blockedReads}`,
   ];
 }
 
-function rowsOf({ shape, windows, connectionsOfApp, blockedReads }: FleetReport): unknown {
+function rowsOf({ shape, windows, connectionsOfApp }: FleetReport<SimulatedCounts>): unknown {
   return {
-    ...{ shape, connectionsOfApp, blockedReads },
+    ...{ shape, connectionsOfApp },
     windows: windows.map(({ requests, ...window }) => ({
       ...window,
       requests: Object.fromEntries(requests),

@@ -1,31 +1,37 @@
-/** What is counted of the requests to Consul, apart for each kind. */
-export type RequestKind = 'list' | 'own-service' | 'own-checks' | 'registration' | 'other' | 'measuring';
+/** What a request to Consul is for. */
+export type RequestKind = 'list' | 'own-service' | 'own-checks' | 'registration' | 'other';
 
 const BIN_MS = 100;
 
-/** A part of the time, such as a deployment. */
-export interface TrafficWindow {
-  readonly name: string;
+/** What is counted in a part of the time, such as a deployment. */
+export interface FleetCounts {
   readonly ms: number;
   /** That were answered. */
   readonly requests: ReadonlyMap<RequestKind, number>;
   /** Of requests and responses, with their headers. */
   readonly bytes: number;
+  readonly calls: number;
+  readonly failedCalls: number;
+  /** Of an agent, at the same time; 200 are allowed. */
+  readonly mostConnections: number;
+}
+
+/** What only a simulation can count, too. */
+export interface SimulatedCounts extends FleetCounts {
   /** Of the servers: reads that an agent does not answer itself, and writes. */
   readonly serverReads: number;
   readonly serverWrites: number;
+  /** Reads that wait at the servers at the end. */
+  readonly blockedReads: number;
   /** The largest number of apps that sent a request within 100 ms. */
   readonly burstOfApps: number;
   /** The largest number of requests within 100 ms. */
   readonly burst: number;
-  readonly calls: number;
-  readonly failedCalls: number;
 }
 
-/** Counts what the apps of a fleet send, until the next window is opened. */
+/** Counts what the apps of a fleet send. */
 export class FleetTraffic {
   readonly #now: () => number;
-  #name = '';
   #since = 0;
   #requests = new Map<RequestKind, number>();
   #bytes = 0;
@@ -43,11 +49,10 @@ export class FleetTraffic {
     this.#now = now;
   }
 
-  /** @returns what the one before had */
-  open(name: string): TrafficWindow {
+  /** @returns what was counted since the last time */
+  take(): Omit<SimulatedCounts, 'mostConnections' | 'blockedReads'> {
     this.#closeBin();
-    const closed: TrafficWindow = {
-      name: this.#name,
+    const counts = {
       ms: this.#now() - this.#since,
       requests: this.#requests,
       bytes: this.#bytes,
@@ -58,12 +63,11 @@ export class FleetTraffic {
       calls: this.#calls,
       failedCalls: this.#failedCalls,
     };
-    this.#name = name;
     this.#since = this.#now();
     this.#requests = new Map();
     this.#bytes = this.#serverReads = this.#serverWrites = this.#calls = this.#failedCalls = 0;
     this.#burst = this.#burstOfApps = 0;
-    return closed;
+    return counts;
   }
 
   sent(app: number, bytes: number): void {
@@ -110,6 +114,10 @@ export function kindOf(method: string, path: string): RequestKind {
   return 'other';
 }
 
-export function requestsOf({ requests }: TrafficWindow): number {
+export function requestsOf({ requests }: FleetCounts): number {
   return [...requests.values()].reduce((sum, count) => sum + count, 0);
+}
+
+export function perSecond({ ms }: FleetCounts, count: number): number {
+  return (count * 1_000) / ms;
 }

@@ -1,6 +1,6 @@
 import type { OpenPool } from '#libs/consul/dist/client/consul-transport.js';
 import type { Clock } from '#libs/discovery/dist/timing/clock.js';
-import type { TrafficWindow } from './fleet-traffic.js';
+import type { FleetCounts } from './fleet-traffic.js';
 
 /** An instance that is no app of this library: it is registered, always answers, and asks for nothing. */
 export interface OtherInstance {
@@ -9,14 +9,18 @@ export interface OtherInstance {
   readonly service: string;
 }
 
+/** What may happen to the servers, and to the way to those of another datacenter. */
+export type Fault = 'leader lost' | 'server restarted' | 'datacenter cut off';
+
+/** The other datacenter, which has the same services. */
+export const OTHER_DATACENTER = 'dc2';
+
 /** Where a fleet lives: simulated, or on a real cluster. */
-export interface FleetWorld {
+export interface FleetWorld<Counts extends FleetCounts> {
   readonly clock: Clock;
   readonly random: () => number;
   /** Open connections of all apps to their agents. */
   readonly connections: number;
-  /** Reads that wait at the servers; undefined: not known. */
-  readonly blockedReads: number | undefined;
   pass(ms: number): Promise<void>;
   addOthers(others: readonly OtherInstance[]): Promise<void>;
   /** A new app begins to listen. @returns its port */
@@ -24,17 +28,18 @@ export interface FleetWorld {
   hangUp(port: number): void;
   isUp(port: number): boolean;
   /** The agent of a host, for the app of this number. */
-  agentOf(host: number, app: number): { readonly url: string; readonly openPool?: OpenPool };
+  agentOf(host: number, app: number): AppAgent;
   called(hasFailed: boolean): void;
-  openWindow(name: string): Promise<void>;
-  closeWindow(): Promise<FleetWindow>;
-  loseLeader(): Promise<void>;
-  restartServer(): Promise<void>;
-  cutWan(forMs: number): Promise<void>;
+  /** What was counted since the last time. */
+  take(): Promise<Counts>;
+  /** @param forMs how long it lasts, where it does not end by itself */
+  cause(fault: Fault, forMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-export interface FleetWindow extends TrafficWindow {
-  /** Of an agent, at the same time; 200 are allowed. */
-  readonly mostConnections: number;
+/** How an app reaches its agent. */
+export interface AppAgent {
+  readonly url: string;
+  /** Default: over sockets. */
+  readonly openPool?: OpenPool;
 }

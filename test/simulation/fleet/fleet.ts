@@ -1,5 +1,6 @@
 import { FleetApp } from './fleet-app.js';
-import type { FleetWindow, FleetWorld } from './fleet-world.js';
+import type { FleetCounts } from './fleet-traffic.js';
+import { OTHER_DATACENTER, type Fault, type FleetWorld } from './fleet-world.js';
 
 export interface FleetShape {
   readonly apps: number;
@@ -9,7 +10,7 @@ export interface FleetShape {
   readonly instances: number;
   /** How many services each app calls. */
   readonly callsServices: number;
-  /** Each app whose number is a multiple of it calls a service of another datacenter, too; 0: none does. */
+  /** One app in so many calls a service of another datacenter, too; 0: none does. */
   readonly remoteEvery: number;
   /** How many services are deployed at the same time. */
   readonly deployed: number;
@@ -29,13 +30,14 @@ export interface FleetTimes {
   readonly afterFault: number;
 }
 
-export interface FleetReport {
+/** What was counted while something happened. */
+export type FleetWindow<Counts extends FleetCounts> = Counts & { readonly name: string };
+
+export interface FleetReport<Counts extends FleetCounts> {
   readonly shape: FleetShape;
-  readonly windows: readonly FleetWindow[];
+  readonly windows: readonly FleetWindow<Counts>[];
   /** Of an idle app, on average. */
   readonly connectionsOfApp: number;
-  /** Reads that wait at the servers when all is idle; undefined: not known. */
-  readonly blockedReads: number | undefined;
 }
 
 /** The fleet that the page *Sizing* is about. */
@@ -71,66 +73,63 @@ const DRAIN_MS = 3_000;
 const WAN_CUT_MS = 30_000;
 const CALL_EVERY_MS = 10_000;
 const STOP_MS = 60_000;
-const OTHER_DATACENTER = 'dc2';
 
 /** What happens to a fleet, one after the other. */
-export const EVENTS = ['deployment', 'leader lost', 'server restarted', 'datacenter cut off'] as const;
-export type FleetEvent = (typeof EVENTS)[number];
+export type FleetEvent = 'deployment' | Fault;
+const EVENTS: readonly FleetEvent[] = ['deployment', 'leader lost', 'server restarted', 'datacenter cut off'];
 
-export interface FleetRun {
+export interface FleetRun<Counts extends FleetCounts> {
   /** Default: all. */
   readonly events?: readonly FleetEvent[];
-  readonly onWindow?: (window: FleetWindow) => void;
+  readonly onWindow?: (window: FleetWindow<Counts>) => void;
 }
 
 /** What is measured of a fleet while it starts, when it is idle, and in each event. */
-export async function runFleet(
+export async function runFleet<Counts extends FleetCounts>(
   shape: FleetShape,
-  world: FleetWorld,
-  { events = EVENTS, onWindow = () => undefined }: FleetRun = {},
-): Promise<FleetReport> {
+  world: FleetWorld<Counts>,
+  { events = EVENTS, onWindow = () => undefined }: FleetRun<Counts> = {},
+): Promise<FleetReport<Counts>> {
   const fleet = new Fleet(shape, world);
   const { start, settle, idle, deployment, afterFault } = shape.times;
-  const windows: FleetWindow[] = [];
+  const windows: FleetWindow<Counts>[] = [];
   const measure = async (name: string, ms: number, begin: () => Promise<void>): Promise<void> => {
-    await world.openWindow(name);
+    await world.take();
     await begin();
     await world.pass(ms);
-    const window = await world.closeWindow();
+    const window = { ...(await world.take()), name };
     windows.push(window);
     onWindow(window);
-  };
-  const happenings: Readonly<Record<FleetEvent, readonly [ms: number, begin: () => Promise<void>]>> = {
-    deployment: [deployment, async () => fleet.deploy()],
-    'leader lost': [afterFault, () => world.loseLeader()],
-    'server restarted': [afterFault, () => world.restartServer()],
-    'datacenter cut off': [WAN_CUT_MS + afterFault, () => world.cutWan(WAN_CUT_MS)],
   };
   await fleet.addOthers();
   await measure('start', start + settle, () => fleet.start());
   const before = world.connections;
   await measure('idle', idle, async () => undefined);
   const connectionsOfApp = (before + world.connections) / 2 / shape.apps;
-  const { blockedReads } = world;
   fleet.beginCalls();
   for (const event of events) {
-    await measure(event, ...happenings[event]);
-    // What the checks of new instances say reaches the catalog later, and would be a part of the next event.
-    if (event === 'deployment') await world.pass(settle);
+    if (event === 'deployment') {
+      await measure(event, deployment, async () => fleet.deploy());
+      // What the checks of new instances say reaches the catalog later, and would be a part of the next event.
+      await world.pass(settle);
+    } else {
+      const lastsMs = event === 'datacenter cut off' ? WAN_CUT_MS : 0;
+      await measure(event, lastsMs + afterFault, () => world.cause(event, lastsMs));
+    }
   }
   await fleet.stop();
-  return { shape, windows, connectionsOfApp, blockedReads };
+  return { shape, windows, connectionsOfApp };
 }
 
 /** The apps, and what they do by themselves. */
 class Fleet {
   readonly #shape: FleetShape;
-  readonly #world: FleetWorld;
+  readonly #world: FleetWorld<FleetCounts>;
   readonly #apps: (FleetApp | undefined)[] = [];
   #isCalling = false;
   #isStopping = false;
 
-  constructor(shape: FleetShape, world: FleetWorld) {
+  constructor(shape: FleetShape, world: FleetWorld<FleetCounts>) {
     this.#shape = shape;
     this.#world = world;
   }

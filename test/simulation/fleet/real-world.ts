@@ -10,18 +10,20 @@ import {
 } from '@rookery/test-support';
 import { systemClock } from '#libs/discovery/dist/timing/clock.js';
 import type { FleetShape } from './fleet.js';
-import type { RequestKind } from './fleet-traffic.js';
-import type { FleetWindow, FleetWorld, OtherInstance } from './fleet-world.js';
+import type { FleetCounts, RequestKind } from './fleet-traffic.js';
+import type { AppAgent, Fault, FleetWorld, OtherInstance } from './fleet-world.js';
 
-/** How Consul's metrics call a request. */
+/** How Consul's metrics call the requests of apps. */
 const METRICS: readonly (readonly [pattern: RegExp, kind: RequestKind])[] = [
   [/^GET_v1_health_service_/, 'list'],
   [/^GET_v1_agent_service_/, 'own-service'],
   [/^GET_v1_health_node_/, 'own-checks'],
-  [/^GET_v1_agent_metrics/, 'measuring'],
   [/^PUT_/, 'registration'],
 ];
 
+/** It is ours, to measure. */
+const MEASURING = 'GET_v1_agent_metrics';
+const SAMPLE_MS = 100;
 const WRITING_MS = 3_000;
 const WRITERS = 16;
 
@@ -30,29 +32,26 @@ interface Host {
   readonly proxy: TcpProxy;
 }
 
-interface Counted {
-  readonly requests: ReadonlyMap<RequestKind, number>;
-  readonly bytes: number;
+/** Since the cluster was started. */
+interface Total extends Pick<FleetCounts, 'requests' | 'bytes'> {
+  readonly at: number;
 }
 
 /**
  * Three servers and a client agent for each host, in processes of this machine, behind proxies that count bytes and connections. The requests are those
  * that the agents report of themselves.
  */
-export class RealWorld implements FleetWorld {
+export class RealWorld implements FleetWorld<FleetCounts> {
   readonly clock = systemClock;
   readonly random: () => number;
-  readonly blockedReads = undefined;
   readonly #cluster: ConsulCluster;
   readonly #hosts: readonly Host[];
   readonly #servers = new Map<number, Server>();
-  #name = '';
-  #since = 0;
-  #before: Counted = { requests: new Map(), bytes: 0 };
+  readonly #sampling: NodeJS.Timeout;
+  #before: Total = { at: 0, requests: new Map(), bytes: 0 };
   #calls = 0;
   #failedCalls = 0;
   #mostConnections = 0;
-  #sampling: NodeJS.Timeout | undefined;
 
   static async start({ hosts, maxConnections }: FleetShape, seed: number): Promise<RealWorld> {
     const cluster = await startCluster({
@@ -74,6 +73,10 @@ export class RealWorld implements FleetWorld {
     this.#cluster = cluster;
     this.#hosts = hosts;
     this.random = seededRandom(seed);
+    this.#sampling = setInterval(() => {
+      const most = Math.max(...hosts.map(({ proxy }) => proxy.connections));
+      this.#mostConnections = Math.max(this.#mostConnections, most);
+    }, SAMPLE_MS);
   }
 
   get connections(): number {
@@ -111,7 +114,7 @@ export class RealWorld implements FleetWorld {
     return port === 80 || this.#servers.has(port);
   }
 
-  agentOf(host: number): ReturnType<FleetWorld['agentOf']> {
+  agentOf(host: number): AppAgent {
     const url = this.#hosts[host]?.proxy.url;
     if (url === undefined) throw new Error(`there is no host ${host}`);
     return { url };
@@ -122,31 +125,23 @@ export class RealWorld implements FleetWorld {
     if (hasFailed) this.#failedCalls++;
   }
 
-  async openWindow(name: string): Promise<void> {
-    this.#name = name;
-    this.#calls = this.#failedCalls = this.#mostConnections = 0;
-    const sample = (): void => {
-      const most = Math.max(...this.#hosts.map(({ proxy }) => proxy.connections));
-      this.#mostConnections = Math.max(this.#mostConnections, most);
-    };
-    this.#sampling = setInterval(sample, 100);
-    this.#before = await this.#count();
-    this.#since = this.clock.now();
-  }
-
-  async closeWindow(): Promise<FleetWindow> {
-    clearInterval(this.#sampling);
-    const ms = this.clock.now() - this.#since;
-    const { requests, bytes } = await this.#count();
-    const difference = [...requests].map(
-      ([kind, count]) => [kind, count - (this.#before.requests.get(kind) ?? 0)] as const,
+  async take(): Promise<FleetCounts> {
+    const before = this.#before;
+    const total = await this.#total();
+    this.#before = total;
+    const requests = [...total.requests].map(
+      ([kind, count]) => [kind, count - (before.requests.get(kind) ?? 0)] as const,
     );
-    return {
-      ...{ name: this.#name, ms, bytes: bytes - this.#before.bytes, mostConnections: this.#mostConnections },
-      requests: new Map(difference.filter(([kind, count]) => kind !== 'measuring' && count > 0)),
-      ...{ serverReads: NaN, serverWrites: NaN, burst: NaN, burstOfApps: NaN },
-      ...{ calls: this.#calls, failedCalls: this.#failedCalls },
+    const counts = {
+      ms: total.at - before.at,
+      requests: new Map(requests.filter(([, count]) => count > 0)),
+      bytes: total.bytes - before.bytes,
+      calls: this.#calls,
+      failedCalls: this.#failedCalls,
+      mostConnections: this.#mostConnections,
     };
+    this.#calls = this.#failedCalls = this.#mostConnections = 0;
+    return counts;
   }
 
   /** How many writes to its keys a cluster takes in a second, from its client agents. */
@@ -166,35 +161,28 @@ export class RealWorld implements FleetWorld {
     return (writes * 1_000) / WRITING_MS;
   }
 
-  async loseLeader(): Promise<void> {
-    const leader = await this.#cluster.leader();
-    await leader.kill();
-  }
-
-  async restartServer(): Promise<void> {
-    throw new Error('a real cluster restarts no server here');
-  }
-
-  async cutWan(): Promise<void> {
-    throw new Error('a real cluster has no other datacenter here');
+  async cause(fault: Fault): Promise<void> {
+    throw new Error(`${fault}: a real cluster has no faults here`);
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#sampling);
     for (const port of [...this.#servers.keys()]) this.hangUp(port);
     await Promise.all(this.#hosts.map(({ proxy }) => proxy.stop()));
     await this.#cluster.stop();
   }
 
-  async #count(): Promise<Counted> {
+  async #total(): Promise<Total> {
     const requests = new Map<RequestKind, number>();
     for (const { agent } of this.#hosts) {
       const { text } = await agent.request('GET', '/v1/agent/metrics?format=prometheus');
       for (const [, name = '', count] of text.matchAll(/^consul_http_(\w+)_count (\d+)$/gm)) {
+        if (name.startsWith(MEASURING)) continue;
         const kind = METRICS.find(([pattern]) => pattern.test(name))?.[1] ?? 'other';
         requests.set(kind, (requests.get(kind) ?? 0) + Number(count));
       }
     }
     const bytes = this.#hosts.reduce((sum, { proxy }) => sum + proxy.bytes, 0);
-    return { requests, bytes };
+    return { at: this.clock.now(), requests, bytes };
   }
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { toMilliseconds } from '@rookery/discovery/adapter';
 import type { VirtualClock } from '../virtual-clock.js';
+import { checksOf, entryOf, type CatalogCheck, type ServiceBody } from './catalog-entry.js';
 import {
   Connection,
   type CatalogAnswer,
-  type CatalogCheck,
   type CatalogRead,
   type SimulatedServers,
 } from './simulated-servers.js';
@@ -19,23 +20,6 @@ export interface AgentResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-}
-
-interface CheckBody {
-  readonly CheckID: string;
-  readonly Name: string;
-  readonly Notes?: string;
-  readonly Status?: string;
-}
-
-interface ServiceBody {
-  readonly ID: string;
-  readonly Name: string;
-  readonly Port: number;
-  readonly Address?: string;
-  readonly Tags: readonly string[];
-  readonly Meta: Readonly<Record<string, string>>;
-  readonly Checks: readonly CheckBody[];
 }
 
 interface Held {
@@ -64,7 +48,7 @@ export interface SimulatedAgentOptions {
 /** The agent of a host: what is registered with it, and its connection to one of the servers. */
 export class SimulatedAgent {
   readonly node: string;
-  /** Open, or kept by the agent for a query whose client has gone. */
+  /** Open, or kept by the agent for a query that its client has left. */
   connections = 0;
   #mostConnections = 0;
   readonly #clock: VirtualClock;
@@ -138,7 +122,7 @@ export class SimulatedAgent {
     const held = this.#held.get(id);
     const isUnchanged = held?.hash === query.get('hash');
     if (held && isUnchanged) {
-      const waitMs = durationOf(query.get('wait')) * (1 + this.#random() / 16);
+      const waitMs = waitOf(query) * (1 + this.#random() / 16);
       await new Promise<void>((resolve) => {
         const end = (): void => {
           cancel();
@@ -222,7 +206,7 @@ export class SimulatedAgent {
     if (query.has('cached')) throw new Error('the simulated agent has no cache');
     return {
       index: Number(query.get('index') ?? 0),
-      waitMs: durationOf(query.get('wait')),
+      waitMs: waitOf(query),
       isStale: query.has('stale'),
       connection: this.#connection,
     };
@@ -249,95 +233,6 @@ function json(value: unknown, headers: Readonly<Record<string, string>> = {}): A
   };
 }
 
-/** An instance in the catalog, with the fields that Consul has for it. */
-export function entryOf(
-  node: string,
-  body: ServiceBody,
-  output = '',
-): Parameters<SimulatedServers['put']>[0] {
-  const [CreateIndex, ModifyIndex] = [100_000, 100_000];
-  const lan = '10.10.10.10';
-  const own = { Address: body.Address ?? '', Port: body.Port };
-  const taggedAddresses = { lan, lan_ipv4: lan, wan: lan, wan_ipv4: lan };
-  return {
-    node,
-    id: body.ID,
-    service: body.Name,
-    json: {
-      Node: {
-        ID: 'f2b8c8a4-53a1-4b0e-9c39-9f6fe2f2b9b1',
-        Node: node,
-        Address: lan,
-        Datacenter: 'dc1',
-        TaggedAddresses: taggedAddresses,
-        Meta: { 'consul-network-segment': '' },
-        CreateIndex,
-        ModifyIndex,
-      },
-      Service: {
-        ID: body.ID,
-        Service: body.Name,
-        Tags: body.Tags,
-        Address: body.Address ?? '',
-        TaggedAddresses: { lan_ipv4: own, wan_ipv4: own },
-        Meta: body.Meta,
-        Port: body.Port,
-        Weights: { Passing: 1, Warning: 1 },
-        EnableTagOverride: false,
-        Proxy: { MeshGateway: {}, Expose: {} },
-        Connect: {},
-        CreateIndex,
-        ModifyIndex,
-      },
-    },
-    checks: [serfHealth(node), ...checksOf(node, body, output)],
-  };
-}
-
-function serfHealth(node: string): CatalogCheck {
-  return checkOf(
-    node,
-    { CheckID: 'serfHealth', Name: 'Serf Health Status' },
-    'Agent alive and reachable',
-    '',
-  );
-}
-
-function checksOf(node: string, { ID, Name, Checks }: ServiceBody, output: string): CatalogCheck[] {
-  return Checks.map((check) => ({
-    ...checkOf(node, check, output, 'http'),
-    ServiceID: ID,
-    ServiceName: Name,
-  }));
-}
-
-function checkOf(
-  node: string,
-  { CheckID, Name, Notes = '', Status = 'passing' }: CheckBody,
-  Output: string,
-  Type: string,
-): CatalogCheck {
-  return {
-    ...{
-      Node: node,
-      CheckID,
-      Name,
-      Status,
-      Notes,
-      Output,
-      ServiceID: '',
-      ServiceName: '',
-      ServiceTags: [],
-    },
-    ...{ Type, Definition: {}, CreateIndex: 100_000, ModifyIndex: 100_000 },
-  };
-}
-
-/** As this library writes durations for Consul: `60s` or `1500ms`. */
-function durationOf(text: string | null): number {
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-  let sumMs = 0;
-  for (const [, number, unit = ''] of (text ?? '').matchAll(/([\d.]+)(ms|s|m|h)/g))
-    sumMs += Number(number) * (units[unit] ?? 0);
-  return sumMs;
+function waitOf(query: URLSearchParams): number {
+  return toMilliseconds(query.get('wait') ?? 0, 'wait');
 }

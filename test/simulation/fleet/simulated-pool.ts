@@ -47,7 +47,7 @@ class SimulatedPool implements HttpPool {
     traffic.sent(app, method.length + 1 + path.length + REQUEST_BYTES + lengthOf(headers) + text.length);
     let isWanted = true;
     const answered = this.#answer(method, path, text).then((response) => {
-      // The agent keeps the connection of a query whose client has gone until its wait ends.
+      // The agent keeps the connection of a query that its client has left until the wait ends.
       if (isWanted) this.#rest();
       else this.#options.agent.connections--;
       return response;

@@ -1,31 +1,6 @@
 import type { VirtualClock } from '../virtual-clock.js';
+import type { CatalogEntry } from './catalog-entry.js';
 import type { FleetTraffic } from './fleet-traffic.js';
-
-/** A check in the catalog, as JSON shows it. */
-export interface CatalogCheck {
-  readonly Node: string;
-  readonly CheckID: string;
-  readonly Name: string;
-  readonly Status: string;
-  readonly Notes: string;
-  readonly Output: string;
-  readonly ServiceID: string;
-  readonly ServiceName: string;
-  readonly ServiceTags: readonly string[];
-  readonly Type: string;
-  readonly Definition: Readonly<Record<string, never>>;
-  readonly CreateIndex: number;
-  readonly ModifyIndex: number;
-}
-
-export interface CatalogEntry {
-  readonly node: string;
-  readonly id: string;
-  readonly service: string;
-  /** Of `Node` and `Service`. */
-  readonly json: Readonly<Record<string, unknown>>;
-  readonly checks: readonly CatalogCheck[];
-}
 
 interface Topic {
   index: number;

@@ -1,19 +1,25 @@
 import { seededRandom } from '@rookery/test-support';
 import { VirtualClock } from '../virtual-clock.js';
 import type { FleetShape } from './fleet.js';
-import { FleetTraffic } from './fleet-traffic.js';
-import type { FleetWindow, FleetWorld, OtherInstance } from './fleet-world.js';
-import { entryOf, SimulatedAgent } from './simulated-agent.js';
+import { entryOf } from './catalog-entry.js';
+import { FleetTraffic, type SimulatedCounts } from './fleet-traffic.js';
+import {
+  OTHER_DATACENTER,
+  type AppAgent,
+  type Fault,
+  type FleetWorld,
+  type OtherInstance,
+} from './fleet-world.js';
+import { SimulatedAgent } from './simulated-agent.js';
 import { simulatedPools } from './simulated-pool.js';
 import { SimulatedServers } from './simulated-servers.js';
 
 /** With Consul's `raft_multiplier` of 1. */
 const ELECTION_MS = 3_000;
 const FIRST_PORT = 10_000;
-const OTHER_DATACENTER = 'dc2';
 
 /** On the virtual clock, with as many hosts as it is asked for. */
-export class SimulatedWorld implements FleetWorld {
+export class SimulatedWorld implements FleetWorld<SimulatedCounts> {
   readonly clock = new VirtualClock();
   readonly random: () => number;
   readonly #traffic = new FleetTraffic(() => this.clock.now());
@@ -27,11 +33,10 @@ export class SimulatedWorld implements FleetWorld {
     const { clock } = this;
     const random = seededRandom(seed);
     this.random = random;
-    const [servers, remote] = [1, 2].map(() => new SimulatedServers(clock, random, this.#traffic));
-    if (!servers || !remote) throw new Error('no servers');
+    const servers = new SimulatedServers(clock, random, this.#traffic);
     this.#servers = servers;
-    this.#remote = remote;
-    const datacenters = new Map([[OTHER_DATACENTER, remote]]);
+    this.#remote = new SimulatedServers(clock, random, this.#traffic);
+    const datacenters = new Map([[OTHER_DATACENTER, this.#remote]]);
     this.#agents = Array.from(
       { length: hosts },
       (_, n) => new SimulatedAgent(`host-${n}`, { clock, random, servers, datacenters, maxConnections }),
@@ -40,10 +45,6 @@ export class SimulatedWorld implements FleetWorld {
 
   get connections(): number {
     return this.#agents.reduce((sum, { connections }) => sum + connections, 0);
-  }
-
-  get blockedReads(): number {
-    return this.#servers.blocked;
   }
 
   pass(ms: number): Promise<void> {
@@ -73,7 +74,7 @@ export class SimulatedWorld implements FleetWorld {
     return port < FIRST_PORT || this.#up.has(port);
   }
 
-  agentOf(host: number, app: number): ReturnType<FleetWorld['agentOf']> {
+  agentOf(host: number, app: number): AppAgent {
     const agent = this.#agents[host];
     if (!agent) throw new Error(`there is no host ${host}`);
     const { clock, random } = this;
@@ -85,34 +86,26 @@ export class SimulatedWorld implements FleetWorld {
     this.#traffic.called(hasFailed);
   }
 
-  async openWindow(name: string): Promise<void> {
-    this.#takeMostConnections();
-    this.#traffic.open(name);
+  async take(): Promise<SimulatedCounts> {
+    const mostConnections = Math.max(...this.#agents.map((agent) => agent.takeMostConnections()));
+    return { ...this.#traffic.take(), mostConnections, blockedReads: this.#servers.blocked };
   }
 
-  async closeWindow(): Promise<FleetWindow> {
-    return { ...this.#traffic.open(''), mostConnections: this.#takeMostConnections() };
-  }
-
-  async loseLeader(): Promise<void> {
-    this.#servers.loseLeader(ELECTION_MS);
-  }
-
-  /** One of three: a third of the agents have it as theirs. */
-  async restartServer(): Promise<void> {
-    for (const [n, agent] of this.#agents.entries()) if (n % 3 === 0) agent.loseServer();
-  }
-
-  async cutWan(forMs: number): Promise<void> {
-    for (const agent of this.#agents) agent.cutWan(forMs);
+  async cause(fault: Fault, forMs: number): Promise<void> {
+    switch (fault) {
+      case 'leader lost':
+        this.#servers.loseLeader(ELECTION_MS);
+        break;
+      case 'server restarted':
+        // One of three: a third of the agents have it as theirs.
+        for (const [n, agent] of this.#agents.entries()) if (n % 3 === 0) agent.loseServer();
+        break;
+      case 'datacenter cut off':
+        for (const agent of this.#agents) agent.cutWan(forMs);
+    }
   }
 
   async stop(): Promise<void> {
     await this.pass(0);
-  }
-
-  /** Of an agent since the last time. */
-  #takeMostConnections(): number {
-    return Math.max(...this.#agents.map((agent) => agent.takeMostConnections()));
   }
 }

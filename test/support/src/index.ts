@@ -15,6 +15,7 @@ export { eventually } from './eventually.js';
 export type { EventuallyOptions } from './eventually.js';
 export { figure, FIGURES_VARIABLE, median } from './figures.js';
 export { consulVersion, findConsul, HOW_TO_GET_CONSUL } from './find-consul.js';
+export { HeldRequests } from './held-requests.js';
 export { KubernetesApi } from './kubernetes-api.js';
 export { Alertmanager, Prometheus, tool } from './monitoring.js';
 export type { AlertmanagerAlert, PrometheusOptions } from './monitoring.js';

@@ -1,28 +1,18 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { FakeClock, settle } from '@rookery/test-support';
+import { FakeClock, HeldRequests, settle } from '@rookery/test-support';
 import { delay, type InstanceList, type SourceQuery } from '@rookery/discovery/adapter';
-import type { HealthServiceOptions } from '../client/api/health.api.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import type { ConsulResponse } from '../client/consul-response.js';
 import { AgentSwitchedError } from '../client/agent-switched-error.js';
 import { ConsulError } from '../client/consul-error.js';
 import { InstanceLists } from './instance-lists.js';
 
-interface Asked {
-  readonly at: number;
-  readonly service: string;
-  /** Without its signal. */
-  readonly options: Omit<HealthServiceOptions, 'signal'>;
-  answer(ports: readonly number[], response?: Partial<ConsulResponse<Buffer>>): Promise<void>;
-  fail(error: Error): Promise<void>;
-}
-
 const noLeader = new ConsulError('RK_REGISTRY_NO_LEADER', 'No cluster leader');
 
 describe('InstanceLists', () => {
   let clock: FakeClock;
   let random: number;
-  let asked: Asked[];
+  let requests: HeldRequests<[ports: readonly number[], response?: Partial<ConsulResponse<Buffer>>]>;
   let client: { disconnects: number; watchLimit: number; tokenVersion: number };
   let permitted: boolean[];
   let stopping: AbortController;
@@ -30,7 +20,9 @@ describe('InstanceLists', () => {
   beforeEach(() => {
     clock = new FakeClock();
     random = 0;
-    asked = [];
+    requests = new HeldRequests(clock, (ports, response = {}) => ({
+      ...{ body: listOf(ports), index: '7', ...response },
+    }));
     permitted = [];
     stopping = new AbortController();
     client = { disconnects: 0, watchLimit: 2, tokenVersion: 0 };
@@ -40,22 +32,7 @@ describe('InstanceLists', () => {
     const fake = Object.assign(client, {
       waitWithin: (ms: number) => ms,
       health: {
-        serviceBytes: (service: string, { signal, ...options }: HealthServiceOptions) =>
-          new Promise((resolve, reject) => {
-            const onAbort = (): void => reject(signal?.reason as Error);
-            signal?.addEventListener('abort', onAbort, { once: true });
-            asked.push({
-              ...{ at: clock.now(), service, options },
-              answer: async (ports, response = {}) => {
-                resolve({ body: listOf(ports), index: '7', ...response });
-                await settle();
-              },
-              fail: async (error) => {
-                reject(error);
-                await settle();
-              },
-            });
-          }),
+        serviceBytes: requests.ask,
       },
       acl: {
         allows: async () => {
@@ -84,48 +61,43 @@ describe('InstanceLists', () => {
     return watched;
   }
 
-  const last = (): Asked => {
-    const found = asked.at(-1);
-    if (!found) throw new Error('nothing was asked');
-    return found;
-  };
   const portsOf = (list: InstanceList | undefined): number[] | undefined =>
     list?.instances.map(({ port }) => port);
 
   it('reads the list, and then waits for its next index', async () => {
     const { lists } = watch(create());
-    expect(last().options).toEqual({});
-    await last().answer([1, 2]);
+    expect(requests.last.options).toEqual({});
+    await requests.last.answer([1, 2]);
     expect(lists).toMatchObject([{ source: 'live', mode: 'watched', index: '7' }]);
-    expect(last().options).toEqual({ index: '7', wait: 60_000 });
+    expect(requests.last.options).toEqual({ index: '7', wait: 60_000 });
     await clock.advance(5_000);
-    await last().answer([3], { index: '9' });
+    await requests.last.answer([3], { index: '9' });
     expect(lists.map(portsOf)).toEqual([[1, 2], [3]]);
-    expect(last().options.index).toBe('9');
+    expect(requests.last.options.index).toBe('9');
   });
 
   it('asks for what its query says', async () => {
     watch(create(), 'web', { filter: 'f', datacenter: 'dc2', near: 'n' });
-    expect(last().options).toEqual({ filter: 'f', datacenter: 'dc2', near: 'n' });
-    await last().answer([1]);
-    expect(last().options).toMatchObject({ filter: 'f', datacenter: 'dc2', near: 'n', index: '7' });
+    expect(requests.last.options).toEqual({ filter: 'f', datacenter: 'dc2', near: 'n' });
+    await requests.last.answer([1]);
+    expect(requests.last.options).toMatchObject({ filter: 'f', datacenter: 'dc2', near: 'n', index: '7' });
   });
 
   it('begins anew, without an index, after a disconnect and when a query returns early with the same index', async () => {
     watch(create());
-    await last().answer([1]);
+    await requests.last.answer([1]);
     await clock.advance(10);
-    await last().answer([1]);
-    expect(last().options).toEqual({});
-    await last().answer([1]);
+    await requests.last.answer([1]);
+    expect(requests.last.options).toEqual({});
+    await requests.last.answer([1]);
     client.disconnects++;
     await clock.advance(60_000);
-    await last().answer([1]);
-    expect(last().options).toEqual({});
-    await last().answer([1]);
+    await requests.last.answer([1]);
+    expect(requests.last.options).toEqual({});
+    await requests.last.answer([1]);
     await clock.advance(60_000);
-    await last().answer([1]);
-    expect(last().options.index).toBe('7');
+    await requests.last.answer([1]);
+    expect(requests.last.options.index).toBe('7');
   });
 
   it.each([
@@ -135,19 +107,19 @@ describe('InstanceLists', () => {
     ['stale', { cache: { hit: true, ageSeconds: 1 } }],
   ] as const)('is %s with %j', async (source, response) => {
     const { lists } = watch(create());
-    await last().answer([1], response);
+    await requests.last.answer([1], response);
     expect(lists[0]?.source).toBe(source);
   });
 
   it('reads a list that any server has, while the leader does not answer for a second', async () => {
     const { lists } = watch(create());
     await clock.advance(999);
-    expect(asked).toHaveLength(1);
+    expect(requests.all).toHaveLength(1);
     await clock.advance(1);
-    expect(last().options).toEqual({ consistency: 'stale', timeout: 3_000 });
-    await last().answer([1], { knownLeader: true, index: '3' });
+    expect(requests.last.options).toEqual({ consistency: 'stale', timeout: 3_000 });
+    await requests.last.answer([1], { knownLeader: true, index: '3' });
     expect(lists.map(({ source }) => source)).toEqual(['stale']);
-    await asked[0]?.answer([2]);
+    await requests.all[0]?.answer([2]);
     expect(lists.map(portsOf)).toEqual([[1], [2]]);
   });
 
@@ -156,9 +128,9 @@ describe('InstanceLists', () => {
     async (code) => {
       const watched = watch(create());
       const error = new ConsulError(code, 'it failed');
-      await last().fail(error);
-      expect(last().options.consistency).toBe('stale');
-      await last().answer([1]);
+      await requests.last.fail(error);
+      expect(requests.last.options.consistency).toBe('stale');
+      await requests.last.answer([1]);
       expect(watched.lists.map(({ source }) => source)).toEqual(['stale']);
       expect(watched.failure).toBe(error);
     },
@@ -166,53 +138,53 @@ describe('InstanceLists', () => {
 
   it('fails as the leader did where no server answers, and at once after any other error', async () => {
     const watched = watch(create());
-    await last().fail(noLeader);
-    await last().fail(new ConsulError('RK_REGISTRY_TIMEOUT', 'no response'));
+    await requests.last.fail(noLeader);
+    await requests.last.fail(new ConsulError('RK_REGISTRY_TIMEOUT', 'no response'));
     expect(watched).toMatchObject({ lists: [], failure: noLeader });
     const denied = new ConsulError('RK_ACL_DENIED', 'no');
     const refused = watch(create());
-    await last().fail(denied);
+    await requests.last.fail(denied);
     expect(refused.failure).toBe(denied);
-    expect(asked).toHaveLength(3);
+    expect(requests.all).toHaveLength(3);
   });
 
   it('waits for up to four seconds after a leader was elected, since all watches are answered together', async () => {
     random = 0.5;
     const { lists } = watch(create());
     await clock.advance(1_000);
-    await last().answer([1]);
+    await requests.last.answer([1]);
     await clock.advance(2_000);
-    await asked[0]?.answer([2], { index: '20' });
+    await requests.all[0]?.answer([2], { index: '20' });
     expect(lists).toHaveLength(2);
     await clock.advance(1_999);
-    expect(asked).toHaveLength(2);
+    expect(requests.all).toHaveLength(2);
     await clock.advance(1);
-    expect(last().options).toEqual({ index: '20', wait: 60_000 });
+    expect(requests.last.options).toEqual({ index: '20', wait: 60_000 });
   });
 
   it('asks no more than every five seconds for a service that has never had an instance', async () => {
     watch(create());
-    await last().answer([]);
+    await requests.last.answer([]);
     expect(permitted).toEqual([true]);
-    const before = asked.length;
-    await last().answer([], { index: '8' });
+    const before = requests.all.length;
+    await requests.last.answer([], { index: '8' });
     await clock.advance(4_999);
-    expect(asked).toHaveLength(before);
+    expect(requests.all).toHaveLength(before);
     await clock.advance(1);
-    expect(asked).toHaveLength(before + 1);
+    expect(requests.all).toHaveLength(before + 1);
     // The token is the same.
     expect(permitted).toEqual([true]);
   });
 
-  it('asks more often for one whose last instance has just left, and less often the longer ago that is', async () => {
+  it('asks often after the last instance has left, and less often as time passes', async () => {
     watch(create());
-    await last().answer([1]);
+    await requests.last.answer([1]);
     const pauseAfter = async (index: string): Promise<number> => {
-      const count = asked.length;
-      await last().answer([], { index });
+      const count = requests.all.length;
+      await requests.last.answer([], { index });
       const from = clock.now();
-      while (asked.length === count) await clock.advance(10);
-      return last().at - from;
+      while (requests.all.length === count) await clock.advance(10);
+      return requests.last.at - from;
     };
     expect(await pauseAfter('8')).toBe(250);
     await clock.advance(30_000 - 250);
@@ -227,19 +199,19 @@ describe('InstanceLists', () => {
     const lists = create();
     for (const service of ['one', 'two']) {
       watch(lists, service);
-      await last().answer([1]);
+      await requests.last.answer([1]);
     }
     const third = watch(lists, 'three');
     expect(lists.connections).toEqual({ watches: 2, limit: 2, polled: 1 });
-    await last().answer([1]);
+    await requests.last.answer([1]);
     await clock.advance(1_799);
-    expect(asked).toHaveLength(5);
+    expect(requests.all).toHaveLength(5);
     await clock.advance(1);
-    expect(last()).toMatchObject({ service: 'three', options: { consistency: 'cached', polled: true } });
-    await last().answer([2], { cache: { hit: true, ageSeconds: 0 } });
+    expect(requests.last).toMatchObject({ name: 'three', options: { consistency: 'cached', polled: true } });
+    await requests.last.answer([2], { cache: { hit: true, ageSeconds: 0 } });
     expect(third.lists.map(({ mode }) => mode)).toEqual(['watched', 'polled']);
     await clock.advance(1_800);
-    await last().answer([2], { cache: { hit: true, ageSeconds: 10 } });
+    await requests.last.answer([2], { cache: { hit: true, ageSeconds: 10 } });
     // That list is old, and still the last one.
     expect(third.lists).toHaveLength(3);
     expect(third.failure).toMatchObject({ code: 'RK_REGISTRY_NO_LEADER' });
@@ -249,20 +221,20 @@ describe('InstanceLists', () => {
   it('goes on at the next agent when the one in use is left, after up to a second, and once', async () => {
     random = 0.5;
     const watched = watch(create());
-    await last().answer([1]);
-    await last().fail(new AgentSwitchedError('http://127.0.0.1:8501'));
+    await requests.last.answer([1]);
+    await requests.last.fail(new AgentSwitchedError('http://127.0.0.1:8501'));
     await clock.advance(499);
-    expect(asked).toHaveLength(2);
+    expect(requests.all).toHaveLength(2);
     await clock.advance(1);
-    expect(last().options).toEqual({});
-    await last().fail(new AgentSwitchedError('http://127.0.0.1:8501'));
+    expect(requests.last.options).toEqual({});
+    await requests.last.fail(new AgentSwitchedError('http://127.0.0.1:8501'));
     expect(watched.failure).toBeInstanceOf(AgentSwitchedError);
   });
 
   it('ends with its signal, and leaves no timer and no slot', async () => {
     const lists = create();
     const watched = watch(lists);
-    await last().answer([1]);
+    await requests.last.answer([1]);
     stopping.abort(new Error('over'));
     await settle();
     expect(watched.failure).toMatchObject({ message: 'over' });

@@ -1,19 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { FakeClock, settle } from '@rookery/test-support';
+import { FakeClock, HeldRequests, settle } from '@rookery/test-support';
 import type { InstanceStatus } from '@rookery/discovery';
 import type { AgentService, HealthCheck } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
 import { RegistrationWatch } from './registration-watch.js';
-
-interface Asked {
-  readonly at: number;
-  readonly name: string;
-  /** Without its signal. */
-  readonly options: Readonly<Record<string, unknown>>;
-  answer(response: unknown): Promise<void>;
-  fail(error: Error): Promise<void>;
-}
 
 const WAIT_MS = 75_000;
 const SERVICE = { ID: 'web-1', Service: 'web', ContentHash: 'h1' } as AgentService;
@@ -27,8 +18,8 @@ const unreachable = new ConsulError('RK_REGISTRY_UNREACHABLE', 'connect ECONNREF
 describe('RegistrationWatch', () => {
   let clock: FakeClock;
   let stopping: AbortController;
-  let services: Asked[];
-  let nodes: Asked[];
+  let services: HeldRequests;
+  let nodes: HeldRequests;
   /** The checks that the agent itself has. */
   let held: HealthCheck[];
   let reads: number;
@@ -39,7 +30,9 @@ describe('RegistrationWatch', () => {
   beforeEach(() => {
     clock = new FakeClock();
     stopping = new AbortController();
-    [services, nodes, statuses] = [[], [], []];
+    services = new HeldRequests(clock, (response) => response);
+    nodes = new HeldRequests(clock, (response) => response);
+    statuses = [];
     held = [...CHECKS];
     reads = 0;
     outcome = undefined;
@@ -47,29 +40,13 @@ describe('RegistrationWatch', () => {
   });
 
   async function watch({ node = 'host', hash = 'h1' }: { node?: string | null; hash?: string | null } = {}) {
-    const ask = (into: Asked[]) => (name: string, options: { signal: AbortSignal }) =>
-      new Promise((resolve, reject) => {
-        const { signal, ...rest } = options;
-        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-        into.push({
-          ...{ at: clock.now(), name, options: rest },
-          answer: async (response) => {
-            resolve(response);
-            await settle();
-          },
-          fail: async (error) => {
-            reject(error);
-            await settle();
-          },
-        });
-      });
     const list = async (): Promise<{ body: Record<string, HealthCheck> }> => {
       reads++;
       return { body: Object.fromEntries(held.map((each) => [each.CheckID, each])) };
     };
     const fake = Object.assign(client, {
-      agent: { service: ask(services), checks: { list } },
-      health: { node: ask(nodes) },
+      agent: { service: services.ask, checks: { list } },
+      health: { node: nodes.ask },
     });
     const watching = new RegistrationWatch(fake as unknown as ConsulClient, {
       clock,
@@ -86,60 +63,55 @@ describe('RegistrationWatch', () => {
     );
     await settle();
   }
-  const lastOf = (from: readonly Asked[]): Asked => {
-    const found = from.at(-1);
-    if (!found) throw new Error('nothing was asked');
-    return found;
-  };
   const listed = (checks: readonly HealthCheck[], index = '7'): unknown => ({ body: checks, index });
 
   describe('of the service that the agent has', () => {
     it('waits for another hash, again and again', async () => {
       await watch();
-      expect(lastOf(services)).toMatchObject({ name: 'web-1', options: { wait: WAIT_MS, hash: 'h1' } });
-      await lastOf(services).answer({ contentHash: 'h1' });
-      expect(services).toHaveLength(2);
+      expect(services.last).toMatchObject({ name: 'web-1', options: { wait: WAIT_MS, hash: 'h1' } });
+      await services.last.answer({ contentHash: 'h1' });
+      expect(services.all).toHaveLength(2);
       expect(outcome).toBeUndefined();
-      await lastOf(services).answer({ contentHash: 'h2' });
+      await services.last.answer({ contentHash: 'h2' });
       expect(outcome).toBe('changed');
     });
 
     it('finds that it is gone', async () => {
       await watch();
-      await lastOf(services).answer(undefined);
+      await services.last.answer(undefined);
       expect(outcome).toBe('changed');
     });
 
     it('asks at intervals where the agent has no hash', async () => {
       await watch({ hash: null });
-      expect(lastOf(services).options).toEqual({ wait: WAIT_MS });
-      await lastOf(services).answer({ contentHash: undefined });
-      expect(services).toHaveLength(1);
+      expect(services.last.options).toEqual({ wait: WAIT_MS });
+      await services.last.answer({ contentHash: undefined });
+      expect(services.all).toHaveLength(1);
       await clock.advance(WAIT_MS);
-      expect(services).toHaveLength(2);
+      expect(services.all).toHaveLength(2);
     });
 
     it.each([unreachable, new ConsulError('RK_REGISTRY_TIMEOUT', 'no response')])(
       'ends with "%s": the registration may be lost',
       async (error) => {
         await watch();
-        await lastOf(services).fail(error);
+        await services.last.fail(error);
         expect(outcome).toBe(error);
       },
     );
 
     it('only waits after another error, longer each time', async () => {
       await watch();
-      await lastOf(services).fail(noLeader);
+      await services.last.fail(noLeader);
       await clock.advance(10_999);
-      expect(services).toHaveLength(1);
+      expect(services.all).toHaveLength(1);
       await clock.advance(1);
-      expect(services).toHaveLength(2);
-      await lastOf(services).fail(noLeader);
+      expect(services.all).toHaveLength(2);
+      await services.last.fail(noLeader);
       await clock.advance(21_999);
-      expect(services).toHaveLength(2);
+      expect(services.all).toHaveLength(2);
       await clock.advance(1);
-      expect(services).toHaveLength(3);
+      expect(services.all).toHaveLength(3);
       expect(outcome).toBeUndefined();
     });
   });
@@ -147,33 +119,33 @@ describe('RegistrationWatch', () => {
   describe('of its checks in the catalog', () => {
     it('waits for two seconds until they are there, and then for a change, on its own connection', async () => {
       await watch();
-      expect(lastOf(nodes)).toMatchObject({ name: 'host', options: { wait: 2_000, ownRegistration: true } });
-      await lastOf(nodes).answer(listed([check('serfHealth', 'passing', ''), ...CHECKS]));
+      expect(nodes.last).toMatchObject({ name: 'host', options: { wait: 2_000, ownRegistration: true } });
+      await nodes.last.answer(listed([check('serfHealth', 'passing', ''), ...CHECKS]));
       expect(statuses).toEqual(['passing']);
-      expect(nodes).toHaveLength(1);
+      expect(nodes.all).toHaveLength(1);
       await clock.advance(500);
-      expect(lastOf(nodes).options).toEqual({ wait: WAIT_MS, index: '7', ownRegistration: true });
+      expect(nodes.last.options).toEqual({ wait: WAIT_MS, index: '7', ownRegistration: true });
     });
 
     it('asks at once after a wait in which nothing changed', async () => {
       await watch();
-      await lastOf(nodes).answer(listed(CHECKS));
+      await nodes.last.answer(listed(CHECKS));
       await clock.advance(500);
-      await lastOf(nodes).answer(listed(CHECKS));
-      expect(nodes).toHaveLength(3);
+      await nodes.last.answer(listed(CHECKS));
+      expect(nodes.all).toHaveLength(3);
     });
 
     it('asks less and less often as long as other checks change, and at once again after news of its own', async () => {
       await watch();
-      await lastOf(nodes).answer(listed(CHECKS));
+      await nodes.last.answer(listed(CHECKS));
       await clock.advance(500);
       const pauses: number[] = [];
       for (let index = 8; index < 16; index++) {
         const before = clock.now();
-        const count = nodes.length;
+        const count = nodes.all.length;
         const status = index === 14 ? 'warning' : index === 15 ? 'warning' : 'passing';
-        await lastOf(nodes).answer(listed([check('web-1:http', status)], String(index)));
-        while (nodes.length === count) await clock.advance(500);
+        await nodes.last.answer(listed([check('web-1:http', status)], String(index)));
+        while (nodes.all.length === count) await clock.advance(500);
         pauses.push(clock.now() - before);
       }
       expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 16_000, 500, 1_000]);
@@ -182,11 +154,9 @@ describe('RegistrationWatch', () => {
 
     it('tells the status as clients see it', async () => {
       await watch();
-      await lastOf(nodes).answer(listed(CHECKS));
+      await nodes.last.answer(listed(CHECKS));
       await clock.advance(500);
-      await lastOf(nodes).answer(
-        listed([check('web-1:http', 'critical'), check('other', 'warning', 'x')], '8'),
-      );
+      await nodes.last.answer(listed([check('web-1:http', 'critical'), check('other', 'warning', 'x')], '8'));
       expect(statuses).toEqual(['passing', 'critical']);
       expect(outcome).toBeUndefined();
     });
@@ -197,20 +167,20 @@ describe('RegistrationWatch', () => {
       ['changed', [{ ...check('web-1:http'), Name: 'another' }]],
     ] as const)('is "%s" once they were there and are %j', async (change, checks) => {
       await watch();
-      await lastOf(nodes).answer(listed(CHECKS));
+      await nodes.last.answer(listed(CHECKS));
       await clock.advance(500);
-      await lastOf(nodes).answer(listed(checks, '8'));
+      await nodes.last.answer(listed(checks, '8'));
       expect(outcome).toBe(change);
     });
 
     it('is unlisted when the agent has them and the catalog does not, after two seconds', async () => {
       await watch();
       await clock.advance(1_500);
-      await lastOf(nodes).answer(listed([check('serfHealth', 'passing', '')]));
+      await nodes.last.answer(listed([check('serfHealth', 'passing', '')]));
       expect(outcome).toBeUndefined();
-      expect(lastOf(nodes).options).toMatchObject({ wait: 500, index: '7' });
+      expect(nodes.last.options).toMatchObject({ wait: 500, index: '7' });
       await clock.advance(500);
-      await lastOf(nodes).answer(listed([check('serfHealth', 'passing', '')]));
+      await nodes.last.answer(listed([check('serfHealth', 'passing', '')]));
       expect(outcome).toBe('unlisted');
       expect(reads).toBe(2);
     });
@@ -218,36 +188,36 @@ describe('RegistrationWatch', () => {
     it('has changed when the agent itself has others', async () => {
       await watch();
       held = [check('web-1:other')];
-      await lastOf(nodes).answer(listed([check('serfHealth', 'passing', '')]));
+      await nodes.last.answer(listed([check('serfHealth', 'passing', '')]));
       expect(outcome).toBe('changed');
     });
 
     it('waits long after an error, since all apps of a datacenter have it together, and begins without an index', async () => {
       await watch();
-      await lastOf(nodes).answer(listed(CHECKS));
+      await nodes.last.answer(listed(CHECKS));
       await clock.advance(500);
-      await lastOf(nodes).fail(noLeader);
+      await nodes.last.fail(noLeader);
       await clock.advance(10_999);
-      expect(nodes).toHaveLength(2);
+      expect(nodes.all).toHaveLength(2);
       await clock.advance(1);
-      expect(lastOf(nodes).options).not.toHaveProperty('index');
+      expect(nodes.last.options).not.toHaveProperty('index');
       expect(outcome).toBeUndefined();
     });
 
     it('never asks again after an error that waiting does not mend', async () => {
       await watch();
-      await lastOf(nodes).fail(denied);
+      await nodes.last.fail(denied);
       await clock.advance(10 * 60_000);
-      expect(nodes).toHaveLength(1);
+      expect(nodes.all).toHaveLength(1);
       expect(outcome).toBeUndefined();
     });
 
     it('begins without an index after a disconnect', async () => {
       await watch();
-      await lastOf(nodes).answer(listed(CHECKS));
+      await nodes.last.answer(listed(CHECKS));
       client.disconnects++;
       await clock.advance(500);
-      expect(lastOf(nodes).options).not.toHaveProperty('index');
+      expect(nodes.last.options).not.toHaveProperty('index');
     });
   });
 
@@ -257,7 +227,7 @@ describe('RegistrationWatch', () => {
   ])('where %s', (_why, options) => {
     beforeEach(async () => {
       await watch(options);
-      if (nodes.length > 0) await lastOf(nodes).answer(listed([]));
+      if (nodes.all.length > 0) await nodes.last.answer(listed([]));
     });
 
     it('reads the checks of the agent once a minute, and tells their status', async () => {
@@ -281,7 +251,7 @@ describe('RegistrationWatch', () => {
 
   it('ends with its signal, and leaves no timer', async () => {
     await watch();
-    await lastOf(nodes).answer(listed(CHECKS));
+    await nodes.last.answer(listed(CHECKS));
     stopping.abort(new Error('over'));
     await settle();
     expect(outcome).toMatchObject({ message: 'over' });

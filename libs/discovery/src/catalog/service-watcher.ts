@@ -53,7 +53,7 @@ const LOAD_TIMEOUT_MS = 2_000;
 const READ_AGAIN_MS = 1_000;
 /**
  * When the servers are in trouble, all watchers of a list read it again: the longer it is the more that costs, and the more watchers it is likely
- * to have. Of 100 instances and 100 watchers, with five lists in each app, at most a tenth of the apps ask within 100 ms (`npm run simulate -- fleet`).
+ * to have. Of 100 instances and 100 watchers, with five lists in each app, about a tenth of the apps ask within 100 ms (`npm run simulate -- fleet`).
  */
 const SPREAD_OF_INSTANCE_MS = 250;
 const MAX_SPREAD_MS = 30_000;

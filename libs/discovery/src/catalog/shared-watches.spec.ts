@@ -109,7 +109,7 @@ describe('SharedWatches', () => {
   it.each([
     [59_999, true],
     [60_000, false],
-  ])('probes the instances of a list whose view was used %s ms ago: %s', async (idleMs, isProbed) => {
+  ])('probes the instances of a list after %s ms without a use of its view: %s', async (idleMs, isProbed) => {
     registry.put({ service: 'web', port: 1 });
     const watch = await open('web', idleMs);
     // One that is used is enough.

@@ -60,12 +60,9 @@ export function isReachable(error: unknown): boolean {
   return !(error instanceof DiscoveryError) || ERROR_CLASSES[error.code].reachable;
 }
 
-/** The registry answers, and cannot do what it should: its servers have no leader, for example. This is so for all apps of a datacenter. */
+/** The registry answers, and its servers cannot do what they should: they have no leader, for example. */
 export function isInTrouble(error: unknown): boolean {
-  return (
-    error instanceof DiscoveryError &&
-    (error.code === 'RK_REGISTRY_NO_LEADER' || error.code === 'RK_REGISTRY_ERROR')
-  );
+  return error instanceof DiscoveryError && ERROR_CLASSES[error.code].inTrouble;
 }
 
 /** The request itself was rejected: it changed nothing, and waiting does not help. */

@@ -6,12 +6,14 @@ export interface ErrorClass {
   readonly reachable: boolean;
   /** The request itself was rejected: nothing was changed by it, and waiting does not help. */
   readonly refused: boolean;
+  /** The registry answers, and its servers cannot do what they should: this is so for all apps of a datacenter together. */
+  readonly inTrouble: boolean;
 }
 
-const UNREACHABLE: ErrorClass = { retryable: true, reachable: false, refused: false };
-const BUSY: ErrorClass = { retryable: true, reachable: true, refused: false };
-const REFUSED: ErrorClass = { retryable: false, reachable: true, refused: true };
-const FAILED: ErrorClass = { retryable: false, reachable: true, refused: false };
+const UNREACHABLE: ErrorClass = { retryable: true, reachable: false, refused: false, inTrouble: false };
+const BUSY: ErrorClass = { retryable: true, reachable: true, refused: false, inTrouble: false };
+const REFUSED: ErrorClass = { retryable: false, reachable: true, refused: true, inTrouble: false };
+const FAILED: ErrorClass = { retryable: false, reachable: true, refused: false, inTrouble: false };
 
 /**
  * The stable codes of every error that Rookery raises, and the class of each. Match on codes, never on messages.
@@ -73,7 +75,7 @@ export type DiscoveryErrorCode =
 export const ERROR_CLASSES: Readonly<Record<DiscoveryErrorCode, ErrorClass>> = {
   RK_CONFIG_INVALID: REFUSED,
   RK_INVALID_ARGUMENT: REFUSED,
-  RK_NO_INSTANCES: { retryable: true, reachable: true, refused: false },
+  RK_NO_INSTANCES: BUSY,
   RK_CALL_FAILED: FAILED,
   RK_CALL_TIMEOUT: FAILED,
   RK_INVALID_RESPONSE: FAILED,
@@ -81,10 +83,10 @@ export const ERROR_CLASSES: Readonly<Record<DiscoveryErrorCode, ErrorClass>> = {
   RK_OVERLOADED: BUSY,
   RK_REGISTRY_UNREACHABLE: UNREACHABLE,
   RK_REGISTRY_TIMEOUT: UNREACHABLE,
-  RK_REGISTRY_NO_LEADER: UNREACHABLE,
+  RK_REGISTRY_NO_LEADER: { ...UNREACHABLE, inTrouble: true },
   RK_REGISTRY_LIMITED: BUSY,
   RK_UNKNOWN_DATACENTER: BUSY,
-  RK_REGISTRY_ERROR: BUSY,
+  RK_REGISTRY_ERROR: { ...BUSY, inTrouble: true },
   RK_REGISTRY_BAD_REQUEST: REFUSED,
   RK_REGISTRY_BAD_RESPONSE: BUSY,
   RK_ACL_DENIED: REFUSED,
