@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { fleetOf, runFleet, type FleetEvent, type FleetReport, type FleetShape } from './fleet/fleet.js';
-import { requestsOf, type SimulatedCounts } from './fleet/fleet-traffic.js';
+import {
+  fleetOf,
+  runFleet,
+  type FleetEvent,
+  type FleetPart,
+  type FleetReport,
+  type FleetShape,
+} from './fleet/fleet.js';
+import { burstOf, mergeCounts, requestsOf, type SimulatedCounts } from './fleet/fleet-traffic.js';
 import { SimulatedWorld } from './fleet/simulated-world.js';
 
 const SEED = 20_251_121;
@@ -10,6 +17,7 @@ const TIMES = { start: 20_000, settle: 460_000, idle: 120_000, deployment: 60_00
 async function run(
   shape: Partial<FleetShape>,
   events: readonly FleetEvent[],
+  part?: FleetPart,
 ): Promise<FleetReport<SimulatedCounts>> {
   const whole: FleetShape = {
     ...fleetOf(shape.apps ?? 40),
@@ -18,7 +26,7 @@ async function run(
     times: TIMES,
     ...shape,
   };
-  return runFleet(whole, new SimulatedWorld(whole, SEED), { events });
+  return runFleet(whole, new SimulatedWorld(whole, SEED), { events, ...(part && { part }) });
 }
 
 function windowOf({ windows }: FleetReport<SimulatedCounts>, name: string): SimulatedCounts {
@@ -59,9 +67,37 @@ describe('a fleet of apps', () => {
 
   it('comes back spread over time when there is a leader again', async () => {
     const report = await run({ apps: 60, hosts: 3, services: 6, instances: 600 }, ['leader lost']);
-    const { burstOfApps, calls, failedCalls } = windowOf(report, 'leader lost');
+    const lost = windowOf(report, 'leader lost');
+    const { calls, failedCalls } = lost;
     // Of all of them at once, were the first ping or the first retry not random.
-    expect(burstOfApps).toBeLessThan(20);
+    expect(burstOf(lost).apps).toBeLessThan(20);
     expect([calls > 0, failedCalls]).toEqual([true, 0]);
+  });
+
+  it('is the same in parts, each with the apps of some hosts', async () => {
+    const shape = { apps: 40, hosts: 2, deployed: 3 };
+    const whole = await run(shape, ['deployment']);
+    const parts = [
+      await run(shape, ['deployment'], { turn: 0, parts: 2 }),
+      await run(shape, ['deployment'], { turn: 1, parts: 2 }),
+    ];
+    for (const name of ['idle', 'deployment']) {
+      const merged = mergeCounts(parts.map((part) => windowOf(part, name)));
+      const expected = windowOf(whole, name);
+      expect([merged.serverWrites, merged.failedCalls]).toEqual([expected.serverWrites, 0]);
+      const pairs = [
+        [requestsOf(merged), requestsOf(expected)],
+        [merged.bytes, expected.bytes],
+        [merged.blockedReads, expected.blockedReads],
+        [merged.calls + 1, expected.calls + 1],
+      ] as const;
+      for (const [found, of] of pairs) {
+        expect(found / of).toBeGreaterThan(0.9);
+        expect(found / of).toBeLessThan(1.1);
+      }
+      expect(merged.bins).toHaveLength(expected.bins.length);
+    }
+    const connections = parts.reduce((sum, { connectionsOfApp }) => sum + connectionsOfApp, 0);
+    expect(connections / whole.connectionsOfApp).toBeCloseTo(1, 0);
   });
 });

@@ -4,7 +4,10 @@ import { resolveAgent } from '#libs/consul/dist/client/agent-options.js';
 import { attemptTransport } from '#libs/discovery/dist/calling/running-attempt.js';
 import { ServiceCaller } from '#libs/discovery/dist/calling/service-caller.js';
 import { ServiceCatalog } from '#libs/discovery/dist/catalog/service-catalog.js';
-import { describeRegistration } from '#libs/discovery/dist/registration/describe-registration.js';
+import {
+  describeRegistration,
+  type RegistrationSpec,
+} from '#libs/discovery/dist/registration/describe-registration.js';
 import { createHeartbeats } from '#libs/discovery/dist/registration/heartbeat/create-heartbeats.js';
 import { Registrar } from '#libs/discovery/dist/registration/registrar.js';
 import { ReconnectSignal } from '#libs/discovery/dist/registry/reconnect-signal.js';
@@ -13,11 +16,22 @@ import type { Clock } from '#libs/discovery/dist/timing/clock.js';
 import { connectionRefused } from '../simulated-instance.js';
 import type { AppAgent } from './fleet-world.js';
 
-export interface FleetAppOptions extends AppAgent {
+/** What is registered, and begins and ends. */
+export interface FleetMember {
+  readonly port: number;
+  start(): void;
+  deregister(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface MemberOptions extends AppAgent {
   readonly clock: Clock;
   readonly random: () => number;
   readonly service: string;
   readonly port: number;
+}
+
+export interface FleetAppOptions extends MemberOptions {
   /** The services that it calls; one of another datacenter as `name@datacenter`. */
   readonly calls: readonly string[];
   /** Whether the instance at this port, which is one of the fleet, is there. */
@@ -32,7 +46,7 @@ const silent = { log: () => undefined, warn: () => undefined, error: () => undef
 const noListener = { onUnreachable: () => undefined, onReachable: () => undefined };
 
 /** The parts of this library that an app has, without Nest and without a server of its own. */
-export class FleetApp {
+export class FleetApp implements FleetMember {
   readonly service: string;
   readonly port: number;
   readonly #options: FleetAppOptions;
@@ -43,13 +57,11 @@ export class FleetApp {
   readonly #watches = new Subscription();
 
   constructor(options: FleetAppOptions) {
-    const { clock, random, url, openPool, service, port } = options;
+    const { clock, random, service, port } = options;
     this.service = service;
     this.port = port;
     this.#options = options;
-    const { agent, issues } = resolveAgent({ url }, {});
-    if (!agent) throw new Error(JSON.stringify(issues));
-    this.#client = new ConsulClient(agent, undefined, { clock, openPool });
+    this.#client = clientOf(options);
     const registry = new ConsulRegistry(this.#client, { clock, random });
     const reconnectSignal = new ReconnectSignal();
     const events = new DiscoveryEvents(HISTORY);
@@ -68,16 +80,6 @@ export class FleetApp {
       onUnused: () => undefined,
       askLoad: async () => undefined,
     });
-    const listening = {
-      ...{ port, secure: false, hostName: 'host', address: '127.0.0.1', checkHost: '127.0.0.1' },
-      ...{
-        checkIsRemote: false,
-        healthPath: '/health',
-        hasHealthPath: true,
-        contextPath: '',
-        zone: undefined,
-      },
-    };
     const health = async (): Promise<{ status: 'passing'; output: string }> => ({
       status: 'passing',
       output: '',
@@ -86,7 +88,7 @@ export class FleetApp {
       ...{ clock, random, health, reconnectSignal },
       logger: silent,
     });
-    this.#registrar = new Registrar(registry, describeRegistration({ name: service }, listening), {
+    this.#registrar = new Registrar(registry, registrationOf(options), {
       ...{ clock, random, health, heartbeats, events, reachability, reconnectSignal },
       deregisterTimeoutMs: DEREGISTER_TIMEOUT_MS,
       isReachable: async () => true,
@@ -140,4 +142,27 @@ export class FleetApp {
     await this.#catalog.close();
     await this.#client.close();
   }
+}
+
+/** Of an app to the agent of its host. */
+export function clientOf({ clock, url, openPool }: MemberOptions): ConsulClient {
+  const { agent, issues } = resolveAgent({ url }, {});
+  if (!agent) throw new Error(JSON.stringify(issues));
+  return new ConsulClient(agent, undefined, { clock, openPool });
+}
+
+export function registrationOf({ service, port }: MemberOptions): RegistrationSpec {
+  return describeRegistration(
+    { name: service },
+    {
+      ...{ port, secure: false, hostName: 'host', address: '127.0.0.1', checkHost: '127.0.0.1' },
+      ...{
+        checkIsRemote: false,
+        healthPath: '/health',
+        hasHealthPath: true,
+        contextPath: '',
+        zone: undefined,
+      },
+    },
+  );
 }

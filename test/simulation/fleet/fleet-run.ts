@@ -1,9 +1,9 @@
 import { writeResult } from '../results.js';
 import { SEED } from '../seed.js';
-import { FLEET, fleetOf, runFleet, type FleetReport, type FleetWindow } from './fleet.js';
-import { SimulatedWorld } from './simulated-world.js';
+import { FLEET, fleetOf, type FleetReport, type FleetWindow } from './fleet.js';
 import { checkFleet } from './fleet-check.js';
-import { perSecond, requestsOf, type SimulatedCounts } from './fleet-traffic.js';
+import { runFleetInThreads } from './fleet-threads.js';
+import { burstOf, perSecond, requestsOf, type SimulatedCounts } from './fleet-traffic.js';
 
 const MOST_BURST = 0.1;
 
@@ -25,12 +25,12 @@ export async function runFleetCommand([asked]: readonly string[]): Promise<numbe
     `${''.padEnd(20)}requests/s   MB/s  reads/s  writes/s   burst: requests, apps in 100 ms    calls  failed  connections\n`,
   );
   const onWindow = (window: FleetWindow<SimulatedCounts>): void => write(`${row(window, apps)}\n`);
-  const report = await runFleet(shape, new SimulatedWorld(shape, SEED), { onWindow });
+  const report = await runFleetInThreads(shape, SEED, onWindow);
   write(`\n${summaryOf(report).join('\n')}\n`);
   const written = writeResult('fleet.json', `${JSON.stringify(rowsOf(report), null, 1)}\n`);
   // How many apps start at the same time is not decided by this library.
   const isWithin = report.windows.every(
-    ({ name, burstOfApps }) => name === 'start' || burstOfApps <= MOST_BURST * apps,
+    (window) => window.name === 'start' || burstOf(window).apps <= MOST_BURST * apps,
   );
   write(
     `bursts of at most ${MOST_BURST * 100} % of the apps: ${isWithin ? 'yes' : 'NO'}\nwritten: ${written}\n`,
@@ -39,8 +39,9 @@ export async function runFleetCommand([asked]: readonly string[]): Promise<numbe
 }
 
 function row(window: FleetWindow<SimulatedCounts>, apps: number): string {
-  const { name, bytes, serverReads, serverWrites, burst, burstOfApps, calls, failedCalls } = window;
-  const share = `${((burstOfApps / apps) * 100).toFixed(1)} %`;
+  const { name, bytes, serverReads, serverWrites, calls, failedCalls } = window;
+  const burst = burstOf(window);
+  const share = `${((burst.apps / apps) * 100).toFixed(1)} %`;
   return [
     name.padEnd(20),
     perSecond(window, requestsOf(window)).toFixed(0).padStart(10),
@@ -49,8 +50,8 @@ function row(window: FleetWindow<SimulatedCounts>, apps: number): string {
       .padStart(7),
     perSecond(window, serverReads).toFixed(0).padStart(9),
     perSecond(window, serverWrites).toFixed(1).padStart(10),
-    String(burst).padStart(17),
-    `${burstOfApps} (${share})`.padStart(17),
+    String(burst.requests).padStart(17),
+    `${burst.apps} (${share})`.padStart(17),
     String(calls).padStart(9),
     String(failedCalls).padStart(8),
     String(window.mostConnections).padStart(13),
@@ -72,8 +73,9 @@ function summaryOf({ shape, windows, connectionsOfApp }: FleetReport<SimulatedCo
 function rowsOf({ shape, windows, connectionsOfApp }: FleetReport<SimulatedCounts>): unknown {
   return {
     ...{ shape, connectionsOfApp },
-    windows: windows.map(({ requests, ...window }) => ({
+    windows: windows.map(({ requests, bins, ...window }) => ({
       ...window,
+      burst: burstOf({ bins }),
       requests: Object.fromEntries(requests),
     })),
   };

@@ -23,10 +23,14 @@ export interface SimulatedCounts extends FleetCounts {
   readonly serverWrites: number;
   /** Reads that wait at the servers at the end. */
   readonly blockedReads: number;
-  /** The largest number of apps that sent a request within 100 ms. */
-  readonly burstOfApps: number;
-  /** The largest number of requests within 100 ms. */
-  readonly burst: number;
+  readonly bins: readonly TrafficBin[];
+}
+
+/** What was sent within 100 ms. */
+export interface TrafficBin {
+  readonly requests: number;
+  /** How many apps sent any. */
+  readonly apps: number;
 }
 
 /** Counts what the apps of a fleet send. */
@@ -39,11 +43,9 @@ export class FleetTraffic {
   #serverWrites = 0;
   #calls = 0;
   #failedCalls = 0;
-  #bin = -1;
+  #bins: TrafficBin[] = [];
   #inBin = 0;
   readonly #appsInBin = new Set<number>();
-  #burst = 0;
-  #burstOfApps = 0;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -51,30 +53,27 @@ export class FleetTraffic {
 
   /** @returns what was counted since the last time */
   take(): Omit<SimulatedCounts, 'mostConnections' | 'blockedReads'> {
-    this.#closeBin();
+    this.#closeBins();
     const counts = {
       ms: this.#now() - this.#since,
       requests: this.#requests,
       bytes: this.#bytes,
       serverReads: this.#serverReads,
       serverWrites: this.#serverWrites,
-      burstOfApps: this.#burstOfApps,
-      burst: this.#burst,
+      bins: this.#bins,
       calls: this.#calls,
       failedCalls: this.#failedCalls,
     };
     this.#since = this.#now();
     this.#requests = new Map();
     this.#bytes = this.#serverReads = this.#serverWrites = this.#calls = this.#failedCalls = 0;
-    this.#burst = this.#burstOfApps = 0;
+    this.#bins = [];
     return counts;
   }
 
   sent(app: number, bytes: number): void {
     this.#bytes += bytes;
-    const bin = Math.floor(this.#now() / BIN_MS);
-    if (bin !== this.#bin) this.#closeBin();
-    this.#bin = bin;
+    this.#closeBins();
     this.#inBin++;
     this.#appsInBin.add(app);
   }
@@ -97,11 +96,14 @@ export class FleetTraffic {
     if (hasFailed) this.#failedCalls++;
   }
 
-  #closeBin(): void {
-    this.#burst = Math.max(this.#burst, this.#inBin);
-    this.#burstOfApps = Math.max(this.#burstOfApps, this.#appsInBin.size);
-    this.#inBin = 0;
-    this.#appsInBin.clear();
+  /** Those that are over; the last one may be a part of 100 ms. */
+  #closeBins(): void {
+    const present = Math.floor((this.#now() - this.#since) / BIN_MS);
+    while (this.#bins.length < present) {
+      this.#bins.push({ requests: this.#inBin, apps: this.#appsInBin.size });
+      this.#inBin = 0;
+      this.#appsInBin.clear();
+    }
   }
 }
 
@@ -112,6 +114,43 @@ export function kindOf(method: string, path: string): RequestKind {
   if (path.startsWith('/v1/agent/service/')) return 'own-service';
   if (path.startsWith('/v1/health/node/')) return 'own-checks';
   return 'other';
+}
+
+/** The largest number of requests, and of apps that sent any, within 100 ms. */
+export function burstOf({ bins }: Pick<SimulatedCounts, 'bins'>): TrafficBin {
+  return {
+    requests: Math.max(...bins.map(({ requests }) => requests)),
+    apps: Math.max(...bins.map(({ apps }) => apps)),
+  };
+}
+
+/** Of a fleet, from those of its parts: an app is of one of them, and each has all writes. */
+export function mergeCounts(parts: readonly SimulatedCounts[]): SimulatedCounts {
+  const [first, ...others] = parts;
+  if (!first) throw new Error('there is no part');
+  return others.reduce(
+    (sum, part) => ({
+      ms: sum.ms,
+      requests: new Map(
+        [...new Set([...sum.requests.keys(), ...part.requests.keys()])].map((kind) => [
+          kind,
+          (sum.requests.get(kind) ?? 0) + (part.requests.get(kind) ?? 0),
+        ]),
+      ),
+      bytes: sum.bytes + part.bytes,
+      calls: sum.calls + part.calls,
+      failedCalls: sum.failedCalls + part.failedCalls,
+      mostConnections: Math.max(sum.mostConnections, part.mostConnections),
+      serverReads: sum.serverReads + part.serverReads,
+      serverWrites: sum.serverWrites,
+      blockedReads: sum.blockedReads + part.blockedReads,
+      bins: sum.bins.map(({ requests, apps }, at) => ({
+        requests: requests + (part.bins[at]?.requests ?? 0),
+        apps: apps + (part.bins[at]?.apps ?? 0),
+      })),
+    }),
+    first,
+  );
 }
 
 export function requestsOf({ requests }: FleetCounts): number {

@@ -27,8 +27,8 @@ export interface FleetWorld<Counts extends FleetCounts> {
   listen(): Promise<number>;
   hangUp(port: number): void;
   isUp(port: number): boolean;
-  /** The agent of a host, for the app of this number. */
-  agentOf(host: number, app: number): AppAgent;
+  /** The agent of a host, for the app of this number; without one, what is asked of it is not counted. */
+  agentOf(host: number, app: number | undefined): AppAgent;
   called(hasFailed: boolean): void;
   /** What was counted since the last time. */
   take(): Promise<Counts>;

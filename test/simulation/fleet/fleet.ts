@@ -1,6 +1,8 @@
-import { FleetApp } from './fleet-app.js';
+import { seededRandom } from '@rookery/test-support';
+import { FleetApp, type FleetMember } from './fleet-app.js';
 import type { FleetCounts } from './fleet-traffic.js';
 import { OTHER_DATACENTER, type Fault, type FleetWorld } from './fleet-world.js';
+import { StandIn } from './stand-in.js';
 
 export interface FleetShape {
   readonly apps: number;
@@ -74,6 +76,15 @@ const WAN_CUT_MS = 30_000;
 const CALL_EVERY_MS = 10_000;
 const STOP_MS = 60_000;
 
+/** When apps start and are replaced; the same in all parts of a fleet. */
+const SCHEDULE_SEED = 20_261_129;
+
+/** The hosts of a fleet by turns, so that several processes can each have the apps of some. */
+export interface FleetPart {
+  readonly turn: number;
+  readonly parts: number;
+}
+
 /** What happens to a fleet, one after the other. */
 export type FleetEvent = 'deployment' | Fault;
 const EVENTS: readonly FleetEvent[] = ['deployment', 'leader lost', 'server restarted', 'datacenter cut off'];
@@ -81,6 +92,8 @@ const EVENTS: readonly FleetEvent[] = ['deployment', 'leader lost', 'server rest
 export interface FleetRun<Counts extends FleetCounts> {
   /** Default: all. */
   readonly events?: readonly FleetEvent[];
+  /** Default: all of it. */
+  readonly part?: FleetPart;
   readonly onWindow?: (window: FleetWindow<Counts>) => void;
 }
 
@@ -88,9 +101,9 @@ export interface FleetRun<Counts extends FleetCounts> {
 export async function runFleet<Counts extends FleetCounts>(
   shape: FleetShape,
   world: FleetWorld<Counts>,
-  { events = EVENTS, onWindow = () => undefined }: FleetRun<Counts> = {},
+  { events = EVENTS, part = { turn: 0, parts: 1 }, onWindow = () => undefined }: FleetRun<Counts> = {},
 ): Promise<FleetReport<Counts>> {
-  const fleet = new Fleet(shape, world);
+  const fleet = new Fleet(shape, world, part);
   const { start, settle, idle, deployment, afterFault } = shape.times;
   const windows: FleetWindow<Counts>[] = [];
   const measure = async (name: string, ms: number, begin: () => Promise<void>): Promise<void> => {
@@ -125,13 +138,16 @@ export async function runFleet<Counts extends FleetCounts>(
 class Fleet {
   readonly #shape: FleetShape;
   readonly #world: FleetWorld<FleetCounts>;
-  readonly #apps: (FleetApp | undefined)[] = [];
+  readonly #part: FleetPart;
+  readonly #schedule = seededRandom(SCHEDULE_SEED);
+  readonly #apps: (FleetMember | undefined)[] = [];
   #isCalling = false;
   #isStopping = false;
 
-  constructor(shape: FleetShape, world: FleetWorld<FleetCounts>) {
+  constructor(shape: FleetShape, world: FleetWorld<FleetCounts>, part: FleetPart) {
     this.#shape = shape;
     this.#world = world;
+    this.#part = part;
   }
 
   async addOthers(): Promise<void> {
@@ -144,13 +160,13 @@ class Fleet {
   }
 
   async start(): Promise<void> {
-    const { clock, random } = this.#world;
+    const { clock } = this.#world;
     for (let n = 0; n < this.#shape.apps; n++) {
-      const app = await this.#newApp(n);
+      const app = await this.#newMember(n);
       this.#apps.push(app);
-      clock.after(this.#shape.times.start * random(), () => {
+      clock.after(this.#shape.times.start * this.#schedule(), () => {
         app.start();
-        this.#keepCalling(n);
+        if (this.#isOfPart(n)) this.#keepCalling(n);
       });
     }
   }
@@ -162,11 +178,11 @@ class Fleet {
   /** The instances of each service one after the other: out, restarted, in again. */
   deploy(): void {
     const { apps, services, deployed, times } = this.#shape;
-    const { clock, random } = this.#world;
+    const { clock } = this.#world;
     for (let service = 0; service < deployed; service++) {
       const members = Array.from({ length: apps }, (_, n) => n).filter((n) => n % services === service);
       const each = (times.deployment * 0.8) / members.length;
-      const first = each * random();
+      const first = each * this.#schedule();
       for (const [turn, n] of members.entries())
         clock.after(first + turn * each, () => void this.#replace(n));
     }
@@ -189,7 +205,7 @@ class Fleet {
     this.#world.hangUp(old.port);
     this.#apps[n] = undefined;
     await Promise.all([old.close(), this.#after(RESTART_MS)]);
-    const app = await this.#newApp(n);
+    const app = await this.#newMember(n);
     this.#apps[n] = app;
     app.start();
   }
@@ -204,26 +220,31 @@ class Fleet {
     clock.after(CALL_EVERY_MS * (0.5 + random()), () => {
       const app = this.#isCalling ? this.#apps[n] : undefined;
       const service = this.#calledBy(n)[Math.floor(this.#shape.callsServices * random())];
-      if (app && service !== undefined)
+      if (app instanceof FleetApp && service !== undefined)
         void app.call(service).then((isAnswered) => this.#world.called(!isAnswered));
       this.#keepCalling(n);
     });
   }
 
-  async #newApp(n: number): Promise<FleetApp> {
+  #isOfPart(n: number): boolean {
+    return (n % this.#shape.hosts) % this.#part.parts === this.#part.turn;
+  }
+
+  async #newMember(n: number): Promise<FleetMember> {
     const world = this.#world;
     const { hosts, services, remoteEvery } = this.#shape;
-    const calls = [...this.#calledBy(n)];
-    if (remoteEvery > 0 && n % remoteEvery === 0) calls.push(`${nameOf(n % services)}@${OTHER_DATACENTER}`);
-    return new FleetApp({
+    const isOfPart = this.#isOfPart(n);
+    const registered = {
       clock: world.clock,
       random: world.random,
-      ...world.agentOf(n % hosts, n),
+      ...world.agentOf(n % hosts, isOfPart ? n : undefined),
       service: nameOf(n % services),
       port: await world.listen(),
-      calls,
-      isUp: (port) => world.isUp(port),
-    });
+    };
+    if (!isOfPart) return new StandIn(registered);
+    const calls = [...this.#calledBy(n)];
+    if (remoteEvery > 0 && n % remoteEvery === 0) calls.push(`${nameOf(n % services)}@${OTHER_DATACENTER}`);
+    return new FleetApp({ ...registered, calls, isUp: (port) => world.isUp(port) });
   }
 
   #calledBy(n: number): readonly string[] {

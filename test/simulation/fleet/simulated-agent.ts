@@ -172,7 +172,9 @@ export class SimulatedAgent {
     const held: Held = { body, hash, output: '', changed: new Set() };
     this.#held.set(body.ID, held);
     this.#sync(body.ID);
-    this.#clock.after(OUTPUT_MS * (0.5 + this.#random()), () => {
+    // By what it is, and not at random, so that it is then for all parts of a fleet.
+    const share = Number.parseInt(hash.slice(0, 8), 16) / 2 ** 32;
+    this.#clock.after(OUTPUT_MS * (0.5 + share), () => {
       held.output = PASSED;
       if (this.#held.get(body.ID) === held) this.#sync(body.ID);
     });

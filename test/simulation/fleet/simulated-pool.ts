@@ -12,7 +12,8 @@ const RESPONSE_BYTES =
   'HTTP/1.1 200 OK\r\nVary: Accept-Encoding\r\nDate: Sat, 28 Nov 2026 21:00:00 GMT\r\n\r\n'.length;
 
 export interface SimulatedPoolOptions {
-  readonly app: number;
+  /** Whose requests are counted; undefined: they are not. */
+  readonly app: number | undefined;
   readonly agent: SimulatedAgent;
   readonly clock: VirtualClock;
   readonly random: () => number;
@@ -44,7 +45,8 @@ class SimulatedPool implements HttpPool {
     this.#connect();
     const { app, traffic } = this.#options;
     const text = body === null ? '' : body.toString();
-    traffic.sent(app, method.length + 1 + path.length + REQUEST_BYTES + lengthOf(headers) + text.length);
+    if (app !== undefined)
+      traffic.sent(app, method.length + 1 + path.length + REQUEST_BYTES + lengthOf(headers) + text.length);
     let isWanted = true;
     const answered = this.#answer(method, path, text).then((response) => {
       // The agent keeps the connection of a query that its client has left until the wait ends.
@@ -66,9 +68,7 @@ class SimulatedPool implements HttpPool {
         })
         .then(resolve, reject);
     });
-    const contentLength = `Content-Length: ${response.body.length}\r\n`.length;
-    const bytes = RESPONSE_BYTES + lengthOf(response.headers) + contentLength + response.body.length;
-    traffic.answered(kindOf(method, path), bytes);
+    if (app !== undefined) traffic.answered(kindOf(method, path), sizeOf(response));
     return { statusCode: response.status, headers: { ...response.headers }, body: once(response.body) };
   }
 
@@ -116,6 +116,11 @@ class SimulatedPool implements HttpPool {
 
 async function* once(body: Buffer): AsyncGenerator<Buffer> {
   yield body;
+}
+
+function sizeOf({ headers, body }: AgentResponse): number {
+  const contentLength = `Content-Length: ${body.length}\r\n`.length;
+  return RESPONSE_BYTES + lengthOf(headers) + contentLength + body.length;
 }
 
 function lengthOf(headers: Readonly<Record<string, string>>): number {

@@ -74,7 +74,7 @@ export class SimulatedWorld implements FleetWorld<SimulatedCounts> {
     return port < FIRST_PORT || this.#up.has(port);
   }
 
-  agentOf(host: number, app: number): AppAgent {
+  agentOf(host: number, app: number | undefined): AppAgent {
     const agent = this.#agents[host];
     if (!agent) throw new Error(`there is no host ${host}`);
     const { clock, random } = this;
