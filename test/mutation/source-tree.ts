@@ -9,13 +9,26 @@ const FOLDERS = [
   ...['discovery', 'consul', 'embedded-consul'].map((library) => `libs/${library}/src`),
   'test/support/src',
 ];
+/**
+ * What speaks to Consul is judged by suites on the embedded Consul, too, in the same process: most of what a client does is in what it sends,
+ * and in what it makes of the answers. Those of whole apps wait for too long.
+ */
+const CLIENT = 'libs/consul/src';
+const FOLDERS_OF_SUITES = ['test/e2e', 'test/coordination', 'test/registries', 'test/faults'];
+const SUITES_ON_CONSUL = [
+  ...['config-command', 'elections', 'flags', 'kv', 'locks', 'semaphores', 'service-commands', 'session'].map(
+    (name) => `test/e2e/${name}.both.e2e-spec.ts`,
+  ),
+  'test/coordination/consul.both.e2e-spec.ts',
+  'test/registries/consul.both.e2e-spec.ts',
+];
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const RUNTIME = here('./active-mutant.js');
 const GLOBALS = here('./jest-globals.js');
 
 export interface SourceTree {
   readonly mutants: readonly Mutant[];
-  /** The unit tests of the libraries that are mutated, as they are to be imported. */
+  /** The tests, as they are to be imported. */
   readonly suites: readonly string[];
 }
 
@@ -26,10 +39,12 @@ export function writeTree(isMutated: (file: string) => boolean): SourceTree {
   writeFileSync(join(TREE, 'package.json'), '{"type":"module"}\n');
   const mutants: Mutant[] = [];
   const suites: string[] = [];
-  for (const folder of FOLDERS)
+  const folders = [...FOLDERS, ...FOLDERS_OF_SUITES];
+  for (const folder of folders)
     for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
       const file = join(folder, name);
-      if (!/\.(ts|js|json)$/.test(name) || name.endsWith('.d.ts')) continue;
+      if (!/\.(ts|js|json)$/.test(name) || name.endsWith('.d.ts') || name.startsWith('dist/')) continue;
+      if (name.endsWith('.e2e-spec.ts') && !SUITES_ON_CONSUL.includes(file)) continue;
       const source = readFileSync(join(ROOT, file), 'utf8');
       const target = join(TREE, file.replace(/\.ts$/, '.js'));
       let code = source;
@@ -42,7 +57,8 @@ export function writeTree(isMutated: (file: string) => boolean): SourceTree {
         } else code = compile(file, source);
         code = withPaths(code, file);
       }
-      if (name.endsWith('.spec.ts')) suites.push(target);
+      const isOfClient = mutants.some((mutant) => mutant.file.startsWith(CLIENT));
+      if (name.endsWith('.spec.ts') || (name.endsWith('.e2e-spec.ts') && isOfClient)) suites.push(target);
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, code);
     }
@@ -61,6 +77,9 @@ function withPaths(code: string, file: string): string {
 }
 
 function pathOf(name: string, file: string): string | undefined {
+  // A private file of a library.
+  const [, inLibrary, built] = /^#libs\/(discovery|consul|embedded-consul)\/dist\/(.+)$/.exec(name) ?? [];
+  if (inLibrary !== undefined && built !== undefined) return join(TREE, 'libs', inLibrary, 'src', built);
   if (name === '@jest/globals') return GLOBALS;
   if (name === '@rookery/test-support') return join(TREE, 'test/support/src/index.js');
   // Files of the package that the code reads are beside what is built.

@@ -1,3 +1,4 @@
+import { TEST_CONSUL_VARIABLE } from '@rookery/test-support';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +18,10 @@ export class TesterProcess {
   readonly loaded: Promise<Loaded>;
 
   constructor(loading: Loading) {
-    this.#child = fork(ENTRY, [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    this.#child = fork(ENTRY, [], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      env: { ...process.env, [TEST_CONSUL_VARIABLE]: 'embedded' },
+    });
     this.loaded = this.#ask<Loaded>(loading, LOADING_MS);
   }
 

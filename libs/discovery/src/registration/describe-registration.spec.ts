@@ -103,28 +103,130 @@ describe('describeRegistration', () => {
         id: 'me',
         check: [
           { type: 'http', url: 'http://10.0.0.9/x', interval: '1m', body: '{}', method: 'POST', id: 'peer' },
-          { type: 'grpc', interval: '5s', service: 'shop.Inventory', useTls: true },
+          { type: 'grpc', interval: '5s', service: 'shop.Inventory', useTls: true, tlsSkipVerify: true },
+          { type: 'grpc', interval: '5s', address: '10.0.0.9:50051', timeout: 800 },
+          { type: 'tcp', interval: '5s', address: '10.0.0.9:5432', timeout: '1s' },
+          { type: 'tcp', interval: 1_500, successBeforePassing: 2 },
           { type: 'ttl', status: 'warning', failuresBeforeCritical: 3 },
+          { type: 'ttl', ttl: 90_000, deregisterCriticalServiceAfter: '1h' },
           { type: 'script', interval: '5s', args: ['/bin/check', '-x'], name: 'disk' },
+          { type: 'script', interval: '5s', args: ['/bin/check', '-x'] },
           { type: 'alias', aliasService: 'db-1', notes: 'goes with its database' },
+          { type: 'alias', aliasNode: 'db-host' },
+          { type: 'alias', aliasService: 'db-1', aliasNode: 'db-host' },
         ],
       },
       listening,
     );
-    expect(checks).toMatchObject([
+    const common = {
+      ...{ status: undefined, successBeforePassing: undefined, failuresBeforeCritical: undefined },
+      deregisterCriticalServiceAfterMs: 600_000,
+    };
+    const polled = { intervalMs: 5_000, timeoutMs: 5_000 };
+    const every5s = 'every 5s, timeout 5s';
+    expect(checks).toEqual([
       {
+        ...common,
         id: 'me:peer',
         type: 'http',
+        name: 'HTTP http://10.0.0.9/x',
+        notes: 'POST http://10.0.0.9/x every 1m, timeout 5s',
         url: 'http://10.0.0.9/x',
         method: 'POST',
+        headers: undefined,
         body: '{}',
+        tlsSkipVerify: false,
         intervalMs: 60_000,
+        timeoutMs: 5_000,
       },
-      { id: 'me:grpc-2', type: 'grpc', address: '127.0.0.1:3000/shop.Inventory', useTls: true },
-      { id: 'me:ttl-3', type: 'ttl', ttlMs: 36_000, status: 'warning', failuresBeforeCritical: 3 },
-      { id: 'me:script-4', type: 'script', args: ['/bin/check', '-x'], name: 'disk' },
-      { id: 'me:alias-5', type: 'alias', service: 'db-1', notes: 'goes with its database' },
+      {
+        ...{ ...common, ...polled, id: 'me:grpc-2', type: 'grpc' },
+        name: 'gRPC 127.0.0.1:3000/shop.Inventory',
+        notes: `grpc.health.v1.Health/Check ${every5s}`,
+        address: '127.0.0.1:3000/shop.Inventory',
+        useTls: true,
+        tlsSkipVerify: true,
+      },
+      {
+        ...{ ...common, id: 'me:grpc-3', type: 'grpc', intervalMs: 5_000, timeoutMs: 800 },
+        name: 'gRPC 10.0.0.9:50051',
+        notes: 'grpc.health.v1.Health/Check every 5s, timeout 800ms',
+        address: '10.0.0.9:50051',
+        useTls: false,
+        tlsSkipVerify: false,
+      },
+      {
+        ...{ ...common, id: 'me:tcp-4', type: 'tcp', intervalMs: 5_000, timeoutMs: 1_000 },
+        ...{ name: 'TCP 10.0.0.9:5432', notes: 'connects every 5s, timeout 1s', address: '10.0.0.9:5432' },
+      },
+      {
+        ...{ ...common, id: 'me:tcp-5', type: 'tcp', intervalMs: 1_500, timeoutMs: 5_000 },
+        ...{ name: 'TCP 127.0.0.1:3000', address: '127.0.0.1:3000', successBeforePassing: 2 },
+        notes: 'connects every 1500ms, timeout 5s',
+      },
+      {
+        ...{ ...common, id: 'me:ttl-6', type: 'ttl', name: 'TTL', ttlMs: 36_000 },
+        ...{ status: 'warning', failuresBeforeCritical: 3 },
+        notes: 'reported by the app at least every 36s',
+      },
+      {
+        ...{ ...common, id: 'me:ttl-7', type: 'ttl', name: 'TTL', ttlMs: 90_000 },
+        notes: 'reported by the app at least every 90000ms',
+        deregisterCriticalServiceAfterMs: 3_600_000,
+      },
+      {
+        ...{ ...common, ...polled, id: 'me:script-8', type: 'script', name: 'disk', notes: every5s },
+        args: ['/bin/check', '-x'],
+      },
+      {
+        ...{ ...common, ...polled, id: 'me:script-9', type: 'script', name: 'script /bin/check' },
+        ...{ notes: every5s, args: ['/bin/check', '-x'] },
+      },
+      {
+        ...{ ...common, id: 'me:alias-10', type: 'alias', name: 'alias of db-1' },
+        ...{ notes: 'goes with its database', service: 'db-1', node: undefined },
+      },
+      {
+        ...{ ...common, id: 'me:alias-11', type: 'alias', name: 'alias of node db-host' },
+        ...{ notes: 'same health as node db-host', service: undefined, node: 'db-host' },
+      },
+      {
+        ...{ ...common, id: 'me:alias-12', type: 'alias', name: 'alias of db-1 of node db-host' },
+        ...{ notes: 'same health as db-1 of node db-host', service: 'db-1', node: 'db-host' },
+      },
     ]);
+  });
+
+  it('takes every option of the service', () => {
+    const options = {
+      ...{ name: 'a', id: 'me', port: 80, secure: true, tags: ['v1'], enableTagOverride: true },
+      ...{ zone: 'eu-1a', meta: { version: 2 }, weights: { passing: 10 } },
+      taggedAddresses: { wan: { address: '203.0.113.7', port: 443 }, lan: { address: '10.0.0.7' } },
+    };
+    const { checks, ...rest } = describeRegistration(options, {
+      ...listening,
+      ...{ address: '10.0.0.7', contextPath: '/api', zone: 'eu-1b' },
+    });
+    expect(checks).toHaveLength(1);
+    expect(rest).toEqual({
+      ...{ id: 'me', service: 'a', address: '10.0.0.7', port: 80, secure: true },
+      ...{ tags: ['v1'], enableTagOverride: true, weights: { passing: 10, warning: 1 } },
+      meta: {
+        ...{ zone: 'eu-1a', version: '2', 'rookery-ready': '/health/ready', contextPath: '/api' },
+      },
+      taggedAddresses: {
+        wan: { address: '203.0.113.7', port: 443 },
+        lan: { address: '10.0.0.7', port: 80 },
+      },
+    });
+    const weights = { passing: 10, warning: 0 };
+    expect(describeRegistration({ name: 'a', weights }, listening).weights).toEqual(weights);
+  });
+
+  it('tells of a server without the health endpoints that it speaks no HTTP, and the zone of the process', () => {
+    const microservice = { ...listening, hasHealthPath: false, zone: 'eu-1b' };
+    const { meta } = describeRegistration({ name: 'a' }, microservice);
+    expect(meta).toEqual({ zone: 'eu-1b', 'rookery-rpc': 'true' });
   });
 
   it.each([

@@ -20,7 +20,11 @@ export interface WorkerHeartbeatsOptions {
   readonly logger: LoggerService;
   /** Used when the thread cannot run. */
   readonly fallback: Heartbeats;
+  /** Default: a thread of Node. */
+  readonly startThread?: (data: HeartbeatWorkerData) => HeartbeatThread;
 }
+
+export type HeartbeatThread = Pick<Worker, 'on' | 'once' | 'postMessage' | 'terminate' | 'unref'>;
 
 /** How often the main thread reports that its event loop runs. */
 const ALIVE_INTERVAL_MS = 1_000;
@@ -30,7 +34,7 @@ const STOP_TIMEOUT_MS = 1_000;
 /** Sends heartbeats from a worker thread, which can tell a blocked event loop from a dead process. */
 export class WorkerHeartbeats implements Heartbeats {
   readonly #options: WorkerHeartbeatsOptions;
-  #worker: Worker | undefined;
+  #thread: HeartbeatThread | undefined;
   #stopping: AbortController | undefined;
   #ended: Promise<void> = Promise.resolve();
 
@@ -60,7 +64,7 @@ export class WorkerHeartbeats implements Heartbeats {
     listener: HeartbeatListener,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, report, source, maxStallMs, onRecovered } = this.#options;
+    const { clock, report, source, maxStallMs, onRecovered, startThread = startWorker } = this.#options;
     const checks = registration.checks.filter((check) => check.type === 'ttl');
     if (checks.length === 0) return;
     const intervalMs = Math.min(...checks.map(heartbeatInterval));
@@ -73,16 +77,15 @@ export class WorkerHeartbeats implements Heartbeats {
       firstReport: await withAbort(report(), signal),
       token: await source.token(),
     };
-    const file = fileOf('registration/heartbeat/heartbeat-worker.js');
-    const worker = new Worker(file.startsWith('file:') ? new URL(file) : file, { workerData: data });
-    this.#worker = worker;
-    worker.unref();
+    const thread = startThread(data);
+    this.#thread = thread;
+    thread.unref();
     const failed = new Promise<never>((_, reject) => {
-      worker.once('error', reject);
-      worker.once('exit', () => reject(new Error('the worker thread exited')));
+      thread.once('error', reject);
+      thread.once('exit', () => reject(new Error('the worker thread exited')));
     });
     const stopped = new Promise<void>((resolve) => {
-      worker.on('message', (message: FromHeartbeatWorker) => {
+      thread.on('message', (message: FromHeartbeatWorker) => {
         if (message.type === 'lost') listener.onLost();
         if (message.type === 'recovered') onRecovered();
         if (message.type === 'failing') listener.onFailing(message.reason && new Error(message.reason));
@@ -98,8 +101,8 @@ export class WorkerHeartbeats implements Heartbeats {
       this.#post({ type: 'stop' });
       const ended = Promise.race([stopped, failed]);
       await withTimeout(clock, STOP_TIMEOUT_MS, ended, () => new Error('timed out')).catch(() => undefined);
-      await worker.terminate();
-      this.#worker = undefined;
+      await thread.terminate();
+      this.#thread = undefined;
     }
   }
 
@@ -128,6 +131,11 @@ export class WorkerHeartbeats implements Heartbeats {
   }
 
   #post(message: ToHeartbeatWorker): void {
-    this.#worker?.postMessage(message);
+    this.#thread?.postMessage(message);
   }
+}
+
+function startWorker(workerData: HeartbeatWorkerData): Worker {
+  const file = fileOf('registration/heartbeat/heartbeat-worker.js');
+  return new Worker(file.startsWith('file:') ? new URL(file) : file, { workerData });
 }

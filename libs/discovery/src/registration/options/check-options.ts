@@ -146,7 +146,8 @@ const bool = z.boolean({ error: 'must be true or false' }).optional();
 const address = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s/:[\]]+):\d{1,5}$/, { error: "must be 'host:port', without http://" })
-  .refine((value) => Number(/\d+$/.exec(value)?.[0]) <= 65_535, {
+  // Without digits the pattern has said so.
+  .refine((value) => !(Number(/\d+$/.exec(value)?.[0]) > 65_535), {
     error: 'must have a port of at most 65535',
   })
   .optional();

@@ -36,7 +36,7 @@ describe('runShutdown', () => {
       },
       stopListening: () => steps.push('stop listening'),
       destroyConnections: () => steps.push('end connections'),
-      closeRemaining: () => undefined,
+      closeRemaining: (withinMs: number) => steps.push(`close the rest within ${withinMs}`),
       get inFlight() {
         return inFlight;
       },
@@ -73,13 +73,58 @@ describe('runShutdown', () => {
       'wait for callers',
       'stop listening',
       'wait for requests',
+      'close the rest within 30000',
     ]);
+    expect(logger.matching(/log draining: waiting until no more requests arrive/)).toHaveLength(1);
+    expect(logger.matching(/log waiting up to 30000 ms for requests in flight: 3/)).toHaveLength(1);
+  });
+
+  it('waits for no request where there is none, and gives what is left open the time that is left', async () => {
+    quiet = new Promise(() => undefined);
+    const leaving = leave({ totalMs: 15_000 });
+    await clock.advance(10_000);
+    expect(await leaving).toBe('left');
+    expect(steps.slice(-2)).toEqual(['stop listening', 'close the rest within 5000']);
+    expect(logger.matching(/in flight/)).toHaveLength(0);
+  });
+
+  it('stops listening first where the next process needs the port', async () => {
+    expect(await leave({ releasePortFirst: true })).toBe('left');
+    expect(steps.slice(0, 3)).toEqual(['stop listening', 'deregister', 'refuse']);
+    expect(logger.matching(/log shutting down quickly/)).toHaveLength(1);
+  });
+
+  it('waits two seconds at most for callers of a server whose requests it does not see', async () => {
+    const leaveUntracked = (drainMs: number): Promise<string> =>
+      runShutdown(
+        {
+          deregister: async () => undefined,
+          markNotReady: () => undefined,
+          requests: undefined,
+          isKnown: true,
+        },
+        { ...BUDGET, drainMs },
+        clock,
+        logger,
+      ).then(() => 'left');
+    for (const [drainMs, waitedMs] of [
+      [10_000, 2_000],
+      [500, 500],
+    ] as const) {
+      const leaving = leaveUntracked(drainMs);
+      await settle();
+      expect(clock.next).toBe(waitedMs);
+      await clock.advance(waitedMs);
+      expect(await leaving).toBe('left');
+    }
+    expect(logger.matching(/warn/)).toHaveLength(0);
   });
 
   it('does not wait for callers if it was never registered, or drainTimeout is 0', async () => {
     expect(await leave({}, false)).toBe('left');
     expect(await leave({ drainMs: 0 })).toBe('left');
     expect(steps).not.toContain('wait for callers');
+    expect(logger.lines).toEqual([]);
   });
 
   it('waits for callers that do not stop until its limit, and logs it', async () => {
@@ -99,7 +144,7 @@ describe('runShutdown', () => {
     await clock.advance(30_000);
     expect(await leaving).toBe('left');
     expect(logger.matching(/2 requests still in flight after 30000 ms/)).toHaveLength(1);
-    expect(steps.at(-1)).toBe('end connections');
+    expect(steps.slice(-2)).toEqual(['end connections', 'close the rest within 15000']);
   });
 
   it('keeps to its total timeout, whatever each step may take', async () => {
