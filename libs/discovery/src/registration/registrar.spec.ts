@@ -559,4 +559,170 @@ describe('Registrar', () => {
     await registrar.stop();
     expect(await isRegistered()).toBe(false);
   });
+
+  it('runs one loop, however often it is started', async () => {
+    registrar.start();
+    registrar.start();
+    await clock.advance(200);
+    expect([registry.requests.register, registry.requests.waitForChange]).toEqual([1, 1]);
+    await registrar.stop();
+    expect(seen.map(({ type }) => type)).toEqual(['registration.registered', 'registration.deregistered']);
+    expect(seen[0]).toMatchObject({ id: ID, service: 'inventory', registry: 'the in-memory registry' });
+  });
+
+  it('ends without deregistering, once, and can be started again', async () => {
+    registrar.start();
+    await clock.advance(200);
+    await Promise.all([registrar.stopWithoutDeregistering(), registrar.stopWithoutDeregistering()]);
+    expect([await isRegistered(), registry.requests.deregister]).toEqual([true, 0]);
+    expect([registrar.status$.value.state, clock.pending]).toEqual(['deregistered', 0]);
+    await registrar.stop();
+    expect(registry.requests.deregister).toBe(0);
+    const { read } = registry.requests;
+    registrar.start();
+    await clock.advance(200);
+    expect(registry.requests.read).toBeGreaterThan(read);
+    expect(registrar.status$.value.state).toBe('registered');
+    await registrar.stop();
+    expect(await isRegistered()).toBe(false);
+  });
+
+  it('does not wait for a request to register when it ends without deregistering', async () => {
+    let isAborted = false;
+    registry.register = (_registration, signal) =>
+      new Promise((_resolve, reject) =>
+        signal?.addEventListener('abort', () => {
+          isAborted = true;
+          reject(signal.reason as Error);
+        }),
+      );
+    registrar.start();
+    await settle();
+    await registrar.stopWithoutDeregistering();
+    expect([isAborted, clock.pending]).toEqual([true, 0]);
+  });
+
+  it('sends the same again with other credentials, and says so once', async () => {
+    registrar.start();
+    await clock.advance(200);
+    Object.assign(registry, { credentials: 1 });
+    registry.edit(ID, {});
+    await clock.advance(500);
+    expect(registry.requests.register).toBe(2);
+    expect(seen.filter(({ type }) => type === 'registration.refreshed')).toHaveLength(1);
+    registry.edit(ID, {});
+    await clock.advance(500);
+    expect(registry.requests.register).toBe(2);
+    await registrar.stop();
+  });
+
+  it('tells the others that the registry answers again', async () => {
+    let reconnected = 0;
+    reconnectSignal.reconnected$.subscribe(() => reconnected++);
+    registrar.start();
+    await clock.advance(200);
+    expect(reconnected).toBe(0);
+    registry.fail();
+    await clock.advance(5_000);
+    registry.recover();
+    await clock.advance(1_000);
+    // It, and the heartbeat that is sent then.
+    expect(reconnected).toBeGreaterThan(0);
+    expect(registrar.status$.value.state).toBe('registered');
+    await registrar.stop();
+  });
+
+  it('leaves a registry alone for as long as it asks, also when another user of it has reconnected', async () => {
+    registry.register = async () => {
+      throw new DiscoveryError('RK_REGISTRY_ERROR', 'too many requests', { retryAfterMs: 20_000 });
+    };
+    registrar.start();
+    await settle();
+    const { read } = registry.requests;
+    reconnectSignal.reconnected();
+    await clock.advance(19_000);
+    expect(registry.requests.read).toBe(read);
+    await clock.advance(31_000);
+    expect(registry.requests.read).toBeGreaterThan(read);
+    await registrar.stop();
+  });
+
+  it('waits longer after each refusal, and begins anew once it was registered', async () => {
+    const register = registry.register.bind(registry);
+    registry.register = async () => Promise.reject(new DiscoveryError('RK_REGISTRY_ERROR', 'boom'));
+    const reads = async (ms: number): Promise<number> => {
+      const before = registry.requests.read;
+      await clock.advance(ms);
+      return registry.requests.read - before;
+    };
+    registrar.start();
+    await settle();
+    // Half a second, one, two, four, and so on up to half a minute.
+    expect([await reads(500), await reads(1_000), await reads(2_000), await reads(4_000)]).toEqual([
+      1, 1, 1, 1,
+    ]);
+    expect(await reads(7_900)).toBe(0);
+    registry.register = register;
+    await clock.advance(30_000);
+    expect(registrar.status$.value.state).toBe('registered');
+    registry.register = async () => Promise.reject(new DiscoveryError('RK_REGISTRY_ERROR', 'boom'));
+    registry.remove(ID);
+    await clock.advance(1_000);
+    expect(await reads(500)).toBeGreaterThanOrEqual(1);
+    await registrar.stop();
+  });
+
+  it('reads no more often than ten times a second when the registry reports a change at once', async () => {
+    registry.waitForChange = async () => {
+      registry.requests.waitForChange++;
+      return 'changed';
+    };
+    registrar.start();
+    await clock.advance(1_000);
+    expect(registry.requests.waitForChange).toBeLessThanOrEqual(10);
+    expect(registry.requests.waitForChange).toBeGreaterThan(5);
+    registrar.stop().catch(() => undefined);
+    await clock.advance(3_000);
+  });
+
+  it('leaves the id to another instance for ten seconds, and looks again then', async () => {
+    const other = createRegistrar(4000);
+    other.start();
+    await settle();
+    registrar.start();
+    await clock.advance(1_000);
+    const { read } = registry.requests;
+    await other.stop();
+    await clock.advance(8_000);
+    expect(registry.record(ID)).toBeUndefined();
+    expect(registry.requests.read).toBe(read);
+    await clock.advance(2_000);
+    expect(registry.record(ID)?.port).toBe(3000);
+    await registrar.stop();
+  });
+
+  it('says nothing of a check that fails, once it is stopped', async () => {
+    registrar.start();
+    await clock.advance(200);
+    registry.edit(ID, { status: 'critical', failing: [{ id: CHECK, output: 'x' }] });
+    registry.setStatus(ID, 'critical');
+    await clock.advance(1_000);
+    await registrar.stopWithoutDeregistering();
+    await clock.advance(200_000);
+    expect(seen.filter(({ type }) => type === 'check.failed')).toHaveLength(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('tells what the last attempt to leave met, and not only that it took too long', async () => {
+    registrar.start();
+    await clock.advance(200);
+    registry.deregister = async () =>
+      Promise.reject(new DiscoveryError('RK_REGISTRY_NO_LEADER', 'no leader'));
+    const stopping = registrar.stop();
+    await clock.advance(3_000);
+    await stopping;
+    expect(logger.matching(/could not be deregistered .*no leader/)).toHaveLength(1);
+    await clock.advance(60_000);
+    expect(clock.pending).toBe(0);
+  });
 });
