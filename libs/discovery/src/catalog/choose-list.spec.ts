@@ -55,4 +55,28 @@ describe('chooseList', () => {
     expect(first.current).toBe(1);
     expect(chooseList([4, 4], rule, first, 2).current).toBe(0);
   });
+
+  it('says all of its choice', () => {
+    const settled = { abandoned: [], candidate: undefined, recheckAt: undefined };
+    const first = chooseList([5, 5], rule, undefined, 0);
+    expect(first).toEqual({ ...settled, current: 0 });
+    expect(chooseList([5, 5], rule, first, 1)).toEqual({ ...settled, current: 0 });
+    const left = chooseList([1, 5], rule, first, 2);
+    expect(left).toEqual({ ...settled, current: 1, abandoned: [0] });
+    const waiting = chooseList([5, 5], rule, left, 100);
+    const candidate = { source: 0, since: 100 };
+    expect(waiting).toEqual({ current: 1, abandoned: [0], candidate, recheckAt: 10_100 });
+    expect(chooseList([5, 5], rule, waiting, 200)).toEqual(waiting);
+    expect(chooseList([1, 5], rule, waiting, 300)).toEqual({ ...settled, current: 1, abandoned: [0] });
+    expect(chooseList([5, 5], rule, waiting, 10_100)).toEqual({ ...settled, current: 0 });
+  });
+
+  it('forgets what it left once it is back at something better', () => {
+    const on2: SourceChoice = { current: 2, abandoned: [0, 1], candidate: undefined, recheckAt: undefined };
+    expect(chooseList([0, 5, 1], rule, on2, 0)).toMatchObject({ current: 1, abandoned: [0] });
+    expect(chooseList([5, 5, 1], rule, on2, 0)).toMatchObject({ current: 0, abandoned: [] });
+    expect(chooseList([1, 1, 5], rule, { ...on2, current: 1, abandoned: [0, 1] }, 0).abandoned).toEqual([
+      0, 1,
+    ]);
+  });
 });

@@ -8,8 +8,10 @@ import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 import { StaticSource } from '../registry/static.source.js';
 import type { ProbeResult } from '../registry/tcp-probe.js';
+import { RegistryReachability } from '../registry/registry-reachability.js';
 import { ServiceCatalog, type CatalogOptions } from './service-catalog.js';
 import { usableInstances, type ServiceSnapshot } from './service-snapshot.js';
+import type { SnapshotStore } from './snapshot-store.js';
 
 describe('ServiceCatalog', () => {
   let clock: FakeClock;
@@ -389,6 +391,133 @@ describe('ServiceCatalog', () => {
       expect(await ports()).toEqual([1, 92]);
       const { instances } = await catalog.explain('inventory');
       expect(instances.map(({ state }) => state)).toEqual(['eligible', 'not-selected', 'eligible']);
+    });
+  });
+
+  describe('of several services', () => {
+    it('tells the state of each by its widest query', async () => {
+      open();
+      for (const service of ['inventory', 'orders']) registry.put({ service, port: 1, tags: ['a'] });
+      registry.put({ service: 'inventory', port: 2 });
+      await catalog.snapshot('inventory', { tags: ['a'], includeWarning: true });
+      await catalog.snapshot('inventory', { tags: ['a'] });
+      await catalog.snapshot('orders', { tags: ['a'] });
+      const widest = (): unknown[] => catalog.widestViews.map(({ service, query }) => [service, query]);
+      expect(widest()).toEqual([
+        ['inventory', { tags: ['a'] }],
+        ['orders', { tags: ['a'] }],
+      ]);
+      await catalog.snapshot('inventory');
+      await catalog.snapshot('inventory', { includeWarning: true });
+      expect(widest()[0]).toEqual(['inventory', {}]);
+      expect(catalog.states.map(({ service }) => service)).toEqual(['inventory', 'orders']);
+      expect(catalog.explainAll()).toHaveLength(5);
+    });
+
+    it('names those of all sources, sorted, as long as one of them answers', async () => {
+      const other = new InMemoryRegistry();
+      open({ sources: ['registry', other] });
+      for (const service of ['orders', 'books']) registry.put({ service, port: 1 });
+      for (const service of ['books', 'carts']) other.put({ service, port: 1 });
+      const { signal } = new AbortController();
+      expect(await catalog.services(signal)).toEqual(['books', 'carts', 'orders']);
+      registry.fail();
+      expect(await catalog.services(signal)).toEqual(['books', 'carts']);
+      other.fail();
+      await expect(catalog.services(signal)).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+      registry.recover();
+      expect(await catalog.services(signal)).toEqual(['books', 'orders']);
+    });
+
+    it('tells how long the oldest list is not confirmed', async () => {
+      open();
+      registry.put({ service: 'inventory', port: 1 });
+      registry.put({ service: 'orders', port: 1 });
+      await ports();
+      expect(catalog.oldestStalenessMs()).toBeUndefined();
+      await clock.advance(500);
+      registry.fail();
+      await clock.advance(2_000);
+      await catalog.snapshot('orders').catch(() => undefined);
+      await clock.advance(3_000);
+      expect(catalog.oldestStalenessMs()).toBe(5_500);
+      registry.recover();
+      await clock.advance(60_000);
+      expect(catalog.oldestStalenessMs()).toBeUndefined();
+    });
+
+    it('tells of the failures of its own registry only, for its reachability', async () => {
+      const other = new InMemoryRegistry();
+      const heard: string[] = [];
+      const reachability = new RegistryReachability(clock, {
+        onUnreachable: () => heard.push('unreachable'),
+        onReachable: () => heard.push('reachable'),
+      });
+      let reconnected = 0;
+      const reconnectSignal = new ReconnectSignal();
+      reconnectSignal.reconnected$.subscribe(() => reconnected++);
+      open({ sources: ['registry', other], reachability, reconnectSignal });
+      registry.put({ service: 'inventory', port: 1 });
+      await ports();
+      other.fail();
+      await clock.advance(10_000);
+      other.recover();
+      await clock.advance(60_000);
+      expect([heard, reconnected]).toEqual([[], 0]);
+      registry.fail();
+      await clock.advance(10_000);
+      registry.recover();
+      await clock.advance(60_000);
+      expect([heard, reconnected > 0]).toEqual([['unreachable', 'reachable'], true]);
+    });
+
+    it('names the local datacenter in a failover of the registry', async () => {
+      open();
+      registry.put({ service: 'inventory', port: 1, datacenter: 'dc2' });
+      const { lists } = await catalog.explain('inventory', { failover: ['dc2'] });
+      expect(lists.map(({ name }) => name)).toEqual(['the local datacenter', 'dc2']);
+      const { lists: plain } = await catalog.explain('inventory');
+      expect(plain.map(({ name }) => name)).toEqual(['the in-memory registry']);
+    });
+  });
+
+  describe('that is closed', () => {
+    it('answers no more, and completes what is watched', async () => {
+      open();
+      registry.put({ service: 'inventory', port: 1 });
+      const ends: string[] = [];
+      catalog.watch('inventory').subscribe({ complete: () => ends.push('before') });
+      await clock.advance(100);
+      const view = catalog.open('inventory');
+      expect([catalog.isClosed, catalog.watches, registry.requests.watch]).toEqual([false, 1, 1]);
+      await catalog.close();
+      expect([catalog.isClosed, catalog.watches, view.isClosed]).toEqual([true, 0, true]);
+      await expect(catalog.snapshot('inventory')).rejects.toMatchObject({ code: 'RK_SHUT_DOWN' });
+      expect(() => catalog.open('orders')).toThrow(/shut down/);
+      catalog.watch('orders').subscribe({ complete: () => ends.push('after') });
+      expect(ends).toEqual(['before', 'after']);
+    });
+
+    it('closes the sources that are its own, and waits two seconds at most for its files', async () => {
+      const own = new InMemoryRegistry();
+      let closed = 0;
+      own.close = async () => void closed++;
+      let flushes = 0;
+      const store = {
+        ...{ load: async () => undefined, save: () => undefined, forget: () => undefined },
+        flush: () => {
+          flushes++;
+          return new Promise<void>(() => undefined);
+        },
+      } as unknown as SnapshotStore;
+      open({ sources: ['registry', own], store });
+      let isClosed = false;
+      const closing = catalog.close().then(() => (isClosed = true));
+      await clock.advance(1_999);
+      expect([closed, flushes, isClosed]).toEqual([1, 1, false]);
+      await clock.advance(1);
+      await closing;
+      open();
     });
   });
 });

@@ -131,4 +131,44 @@ describe('SnapshotStore', () => {
     expect((await store.load('a'))?.instances.map(({ port }) => port)).toEqual([4]);
     chmodSync(directory, 0o700);
   });
+
+  it('writes a second after the first change, and by itself again after the next one', async () => {
+    const store = open();
+    const writtenAfter = async (port: number): Promise<(number | undefined)[]> => {
+      store.save('a', list(port));
+      await clock.advance(999);
+      expect(clock.pending).toBe(1);
+      await clock.advance(1);
+      await store.flush();
+      expect(clock.pending).toBe(0);
+      return (await open().load('a'))?.instances.map((each) => each.port) ?? [];
+    };
+    expect(await writtenAfter(7)).toEqual([7]);
+    expect(await writtenAfter(8)).toEqual([8]);
+    // What was written once is not written again with the next one.
+    const { ino } = statSync(file());
+    store.save('b', list(9));
+    await store.flush();
+    expect(readdirSync(directory)).toHaveLength(2);
+    expect(readdirSync(directory).map((name) => statSync(join(directory, name)).ino)).toContain(ino);
+  });
+
+  it('writes an unchanged list every five minutes, and at once what it has forgotten', async () => {
+    const store = open();
+    const same = list(1);
+    const save = async (): Promise<number> => {
+      store.save('a', same);
+      const due = clock.pending;
+      await store.flush();
+      return due;
+    };
+    expect(await save()).toBe(1);
+    await clock.advance(299_999);
+    expect(await save()).toBe(0);
+    await clock.advance(1);
+    expect(await save()).toBe(1);
+    expect(await save()).toBe(0);
+    store.forget('a');
+    expect(await save()).toBe(1);
+  });
 });
