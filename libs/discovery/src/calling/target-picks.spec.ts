@@ -283,4 +283,95 @@ describe('TargetPicks', () => {
     const picks = await picksOf([1]);
     expect(picks.call({ method: 'library.Library/Find', carries: () => false })).toBeUndefined();
   });
+
+  it('asks for what the strategy needs, the key and the turn, and tries what is ejected only if a retry can follow', async () => {
+    const asked: unknown[] = [];
+    const picks = await picksOf([1, 2], { retries: 1, strategy: 'round-robin' });
+    const { pool } = caller.explain('library', {}) ?? {};
+    if (!pool) throw new Error('there is none');
+    const original = pool.pick.bind(pool);
+    pool.pick = (strategy, request) => {
+      asked.push([strategy, request]);
+      return original(strategy, request);
+    };
+    picks.pick({ hashKey: 'a', isRetry: false, excluded: FREE });
+    const without = caller.picks('library', undefined, { retries: 0 });
+    without.pick({ hashKey: undefined, isRetry: false, excluded: FREE });
+    picks.pick({ hashKey: 'a', isRetry: true, excluded: FREE });
+    expect(asked).toEqual([
+      ['round-robin', { hashKey: 'a', attempt: 0, mayTry: 'yes', tried: FREE }],
+      [expect.any(String), { hashKey: undefined, attempt: 0, mayTry: 'if-overdue', tried: FREE }],
+      ['round-robin', { hashKey: 'a', attempt: 1, mayTry: 'no', tried: FREE }],
+    ]);
+    // All have just failed: one of them it is, as for a first attempt, without the excluded one.
+    for (const target of pool.usable) await attempt(picks, target, 1, 'unary', statusOf(14));
+    asked.length = 0;
+    const [first] = pool.usable;
+    const excluded: ReadonlySet<Target> = new Set(first ? [first] : []);
+    picks.pick({ hashKey: 'a', isRetry: true, excluded });
+    expect(asked).toEqual([
+      ['round-robin', { hashKey: 'a', attempt: 1, mayTry: 'no', tried: new Set(pool.usable) }],
+      ['round-robin', { hashKey: 'a', attempt: 0, mayTry: 'no', tried: excluded }],
+    ]);
+  });
+
+  it('tells why an attempt failed, and whether nothing was sent', async () => {
+    const picks = await picksOf([1, 2]);
+    const { pool } = caller.explain('library', {}) ?? {};
+    if (!pool) throw new Error('there is none');
+    const told: unknown[] = [];
+    const original = pool.report.bind(pool);
+    pool.report = (target, ms, outcome, details) => {
+      told.push([ms, outcome, details]);
+      original(target, ms, outcome, details);
+    };
+    const target = pick(picks);
+    const notConnected = Object.assign(statusOf(14, 'No connection established'), {
+      metadata: { getMap: () => ({}) },
+    });
+    await attempt(picks, target, 3);
+    await attempt(picks, target, 3, 'unary', statusOf(14, 'busy'));
+    await attempt(picks, target, 3, 'unary', notConnected);
+    await attempt(picks, target, 3, 'unary', statusOf(5));
+    await attempt(picks, target, 2_499, 'unary', statusOf(4));
+    await attempt(picks, target, 2_500, 'unary', statusOf(4));
+    picks.begin(target, 'unary')({ ...OK, isAbandoned: true });
+    picks.refused(target, 'connect ECONNREFUSED');
+    const no = { isRefusal: false };
+    expect(told).toEqual([
+      [3, 'success', { reason: '', ...no }],
+      [3, 'failure', { reason: expect.stringContaining('busy'), ...no }],
+      [3, 'failure', { reason: expect.stringContaining('No connection'), isRefusal: true }],
+      [3, expect.any(String), { reason: expect.stringContaining('5 STATUS'), ...no }],
+      [2_499, 'abandoned', { reason: expect.stringContaining('4 STATUS'), ...no }],
+      [2_500, 'failure', { reason: expect.stringContaining('4 STATUS'), ...no }],
+      [0, 'abandoned', { reason: 'its caller gave up', ...no }],
+      [0, 'failure', { reason: 'connect ECONNREFUSED', isRefusal: true }],
+    ]);
+  });
+
+  it('forgets what is no longer under way', async () => {
+    const picks = await picksOf([1, 2], { strategy: 'round-robin' });
+    for (let n = 0; n < 4; n++) await attempt(picks, pick(picks), 10);
+    const [slow, other] = [pick(picks), pick(picks)];
+    const first = picks.begin(slow, 'unary');
+    await clock.advance(5);
+    const second = picks.begin(slow, 'unary');
+    await clock.advance(5);
+    const third = picks.begin(slow, 'unary');
+    // The one in between ends first; the oldest is overdue then, as before.
+    second(OK);
+    await clock.advance(25);
+    expect(pick(picks)).toBe(other);
+    first(OK);
+    third(OK);
+    const next = new Set([pick(picks), pick(picks)]);
+    expect(next.size).toBe(2);
+  });
+
+  it('makes a call only of what somebody counts', async () => {
+    const picks = await picksOf([1]);
+    const rpc = { method: 'library.Library/Find', carries: () => false };
+    expect(picks.call(rpc)).toBeUndefined();
+  });
 });
