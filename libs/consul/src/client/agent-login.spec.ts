@@ -39,7 +39,7 @@ describe('AgentLogin', () => {
       ),
     );
     expect(await made.login(login)).toEqual({ secret: 'made', validForMs: undefined });
-    expect(asked).toEqual(['a /v1/acl/login', ...Array(3).fill('a /v1/acl/token/self')]);
+    expect(asked).toEqual(['a /v1/acl/login', ...Array.from({ length: 3 }, () => 'a /v1/acl/token/self')]);
     expect(closed).toEqual(['a']);
   });
 

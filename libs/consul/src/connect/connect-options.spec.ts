@@ -47,8 +47,8 @@ describe('the options of Consul Connect', () => {
         },
       ],
     );
-    const [{ hint = '' } = {}] = connectIssues({ connect, service: web, agent: { maxConnections: 1 } });
-    const least = Number(/\d+/.exec(hint)?.[0]);
+    const [tooFew] = connectIssues({ connect, service: web, agent: { maxConnections: 1 } });
+    const least = Number(/\d+/.exec(tooFew?.hint ?? '')?.[0]);
     expect(connectIssues({ connect, service: web, agent: { maxConnections: least } })).toEqual([]);
     expect(connectIssues({ connect, service: web, agent: { maxConnections: least - 1 } })).toHaveLength(1);
   });

@@ -24,7 +24,9 @@ describe('ConnectModule', () => {
     logger = new RecordingLogger();
     Logger.overrideLogger(logger);
   });
-  afterEach(() => Logger.overrideLogger(new ConsoleLogger()));
+  afterEach(() => {
+    Logger.overrideLogger(new ConsoleLogger());
+  });
 
   const open = (server: Server | undefined, isPart = true): ConnectModule => {
     const connect = {

@@ -22,11 +22,10 @@ import { ConsulConnect, type ConsulConnectOptions } from './consul-connect.js';
 const DOMAIN = 'abcd.consul';
 const YEAR = 365 * 86_400_000;
 
-const intention = (source: string, action: 'allow' | 'deny'): ConnectIntention =>
-  ({
-    ...{ SourceName: source, DestinationName: 'web', SourceType: 'consul', Action: action },
-    ...{ SourceNS: 'default', DestinationNS: 'default', Precedence: 9 },
-  }) as unknown as ConnectIntention;
+const intention = (source: string, action: 'allow' | 'deny'): ConnectIntention => ({
+  ...{ SourceName: source, DestinationName: 'web', SourceType: 'consul', Action: action },
+  ...{ SourceNS: 'default', DestinationNS: 'default', Precedence: 9 },
+});
 
 /** What Consul has: each change answers the queries that wait. */
 class FakeMesh {
@@ -99,11 +98,10 @@ describe('ConsulConnect', () => {
     caller = await authority.leaf(DOMAIN, 'shop');
     stranger = await authority.leaf('other.consul', 'shop');
   });
-  const rootsOf = (...certificates: string[]): ConnectRoots =>
-    ({
-      ...{ ActiveRootID: '1', TrustDomain: DOMAIN },
-      Roots: certificates.map((RootCert, n) => ({ ID: String(n), Active: n === 0, RootCert })),
-    }) as ConnectRoots;
+  const rootsOf = (...certificates: string[]): ConnectRoots => ({
+    ...{ ActiveRootID: '1', TrustDomain: DOMAIN },
+    Roots: certificates.map((RootCert, n) => ({ ID: String(n), Active: n === 0, RootCert })),
+  });
   const leafOf = ({ cert, key }: Leaf): ConnectLeaf => ({
     ...{ SerialNumber: '01', CertPEM: cert, PrivateKeyPEM: key },
     ServiceURI: `spiffe://${DOMAIN}/ns/default/dc/dc1/svc/web`,

@@ -32,7 +32,7 @@ describe('eitherSignal', () => {
     const either = eitherSignal(controllers[0].signal, controllers[1].signal);
     let heard = 0;
     let removed = 0;
-    const onRemoved = (): void => void removed++;
+    const onRemoved = (): number => removed++;
     either?.addEventListener('abort', () => heard++, { once: true });
     either?.addEventListener('abort', onRemoved);
     either?.removeEventListener('abort', onRemoved);

@@ -501,7 +501,9 @@ describe('ServiceCatalog', () => {
     it('closes the sources that are its own, and waits two seconds at most for its files', async () => {
       const own = new InMemoryRegistry();
       let closed = 0;
-      own.close = async () => void closed++;
+      own.close = async () => {
+        closed++;
+      };
       let flushes = 0;
       const store = {
         ...{ load: async () => undefined, save: () => undefined, forget: () => undefined },

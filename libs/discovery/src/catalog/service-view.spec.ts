@@ -333,7 +333,7 @@ describe('ServiceView', () => {
       const outcome: { value: unknown } = { value: undefined };
       promise.then(
         ({ instances }) => (outcome.value = instances.map(({ port }) => port)),
-        (error: Error) => (outcome.value = error.message),
+        (error: unknown) => (outcome.value = (error as Error).message),
       );
       return outcome;
     };

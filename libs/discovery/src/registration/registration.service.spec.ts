@@ -448,7 +448,7 @@ describe('RegistrationService', () => {
     other.listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    servers.server = { ...(servers.server as ListeningServer), port, connections: createServer() };
+    Object.assign(servers.server ?? {}, { port, connections: createServer() });
     await start([{ name: 'inventory', address: '127.0.0.1' }]);
     for (let tries = 0; tries < 200 && logger.matching(/cannot reach/).length === 0; tries++)
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -201,7 +201,7 @@ describe('the endpoints of the HTTP API', () => {
       },
     });
     expect(await kv.get('none')).toMatchObject({ body: undefined, index: '9' });
-    expect((await kv.list('a'))?.body[0]?.value).toEqual(Buffer.alloc(0));
+    expect((await kv.list('a')).body[0]?.value).toEqual(Buffer.alloc(0));
     expect((await kv.keys('', { separator: '/' })).body).toEqual(['a/', 'b']);
     expect((await kv.keys('x')).body).toEqual([]);
     expect(sent()).toEqual([

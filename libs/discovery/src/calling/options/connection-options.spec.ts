@@ -24,7 +24,9 @@ describe('the connections of HTTP clients', () => {
     logger = new RecordingLogger();
     Logger.overrideLogger(logger);
   });
-  afterEach(() => Logger.overrideLogger(new ConsoleLogger()));
+  afterEach(() => {
+    Logger.overrideLogger(new ConsoleLogger());
+  });
 
   const issues = (options: unknown): string[] =>
     validateOptions(z.strictObject(connectionShape), options).map(({ field, hint }) => `${field}: ${hint}`);

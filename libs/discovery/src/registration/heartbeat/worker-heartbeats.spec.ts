@@ -154,13 +154,13 @@ describe('WorkerHeartbeats', () => {
 
   it('notice a blocked event loop, and read the health at once after it', async () => {
     await start();
-    const { after } = clock;
-    clock.after = (ms, callback) => after.call(clock, ms + 3_001, callback);
+    const after = clock.after.bind(clock);
+    clock.after = (ms, callback) => after(ms + 3_001, callback);
     await clock.advance(1_000);
     await clock.advance(4_001);
     expect(heard).toEqual(['stalled 3001']);
     expect(reportsRead).toBe(2);
-    clock.after = (ms, callback) => after.call(clock, ms + 3_000, callback);
+    clock.after = (ms, callback) => after(ms + 3_000, callback);
     await clock.advance(4_001);
     await clock.advance(4_000);
     expect(heard).toEqual(['stalled 3001', 'stalled 3001']);

@@ -11,7 +11,7 @@ describe('leaveFirst', () => {
 
   it('leaves before the HTTP adapter is closed, and no microservice of it', async () => {
     const steps: string[] = [];
-    const adapter = { beforeClose: () => steps.push('closed') };
+    const adapter = { beforeClose: async () => steps.push('closed') };
     const microservice = { close: () => steps.push('microservice') };
     const releases = of({ adapter, microservices: [microservice] }, steps);
     expect(await adapter.beforeClose()).toBe(2);
@@ -19,7 +19,7 @@ describe('leaveFirst', () => {
     microservice.close();
     expect(steps).toEqual(['left', 'closed', 'microservice']);
     for (const release of releases) release();
-    adapter.beforeClose();
+    await adapter.beforeClose();
     expect(steps.slice(3)).toEqual(['closed']);
   });
 
@@ -35,7 +35,7 @@ describe('leaveFirst', () => {
     const steps: string[] = [];
     class Microservice {
       constructor(readonly name: string) {}
-      close(): void {
+      async close(): Promise<void> {
         steps.push(this.name);
       }
     }

@@ -244,6 +244,7 @@ describe('RequestTracker of HTTP/2', () => {
     stream.on('error', () => undefined);
     await once(server, 'stream');
     const closed = once(session, 'close');
+    expect(session.closed).toBe(false);
     tracker.destroyConnections();
     await closed;
     server.close();

@@ -5,7 +5,7 @@ import { onShutdownSignal } from './shutdown-signals.js';
 const SIGNAL_EXIT = Symbol.for('signal-exit emitter');
 
 describe('onShutdownSignal', () => {
-  const { kill } = process;
+  const kill = process.kill.bind(process);
   const marked = process as unknown as Record<string | symbol, unknown>;
   let killed: unknown[];
   let releases: (() => void)[];
@@ -26,8 +26,8 @@ describe('onShutdownSignal', () => {
     for (const other of others) process.removeListener('SIGTERM', other);
     await settle();
     process.kill = kill;
-    delete marked[SIGNAL_EXIT];
-    delete marked.__signal_exit_emitter__;
+    marked[SIGNAL_EXIT] = undefined;
+    marked.__signal_exit_emitter__ = undefined;
   });
 
   const app = (leave: () => Promise<void>): void => void releases.push(onShutdownSignal(leave));
@@ -55,7 +55,9 @@ describe('onShutdownSignal', () => {
 
   it('does not end it where another listener decides that', async () => {
     let left = 0;
-    app(async () => void left++);
+    app(async () => {
+      left++;
+    });
     addOther();
     process.emit('SIGTERM', 'SIGTERM');
     await settle();
@@ -88,7 +90,9 @@ describe('onShutdownSignal', () => {
     end();
     await settle();
     expect([left, killed.length]).toEqual([1, 1]);
-    app(async () => void left++);
+    app(async () => {
+      left++;
+    });
     process.emit('SIGINT', 'SIGINT');
     await settle();
     expect([left, killed.length]).toEqual([2, 2]);
