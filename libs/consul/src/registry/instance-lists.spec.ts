@@ -162,6 +162,17 @@ describe('InstanceLists', () => {
     expect(requests.last.options).toEqual({ index: '20', wait: 60_000 });
   });
 
+  it('waits also after a read that was held for less than a second, as long in proportion', async () => {
+    random = 0.5;
+    watch(create());
+    await clock.advance(200);
+    await requests.last.answer([1], { index: '20' });
+    await clock.advance(999);
+    expect(requests.all).toHaveLength(1);
+    await clock.advance(1);
+    expect(requests.last.options).toEqual({ index: '20', wait: 60_000 });
+  });
+
   it('asks no more than every five seconds for a service that has never had an instance', async () => {
     watch(create());
     await requests.last.answer([]);

@@ -17,6 +17,7 @@ import { discoveryRights } from '../acl/acl-right.js';
 import { assertReadable, deniedListError, EmptyListCheck } from './empty-list.js';
 import { InstanceReader } from './instance-reader.js';
 import { isValidEntry } from './invalid-entry.js';
+import { spreadAfterRead } from './held-read.js';
 import { toServiceInstance } from './to-service-instance.js';
 import { WatchPosition } from '../client/watch-position.js';
 import { WatchSlots } from './watch-slots.js';
@@ -43,8 +44,6 @@ const PREPARED_QUERY_INTERVAL_MS = 10_000;
 const MAX_CACHE_AGE_S = 10;
 /** All watches leave an agent together: they must not reach the next one together. */
 const SWITCH_SPREAD_MS = 1_000;
-/** Likewise when a leader is elected. */
-const ELECTED_SPREAD_MS = 4_000;
 /** Without a response of the leader after this time, any server is queried as well. */
 const STALE_AFTER_MS = 1_000;
 const STALE_TIMEOUT_MS = 3_000;
@@ -203,6 +202,8 @@ export class InstanceLists {
     position: WatchPosition,
     signal: AbortSignal,
   ): AsyncGenerator<InstanceList> {
+    const { clock, random } = this.#options;
+    const sentAt = clock.now();
     const fromLeader = this.#read(service, query, { signal });
     const isWithoutLeader = await withScopedSignal(signal, (waiting) =>
       Promise.race([
@@ -210,7 +211,7 @@ export class InstanceLists {
           () => false,
           (error: unknown) => error instanceof DiscoveryError && WITHOUT_LEADER.has(error.code),
         ),
-        delay(this.#options.clock, STALE_AFTER_MS, waiting).then(() => true),
+        delay(clock, STALE_AFTER_MS, waiting).then(() => true),
       ]),
     );
     if (isWithoutLeader) {
@@ -220,10 +221,11 @@ export class InstanceLists {
       if (stale) yield { ...(await this.#listOf(service, stale, reader, 'watched')), source: 'stale' };
     }
     const response = await fromLeader;
+    const tookMs = clock.now() - sentAt;
     position.advance(response.index, false);
     yield await this.#listOf(service, response, reader, 'watched');
-    // All that have waited for the new leader are answered together; the list is current, and its watch can wait.
-    if (isWithoutLeader) await delay(this.#options.clock, ELECTED_SPREAD_MS * this.#options.random(), signal);
+    const spreadMs = spreadAfterRead(tookMs, random);
+    if (spreadMs > 0) await delay(clock, spreadMs, signal);
   }
 
   #read(

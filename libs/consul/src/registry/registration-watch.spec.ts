@@ -127,6 +127,21 @@ describe('RegistrationWatch', () => {
       expect(nodes.last.options).toEqual({ wait: WAIT_MS, index: '7', ownRegistration: true });
     });
 
+    it('waits longer after a first read that was held, as that of all apps is until there is a leader', async () => {
+      await watch();
+      await clock.advance(3_000);
+      await nodes.last.answer(listed(CHECKS));
+      await clock.advance(500 + 2_000 - 1);
+      expect(nodes.all).toHaveLength(1);
+      await clock.advance(1);
+      expect(nodes.last.options).toMatchObject({ index: '7', wait: WAIT_MS });
+      // A blocking query is held for its wait.
+      await clock.advance(70_000);
+      await nodes.last.answer(listed([check('web-1:http', 'warning')], '8'));
+      await clock.advance(500);
+      expect(nodes.all).toHaveLength(3);
+    });
+
     it('asks at once after a wait in which nothing changed', async () => {
       await watch();
       await nodes.last.answer(listed(CHECKS));

@@ -12,6 +12,7 @@ import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
 import { worstStatus } from '../client/worst-status.js';
 import { WatchPosition } from '../client/watch-position.js';
+import { spreadAfterRead } from './held-read.js';
 
 /** A registration as it was read, to detect later whether it has changed. */
 export interface ObservedRegistration {
@@ -117,7 +118,7 @@ export class RegistrationWatch {
   }
 
   async #watchChecks(observed: ObservedRegistration, signal: AbortSignal): Promise<RegistrationChange> {
-    const { clock, waitMs, onStatus } = this.#options;
+    const { clock, random, waitMs, onStatus } = this.#options;
     const { node } = observed;
     if (node === undefined) return this.#pollAgent(observed, signal);
     const expected = describeChecks(observed.checks);
@@ -128,6 +129,7 @@ export class RegistrationWatch {
     let pauseMs = PAUSE_MS;
     for (;;) {
       const { index } = position;
+      const sentAt = clock.now();
       const wait = wasListed ? waitMs : Math.max(1, syncedBy - clock.now());
       const response = await this.#client.health.node(node, {
         signal,
@@ -135,6 +137,7 @@ export class RegistrationWatch {
         ownRegistration: true,
         ...(index === undefined ? {} : { index }),
       });
+      const spreadMs = index === undefined ? spreadAfterRead(clock.now() - sentAt, random) : 0;
       // Without permission to read the node its list of checks is empty, which has no meaning.
       if (response.body.length === 0) return this.#pollAgent(observed, signal);
       const own = response.body.filter(({ ServiceID }) => ServiceID === observed.service.ID);
@@ -152,7 +155,7 @@ export class RegistrationWatch {
       const news = own.map(({ CheckID, Status }) => `${CheckID} ${Status}`).join('\n');
       pauseMs = isUnchanged || news !== lastOwn ? PAUSE_MS : Math.min(MAX_PAUSE_MS, 2 * pauseMs);
       lastOwn = news;
-      if (wasListed && !isUnchanged) await delay(clock, pauseMs, signal);
+      if (wasListed && !isUnchanged) await delay(clock, pauseMs + spreadMs, signal);
     }
   }
 
