@@ -21,6 +21,7 @@ export { Alertmanager, Prometheus, tool } from './monitoring.js';
 export type { AlertmanagerAlert, PrometheusOptions } from './monitoring.js';
 export { findTool } from './find-tool.js';
 export { freePorts } from './free-ports.js';
+export { FakeAgent, type FakeAnswer } from './fake-agent.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { RecordingLogger } from './recording-logger.js';
 export { requestTo } from './request-to.js';
