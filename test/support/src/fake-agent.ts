@@ -1,33 +1,37 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a path is answered with: a status, HTML, anything else as JSON; or what a function says, given the URL, at once or later. */
-export type FakeAnswer = unknown;
+export interface FakeRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly body: Buffer;
+}
 
 /** A server that answers as it is told to, in place of an agent of Consul, or of an app. */
 export class FakeAgent {
-  /** By path, without the query; what is not there is not found. */
-  answers: Record<string, FakeAnswer> = {};
-  /** The URLs of the requests. */
-  readonly asked: string[] = [];
+  /**
+   * By path, without the query: a status, HTML, anything else as JSON; or a function of the URL and the method that gives one of those, at once or later. What
+   * is not there is not found.
+   */
+  answers: Record<string, unknown> = {};
+  /** Of Consul, as the header says it. */
+  index = '7';
+  readonly requests: FakeRequest[] = [];
   readonly #server: Server;
 
   private constructor() {
     this.#server = createServer((request, response) => {
-      const { url = '' } = request;
-      this.asked.push(url);
-      const [path = ''] = url.split('?');
-      const known = this.answers[path];
-      const answered: unknown =
-        typeof known === 'function' ? (known as (asked: string) => unknown)(url) : known;
-      void Promise.resolve(answered).then((answer) => {
-        response.setHeader('x-consul-index', '7');
-        if (answer === undefined) response.writeHead(404).end('not found');
-        else if (typeof answer === 'number') response.writeHead(answer).end('so it is');
-        else
-          response.end(
-            typeof answer === 'string' && answer.startsWith('<') ? answer : JSON.stringify(answer),
-          );
+      const { url = '', method = '' } = request;
+      const pieces: Buffer[] = [];
+      request.on('data', (piece: Buffer) => pieces.push(piece));
+      request.once('end', () => {
+        this.requests.push({ method, url, body: Buffer.concat(pieces) });
+        void Promise.resolve(this.#answerTo(url, method)).then((answer) => {
+          response.setHeader('x-consul-index', this.index);
+          if (answer === undefined) response.writeHead(404).end('not found');
+          else if (typeof answer === 'number') response.writeHead(answer).end('so it is');
+          else response.end(isPage(answer) ? answer : JSON.stringify(answer));
+        });
       });
     });
   }
@@ -42,6 +46,11 @@ export class FakeAgent {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** The URLs of the requests. */
+  get asked(): readonly string[] {
+    return this.requests.map(({ url }) => url);
+  }
+
   /** Calls back before each request is answered. */
   onRequest(listener: RequestListener): void {
     this.#server.prependListener('request', listener);
@@ -51,4 +60,16 @@ export class FakeAgent {
     this.#server.closeAllConnections();
     this.#server.close();
   }
+
+  #answerTo(url: string, method: string): unknown {
+    const [path = ''] = url.split('?');
+    const known = this.answers[path];
+    return typeof known === 'function'
+      ? (known as (asked: string, by: string) => unknown)(url, method)
+      : known;
+  }
+}
+
+function isPage(answer: unknown): answer is string {
+  return typeof answer === 'string' && answer.startsWith('<');
 }

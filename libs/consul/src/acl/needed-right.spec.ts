@@ -39,6 +39,9 @@ describe('the right that a denied request lacked', () => {
     ['GET /v1/agent/self', 'agent_prefix "" { policy = "read" }'],
     ['GET /v1/query/stock/execute', 'query "stock" { policy = "read" }'],
     ['PUT /v1/event/fire/deploy', 'event "deploy" { policy = "write" }'],
+    ['GET /v1/agent/connect/ca/leaf/web', 'service "web" { policy = "write" }'],
+    ['GET /v1/connect/intentions/match?by=destination&name=web', 'service "web" { policy = "write" }'],
+    ['GET /v1/connect/intentions', 'service "" { policy = "write" }'],
     ['PUT /v1/agent/service/deregister/web-1', undefined],
     ['PUT /v1/acl/token', undefined],
   ])('is otherwise that of %s', (request, expected) => {
@@ -46,6 +49,9 @@ describe('the right that a denied request lacked', () => {
   });
 
   it('is that of the service which a registration names', () => {
+    expect(rule('POST /v1/agent/connect/authorize', { body: { Target: 'api' } })).toBe(
+      'service "api" { policy = "write" }',
+    );
     expect(rule('PUT /v1/agent/service/register', { body: { Name: 'web' } })).toBe(
       'service "web" { policy = "write" }',
     );

@@ -62,7 +62,9 @@ describe('ConsulTransport', () => {
             };
             return { statusCode, headers, body: pieces() };
           },
-          destroy: async () => void destroyed++,
+          destroy: async () => {
+            destroyed++;
+          },
         };
       },
     });

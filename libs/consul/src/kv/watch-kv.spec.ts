@@ -80,7 +80,7 @@ describe('watching the key-value store', () => {
       await lists.last.answer(['x'], String(++index));
       await lists.last.answer([], String(++index));
       const asked = lists.all.length;
-      await lists.last.answer([], String(++index));
+      await lists.last.answer([], String(index + 1));
       await clock.advance(100);
       expect(lists.all).toHaveLength(asked + 1);
     });
