@@ -175,4 +175,87 @@ describe('AgentFailover', () => {
     await agents.close();
     expect(agents.url).toBe('first, second');
   });
+
+  it('asks the first agent about its own state, whatever happens', async () => {
+    away(first);
+    await expect(send('/v1/agent/services')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    expect([second.asked, switches]).toEqual([[], []]);
+    await send('/v1/catalog/services');
+    await expect(send('/v1/agent/services')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    expect(second.asked).toEqual(['/v1/catalog/services']);
+    expect(agents.url).toBe('first, second');
+    expect(agents.budget).toBe(first.budget);
+    await agents.close();
+  });
+
+  it('counts its switches as disconnects, with those of its agents', async () => {
+    Object.assign(first, { disconnects: 2 });
+    Object.assign(second, { disconnects: 3 });
+    expect(agents.disconnects).toBe(5);
+    away(first);
+    await send('/v1/catalog/services');
+    expect(agents.disconnects).toBe(6);
+    back(first);
+    await clock.advance(2_000);
+    expect(agents.disconnects).toBe(7);
+    expect(switches).toEqual([
+      { from: 'first', to: 'second', reason: 'no' },
+      { from: 'second', to: 'first', reason: undefined },
+    ]);
+  });
+
+  it('fails when all are unreachable, after one try at each, and repeats no write', async () => {
+    away(first);
+    away(second);
+    await expect(send('/v1/catalog/services')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
+    const looks = (agent: FakeAgent): number =>
+      agent.asked.filter((path) => path === '/v1/catalog/services').length;
+    expect([looks(first), looks(second)]).toEqual([1, 1]);
+    await agents.close();
+    agents = new AgentFailover(first, [second], clock, (change) => switches.push(change));
+    first.asked.length = second.asked.length = 0;
+    await expect(send('/v1/kv/a', { method: 'PUT' })).rejects.toMatchObject({
+      code: 'RK_REGISTRY_UNREACHABLE',
+    });
+    expect([first.asked, second.asked]).toEqual([['/v1/kv/a'], []]);
+    await agents.close();
+  });
+
+  it('leaves an agent that answers an error, or does not know of a leader, where it is', async () => {
+    first.failing = 'RK_REGISTRY_NO_LEADER';
+    await expect(send('/v1/catalog/services')).rejects.toMatchObject({ code: 'RK_REGISTRY_NO_LEADER' });
+    expect([switches, second.asked]).toEqual([[], []]);
+  });
+
+  it('asks for a leader with a request that no other one holds up', async () => {
+    const calls: TransportCall[] = [];
+    const original = first.send.bind(first);
+    first.send = async (call) => {
+      calls.push(call);
+      return original(call);
+    };
+    first.failing = 'RK_REGISTRY_TIMEOUT';
+    await expect(send('/v1/catalog/services')).rejects.toMatchObject({ code: 'RK_REGISTRY_TIMEOUT' });
+    expect(calls[1]).toEqual({
+      ...{ method: 'GET', path: '/v1/status/leader', query: new URLSearchParams(), body: undefined },
+      ...{ lane: 'heartbeat', deadlineMs: 2_000, signal: undefined, token: undefined, accept: [] },
+    });
+  });
+
+  it('closes all of its agents, and switches no more', async () => {
+    away(first);
+    await send('/v1/catalog/services');
+    await agents.close();
+    back(first);
+    await clock.advance(10_000);
+    expect([first.asked.at(-1), second.asked.at(-1), switches.length, clock.pending]).toEqual([
+      'close',
+      'close',
+      1,
+      0,
+    ]);
+    away(second);
+    await send('/v1/catalog/services').catch(() => undefined);
+    expect(switches).toHaveLength(1);
+  });
 });

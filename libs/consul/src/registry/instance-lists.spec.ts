@@ -242,6 +242,100 @@ describe('InstanceLists', () => {
     expect(watched.failure).toBeInstanceOf(AgentSwitchedError);
   });
 
+  describe('of a prepared query', () => {
+    const node = (port: number): object => ({
+      ...{ Node: { ID: 'n', Node: 'node', Address: '127.0.0.1', Datacenter: 'dc1' }, Checks: [] },
+      Service: { ID: `web-${port}`, Service: 'web', Address: '', Port: port, Tags: [], Meta: {} },
+    });
+    let executed: unknown[];
+    let result: unknown;
+    let allowed: boolean[];
+    const openQueries = (): InstanceLists => {
+      executed = [];
+      const query = {
+        execute: async (name: string, { signal: _, ...options }: { signal?: AbortSignal }) => {
+          executed.push([name, options]);
+          return { body: result };
+        },
+      };
+      const acl = { allows: async () => allowed };
+      const fake = { ...client, query, acl } as unknown as ConsulClient;
+      return new InstanceLists(fake, { clock, random: () => random });
+    };
+    const ask = { preparedQuery: true } as unknown as SourceQuery;
+
+    it('are polled at intervals', async () => {
+      result = { Service: 'web', Nodes: [node(1), 'something else'] };
+      const lists: InstanceList[] = [];
+      const polling = openQueries().poll(
+        'near web',
+        { ...ask, near: '_agent', datacenter: 'dc2' },
+        stopping.signal,
+      );
+      void (async () => {
+        for await (const list of polling) lists.push(list);
+      })().catch(() => undefined);
+      await settle();
+      expect(executed).toEqual([['near web', { near: '_agent', datacenter: 'dc2' }]]);
+      expect(lists).toEqual([
+        { instances: [expect.objectContaining({ id: 'web-1', port: 1 })], source: 'live', mode: 'polled' },
+      ]);
+      const intervalMs = clock.next ?? 0;
+      random = 1;
+      await clock.advance(intervalMs);
+      expect(lists).toHaveLength(2);
+      expect((clock.next ?? 0) / intervalMs).toBeCloseTo(1.1 / 0.9, 3);
+      stopping.abort(new Error('over'));
+      await settle();
+      expect(clock.pending).toBe(0);
+    });
+
+    it('have no filter, and are read consistently as they are', async () => {
+      result = { Service: 'web', Nodes: [node(1)] };
+      const lists = openQueries();
+      expect(await lists.readConsistent('web', ask, stopping.signal)).toHaveLength(1);
+      expect(executed).toEqual([['web', {}]]);
+      await expect(
+        lists.readConsistent('web', { ...ask, filter: 'x' }, stopping.signal),
+      ).rejects.toMatchObject({
+        code: 'RK_INVALID_ARGUMENT',
+        hint: expect.stringContaining('filter in the prepared query itself'),
+      });
+    });
+
+    it('are empty where the answer has no nodes, and denied where the token may not read them', async () => {
+      const lists = openQueries();
+      for (const other of [null, {}, { Nodes: 'none' }, { Nodes: [] }]) {
+        result = other;
+        expect(await lists.readConsistent('web', ask, stopping.signal)).toEqual([]);
+      }
+      result = { Service: 'web', Nodes: [] };
+      allowed = [true, true];
+      expect(await lists.readConsistent('web', ask, stopping.signal)).toEqual([]);
+      allowed = [false, true];
+      await expect(lists.readConsistent('web', ask, stopping.signal)).rejects.toMatchObject({
+        code: 'RK_ACL_DENIED',
+      });
+    });
+  });
+
+  it('reads a list from the leader for certain, and whether the token may read one that is empty', async () => {
+    const reading = create().readConsistent('web', { datacenter: 'dc2' }, stopping.signal);
+    await settle();
+    expect(requests.last).toMatchObject({
+      name: 'web',
+      options: { consistency: 'consistent', datacenter: 'dc2' },
+    });
+    await requests.last.answer([1]);
+    expect((await reading).map(({ port }) => port)).toEqual([1]);
+    expect(permitted).toEqual([]);
+    const empty = create().readConsistent('web', {}, stopping.signal);
+    await settle();
+    await requests.last.answer([]);
+    expect(await empty).toEqual([]);
+    expect(permitted).toEqual([true]);
+  });
+
   it('ends with its signal, and leaves no timer and no slot', async () => {
     const lists = create();
     const watched = watch(lists);
