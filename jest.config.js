@@ -13,10 +13,10 @@ if (without.length > 0 && process.env.CI)
 const rootDir = fileURLToPath(new URL('.', import.meta.url));
 
 // CI runs the suites in three groups. `loads`: they put a steady load on the machine, which other suites would disturb. `faults`: they count
-// requests or watch the time, or use a core each. `rest`: they wait for most of their time, and as many run at once as have room.
+// requests or watch the time. `rest`: they wait for most of their time, and as many run at once as have room.
 const LOADS = '/test/faults/(calls|shutdown|chaos|microservices|rotation-of-all)\\.';
 const WAITING = 'lock-|etcd-locks|patience|doubt|alerts|heartbeat';
-const FAULTS = `/test/(packages|simulation|faults(?!/(calls|shutdown|chaos|microservices|rotation-of-all|${WAITING})))/`;
+const FAULTS = `/test/(simulation|faults(?!/(calls|shutdown|chaos|microservices|rotation-of-all|${WAITING})))/`;
 const GROUPS = {
   all: { leaves: [], maxWorkers: 2 },
   loads: { leaves: [`^(?!.*${LOADS})`], maxWorkers: 1 },
@@ -112,6 +112,7 @@ export default {
   // What a failed test has left open does not keep the process; that nothing is left open has tests of its own.
   forceExit: true,
   maxWorkers: group.maxWorkers,
+  testSequencer: '<rootDir>/test/support/src/packages-first.sequencer.js',
   reporters: [
     'default',
     '<rootDir>/test/support/src/left-out.reporter.js',
