@@ -6,6 +6,9 @@ import { startTestConsul, eventually, type TestConsul } from '@rookery/test-supp
 
 const APP = fileURLToPath(new URL('./lifecycle-app.mjs', import.meta.url));
 
+/** A process, while others use the machine; as of `AppProcess`. */
+const STARTS_WITHIN_MS = 30_000;
+
 interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -32,7 +35,7 @@ class AppUnderTest {
   }
 
   async listening(): Promise<string> {
-    return eventually(() => /listening on (\d+)/.exec(this.output)?.[1]);
+    return eventually(() => /listening on (\d+)/.exec(this.output)?.[1], { within: STARTS_WITHIN_MS });
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -39,8 +39,8 @@ export function writeTree(isMutated: (file: string) => boolean): SourceTree {
   writeFileSync(join(TREE, 'package.json'), '{"type":"module"}\n');
   const mutants: Mutant[] = [];
   const suites: string[] = [];
-  const folders = [...FOLDERS, ...FOLDERS_OF_SUITES];
-  for (const folder of folders)
+  const onConsul: string[] = [];
+  for (const folder of [...FOLDERS, ...FOLDERS_OF_SUITES])
     for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
       const file = join(folder, name);
       if (!/\.(ts|js|json)$/.test(name) || name.endsWith('.d.ts') || name.startsWith('dist/')) continue;
@@ -57,11 +57,12 @@ export function writeTree(isMutated: (file: string) => boolean): SourceTree {
         } else code = compile(file, source);
         code = withPaths(code, file);
       }
-      const isOfClient = mutants.some((mutant) => mutant.file.startsWith(CLIENT));
-      if (name.endsWith('.spec.ts') || (name.endsWith('.e2e-spec.ts') && isOfClient)) suites.push(target);
+      if (name.endsWith('.spec.ts')) suites.push(target);
+      if (name.endsWith('.e2e-spec.ts')) onConsul.push(target);
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, code);
     }
+  if (mutants.some(({ file }) => file.startsWith(CLIENT))) suites.push(...onConsul);
   return { mutants, suites: suites.sort() };
 }
 

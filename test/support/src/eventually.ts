@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** Deadline in milliseconds: generous, the machine is shared. Default: 30 s. */
+  /** Deadline in milliseconds: generous, the machine is shared. Default: 15 s. */
   within?: number;
   /** Pause between two checks, in milliseconds. Default: 20. */
   every?: number;
@@ -10,7 +10,7 @@ export interface EventuallyOptions {
 /** Repeats the check until it neither throws nor returns false or undefined; its last failure is the error. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { within = 30_000, every = 20 }: EventuallyOptions = {},
+  { within = 15_000, every = 20 }: EventuallyOptions = {},
 ): Promise<Exclude<T, false | undefined>> {
   const deadline = performance.now() + within;
   let last: unknown;

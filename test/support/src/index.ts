@@ -22,7 +22,6 @@ export type { AlertmanagerAlert, PrometheusOptions } from './monitoring.js';
 export { findTool } from './find-tool.js';
 export { freePorts } from './free-ports.js';
 export { FakeAgent } from './fake-agent.js';
-export type { FakeRequest } from './fake-agent.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { RecordingLogger } from './recording-logger.js';
 export { requestTo } from './request-to.js';

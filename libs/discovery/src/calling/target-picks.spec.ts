@@ -369,7 +369,7 @@ describe('TargetPicks', () => {
     expect(next.size).toBe(2);
   });
 
-  it('makes a call only of what somebody counts', async () => {
+  it('tells of a call only where its service has limits, or there is telemetry', async () => {
     const picks = await picksOf([1]);
     const rpc = { method: 'library.Library/Find', carries: () => false };
     expect(picks.call(rpc)).toBeUndefined();

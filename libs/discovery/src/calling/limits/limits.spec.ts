@@ -4,7 +4,6 @@ import { AdaptiveLimit } from './adaptive-limit.js';
 import { Bulkhead } from './bulkhead.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { HedgeBudget } from './hedge-budget.js';
-import { RefusalState } from './refusal-state.js';
 import { RetryBudget } from './retry-budget.js';
 
 describe('the window of a circuit breaker', () => {
@@ -139,34 +138,5 @@ describe('the budgets', () => {
     expect([budget.available, budget.take()]).toEqual([0, false]);
     await clock.advance(250);
     expect(budget.available).toBe(2);
-  });
-});
-
-describe('RefusalState', () => {
-  it('begins with the first refusal, and ends five seconds after the last', async () => {
-    const clock = new FakeClock();
-    const heard: string[] = [];
-    const state = new RefusalState(clock, {
-      onBegin: () => heard.push('begin'),
-      onEnd: () => heard.push('end'),
-    });
-    state.refused();
-    await clock.advance(3_000);
-    state.refused();
-    await clock.advance(4_999);
-    expect(heard).toEqual(['begin']);
-    await clock.advance(1);
-    expect(heard).toEqual(['begin', 'end']);
-    state.refused();
-    await clock.advance(5_000);
-    expect(heard).toEqual(['begin', 'end', 'begin', 'end']);
-    state.refused();
-    state.close();
-    state.close();
-    await clock.advance(60_000);
-    expect([heard.length, clock.pending]).toEqual([5, 0]);
-    state.refused();
-    expect(heard).toHaveLength(6);
-    state.close();
   });
 });

@@ -24,4 +24,31 @@ describe('RefusalState', () => {
     state.close();
     expect(clock.pending).toBe(0);
   });
+
+  it('begins again after each end, and not at all any more once it is closed', async () => {
+    const clock = new FakeClock();
+    const heard: string[] = [];
+    const state = new RefusalState(clock, {
+      onBegin: () => heard.push('begin'),
+      onEnd: () => heard.push('end'),
+    });
+    state.refused();
+    await clock.advance(3_000);
+    state.refused();
+    await clock.advance(4_999);
+    expect(heard).toEqual(['begin']);
+    await clock.advance(1);
+    expect(heard).toEqual(['begin', 'end']);
+    state.refused();
+    await clock.advance(5_000);
+    expect(heard).toEqual(['begin', 'end', 'begin', 'end']);
+    state.refused();
+    state.close();
+    state.close();
+    await clock.advance(60_000);
+    expect([heard.length, clock.pending]).toEqual([5, 0]);
+    state.refused();
+    expect(heard).toHaveLength(6);
+    state.close();
+  });
 });
