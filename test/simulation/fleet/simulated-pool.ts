@@ -12,7 +12,7 @@ const RESPONSE_BYTES =
   'HTTP/1.1 200 OK\r\nVary: Accept-Encoding\r\nDate: Sat, 28 Nov 2026 21:00:00 GMT\r\n\r\n'.length;
 
 export interface SimulatedPoolOptions {
-  /** Whose requests are counted; undefined: they are not. */
+  /** The app that requests are counted for; undefined: they are not counted. */
   readonly app: number | undefined;
   readonly agent: SimulatedAgent;
   readonly clock: VirtualClock;

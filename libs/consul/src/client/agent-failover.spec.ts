@@ -7,7 +7,7 @@ import { AgentSwitchedError } from './agent-switched-error.js';
 import { shareConnections } from './connection-budget.js';
 import type { Transport, TransportResponse, TransportCall } from './consul-transport.js';
 
-class FakeAgent implements Transport {
+class FakeTransport implements Transport {
   readonly budget = shareConnections();
   readonly disconnects = 0;
   readonly asked: string[] = [];
@@ -39,8 +39,8 @@ class FakeAgent implements Transport {
 
 describe('AgentFailover', () => {
   let clock: FakeClock;
-  let first: FakeAgent;
-  let second: FakeAgent;
+  let first: FakeTransport;
+  let second: FakeTransport;
   let agents: AgentFailover;
   let switches: RegistrySwitch[];
   const send = async (path: string, more: Partial<TransportCall> = {}): Promise<string> => {
@@ -58,18 +58,18 @@ describe('AgentFailover', () => {
     };
     return (await agents.send(call)).body.toString();
   };
-  const away = (agent: FakeAgent): void => {
+  const away = (agent: FakeTransport): void => {
     agent.failing = 'RK_REGISTRY_UNREACHABLE';
     agent.leader = '';
   };
-  const back = (agent: FakeAgent): void => {
+  const back = (agent: FakeTransport): void => {
     agent.failing = undefined;
     agent.leader = '"127.0.0.1:8300"';
   };
 
   beforeEach(() => {
     clock = new FakeClock();
-    [first, second] = [new FakeAgent('first', clock), new FakeAgent('second', clock)];
+    [first, second] = [new FakeTransport('first', clock), new FakeTransport('second', clock)];
     switches = [];
     agents = new AgentFailover(first, [second], clock, (change) => switches.push(change));
   });
@@ -208,7 +208,7 @@ describe('AgentFailover', () => {
     away(first);
     away(second);
     await expect(send('/v1/catalog/services')).rejects.toMatchObject({ code: 'RK_REGISTRY_UNREACHABLE' });
-    const looks = (agent: FakeAgent): number =>
+    const looks = (agent: FakeTransport): number =>
       agent.asked.filter((path) => path === '/v1/catalog/services').length;
     expect([looks(first), looks(second)]).toEqual([1, 1]);
     await agents.close();

@@ -179,7 +179,7 @@ describe('ConsulTransport', () => {
 
   describe('repeats', () => {
     it.each(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])(
-      'a read once whose connection was closed: %s',
+      'a read once when its connection was closed: %s',
       async (code) => {
         answers = [codeError(code), { body: 'x' }];
         expect((await open().send(call())).body.toString()).toBe('x');

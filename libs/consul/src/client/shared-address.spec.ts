@@ -16,7 +16,7 @@ const CALL: TransportCall = {
   accept: [],
 };
 
-class FakeAgent implements Transport {
+class FakeTransport implements Transport {
   readonly url = 'http://consul';
   readonly budget = shareConnections();
   readonly disconnects = 0;
@@ -40,11 +40,11 @@ const refused = async (): Promise<TransportResponse> =>
   Promise.reject(new ConsulError('RK_REGISTRY_UNREACHABLE', 'too many connections'));
 
 describe('SharedAddress', () => {
-  const opened: FakeAgent[] = [];
+  const opened: FakeTransport[] = [];
   const address = (pooled: typeof found, ...others: (typeof found)[]): SharedAddress => {
     opened.length = 0;
-    return new SharedAddress(new FakeAgent(pooled), () => {
-      const agent = new FakeAgent(others[opened.length] ?? absent);
+    return new SharedAddress(new FakeTransport(pooled), () => {
+      const agent = new FakeTransport(others[opened.length] ?? absent);
       opened.push(agent);
       return agent;
     });

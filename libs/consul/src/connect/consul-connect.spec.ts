@@ -148,7 +148,7 @@ describe('ConsulConnect', () => {
       valid_to: new Date(Date.now() + YEAR).toUTCString(),
     }) as PeerCertificate;
 
-  it('is ready when it has a certificate, and knows who may call', async () => {
+  it('is ready when it has a certificate and the intentions of its service', async () => {
     create();
     expect(connect.isReady).toBe(false);
     expect(connect.explain()).toEqual({

@@ -328,7 +328,7 @@ describe('ServiceView', () => {
     });
   });
 
-  describe('whose first snapshot is awaited', () => {
+  describe('when its first snapshot is awaited', () => {
     const outcomeOf = (promise: Promise<ServiceSnapshot>): { value: unknown } => {
       const outcome: { value: unknown } = { value: undefined };
       promise.then(

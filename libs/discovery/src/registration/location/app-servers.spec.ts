@@ -135,7 +135,7 @@ describe('AppServers', () => {
     } satisfies ListeningServer);
   });
 
-  it('does not wait for one that listens already, whose event is over', async () => {
+  it('does not wait for the event of a server that listens already', async () => {
     const http = await bound(createHttpServer());
     listen.complete();
     const early = await serversOf(http).untilListening({ name: 'a' }, signal);
@@ -173,7 +173,7 @@ describe('AppServers', () => {
     expect(await servers.untilListening({ name: 'a', transport: 'grpc' }, signal)).toBeUndefined();
   });
 
-  it('knows no port of a TCP microservice whose server is hidden, or on a Unix domain socket', async () => {
+  it('knows no port of a TCP microservice with a hidden server, or with one on a Unix domain socket', async () => {
     targets.next(tcp(null));
     expect(await serversOf().untilListening({ name: 'a' }, signal)).toBeUndefined();
     targets = new ReplaySubject();

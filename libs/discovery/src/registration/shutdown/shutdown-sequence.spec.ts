@@ -94,7 +94,7 @@ describe('runShutdown', () => {
     expect(logger.matching(/log shutting down quickly/)).toHaveLength(1);
   });
 
-  it('waits two seconds at most for callers of a server whose requests it does not see', async () => {
+  it('waits two seconds at most for callers when it does not see their requests', async () => {
     const leaveUntracked = (drainMs: number): Promise<string> =>
       runShutdown(
         {
