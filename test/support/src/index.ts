@@ -23,6 +23,7 @@ export { findTool } from './find-tool.js';
 export { freePorts } from './free-ports.js';
 export { FakeAgent } from './fake-agent.js';
 export { FakeClock, settle } from './fake-clock.js';
+export { FakeKeyStore, type FakeCall } from './fake-key-store.js';
 export { RecordingLogger } from './recording-logger.js';
 export { requestTo } from './request-to.js';
 export { seededRandom } from './seeded-random.js';
