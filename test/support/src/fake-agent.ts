@@ -10,8 +10,8 @@ export interface FakeRequest {
 /** A server that answers as it is told to, in place of an agent of Consul, or of an app. */
 export class FakeAgent {
   /**
-   * By path, without the query: a status, HTML, anything else as JSON; or a function of the URL and the method that gives one of those, at once or later. What
-   * is not there is not found.
+   * By path, without the query: a status, HTML, a `Response`, anything else as JSON; or a function of the URL and the method that gives one of those, at once
+   * or later. What is not there is not found.
    */
   answers: Record<string, unknown> = {};
   /** Of Consul, as the header says it. */
@@ -26,10 +26,11 @@ export class FakeAgent {
       request.on('data', (piece: Buffer) => pieces.push(piece));
       request.once('end', () => {
         this.requests.push({ method, url, body: Buffer.concat(pieces) });
-        void Promise.resolve(this.#answerTo(url, method)).then((answer) => {
+        void Promise.resolve(this.#answerTo(url, method)).then(async (answer) => {
           response.setHeader('x-consul-index', this.index);
           if (answer === undefined) response.writeHead(404).end('not found');
           else if (typeof answer === 'number') response.writeHead(answer).end('so it is');
+          else if (answer instanceof Response) response.writeHead(answer.status).end(await answer.text());
           else response.end(isPage(answer) ? answer : JSON.stringify(answer));
         });
       });
@@ -54,6 +55,13 @@ export class FakeAgent {
   /** Calls back before each request is answered. */
   onRequest(listener: RequestListener): void {
     this.#server.prependListener('request', listener);
+  }
+
+  /** How many are open. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.#server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    );
   }
 
   stop(): void {

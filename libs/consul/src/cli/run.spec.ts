@@ -2,7 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { run } from './run.js';
 import type { Terminal } from './terminal.js';
 
-const runWith = async (...args: string[]): Promise<{ code: number; out: string; err: string }> => {
+const runWith = async (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
+  runOn({}, ...args);
+
+async function runOn(
+  changes: Partial<Terminal>,
+  ...args: string[]
+): Promise<{ code: number; out: string; err: string }> {
   let out = '';
   let err = '';
   const terminal: Terminal = {
@@ -14,9 +20,10 @@ const runWith = async (...args: string[]): Promise<{ code: number; out: string; 
     confirm: undefined,
     readInput: () => Promise.resolve(Buffer.alloc(0)),
     signal: new AbortController().signal,
+    ...changes,
   };
   return { code: await run(args, terminal), out, err };
-};
+}
 
 describe('the rookery command', () => {
   it('prints its usage', async () => {
@@ -50,5 +57,21 @@ describe('the rookery command', () => {
     expect([code, out]).toEqual([2, '']);
     expect(err).toMatch(message);
     expect(err).not.toMatch(/^ {4}at /m);
+  });
+
+  it('shows where an error came from that is a fault of its own, and the usage only where it was used wrongly', async () => {
+    const fault = new TypeError('a fault');
+    const { code, err } = await runOn({ readInput: () => Promise.reject(fault) }, 'config', 'put', 'a', '-');
+    expect(code).toBe(2);
+    expect(err).toBe(`rookery: a fault\n${fault.stack ?? ''}\n`);
+    expect((await runWith('config', 'diff', '/none/here')).err).not.toContain('--help');
+    expect((await runWith('config', 'frob')).err).toMatch(
+      /\nrookery --help lists the commands and their options\n$/,
+    );
+  });
+
+  it('says nothing when it was interrupted', async () => {
+    const stopped = await runOn({ signal: AbortSignal.abort() }, 'config', 'get', 'a', '--frob');
+    expect(stopped).toEqual({ code: 2, out: '', err: '' });
   });
 });
