@@ -1,8 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ConsoleLogger, Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TestCertificates } from '@rookery/test-support';
+import { RecordingLogger, TestCertificates } from '@rookery/test-support';
+import { LoginTokenSource } from './login-token.js';
 import { resolveAgent, type AgentOptions } from './agent-options.js';
 
 describe('resolveAgent', () => {
@@ -121,5 +123,101 @@ describe('resolveAgent', () => {
       'hush-hush',
     );
     expect(problems({ url: 'http://me:hush-hush@host:99999' }).join()).not.toContain('hush-hush');
+  });
+
+  it('has a default for each option, and takes each', async () => {
+    expect(resolveAgent({}, {}).agent).toMatchObject({
+      ...{ others: [], auth: undefined, datacenter: undefined, namespace: undefined, partition: undefined },
+      ...{ timeoutMs: 5_000, maxConnections: 92, maxWaitMs: Infinity },
+      tls: { verify: true, serverName: undefined, certificates: undefined },
+    });
+    const { agent } = resolveAgent(
+      {
+        ...{ url: ['http://a:1', 'https://me:word@b:2'], datacenter: 'dc2', namespace: 'n', partition: 'p' },
+        ...{ timeout: '2s', maxConnections: 50, maxWait: '30s', tls: { verify: false, serverName: 's' } },
+      },
+      {
+        CONSUL_HTTP_AUTH: 'you:other',
+        CONSUL_NAMESPACE: 'x',
+        CONSUL_PARTITION: 'y',
+        CONSUL_HTTP_SSL_VERIFY: '1',
+      },
+    );
+    expect(agent).toMatchObject({
+      address: { origin: 'http://a:1' },
+      others: [{ origin: 'https://b:2' }],
+      ...{ datacenter: 'dc2', namespace: 'n', partition: 'p' },
+      ...{ timeoutMs: 2_000, maxConnections: 50, maxWaitMs: 30_000 },
+      tls: { verify: false, serverName: 's' },
+    });
+    expect([agent?.auth?.reveal(), agent?.others[0]?.auth?.reveal()]).toEqual(['you:other', 'me:word']);
+    const own = resolveAgent({ url: 'http://me:word@a:1' }, { CONSUL_HTTP_AUTH: 'you:other' });
+    expect(own.agent?.auth?.reveal()).toBe('me:word');
+    expect(resolveAgent({ url: [] }, {}).agent).toBeUndefined();
+  });
+
+  it('takes a token from wherever it comes, without spaces', async () => {
+    const tokenOf = async (options: AgentOptions): Promise<string | undefined> =>
+      (await resolveAgent(options, {}).agent?.token.current())?.reveal();
+    expect(await tokenOf({ token: ' own ' })).toBe('own');
+    expect(await tokenOf({ tokenProvider: () => 'provided' })).toBe('provided');
+    const { agent } = resolveAgent({ login: { method: 'm', bearerToken: () => 'jwt' } }, {});
+    expect(agent?.token).toBeInstanceOf(LoginTokenSource);
+    expect(problems({ tokenProvider: 'x' as never })).toEqual([
+      'agent.tokenProvider = (not shown): must be a function that returns the ACL token',
+    ]);
+    expect(problems({ token: 'with a space' })[0]).toMatch(/without spaces$/);
+    expect(problems({ login: { method: 'm', bearerToken: 'x' as never } })[0]).toMatch(
+      /^agent\.login\.bearerToken = .*: must be a function that returns the token for the auth method$/,
+    );
+    expect(problems({ login: { method: 'm', bearerToken: () => 'x', bearerTokenFile: 'y' } })[0]).toMatch(
+      /must have bearerTokenFile or bearerToken, not both$/,
+    );
+    expect(problems({ login: { method: 'm', bearerTokenFile: 'y' } })).toEqual([]);
+  });
+
+  it('names a value of the environment by its variable, and where it is wrong has no agent', () => {
+    const { agent, issues } = resolveAgent({}, { CONSUL_HTTP_ADDR: 'ftp://x' });
+    expect([agent, issues]).toEqual([
+      undefined,
+      [{ field: 'CONSUL_HTTP_ADDR', hint: expect.stringMatching(/^must be an agent's address such as/) }],
+    ]);
+    const wrong = resolveAgent({ timeout: 'soon' as never }, {});
+    expect(Object.keys(wrong)).toEqual(['agent', 'issues']);
+    expect(wrong.agent).toBeUndefined();
+  });
+
+  it('reads the authorities of a folder', () => {
+    const caPath = join(folder, 'authorities');
+    mkdirSync(caPath);
+    copyFileSync(certificates.file('ca'), join(caPath, 'ca.pem'));
+    const { agent } = resolveAgent({}, { CONSUL_CAPATH: caPath });
+    expect(agent?.tls.paths.caPath).toBe(caPath);
+    expect(agent?.tls.certificates?.current().ca?.length).toBeGreaterThan(0);
+    expect(problems({ tls: { caPath: '/no/such/folder' } })).toEqual([
+      expect.stringMatching(
+        /^agent\.tls\.caPath = "\/no\/such\/folder": must be a readable directory of PEM files/,
+      ),
+    ]);
+  });
+
+  it('warns once of an agent that is not verified', () => {
+    const logger = new RecordingLogger();
+    Logger.overrideLogger(logger);
+    try {
+      const tls = { verify: false };
+      resolveAgent({ url: 'http://unverified:1', tls }, {});
+      resolveAgent({ url: 'https://verified:1' }, {});
+      expect(logger.lines).toEqual([]);
+      for (const url of ['https://unverified:1', 'https://unverified:1', 'https://unverified:2'])
+        resolveAgent({ url, tls }, {});
+      expect(logger.lines).toEqual(
+        [1, 2].map((port) =>
+          expect.stringContaining(`any server can answer as https://unverified:${port}, and gets`),
+        ),
+      );
+    } finally {
+      Logger.overrideLogger(new ConsoleLogger());
+    }
   });
 });
