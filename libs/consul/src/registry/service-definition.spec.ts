@@ -117,4 +117,40 @@ describe('toServiceDefinition', () => {
       { CheckID: 'a', Name: 'a', AliasService: 'db', Status: 'passing' },
     ]);
   });
+
+  it('says what tags may be changed from outside, and that it is a part of Consul Connect', () => {
+    expect(toServiceDefinition({ ...registration, enableTagOverride: true }).EnableTagOverride).toBe(true);
+    const secure = { ...registration, secure: true };
+    expect(toServiceDefinition(secure, true).Connect).toEqual({ Native: true });
+    expect(toServiceDefinition(secure)).not.toHaveProperty('Connect');
+    expect(toServiceDefinition(registration, true)).not.toHaveProperty('Connect');
+  });
+
+  it('has the status of a check, unless the registration was removed by being critical', () => {
+    const checks = [{ id: 't', name: 't', type: 'ttl', ttlMs: 1_000, status: 'warning' }] as const;
+    const statusOf = (status: ServiceRegistration['status']): unknown =>
+      toServiceDefinition({ ...registration, status, checks }).Checks?.[0]?.Status;
+    expect([statusOf('passing'), statusOf('critical')]).toEqual(['warning', 'critical']);
+  });
+
+  it('sends what a check posts, whether it looks at certificates, and the node of an alias', () => {
+    const { Checks } = toServiceDefinition({
+      ...registration,
+      checks: [
+        {
+          ...polled,
+          ...{ id: 'h', name: 'h', type: 'http', url: 'https://a/', method: 'POST', body: '{}' },
+          tlsSkipVerify: false,
+        },
+        { ...polled, id: 'g', name: 'g', type: 'grpc', address: 'a:1', useTls: true, tlsSkipVerify: true },
+        { id: 'a', name: 'a', type: 'alias', service: 'db', node: 'n1' },
+      ],
+    });
+    expect(Checks).toMatchObject([
+      { HTTP: 'https://a/', Method: 'POST', Body: '{}' },
+      { GRPC: 'a:1', GRPCUseTLS: true, TLSSkipVerify: true },
+      { AliasService: 'db', AliasNode: 'n1' },
+    ]);
+    expect(Checks?.[0]).not.toHaveProperty('TLSSkipVerify');
+  });
 });
