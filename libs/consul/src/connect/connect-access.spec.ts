@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { denialOf } from './connect-access.js';
+import { denialOf, describeDenial } from './connect-access.js';
 import type { ConnectPeer } from './connect-peer.js';
-import { peerOf } from './connect-peer.js';
 
 const id = {
   trustDomain: 'a.consul',
@@ -46,15 +45,11 @@ describe('access of a peer', () => {
   });
 });
 
-describe('peerOf', () => {
-  it('takes no identity from a certificate that was not accepted, and none from a plain connection', () => {
-    const certificate = { subjectAltName: 'URI:spiffe://a.consul/ns/default/dc/dc1/svc/storefront' };
-    const refused = {
-      authorized: false,
-      authorizationError: 'SELF_SIGNED' as unknown as Error,
-      getPeerX509Certificate: () => certificate as never,
-    };
-    expect(peerOf(refused)).toEqual({ problem: 'its certificate is not accepted (SELF_SIGNED)' });
-    expect(peerOf({} as never)).toEqual({ problem: 'it has shown no certificate' });
+describe('what a caller that is denied is told', () => {
+  it.each([
+    ['storefront', '"storefront" may not call: it hides'],
+    [undefined, 'This caller may not call: it hides'],
+  ])('has its name, where that is known: %s', (caller, text) => {
+    expect(describeDenial({ caller, reason: 'it hides' })).toBe(text);
   });
 });
