@@ -73,7 +73,7 @@ export default {
       displayName: 'unit',
       testMatch: [
         '<rootDir>/{libs,apps}/*/{src,page}/**/*.spec.ts',
-        '<rootDir>/test/{fuzz,history,mutation,simulation}/*.spec.ts',
+        '<rootDir>/test/{documentation,fuzz,history,mutation,simulation}/*.spec.ts',
       ],
     },
     // *.both.e2e-spec.ts run twice, on the embedded Consul and on the real one; *.consul.e2e-spec.ts need the real one.

@@ -8,6 +8,7 @@ const BENCHMARKS = {
   config: async () => (await import('./config/run.mjs')).benchConfig(),
   connect: async () => (await import('./connect/run.mjs')).benchConnect(),
   dashboard: async () => (await import('./dashboard/run.mjs')).benchDashboard(),
+  failing: async () => (await import('./failing/run.mjs')).benchFailing(),
   grpc: async () => (await import('./grpc/run.mjs')).benchGrpc(),
   load: async () => (await import('./load/run.mjs')).benchLoad(),
   registries: async () => (await import('./registries/run.mjs')).benchRegistries(),

@@ -1,4 +1,4 @@
-/** How a service client differs from plain axios, by name. The table of the README says the same to users. */
+/** How a service client differs from plain axios, by name. The table of the page on clients says the same to users. */
 export const DIFFERENCES = [
   'accept-encoding',
   'absolute-url',

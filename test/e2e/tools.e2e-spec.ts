@@ -32,7 +32,7 @@ class Shop {
   constructor(@ServiceClient('books') readonly books: HttpService) {}
 }
 
-/** What the README says of tools that users bring. */
+/** What the page on testing says of tools that users bring. */
 describe('with a service client', () => {
   const cleanUps: (() => unknown)[] = [];
   afterEach(async () => {

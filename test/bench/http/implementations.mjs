@@ -305,6 +305,7 @@ export const IMPLEMENTATIONS = {
   },
   'undici.Pool, again': (target) => IMPLEMENTATIONS['undici.Pool'](target),
   'rookery, Observable': async (target) => ofHttpService((await rookery(target)).http),
+  'rookery, defaults': async (target) => ofAxios((await rookery(target, { clients: {} })).http.axiosRef),
   'rookery, axiosRef': async (target) => ofAxios((await rookery(target)).http.axiosRef),
   'rookery, axiosRef, p2c-load': async (target) =>
     ofAxios((await rookery(target, { clients: { ...CLIENTS, strategy: 'p2c-load' } })).http.axiosRef),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readPage, shownExamples } from '@rookery/test-support';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { Injectable, Module } from '@nestjs/common';
 import { ClientsModule, Transport, type ClientGrpc, type ClientProxy } from '@nestjs/microservices';
@@ -36,7 +36,7 @@ const ConsulModule = {
     }),
 };
 
-// README reader begin
+// microservices/README.md: reader
 @Injectable()
 class Reader {
   constructor(
@@ -48,9 +48,9 @@ class Reader {
     return firstValueFrom(this.library.find({ title }));
   }
 }
-// README reader end
+// microservices/README.md: end
 
-// README stock begin
+// microservices/README.md: stock
 @Injectable()
 class Stock {
   constructor(@MicroserviceClient('library-tcp') private readonly library: ClientProxy) {}
@@ -59,9 +59,9 @@ class Stock {
     return firstValueFrom(this.library.send<Answered>('find', { title }));
   }
 }
-// README stock end
+// microservices/README.md: end
 
-// README load begin
+// microservices/README.md: load
 @Injectable()
 class Renderer {
   readonly queue: string[] = [];
@@ -70,9 +70,9 @@ class Renderer {
     load.metric('render_queue', () => this.queue.length);
   }
 }
-// README load end
+// microservices/README.md: end
 
-// README app begin
+// microservices/README.md: app
 @Module({
   imports: [
     ConsulModule.forRoot(),
@@ -87,7 +87,7 @@ class Renderer {
   ],
 })
 class AppModule {}
-// README app end
+// microservices/README.md: end
 
 describe('what the README of microservices shows', () => {
   let grpc: LibraryServer;
@@ -101,11 +101,11 @@ describe('what the README of microservices shows', () => {
   });
 
   it('calls by name', async () => {
-    // README clients begin
+    // microservices/README.md: clients
     const clients = ClientsModule.register([
       { name: 'STOCK', customClass: DiscoveryClientProxy, options: { service: 'library-tcp' } },
     ]);
-    // README clients end
+    // microservices/README.md: end
     const imports = [{ module: AppModule }, TcpDiscoveryModule as never, clients];
     const { app } = await createApp(rootModule(imports, { providers: [Reader, Stock, Renderer] }));
     await app.init();
@@ -118,10 +118,10 @@ describe('what the README of microservices shows', () => {
       title: 'Emma',
     });
     const discovery = app.get(DiscoveryService);
-    // README channel begin
+    // microservices/README.md: channel
     const channel = discoveryChannel(discovery, 'library');
     const client = new Library('library', credentials.createInsecure(), { channelOverride: channel });
-    // README channel end
+    // microservices/README.md: end
     const found = await new Promise((resolve, reject) => {
       const find = client.Find as unknown as (
         this: unknown,
@@ -135,16 +135,7 @@ describe('what the README of microservices shows', () => {
     await app.close();
   });
 
-  it('is what the README says, word for word', () => {
-    const [source, readme] = ['readme.e2e-spec.ts', '../../libs/microservices/README.md'].map((file) =>
-      readFileSync(new URL(file, import.meta.url), 'utf8'),
-    ) as [string, string];
-    const examples = [...source.matchAll(/^ *\/\/ README ([\w ]+) begin\n(.*?)^ *\/\/ README \1 end$/gms)];
-    expect(examples).toHaveLength(6);
-    for (const [, , text = ''] of examples) {
-      const indent = /^ */.exec(text)?.[0] ?? '';
-      const shown = text.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
-      expect(readme).toContain(shown.replace(/^class /m, 'export class '));
-    }
+  it.each(shownExamples(import.meta.url))('is on its page, word for word: $page, $name', ({ page, text }) => {
+    expect(readPage(page)).toContain(text.replace(/^class /m, 'export class '));
   });
 });

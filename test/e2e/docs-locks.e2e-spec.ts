@@ -1,7 +1,6 @@
-/* eslint-disable jest/no-export -- the README shows these files as they are */
-import { readFileSync } from 'node:fs';
+/* eslint-disable jest/no-export -- the documentation shows these files as they are */
 import { missingOptions } from './documented-options.js';
-// README locks begin
+// leaders.md: locks
 // payments.ts
 import { Injectable } from '@nestjs/common';
 import { currentLock, Locked, LockService } from '@rookery/consul';
@@ -28,8 +27,8 @@ export class Payments {
     await this.orders.save(orderId, 'cancelled', currentLock()?.fence ?? 0);
   }
 }
-// README locks end
-// README leader begin
+// leaders.md: end
+// leaders.md: leader
 // nightly.ts, with the imports of payments.ts
 import { Cron } from '@nestjs/schedule';
 import { OnlyLeader } from '@rookery/consul';
@@ -44,7 +43,7 @@ export class Nightly {
     await this.orders.archive({ signal: currentLock()?.signal });
   }
 }
-// README leader end
+// leaders.md: end
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -57,10 +56,10 @@ import {
   type Lock,
 } from '@rookery/consul';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
-import { eventually, thrownBy } from '@rookery/test-support';
+import { eventually, readPage, shownExamples, thrownBy } from '@rookery/test-support';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
-describe('the locks that the README shows', () => {
+describe('the locks that the documentation shows', () => {
   let consul: EmbeddedConsul;
   let database: PGlite;
   let started: TestApp;
@@ -71,7 +70,7 @@ describe('the locks that the README shows', () => {
     // PostgreSQL itself, in this process.
     database = await PGlite.create();
     const url = consul.url;
-    // README lock options begin
+    // leaders.md: lock options
     const shop = ConsulModule.forRoot({
       agent: { url },
       locks: {
@@ -82,7 +81,7 @@ describe('the locks that the README shows', () => {
         shutdownTimeout: '5s',
       },
     });
-    // README lock options end
+    // leaders.md: end
     started = await startApp(rootModule([shop], { providers: [Orders, Payments, Nightly] }));
     locks = started.app.get(LockService);
   });
@@ -110,7 +109,7 @@ describe('the locks that the README shows', () => {
   it('tell who leads, and hand over', async () => {
     const elections = started.app.get(LeaderElections);
     const seen: unknown[] = [];
-    // README election begin
+    // leaders.md: election
     const election = elections.of('leaders/reports'); // takes part from now on
     const isLeading = (): boolean => election.isLeader; // by the clock of this process, at this moment
     const fence = (): number | undefined => election.term?.fence; // of its lock, while it leads; also signal and guardedWrite
@@ -118,7 +117,7 @@ describe('the locks that the README shows', () => {
     const subscription = election.leader$.subscribe((leader) => seen.push(leader?.pid));
     await eventually(() => election.isLeader);
     await election.resign(); // another one leads, at once; this one takes part again after two seconds
-    // README election end
+    // leaders.md: end
     expect([isLeading(), fence()]).toEqual([false, undefined]);
     await eventually(() => seen.includes(process.pid));
     subscription.unsubscribe();
@@ -129,7 +128,7 @@ describe('the locks that the README shows', () => {
     const work = (signal: AbortSignal): Promise<void> => sleep(5, undefined, { signal });
     const share = (workers: readonly KvValue<{ queues: string[] }>[]): void => void (seen = workers.length);
     let seen = 0;
-    // README semaphore begin
+    // leaders.md: semaphore
     const exports = locks.semaphore('semaphores/exports', 3);
     await exports.withPermit(({ signal }) => work(signal));
 
@@ -137,7 +136,7 @@ describe('the locks that the README shows', () => {
     const me = await session.put('workers/host-1', { queues: ['mail'] });
     session.watch<{ queues: string[] }>('workers/').subscribe((workers) => share(workers));
     me.update({ queues: ['mail', 'exports'] });
-    // README semaphore end
+    // leaders.md: end
     await eventually(() => seen === 1 && me.isWritten);
   });
 
@@ -145,14 +144,14 @@ describe('the locks that the README shows', () => {
     const query = (sql: string, values: unknown[]): Promise<{ affectedRows?: number }> =>
       database.query(sql, values);
     await database.query(
-      // README table begin
+      // locks.md: table
       `CREATE TABLE accounts (id text PRIMARY KEY, balance integer NOT NULL, version bigint NOT NULL DEFAULT 0)`,
-      // README table end
+      // locks.md: end
     );
     await database.query(`INSERT INTO accounts VALUES ('alice', 100)`);
     const events: string[] = [];
     started.app.get(DiscoveryEvents).events$.subscribe(({ type }) => events.push(type));
-    // README fence begin
+    // locks.md: fence
     const withdraw = async (fence: number, amount: number): Promise<void> => {
       const { affectedRows } = await query(
         `UPDATE accounts SET balance = balance - $2, version = $1 WHERE id = 'alice' AND version < $1`,
@@ -160,7 +159,7 @@ describe('the locks that the README shows', () => {
       );
       if (affectedRows === 0) throw new Error('another process has had the lock since: nothing was changed');
     };
-    // README fence end
+    // locks.md: end
     const stale = await locks.acquire('locks/alice');
     // It loses the lock, and another one gets it.
     await fetch(`${consul.url}/v1/kv/locks/alice`, { method: 'DELETE' });
@@ -174,25 +173,18 @@ describe('the locks that the README shows', () => {
     await later.release();
   });
 
-  it('are what the README and the page say, word for word', () => {
-    const [source, readme, page] = [
-      'readme-locks.e2e-spec.ts',
-      '../../README.md',
-      '../../libs/consul/docs/locks.md',
-    ].map((file) => readFileSync(new URL(file, import.meta.url), 'utf8')) as [string, string, string];
-    const examples = [...source.matchAll(/^ *\/\/ README ([\w ]+) begin\n(.*?)^ *\/\/ README \1 end$/gms)];
-    expect(examples).toHaveLength(7);
-    for (const [, name = '', text = ''] of examples) {
-      const indent = /^ */.exec(text)?.[0] ?? '';
-      const shown = ['table', 'fence'].includes(name) ? page : readme;
-      expect(shown).toContain(
-        text.replaceAll(new RegExp(`^${indent}`, 'gm'), '').replace(/^`(.*)`,\n$/s, '$1'),
-      );
-    }
+  it.each(shownExamples(import.meta.url))(
+    'are on their page, word for word: $page, $name',
+    ({ page, text }) => {
+      expect(readPage(page)).toContain(text.replace(/^`(.*)`,\n$/s, '$1'));
+    },
+  );
+
+  it('list every option', () => {
     for (const [file, type] of [
       ['../../libs/discovery/src/coordination/lock-options.ts', 'LockOptions'],
       ['../../libs/consul/src/coordination/lock-options.ts', 'ConsulLockOptions'],
     ] as const)
-      expect(missingOptions(readme, file, type)).toEqual([]);
+      expect(missingOptions(readPage('leaders.md'), file, type)).toEqual([]);
   });
 });

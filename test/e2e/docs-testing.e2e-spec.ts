@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-// README begin
+import { readPage, shownExamples } from '@rookery/test-support';
+// testing.md: whole test
 import { HttpService } from '@nestjs/axios';
 import { Controller, Get, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -57,11 +57,8 @@ it('calls both instances, also while the agent is unreachable', async () => {
 
   await Promise.all([shop, ...instances].map((app) => app.close()));
 });
-// README end
+// testing.md: end
 
-it('is what the README shows', () => {
-  const [, example = ''] = readFileSync(new URL(import.meta.url), 'utf8').split(
-    /\/\/ README (?:begin|end)\n/,
-  );
-  expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(example);
+it.each(shownExamples(import.meta.url))('is on its page, word for word: $page, $name', ({ page, text }) => {
+  expect(readPage(page)).toContain(text);
 });

@@ -1,6 +1,5 @@
-/* eslint-disable jest/no-export -- the README shows these files as they are */
-import { readFileSync } from 'node:fs';
-// README settings begin
+/* eslint-disable jest/no-export -- the documentation shows these files as they are */
+// configuration.md: settings
 // settings.ts
 import { consulConfig } from '@rookery/consul/config';
 import { z } from 'zod';
@@ -14,8 +13,8 @@ export const settings = consulConfig({
   defaults: { limits: { rate: 100 } },
   schema: z.object({ limits, title: z.string().optional() }),
 });
-// README settings end
-// README values begin
+// configuration.md: end
+// configuration.md: values
 // limiter.ts
 import { Injectable } from '@nestjs/common';
 import { ConfigValue, ConsulConfig, OnConfigChange } from '@rookery/consul/config';
@@ -40,8 +39,8 @@ export class Limiter {
     console.log(`now ${limits.rate} requests and ${limits.burst} more`);
   }
 }
-// README values end
-// README config module begin
+// configuration.md: end
+// configuration.md: config module
 // app.module.ts
 import { Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
@@ -55,18 +54,18 @@ import { ConsulModule } from '@rookery/consul';
   providers: [Limiter],
 })
 export class AppModule {}
-// README config module end
+// configuration.md: end
 import { ConfigService } from '@nestjs/config';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { OpenFeature } from '@openfeature/server-sdk';
 import { ConsulKv, jsonCodec } from '@rookery/consul';
 import { ConsulFlagProvider } from '@rookery/consul/openfeature';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
-import { eventually } from '@rookery/test-support';
+import { eventually, readPage, shownExamples } from '@rookery/test-support';
 import { missingOptions } from './documented-options.js';
 import { startApp, type TestApp } from './test-app.js';
 
-describe('the live configuration that the README shows', () => {
+describe('the live configuration that the documentation shows', () => {
   let consul: EmbeddedConsul;
   let started: TestApp;
   const put = (key: string, value: string) =>
@@ -100,11 +99,11 @@ describe('the live configuration that the README shows', () => {
 
   it('explains', () => {
     const config = started.app.get(ConsulConfig);
-    // README explain begin
+    // configuration.md: explain
     const { origins } = config.explain('limits.rate');
     // [{ path: 'limits.rate', value: 7, key: 'config/inventory,test/limits/rate',
     //    overrides: [{ key: 'config/inventory/limits/rate', value: 5 }, { key: 'defaults', value: 100 }] }]
-    // README explain end
+    // configuration.md: end
     expect(origins).toEqual([
       {
         path: 'limits.rate',
@@ -121,19 +120,19 @@ describe('the live configuration that the README shows', () => {
   it('evaluates flags', async () => {
     const { app } = started;
     const user = { id: 'alice' };
-    // README flags begin
+    // configuration.md: flags
     await OpenFeature.setProviderAndWait(new ConsulFlagProvider(app.get(ConsulConfig)));
     const isOn = await OpenFeature.getClient().getBooleanValue('new-checkout', false, {
       targetingKey: user.id,
     });
-    // README flags end
+    // configuration.md: end
     expect(isOn).toBe(false);
   });
 
   it('reads and writes keys', async () => {
     const kv = started.app.get(ConsulKv);
     const seen: unknown[] = [];
-    // README kv begin
+    // keys.md: kv
     interface Stock {
       copies: number;
     }
@@ -150,7 +149,7 @@ describe('the live configuration that the README shows', () => {
       { type: 'checkNotExists', key: 'shop/orders/1' },
       { type: 'set', key: 'shop/orders/1', value: 'book 42' },
     ]);
-    // README kv end
+    // keys.md: end
     expect(found?.value).toEqual({ copies: 3 });
     await eventually(() => seen.length === 1);
     expect(seen).toEqual([2]);
@@ -159,7 +158,7 @@ describe('the live configuration that the README shows', () => {
   });
 
   it('has options that run, and are all in the table', () => {
-    // README options begin
+    // configuration.md: options
     const shop = consulConfig({
       agent: { url: 'http://127.0.0.1:8500' },
       name: 'inventory',
@@ -179,24 +178,22 @@ describe('the live configuration that the README shows', () => {
       snapshotDirectory: '/var/lib/inventory/config',
       debounce: '250ms',
     });
-    // README options end
+    // configuration.md: end
     expect(shop.KEY).toBe('CONFIGURATION(shop)');
   });
 
-  it('is what the README says, word for word', () => {
-    const [source, readme] = ['readme-config.e2e-spec.ts', '../../README.md'].map((file) =>
-      readFileSync(new URL(file, import.meta.url), 'utf8'),
-    ) as [string, string];
-    const examples = [...source.matchAll(/^ *\/\/ README ([\w ]+) begin\n(.*?)^ *\/\/ README \1 end$/gms)];
-    expect(examples).toHaveLength(7);
-    for (const [, , text = ''] of examples) {
-      const indent = /^ */.exec(text)?.[0] ?? '';
-      expect(readme).toContain(text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''));
-    }
+  it.each(shownExamples(import.meta.url))(
+    'are on their page, word for word: $page, $name',
+    ({ page, text }) => {
+      expect(readPage(page)).toContain(text);
+    },
+  );
+
+  it('lists every option', () => {
     for (const [file, type] of [
       ['../../libs/discovery/src/config/config-options.ts', 'ConfigOptions'],
       ['../../libs/consul/src/config/consul-config-options.ts', 'ConsulConfigOptions'],
     ] as const)
-      expect(missingOptions(readme, file, type)).toEqual([]);
+      expect(missingOptions(readPage('configuration.md'), file, type)).toEqual([]);
   });
 });

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-// README declarative begin
+// declarative-clients.md: declarative
 // inventory.client.ts
 import { NotFoundException } from '@nestjs/common';
 import { ServiceClient } from '@rookery/consul';
@@ -36,15 +35,15 @@ class InventoryClient {
     return call(added, tenant);
   }
 }
-// README declarative end
+// declarative-clients.md: end
 import { Controller, Get as NestGet } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulModule, discoveryDispatcher, discoveryFetch, DiscoveryService } from '@rookery/consul';
-import { startTestConsul, type TestConsul } from '@rookery/test-support';
+import { readPage, shownExamples, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
-/** The README shows what runs here: the text between the marks must occur in it word for word. */
-describe('the clients that the README shows', () => {
+/** The pages show what runs here: the text between the marks must occur in them word for word. */
+describe('the clients that the documentation shows', () => {
   let consul: TestConsul;
   let peer: Server;
   let started: TestApp;
@@ -80,11 +79,11 @@ describe('the clients that the README shows', () => {
     @NestGet('fetched')
     async fetched() {
       const { discovery } = this;
-      // README fetch begin
+      // clients.md: fetch
       const dispatcher = discoveryDispatcher(discovery, { timeout: '2s' });
       const response = await fetch('http://inventory.service/books', { dispatcher });
       const same = await discoveryFetch(discovery, { timeout: '2s' })('http://inventory.service/books'); // where TypeScript knows no `dispatcher`, as in the tsconfig of nest new
-      // README fetch end
+      // clients.md: end
       return [response.status, same.status];
     }
   }
@@ -111,11 +110,11 @@ describe('the clients that the README shows', () => {
       Address: '127.0.0.1',
       Port: (peer.address() as AddressInfo).port,
     });
-    // README context begin
+    // clients.md: context
     const module = ConsulModule.forRoot({
       context: { traceContext: true, requestId: 'x-request-id', headers: ['x-tenant'] },
     });
-    // README context end
+    // clients.md: end
     started = await startApp(rootModule([module], { controllers: [Shop] }));
   });
   afterAll(async () => {
@@ -141,14 +140,11 @@ describe('the clients that the README shows', () => {
     expect(await get('/fetched')).toEqual([200, [500, 500]]);
   });
 
-  it.each(['declarative', 'fetch', 'context'])('are shown: %s', (name) => {
-    const own = readFileSync(new URL(import.meta.url), 'utf8');
-    const [, block = ''] = own.split(new RegExp(` *// README ${name} (?:begin|end)\\n`));
-    const indent = /^ */.exec(block)?.[0] ?? '';
-    const shown = block
-      .replaceAll(new RegExp(`^${indent}`, 'gm'), '')
-      .replace('const module = ', '')
-      .replace('\nclass', '\nexport class');
-    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(shown);
-  });
+  it.each(shownExamples(import.meta.url))(
+    'are on their page, word for word: $page, $name',
+    ({ page, text }) => {
+      const shown = text.replace('const module = ', '').replace('\nclass', '\nexport class');
+      expect(readPage(page)).toContain(shown);
+    },
+  );
 });

@@ -1,6 +1,5 @@
-/* eslint-disable jest/no-export -- the README shows these files as they are */
-import { readFileSync } from 'node:fs';
-// README events begin
+/* eslint-disable jest/no-export -- the documentation shows these files as they are */
+// observing.md: events
 // ejections.ts
 import { Injectable } from '@nestjs/common';
 import { OnDiscoveryEvent, type EventOf } from '@rookery/consul';
@@ -14,8 +13,8 @@ export class Ejections {
     this.count.set(service, (this.count.get(service) ?? 0) + 1);
   }
 }
-// README events end
-// README seeing begin
+// observing.md: end
+// observing.md: seeing
 // app.module.ts
 import { Module } from '@nestjs/common';
 import { alertmanagerSink, AlertsModule, ConsulModule, webhookSink } from '@rookery/consul';
@@ -53,24 +52,21 @@ import { DashboardModule } from '@rookery/dashboard';
   providers: [Ejections],
 })
 export class AppModule {}
-// README seeing end
+// observing.md: end
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import { DiscoveryEvents } from '@rookery/consul';
-import { RecordingLogger } from '@rookery/test-support';
+import { readPage, RecordingLogger, shownExamples } from '@rookery/test-support';
 
-const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+describe('the files that the documentation shows on seeing what happens', () => {
+  it.each(shownExamples(import.meta.url))(
+    'are on their page, word for word: $page, $name',
+    ({ page, text }) => {
+      expect(readPage(page)).toContain(text);
+    },
+  );
 
-describe('the README, on seeing what happens', () => {
-  it('shows these files', () => {
-    const readme = read('../../README.md');
-    for (const [, name = '', code = ''] of read('./readme-seeing.e2e-spec.ts').matchAll(
-      /\/\/ README (\w+) begin\n(.*?)\/\/ README \1 end/gs,
-    ))
-      expect({ name, isShown: readme.includes(code) }).toEqual({ name, isShown: true });
-  });
-
-  it('has an app that starts with them', async () => {
+  it('are those of an app that starts', async () => {
     const app = await Test.createTestingModule({ imports: [AppModule] })
       .setLogger(new RecordingLogger())
       .compile();

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ConfigService } from '@nestjs/config';
@@ -13,12 +12,12 @@ import {
   OnlyLeader,
 } from '@rookery/etcd';
 import { EtcdConfig, etcdConfig, type EtcdConfigOptions } from '@rookery/etcd/config';
-import { EtcdServer, eventually, freePorts } from '@rookery/test-support';
+import { EtcdServer, eventually, freePorts, readPage, shownExamples } from '@rookery/test-support';
 import { z } from 'zod';
 import { configModule } from './config-app.js';
 import { rootModule } from './test-app.js';
 
-// README reports begin
+// etcd/README.md: reports
 @Injectable()
 class Reports {
   constructor(private readonly locks: LockService) {}
@@ -32,7 +31,7 @@ class Reports {
     return `written by the leader, fence ${currentLock()?.fence}`;
   }
 }
-// README reports end
+// etcd/README.md: end
 
 describe("what etcd's README shows", () => {
   let server: EtcdServer;
@@ -47,12 +46,12 @@ describe("what etcd's README shows", () => {
   });
 
   it('registers an app', async () => {
-    // README app begin
+    // etcd/README.md: app
     @Module({
       imports: [EtcdModule.forRoot({ endpoints: ['http://127.0.0.1:2379'], service: { name: 'inventory' } })],
     })
     class AppModule {}
-    // README app end
+    // etcd/README.md: end
     const [port = 0] = await freePorts(1);
     const app = await NestFactory.create(AppModule, { logger: false });
     await app.listen(port);
@@ -69,14 +68,14 @@ describe("what etcd's README shows", () => {
     // With the address of this server instead of the usual one.
     const load = (options: EtcdConfigOptions) => etcdConfig({ ...options, endpoints: server.url });
     const settings =
-      // README settings begin
+      // etcd/README.md: settings
       load({
         endpoints: ['http://127.0.0.1:2379'],
         name: 'inventory',
         prefix: '/config',
         schema: z.object({ limits: z.object({ rate: z.number().default(100) }).prefault({}) }),
       });
-    // README settings end
+    // etcd/README.md: end
     const imports = [configModule([settings]), EtcdModule.forRoot({ endpoints: server.url })];
     const app = await NestFactory.create(rootModule(imports, { providers: [Reports] }), { logger: false });
     await app.listen(0);
@@ -91,19 +90,10 @@ describe("what etcd's README shows", () => {
     await app.close();
   });
 
-  it('is what the README says, word for word', () => {
-    const [source, readme] = ['readme-etcd.etcd.e2e-spec.ts', '../../libs/etcd/README.md'].map((file) =>
-      readFileSync(new URL(file, import.meta.url), 'utf8'),
-    ) as [string, string];
-    const examples = [...source.matchAll(/^ *\/\/ README ([\w ]+) begin\n(.*?)^ *\/\/ README \1 end$/gms)];
-    expect(examples).toHaveLength(3);
-    for (const [, , text = ''] of examples) {
-      const indent = /^ */.exec(text)?.[0] ?? '';
-      const shown = text
-        .replaceAll(new RegExp(`^${indent}`, 'gm'), '')
-        .replace(/^class (AppModule|Reports)/m, 'export class $1')
-        .replace(/^load\(/m, 'export const settings = etcdConfig(');
-      expect(readme).toContain(shown);
-    }
+  it.each(shownExamples(import.meta.url))('is on its page, word for word: $page, $name', ({ page, text }) => {
+    const shown = text
+      .replace(/^class (AppModule|Reports)/m, 'export class $1')
+      .replace(/^load\(/m, 'export const settings = etcdConfig(');
+    expect(readPage(page)).toContain(shown);
   });
 });

@@ -1,11 +1,11 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulModule, DiscoveryService, RegistrationService, StaticSource } from '@rookery/consul';
-import { startTestConsul, type TestConsul } from '@rookery/test-support';
+import { readPage, shownExamples, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { rootModule, startApp } from './test-app.js';
 
-/** The README shows the options that run here: the text between the marks must occur in it word for word. */
-describe('the options that the README shows', () => {
+/** The pages show the options that run here: the text between the marks must occur in them word for word. */
+describe('the options that the documentation shows', () => {
   let consul: TestConsul;
   beforeAll(async () => {
     consul = await startTestConsul();
@@ -17,7 +17,7 @@ describe('the options that the README shows', () => {
   });
 
   it('register a service with every one of them', async () => {
-    // README service begin
+    // registration.md: service
     const inventory = ConsulModule.forRoot({
       service: {
         name: 'inventory',
@@ -49,7 +49,7 @@ describe('the options that the README shows', () => {
         deregister: true,
       },
     });
-    // README service end
+    // registration.md: end
     const { app, port } = await startApp(rootModule([inventory]));
     await app.get(RegistrationService).whenRegistered();
     const { body } = await consul.request('GET', '/v1/health/service/inventory');
@@ -73,7 +73,7 @@ describe('the options that the README shows', () => {
   });
 
   it('look services up with every one of them', async () => {
-    // README discovery begin
+    // outages.md: discovery
     const discovery = ConsulModule.forRoot({
       agent: { url: ['http://127.0.0.1:8500', 'http://127.0.0.2:8500'], maxConnections: 92 },
       discovery: {
@@ -84,7 +84,7 @@ describe('the options that the README shows', () => {
         endpoint: { path: '/discovery', exposure: 'loopback' },
       },
     });
-    // README discovery end
+    // outages.md: end
     // Whether something listens at port 8500 of this machine does not matter: the static list is there in any case.
     const { app, url } = await startApp(rootModule([discovery]));
     const [billing] = await app.get(DiscoveryService).getInstances('billing');
@@ -96,7 +96,7 @@ describe('the options that the README shows', () => {
   });
 
   it('call others with every one of them', async () => {
-    // README calling begin
+    // balancing.md: calling
     const calling = ConsulModule.forRoot({
       clients: {
         timeout: '10s',
@@ -127,7 +127,7 @@ describe('the options that the README shows', () => {
         },
       },
     });
-    // README calling end
+    // balancing.md: end
     const { app } = await startApp(rootModule([calling]));
     await consul.request('PUT', '/v1/agent/service/register', { Name: 'search', Port: 3000 });
     const discovery = app.get(DiscoveryService);
@@ -140,11 +140,10 @@ describe('the options that the README shows', () => {
     await app.close();
   });
 
-  it.each(['service', 'discovery', 'calling'])('are the ones that this test runs: %s', (name) => {
-    const own = readFileSync(new URL(import.meta.url), 'utf8');
-    const [, block = ''] = own.split(new RegExp(` *// README ${name} (?:begin|end)\\n`));
-    const shown = block.replaceAll(/^ {4}/gm, '').trim();
-    expect(shown).not.toBe('');
-    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(shown);
-  });
+  it.each(shownExamples(import.meta.url))(
+    'are on their page, word for word: $page, $name',
+    ({ page, text }) => {
+      expect(readPage(page)).toContain(text);
+    },
+  );
 });

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { documentationPages, isBroken, linksOf } from './page-links.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const WHOLE_APP = /```ts\n\/\/ app\.ts\n.*?```/s;
+
+describe('the documentation', () => {
+  const pages = documentationPages(ROOT);
+  const links = pages.flatMap((page) => linksOf(ROOT, page));
+
+  it('has no link that leads nowhere', () => {
+    expect(links.length).toBeGreaterThan(100);
+    expect(links.filter((link) => isBroken(ROOT, link))).toEqual([]);
+  });
+
+  it('would show a link that leads nowhere', () => {
+    const to = join('libs', 'consul', 'docs', 'locks.md');
+    const link = { from: 'README.md', to, anchor: undefined };
+    expect(isBroken(ROOT, link)).toBe(false);
+    expect(isBroken(ROOT, { ...link, anchor: 'no-such-heading' })).toBe(true);
+    expect(isBroken(ROOT, { ...link, to: `${to}x` })).toBe(true);
+  });
+
+  it('has every page within two clicks of the README', () => {
+    const after = (from: ReadonlySet<string>): Set<string> =>
+      new Set([
+        ...from,
+        ...links
+          .filter((link) => from.has(link.from))
+          .map(({ to }) => pages.find((page) => page === to || page === join(to, 'README.md')) ?? to),
+      ]);
+    const reached = after(after(new Set(['README.md'])));
+    expect(pages.filter((page) => !reached.has(page))).toEqual([]);
+  });
+
+  it('has a README of about two hundred lines, without a table that is wider than a screen', () => {
+    const lines = readFileSync(join(ROOT, 'README.md'), 'utf8').split('\n');
+    expect(lines.length).toBeLessThan(220);
+    const rows = lines.filter((line) => line.startsWith('|'));
+    // As it is shown: a link is as wide as its text.
+    const shown = rows.map((row) => row.replaceAll(/\]\([^)]*\)/g, '').replaceAll(/ +/g, ' '));
+    expect(shown.filter((row) => row.length > 130)).toEqual([]);
+  });
+
+  it('shows the same whole app in the README of the package as in that of the repository', () => {
+    const [root, consul] = ['README.md', join('libs', 'consul', 'README.md')].map((page) =>
+      WHOLE_APP.exec(readFileSync(join(ROOT, page), 'utf8'))?.at(0),
+    );
+    expect(root).toContain('ConsulModule.forRoot');
+    expect(consul).toBe(root);
+  });
+});
