@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -9,11 +8,11 @@ import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { AppProcess, ConsulAgent, eventually, figure, freePorts, tool } from '@rookery/test-support';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { accessibilityViolations } from './accessibility-violations.js';
 import { CHROMIUM_ARGS } from './chromium-args.js';
 import { rootModule, startApp, type TestApp } from './test-app.js';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** Pictures of the page, to be looked at. */
 const PICTURES = at('test/e2e/results');
 /** Frames in five seconds, a second. */
@@ -33,11 +32,6 @@ declare const document: {
   querySelector(selector: string): { readonly textContent: string | null } | null;
   querySelectorAll(selector: string): { readonly length: number };
 };
-
-interface Violation {
-  readonly id: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
 
 describe('the dashboard, in Chromium', () => {
   let browser: Browser;
@@ -75,20 +69,6 @@ describe('the dashboard, in Chromium', () => {
     });
     await page.goto(url);
     return page;
-  };
-  const violations = async (page: Page): Promise<string[]> => {
-    // Past the policy of the page: axe is ours, and runs in the page.
-    const session = await page.context().newCDPSession(page);
-    const { readFileSync } = await import('node:fs');
-    await session.send('Runtime.evaluate', { expression: readFileSync(AXE, 'utf8') });
-    const { result } = await session.send('Runtime.evaluate', {
-      expression: 'axe.run(document).then(({ violations }) => JSON.stringify(violations))',
-      awaitPromise: true,
-      returnByValue: true,
-    });
-    return (JSON.parse(String(result.value)) as Violation[]).map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
-    );
   };
 
   describe('of the sample apps, on a real Consul', () => {
@@ -135,11 +115,11 @@ describe('the dashboard, in Chromium', () => {
           'document.documentElement.scrollWidth - document.documentElement.clientWidth',
         );
         expect(overflow).toBe(0);
-        expect(await violations(page)).toEqual([]);
+        expect(await accessibilityViolations(page)).toEqual([]);
         await page.locator('.node', { hasText: 'inventory' }).press('Enter');
         await page.getByRole('heading', { name: 'inventory', level: 2 }).waitFor();
         await page.getByText('its checks pass').first().waitFor();
-        expect(await violations(page)).toEqual([]);
+        expect(await accessibilityViolations(page)).toEqual([]);
         await page.keyboard.press('Escape');
         await page.getByRole('heading', { name: 'inventory', level: 2 }).waitFor({ state: 'detached' });
         expect(problems).toEqual([]);
@@ -201,7 +181,7 @@ describe('the dashboard, in Chromium', () => {
       const page = await open(storefront.url);
       await page.getByText(/answered by inventory-/).waitFor();
       await page.getByRole('cell', { name: /EUR/ }).first().waitFor();
-      expect(await violations(page)).toEqual([]);
+      expect(await accessibilityViolations(page)).toEqual([]);
       await page.getByRole('link', { name: /dashboard/ }).click();
       await page.getByRole('heading', { name: 'inventory' }).waitFor();
       expect(problems).toEqual([]);
