@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { PATHS } from '../../apps/docs/pages.mjs';
 import { documentationPages, isBroken, linksOf } from './page-links.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -34,6 +35,10 @@ describe('the documentation', () => {
       ]);
     const reached = after(after(new Set(['README.md'])));
     expect(pages.filter((page) => !reached.has(page))).toEqual([]);
+  });
+
+  it('has every page on the site', () => {
+    expect(pages.filter((page) => !PATHS.has(page))).toEqual([]);
   });
 
   it('has a README of about two hundred lines, without a table that is wider than a screen', () => {

@@ -1,0 +1,81 @@
+// Which files of the repository are pages of the site, and where each stands in its list of contents.
+
+/** @type {readonly { text: string, pages: readonly (readonly [path: string, source: string, text: string])[] }[]} */
+export const CONTENTS = [
+  {
+    text: 'Begin',
+    pages: [
+      ['index', 'README.md', 'What it is, and a whole app'],
+      ['faq', 'libs/discovery/docs/faq.md', 'Questions'],
+      ['compared', 'libs/discovery/docs/compared.md', 'Compared'],
+    ],
+  },
+  {
+    text: 'An app in the registry',
+    pages: [
+      ['registration', 'libs/discovery/docs/registration.md', 'Registration'],
+      ['health', 'libs/discovery/docs/health.md', 'Health'],
+      ['deploying', 'libs/discovery/docs/deploying.md', 'Deploying without losing a request'],
+      ['running', 'libs/discovery/docs/running.md', 'Where apps run'],
+      ['connecting', 'libs/consul/docs/connecting.md', 'Connecting to Consul'],
+    ],
+  },
+  {
+    text: 'Calls',
+    pages: [
+      ['clients', 'libs/discovery/docs/clients.md', 'Clients'],
+      ['declarative-clients', 'libs/discovery/docs/declarative-clients.md', 'Declarative clients'],
+      ['balancing', 'libs/discovery/docs/balancing.md', 'Load balancing and failures'],
+      ['load', 'libs/discovery/docs/load.md', 'Load'],
+      ['outages', 'libs/discovery/docs/outages.md', 'Outages of the registry'],
+      ['microservices', 'libs/microservices/README.md', 'gRPC and TCP'],
+    ],
+  },
+  {
+    text: 'With Consul',
+    pages: [
+      ['configuration', 'libs/consul/docs/configuration.md', 'Live configuration, feature flags'],
+      ['keys', 'libs/consul/docs/keys.md', 'Keys'],
+      ['leaders', 'libs/consul/docs/leaders.md', 'Locks and leaders'],
+      ['locks', 'libs/consul/docs/locks.md', 'What a lock is'],
+      ['acl', 'libs/consul/docs/acl.md', 'ACLs, a policy for each feature'],
+      ['connect', 'libs/consul/docs/connect.md', 'Consul Connect'],
+      ['command', 'libs/consul/docs/command.md', 'The rookery command'],
+      ['sizing', 'libs/consul/docs/sizing.md', 'Sizing'],
+    ],
+  },
+  {
+    text: 'Seeing it',
+    pages: [
+      ['observing', 'libs/discovery/docs/observing.md', 'Seeing what it does'],
+      ['telemetry', 'libs/discovery/docs/telemetry.md', 'Metrics and traces'],
+      ['alerts', 'libs/discovery/docs/alerts.md', 'Alerts'],
+      ['dashboard', 'libs/dashboard/README.md', 'The page of an app'],
+      ['errors', 'libs/discovery/docs/errors.md', 'Errors'],
+    ],
+  },
+  {
+    text: 'More',
+    pages: [
+      ['testing', 'libs/discovery/docs/testing.md', 'Testing'],
+      ['embedded-consul', 'libs/embedded-consul/README.md', 'The embedded Consul'],
+      ['etcd', 'libs/etcd/README.md', 'On etcd'],
+      ['two-registries', 'libs/discovery/docs/two-registries.md', 'From one registry to another'],
+      ['registry-adapter', 'libs/discovery/docs/registry-adapter.md', 'An adapter for a registry'],
+      ['security', 'libs/consul/docs/security.md', 'Security'],
+      ['failure-modes', 'test/faults/README.md', 'Failure modes'],
+    ],
+  },
+  {
+    text: 'The project',
+    pages: [
+      ['consul', 'libs/consul/README.md', '@rookery/consul'],
+      ['discovery', 'libs/discovery/README.md', '@rookery/discovery'],
+      ['changelog', 'CHANGELOG.md', 'Changes'],
+      ['contributing', 'CONTRIBUTING.md', 'Contributing'],
+    ],
+  },
+];
+
+/** The path of each page, by its file. */
+export const PATHS = new Map(CONTENTS.flatMap(({ pages }) => pages.map(([path, source]) => [source, path])));

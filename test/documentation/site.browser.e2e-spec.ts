@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { tool } from '@rookery/test-support';
+import { PATHS } from '../../apps/docs/pages.mjs';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { accessibilityViolations } from '../e2e/accessibility-violations.js';
+import { CHROMIUM_ARGS } from '../e2e/chromium-args.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const SITE = `${ROOT}apps/docs/dist`;
+/** Pictures of the site, to be looked at. */
+const PICTURES = `${ROOT}test/e2e/results`;
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
+
+/** What people look for, and the page that answers it. */
+const QUESTIONS = [
+  ['deploy without losing a request', 'deploying'],
+  ['instance ejected', 'balancing'],
+  ['policy token', 'acl'],
+  ['test without Consul', 'testing'],
+  ['RK_NO_INSTANCES', 'errors'],
+  ['Vitest', 'testing'],
+  ['Kubernetes', 'running'],
+] as const;
+
+describe('the site of the documentation, in Chromium', () => {
+  let server: Server;
+  let browser: Browser;
+  let url: string;
+  let problems: string[];
+  let hosts: Set<string>;
+
+  beforeAll(async () => {
+    mkdirSync(PICTURES, { recursive: true });
+    await promisify(execFile)('npm', ['run', '--silent', 'docs:build'], { cwd: ROOT });
+    server = createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '/', 'http://site');
+      const path = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
+      void readFile(`${SITE}${path}`).then(
+        (content) =>
+          response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream').end(content),
+        () => response.writeHead(404).end(),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    browser = await chromium.launch({ executablePath: tool('chromium'), args: CHROMIUM_ARGS });
+  }, 120_000);
+  afterAll(async () => {
+    await browser.close();
+    server.close().closeAllConnections();
+  });
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+  });
+
+  const open = async (path: string, colorScheme: 'light' | 'dark' = 'light'): Promise<Page> => {
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme });
+    const page = await context.newPage();
+    problems = [];
+    hosts = new Set();
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+    page.on('pageerror', (error) => problems.push(String(error)));
+    page.on('request', (request) => hosts.add(new URL(request.url()).host));
+    await page.goto(`${url}${path}`, { waitUntil: 'networkidle' });
+    return page;
+  };
+
+  // What is written differs from page to page, the colours of a theme do not.
+  it.each([
+    ['light', [...PATHS.values()]],
+    ['dark', ['index', 'registration', 'clients', 'errors']],
+  ] as const)('is accessible, and asks no other host: %s', async (scheme, names) => {
+    const page = await open('/', scheme);
+    for (const name of names) {
+      await page.goto(`${url}/${name}.html`);
+      await page.screenshot({ path: `${PICTURES}/site-${name}-${scheme}.png` });
+      expect({ name, violations: await accessibilityViolations(page) }).toEqual({ name, violations: [] });
+    }
+    expect(problems).toEqual([]);
+    expect([...hosts]).toEqual([new URL(url).host]);
+  });
+
+  it.each(QUESTIONS)('finds what answers "%s": %s', async (question, answer) => {
+    const page = await open('/');
+    await page.keyboard.press('Control+k');
+    await page.locator('#localsearch-input').fill(question);
+    const results = page.locator('a.result');
+    await results.first().waitFor();
+    const found = await Promise.all((await results.all()).map((link) => link.getAttribute('href')));
+    expect(found.slice(0, 5).map((href) => href?.replace(/\.html.*$/, ''))).toContain(`/${answer}`);
+  });
+});
