@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findConsul } from '@rookery/test-support';
 import type { ConformanceCase } from '../conformance-case.js';
-import type { ConsulApi } from '../consul-api.js';
+import { RESET_INDEX, type ConsulApi } from '../consul-api.js';
 import { untilCoordinates } from './agent.cases.js';
 
 /** What the `consul` command prints, and its exit code, without what is each agent's own. */
@@ -23,6 +23,7 @@ const OWN: readonly (readonly [RegExp, string])[] = [
   [/version = (go|v)\S+/g, 'version = <own>'],
   // Tables are as wide as what they hold.
   [/ {2,}/g, '  '],
+  [RESET_INDEX, 'reset index: <index>'],
 ];
 
 function consul(api: ConsulApi, args: readonly string[]): Promise<Printed> {
