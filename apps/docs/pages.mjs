@@ -6,6 +6,7 @@ export const CONTENTS = [
     text: 'Begin',
     pages: [
       ['index', 'README.md', 'What it is, and a whole app'],
+      ['generators', 'libs/consul/docs/generators.md', 'With the Nest CLI'],
       ['faq', 'libs/discovery/docs/faq.md', 'Questions'],
       ['compared', 'libs/discovery/docs/compared.md', 'Compared'],
     ],

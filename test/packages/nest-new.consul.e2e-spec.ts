@@ -1,6 +1,17 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -116,6 +127,8 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
   const { version, type, resolutions, builders } = of;
   const isEsm = type === 'esm';
   let app: string;
+  /** A copy of it as `nest new` wrote it, with the same packages. */
+  let added: string;
   /** Of the Node that its tests run on. */
   let testEnvironment: NodeJS.ProcessEnv;
   let consul: ConsulAgent;
@@ -136,12 +149,15 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
     const own = !isEsm && needsOtherNode(version);
     testEnvironment = { ...rest, PATH: own ? `${bin}${delimiter}${PATH}` : PATH };
     await run('npm', [...INSTALL, ...tarballs, ...PACKAGES[version]], { cwd: app });
+    added = `${app}-added`;
+    cpSync(app, added, { recursive: true, filter: (path) => !path.startsWith(join(app, 'node_modules')) });
+    symlinkSync(join(app, 'node_modules'), join(added, 'node_modules'));
     for (const [file, content] of Object.entries(libraryApp(isEsm ? '.js' : '')))
       writeFileSync(join(app, file), content);
   }, WITHIN_MS);
   afterAll(async () => {
     await consul.stop();
-    rmSync(app, { recursive: true, force: true });
+    for (const folder of [added, app]) rmSync(folder, { recursive: true, force: true });
   });
 
   /** Starts a build of it, calls it, and stops it. */
@@ -189,6 +205,47 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
       expect(await run(process.execPath, ['dist/on-etcd.js'], { cwd: app })).toMatch(
         /RK_REGISTRY_UNREACHABLE/,
       );
+    },
+    WITHIN_MS,
+  );
+
+  it(
+    'is registered by nest add, which changes nothing the second time, and takes what nest generate makes',
+    async () => {
+      const nest = async (...args: readonly string[]): Promise<string> =>
+        run(process.execPath, ['node_modules/@nestjs/cli/bin/nest.js', ...args], { cwd: added });
+      const files = (): readonly string[] =>
+        ['package.json', 'compose.yaml', 'src/main.ts', 'src/app.module.ts'].map((name) =>
+          readFileSync(join(added, name), 'utf8'),
+        );
+      await nest('add', '@rookery/consul', '--skip-install', '--compose', '--name=books');
+      const first = files();
+      expect(first.at(-1)).toContain("ConsulModule.forRoot({ service: { name: 'books' } })");
+      await nest('add', '@rookery/consul', '--skip-install', '--compose', '--name=books');
+      expect(files()).toEqual(first);
+      for (const schematic of ['client', 'health', 'config'])
+        await nest('generate', '--collection', '@rookery/consul', schematic, 'stock');
+      expect(readdirSync(join(added, 'src/stock')).sort()).toEqual([
+        'stock.client.ts',
+        'stock.health.ts',
+        'stock.settings.ts',
+      ]);
+      await run('npm', ['run', 'build'], { cwd: added });
+      expect(await run('npm', ['test'], { cwd: added, env: testEnvironment })).toMatch(/1 passed/);
+      const [port = 0] = await freePorts(1);
+      const env = { ...environment(), CONSUL_HTTP_ADDR: consul.url, PORT: String(port) };
+      const started = spawn(process.execPath, ['dist/main.js'], { cwd: added, env, stdio: 'ignore' });
+      const ended = once(started, 'exit');
+      const found = async (): Promise<unknown[]> =>
+        (await consul.request('GET', '/v1/health/service/books?passing')).body as unknown[];
+      try {
+        await eventually(async () => (await found()).length === 1, { within: 30_000 });
+        started.kill('SIGTERM');
+        await ended;
+        expect(await found()).toEqual([]);
+      } finally {
+        started.kill('SIGKILL');
+      }
     },
     WITHIN_MS,
   );
