@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { ERROR_CLASSES } from '#libs/discovery/dist/errors/error-codes.js';
 import { PATHS } from '../../apps/docs/pages.mjs';
 import { documentationPages, isBroken, linksOf } from './page-links.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const CODES = Object.keys(ERROR_CLASSES);
 const WHOLE_APP = /```ts\n\/\/ app\.ts\n.*?```/s;
 
 describe('the documentation', () => {
@@ -39,6 +41,16 @@ describe('the documentation', () => {
 
   it('has every page on the site', () => {
     expect(pages.filter((page) => !PATHS.has(page))).toEqual([]);
+  });
+
+  it('says of each error what it means, and what to do', () => {
+    const page = readFileSync(join(ROOT, 'libs/discovery/docs/errors.md'), 'utf8');
+    const sections = new Map(
+      page.split(/^### /m).map((section) => section.split('\n\n') as [string, string]),
+    );
+    const told = CODES.filter((code) => (sections.get(code) ?? '').length > 40);
+    expect(told).toEqual(CODES);
+    expect(sections.size - 1).toBe(CODES.length);
   });
 
   it('has a README of about two hundred lines, without a table that is wider than a screen', () => {
