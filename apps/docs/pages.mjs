@@ -72,6 +72,7 @@ export const CONTENTS = [
     pages: [
       ['consul', 'libs/consul/README.md', '@rookery/consul'],
       ['discovery', 'libs/discovery/README.md', '@rookery/discovery'],
+      ['versions', 'libs/discovery/docs/versions.md', 'Versions'],
       ['changelog', 'CHANGELOG.md', 'Changes'],
       ['contributing', 'CONTRIBUTING.md', 'Contributing'],
     ],
