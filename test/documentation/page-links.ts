@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { slugOf } from '../../apps/docs/slug.mjs';
 
 const FENCED = /^```.*?^```/gms;
 const LINK = /\]\(([^)\s]+)\)/g;
@@ -45,16 +46,7 @@ export function isBroken(root: string, { to, anchor }: PageLink): boolean {
   return !anchorsOf(readFileSync(page, 'utf8')).has(anchor);
 }
 
-/** Those that GitHub gives to headings. */
 function anchorsOf(text: string): ReadonlySet<string> {
   const headings = [...text.replaceAll(FENCED, '').matchAll(HEADING)].map(([, heading = '']) => heading);
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-        .trim()
-        .replaceAll(' ', '-'),
-    ),
-  );
+  return new Set(headings.map(slugOf));
 }

@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitepress';
 import { CONTENTS } from '../pages.mjs';
+import { slugOf } from '../slug.mjs';
 
 export default defineConfig({
   title: 'Rookery',
@@ -15,15 +16,7 @@ export default defineConfig({
   ignoreDeadLinks: 'localhostLinks',
   markdown: {
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
-    // As GitHub makes them, where the pages are read too.
-    anchor: {
-      slugify: (heading) =>
-        heading
-          .toLowerCase()
-          .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-          .trim()
-          .replaceAll(' ', '-'),
-    },
+    anchor: { slugify: slugOf },
   },
   themeConfig: {
     search: { provider: 'local' },
