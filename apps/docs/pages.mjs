@@ -8,6 +8,7 @@ export const CONTENTS = [
       ['index', 'README.md', 'What it is, and a whole app'],
       ['generators', 'libs/consul/docs/generators.md', 'With the Nest CLI'],
       ['faq', 'libs/discovery/docs/faq.md', 'Questions'],
+      ['migrating', 'libs/discovery/docs/migrating.md', 'From something else'],
       ['compared', 'libs/discovery/docs/compared.md', 'Compared'],
     ],
   },
