@@ -1,6 +1,6 @@
 // Writes the pages of the site: the files of the repository, with links from page to page in place of those from file to file.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, posix } from 'node:path';
+import { basename, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PATHS } from './pages.mjs';
 
@@ -38,7 +38,5 @@ for (const [source, path] of PATHS) {
   const parts = text
     .split(FENCED)
     .map((part, n) => (n % 2 === 1 ? part : part.replaceAll(LINK, (...match) => relink(source, match))));
-  const file = join(PAGES, `${path}.md`);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, parts.join(''));
+  writeFileSync(join(PAGES, `${path}.md`), parts.join(''));
 }

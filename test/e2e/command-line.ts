@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { FakeTerminal } from '@rookery/test-support';
 // The command itself, since a process for each would take half a second.
 import { run } from '#libs/consul/dist/cli/run.js';
 
@@ -24,18 +25,12 @@ export async function runCommand(
   consulUrl: string,
   environment: NodeJS.ProcessEnv = {},
 ): Promise<CommandResult> {
-  const result = { out: '', err: '' };
-  const code = await run(args, {
-    environment: { CONSUL_HTTP_ADDR: consulUrl, ...ofSecuredConsul(), ...environment },
-    print: (text) => (result.out += Buffer.from(text as string).toString('utf8')),
-    tell: (text) => (result.err += text),
-    isTerminal: false,
-    progress: undefined,
-    confirm: undefined,
-    readInput: () => Promise.reject(new Error('there is no input')),
-    signal: new AbortController().signal,
-  });
-  return { code, ...result };
+  const terminal = new FakeTerminal(
+    { CONSUL_HTTP_ADDR: consulUrl, ...ofSecuredConsul(), ...environment },
+    { readInput: () => Promise.reject(new Error('there is no input')) },
+  );
+  const code = await run(args, terminal);
+  return { code, out: terminal.out, err: terminal.err };
 }
 
 /** What a suite on a secured Consul has in its environment. */

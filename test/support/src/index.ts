@@ -29,6 +29,7 @@ export { requestTo } from './request-to.js';
 export { seededRandom } from './seeded-random.js';
 export { TcpProxy } from './tcp-proxy.js';
 export { TestCertificates } from './test-certificates.js';
+export { FakeTerminal } from './fake-terminal.js';
 export { readPage, shownExamples, type ShownExample } from './shown-examples.js';
 export { thrownBy } from './thrown-by.js';
 export { startTestConsul, TEST_CONSUL_VARIABLE } from './start-test-consul.js';

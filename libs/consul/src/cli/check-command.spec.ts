@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, FakeAgent } from '@rookery/test-support';
+import { eventually, FakeAgent, FakeTerminal } from '@rookery/test-support';
 import { consulConfig } from '../config/consul-config.factory.js';
 import { run } from './run.js';
 
@@ -22,19 +22,12 @@ describe('config check', () => {
     rmSync(folder, { recursive: true });
     delete shared.settingsOfTest;
   });
-  const check = (args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<number> => {
-    out = err = '';
+  const check = async (args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<number> => {
     agent.requests.length = 0;
-    return run(['config', 'check', ...args], {
-      environment: { CONSUL_HTTP_ADDR: agent.url, ...environment },
-      print: (more) => (out += String(more)),
-      tell: (more) => (err += more),
-      isTerminal: false,
-      progress: undefined,
-      confirm: undefined,
-      readInput: () => Promise.resolve(Buffer.alloc(0)),
-      signal: new AbortController().signal,
-    });
+    const terminal = new FakeTerminal({ CONSUL_HTTP_ADDR: agent.url, ...environment });
+    const code = await run(['config', 'check', ...args], terminal);
+    ({ out, err } = terminal);
+    return code;
   };
   const write = (files: Record<string, string>): void => {
     for (const [name, content] of Object.entries(files)) {

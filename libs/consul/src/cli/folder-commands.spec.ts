@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { FakeAgent } from '@rookery/test-support';
+import { FakeAgent, FakeTerminal } from '@rookery/test-support';
 import { run } from './run.js';
 import type { Terminal } from './terminal.js';
 
@@ -15,27 +15,18 @@ describe('the commands for folders', () => {
   beforeEach(async () => {
     agent = await FakeAgent.start();
     folder = mkdtempSync(join(tmpdir(), 'rookery-folder-'));
-    out = err = '';
     agent.answers['/v1/txn'] = { Results: [], Errors: null };
   });
   afterEach(() => {
     agent.stop();
     rmSync(folder, { recursive: true });
   });
-  const config = (args: readonly string[], changes: Partial<Terminal> = {}): Promise<number> => {
-    out = err = '';
+  const config = async (args: readonly string[], changes: Partial<Terminal> = {}): Promise<number> => {
     agent.requests.length = 0;
-    return run(['config', ...args], {
-      environment: { CONSUL_HTTP_ADDR: agent.url },
-      print: (more) => (out += String(more)),
-      tell: (more) => (err += more),
-      isTerminal: false,
-      progress: undefined,
-      confirm: undefined,
-      readInput: () => Promise.resolve(Buffer.alloc(0)),
-      signal: new AbortController().signal,
-      ...changes,
-    });
+    const terminal = new FakeTerminal({ CONSUL_HTTP_ADDR: agent.url }, changes);
+    const code = await run(['config', ...args], terminal);
+    ({ out, err } = terminal);
+    return code;
   };
   const write = (files: Record<string, string>): void => {
     for (const [name, content] of Object.entries(files)) {

@@ -1,33 +1,27 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, FakeAgent } from '@rookery/test-support';
+import { eventually, FakeAgent, FakeTerminal } from '@rookery/test-support';
 import { run } from './run.js';
 import type { Terminal } from './terminal.js';
 
 describe('the commands for keys', () => {
   let agent: FakeAgent;
-  let text: { out: Buffer; err: string };
+  let terminal: FakeTerminal;
 
   beforeEach(async () => {
     agent = await FakeAgent.start();
-    text = { out: Buffer.alloc(0), err: '' };
+    terminal = terminalWith();
   });
   afterEach(() => agent.stop());
 
-  const terminal = (changes: Partial<Terminal> = {}): Terminal => ({
-    environment: { CONSUL_HTTP_ADDR: agent.url },
-    print: (more) => (text.out = Buffer.concat([text.out, Buffer.from(more)])),
-    tell: (more) => (text.err += more),
-    isTerminal: false,
-    progress: undefined,
-    confirm: undefined,
-    readInput: () => Promise.resolve(Buffer.from([0, 1, 255])),
-    signal: new AbortController().signal,
-    ...changes,
-  });
+  const terminalWith = (changes: Partial<Terminal> = {}): FakeTerminal =>
+    new FakeTerminal(
+      { CONSUL_HTTP_ADDR: agent.url },
+      { readInput: () => Promise.resolve(Buffer.from([0, 1, 255])), ...changes },
+    );
   const config = async (args: readonly string[]): Promise<[number, string, string]> => [
-    await run(['config', ...args], terminal()),
-    text.out.toString('latin1'),
-    text.err,
+    await run(['config', ...args], terminal),
+    terminal.bytes.toString('latin1'),
+    terminal.err,
   ];
   const entry = (Key: string, value: string | Buffer, ModifyIndex = 7): object => ({
     ...{
@@ -59,7 +53,7 @@ describe('the commands for keys', () => {
     agent.answers['/v1/kv/app/key'] = true;
     expect(await config(['put', 'app/key', 'é'])).toEqual([0, '', 'app/key: 2 bytes written\n']);
     expect(written()).toEqual(['PUT /v1/kv/app/key', Buffer.from('é')]);
-    text.err = '';
+    terminal.err = '';
     expect(await config(['put', 'app/key', '-'])).toEqual([0, '', 'app/key: 3 bytes written\n']);
     expect(written()[1]).toEqual(Buffer.from([0, 1, 255]));
   });
@@ -70,7 +64,7 @@ describe('the commands for keys', () => {
     expect(await config(['delete', 'app/key'])).toEqual([0, '', 'app/key: deleted\n']);
     expect(written()[0]).toBe('DELETE /v1/kv/app/key');
     const before = agent.requests.length;
-    text.err = '';
+    terminal.err = '';
     expect(await config(['delete', 'app/none'])).toEqual([1, '', 'there is no key app/none\n']);
     expect(agent.requests.slice(before).map(({ method }) => method)).toEqual(['GET']);
   });
@@ -91,14 +85,12 @@ describe('the commands for keys', () => {
         new Promise((resolve) => stopping.signal.addEventListener('abort', () => resolve([])))
       );
     };
-    const running = run(
-      ['config', 'watch', 'app/', '--secret', 'pin'],
-      terminal({ signal: stopping.signal }),
-    );
-    await eventually(() => text.out.toString().split('\n').length > 5);
+    terminal = terminalWith({ signal: stopping.signal });
+    const running = run(['config', 'watch', 'app/', '--secret', 'pin'], terminal);
+    await eventually(() => terminal.out.split('\n').length > 5);
     stopping.abort();
     expect(await running).toBe(0);
-    expect(text.out.toString().trim().split('\n')).toEqual([
+    expect(terminal.out.trim().split('\n')).toEqual([
       '+ app/rate: "100"',
       expect.stringMatching(/^\+ app\/password: (?!x$)/),
       '~ app/rate: "100" → "200"',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { FakeTerminal } from '@rookery/test-support';
 import { run } from './run.js';
 import type { Terminal } from './terminal.js';
 
@@ -9,20 +10,9 @@ async function runOn(
   changes: Partial<Terminal>,
   ...args: string[]
 ): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const terminal: Terminal = {
-    environment: {},
-    print: (text) => (out += String(text)),
-    tell: (text) => (err += text),
-    isTerminal: false,
-    progress: undefined,
-    confirm: undefined,
-    readInput: () => Promise.resolve(Buffer.alloc(0)),
-    signal: new AbortController().signal,
-    ...changes,
-  };
-  return { code: await run(args, terminal), out, err };
+  const terminal = new FakeTerminal({}, changes);
+  const code = await run(args, terminal);
+  return { code, out: terminal.out, err: terminal.err };
 }
 
 describe('the rookery command', () => {

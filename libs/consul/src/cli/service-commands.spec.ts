@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, FakeAgent, freePorts } from '@rookery/test-support';
+import { eventually, FakeAgent, FakeTerminal, freePorts } from '@rookery/test-support';
 import { run } from './run.js';
 import type { Terminal } from './terminal.js';
 
@@ -27,26 +27,12 @@ describe('the commands for services', () => {
   });
   afterEach(() => agent.stop());
 
-  const terminalOf = (
-    changes: Partial<Terminal> = {},
-  ): { terminal: Terminal; text: { out: string; err: string } } => {
-    const text = { out: '', err: '' };
-    const terminal: Terminal = {
-      environment: { CONSUL_HTTP_ADDR: url },
-      print: (more) => (text.out += String(more)),
-      tell: (more) => (text.err += more),
-      isTerminal: false,
-      progress: undefined,
-      confirm: undefined,
-      readInput: () => Promise.resolve(Buffer.alloc(0)),
-      signal: new AbortController().signal,
-      ...changes,
-    };
-    return { terminal, text };
-  };
+  const terminalOf = (changes: Partial<Terminal> = {}): FakeTerminal =>
+    new FakeTerminal({ CONSUL_HTTP_ADDR: url }, changes);
   const rookery = async (args: readonly string[], changes: Partial<Terminal> = {}): Promise<Ran> => {
-    const { terminal, text } = terminalOf(changes);
-    return { code: await run(args, terminal), ...text };
+    const terminal = terminalOf(changes);
+    const code = await run(args, terminal);
+    return { code, out: terminal.out, err: terminal.err };
   };
   const green = (text: string): string => `\u001b[32m${text}\u001b[0m`;
   const yellow = (text: string): string => `\u001b[33m${text}\u001b[0m`;
@@ -315,11 +301,12 @@ describe('the commands for services', () => {
         left.length > 0
           ? left.shift()
           : new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
-      const { terminal, text } = terminalOf({ signal: stopping.signal });
+      const terminal = terminalOf({ signal: stopping.signal });
       const running = run(['watch', 'web', ...args], terminal);
-      await eventually(() => until(text));
+      await eventually(() => until(terminal));
       stopping.abort();
-      return { code: await running, ...text };
+      const code = await running;
+      return { code, out: terminal.out, err: terminal.err };
     };
 
     it('prints what is there, and each change of it', async () => {
