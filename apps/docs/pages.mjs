@@ -42,7 +42,6 @@ export const CONTENTS = [
       ['locks', 'libs/consul/docs/locks.md', 'What a lock is'],
       ['acl', 'libs/consul/docs/acl.md', 'ACLs, a policy for each feature'],
       ['connect', 'libs/consul/docs/connect.md', 'Consul Connect'],
-      ['command', 'libs/consul/docs/command.md', 'The rookery command'],
       ['sizing', 'libs/consul/docs/sizing.md', 'Sizing'],
     ],
   },
@@ -53,7 +52,20 @@ export const CONTENTS = [
       ['telemetry', 'libs/discovery/docs/telemetry.md', 'Metrics and traces'],
       ['alerts', 'libs/discovery/docs/alerts.md', 'Alerts'],
       ['dashboard', 'libs/dashboard/README.md', 'The page of an app'],
+    ],
+  },
+  {
+    text: 'Reference',
+    pages: [
+      ['options', 'libs/discovery/docs/options.md', 'Options'],
+      ['consul-options', 'libs/consul/docs/options.md', 'Options for Consul'],
+      ['etcd-options', 'libs/etcd/docs/options.md', 'Options for etcd'],
+      ['microservices-options', 'libs/microservices/docs/options.md', 'Options for gRPC and TCP'],
+      ['dashboard-options', 'libs/dashboard/docs/options.md', 'Options of the page'],
+      ['events', 'libs/discovery/docs/events.md', 'Events'],
+      ['endpoints', 'libs/discovery/docs/endpoints.md', 'HTTP endpoints'],
       ['errors', 'libs/discovery/docs/errors.md', 'Errors'],
+      ['command', 'libs/consul/docs/command.md', 'The rookery command'],
     ],
   },
   {

@@ -53,6 +53,22 @@ describe('the documentation', () => {
     expect(sections.size - 1).toBe(CODES.length);
   });
 
+  it('says of each option what it is, or where that is said', () => {
+    const options = pages
+      .filter((page) => page.endsWith('options.md'))
+      .flatMap((page) =>
+        readFileSync(join(ROOT, page), 'utf8')
+          .split(/^(?=- `)/m)
+          .slice(1),
+      )
+      .map((option) => option.split(/\n\n/)[0] ?? '');
+    expect(options.length).toBeGreaterThan(250);
+    const silent = options.filter(
+      (option) => !/; default: |; required|\]\(#/.test(option) && !option.trim().includes('\n'),
+    );
+    expect(silent).toEqual([]);
+  });
+
   it('has a README of about two hundred lines, without a table that is wider than a screen', () => {
     const lines = readFileSync(join(ROOT, 'README.md'), 'utf8').split('\n');
     expect(lines.length).toBeLessThan(220);

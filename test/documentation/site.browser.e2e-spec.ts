@@ -7,7 +7,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { tool } from '@rookery/test-support';
+import { eventually, tool } from '@rookery/test-support';
 import { PATHS } from '../../apps/docs/pages.mjs';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { accessibilityViolations } from '../e2e/accessibility-violations.js';
@@ -24,8 +24,21 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
+/** Of the API, a page of each kind. */
+const API_PAGES = [
+  'api/index',
+  'api/@rookery/consul/index',
+  'api/@rookery/consul/interfaces/ClientsOptions',
+  'api/@rookery/consul/classes/DiscoveryService',
+  'api/@rookery/consul/type-aliases/DiscoveryEvent',
+  'api/@rookery/consul/config/functions/consulConfig',
+];
+
 /** What people look for, and the page that answers it. */
 const QUESTIONS = [
+  ['CircuitBreakerOptions', 'api/@rookery/consul/interfaces/CircuitBreakerOptions'],
+  ['list.suspect', 'events'],
+  ['drainTimeout', 'options'],
   ['deploy without losing a request', 'deploying'],
   ['instance ejected', 'balancing'],
   ['policy token', 'acl'],
@@ -80,26 +93,47 @@ describe('the site of the documentation, in Chromium', () => {
 
   // What is written differs from page to page, the colours of a theme do not.
   it.each([
-    ['light', [...PATHS.values()]],
+    ['light', [...PATHS.values(), ...API_PAGES]],
     ['dark', ['index', 'registration', 'clients', 'errors']],
   ] as const)('is accessible, and asks no other host: %s', async (scheme, names) => {
     const page = await open('/', scheme);
     for (const name of names) {
       await page.goto(`${url}/${name}.html`);
-      await page.screenshot({ path: `${PICTURES}/site-${name}-${scheme}.png` });
+      await page.screenshot({ path: `${PICTURES}/site-${name.replaceAll('/', '-')}-${scheme}.png` });
       expect({ name, violations: await accessibilityViolations(page) }).toEqual({ name, violations: [] });
     }
     expect(problems).toEqual([]);
     expect([...hosts]).toEqual([new URL(url).host]);
   });
 
+  /** The pages that the search shows now, best first. */
+  const found = async (page: Page): Promise<readonly string[]> => {
+    const links = await Promise.all(
+      (await page.locator('a.result').all()).map((link) => link.getAttribute('href', { timeout: 1_000 })),
+    );
+    return links.map((href) => href?.replace(/\.html.*$|#.*$/, '').replace(/\/$/, '/index') ?? '');
+  };
+
   it.each(QUESTIONS)('finds what answers "%s": %s', async (question, answer) => {
     const page = await open('/');
     await page.keyboard.press('Control+k');
     await page.locator('#localsearch-input').fill(question);
-    const results = page.locator('a.result');
-    await results.first().waitFor();
-    const found = await Promise.all((await results.all()).map((link) => link.getAttribute('href')));
-    expect(found.slice(0, 5).map((href) => href?.replace(/\.html.*$/, ''))).toContain(`/${answer}`);
+    await eventually(async () => {
+      expect((await found(page)).slice(0, 5)).toContain(`/${answer}`);
+      return true;
+    });
+  });
+
+  it('finds every page by its title', async () => {
+    const page = await open('/');
+    await page.keyboard.press('Control+k');
+    for (const [file, name] of PATHS) {
+      const [, title = ''] = /^# (.*)$/m.exec(await readFile(`${ROOT}${file}`, 'utf8')) ?? [];
+      await page.locator('#localsearch-input').fill(title.replaceAll('`', ''));
+      await eventually(async () => {
+        expect(await found(page)).toContain(`/${name}`);
+        return true;
+      });
+    }
   });
 });

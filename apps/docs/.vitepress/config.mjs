@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitepress';
+import { API_ENTRIES } from '../api-entries.mjs';
 import { CONTENTS } from '../pages.mjs';
 import { slugOf } from '../slug.mjs';
 
@@ -19,11 +20,20 @@ export default defineConfig({
     anchor: { slugify: slugOf },
   },
   themeConfig: {
-    search: { provider: 'local' },
+    search: {
+      provider: 'local',
+      // A page of a guide answers more than one of a name does.
+      options: {
+        miniSearch: { searchOptions: { boostDocument: (id) => (id.startsWith('/api/') ? 0.2 : 1) } },
+      },
+    },
     outline: [2, 3],
-    sidebar: CONTENTS.map(({ text, pages }) => ({
-      text,
-      items: pages.map(([path, , name]) => ({ text: name, link: path === 'index' ? '/' : `/${path}` })),
-    })),
+    sidebar: [
+      ...CONTENTS.map(({ text, pages }) => ({
+        text,
+        items: pages.map(([path, , name]) => ({ text: name, link: path === 'index' ? '/' : `/${path}` })),
+      })),
+      { text: 'API', items: API_ENTRIES.map(([name]) => ({ text: name, link: `/api/${name}/` })) },
+    ],
   },
 });

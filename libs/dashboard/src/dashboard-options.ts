@@ -15,21 +15,22 @@ export interface DashboardOptions {
   /** Default: unless `NODE_ENV` is `production`. */
   enabled?: boolean;
   /**
-   * Guards of Nest, which decide about every request. Without one the page is for this host only, and not for what a proxy forwards. Default: none.
+   * Guards of Nest, which decide alone about every request; a page of another site gets nothing in any case. Without one the page is for this host
+   * only, and not for what a proxy forwards: set one where a proxy on the same host adds no header (`X-Forwarded-For` and the like). Default: none.
    */
   guards?: readonly (Type<CanActivate> | CanActivate)[];
-  /** Modules whose providers the guards need. */
+  /** Modules whose providers the guards need. Default: none. */
   imports?: ModuleMetadata['imports'];
   /** Whether the page can change something: maintenance, drain, uneject. Default: false. */
   operations?: boolean;
-  /** `app`: what this app sees. `all`: what all apps with a dashboard see, which are asked by this one. Default: `app`. */
+  /** `app`: what this app sees. `all`: what all apps with a dashboard see, which are asked by this one: who calls whom, and where they disagree about an instance. Default: `app`. */
   scope?: 'app' | 'all';
   /** How the apps of a system recognise each other, for `scope: 'all'`. All of them need it, whatever their scope is. Default: none. */
   peers?: PeerOptions;
 }
 
 export interface PeerOptions {
-  /** Shared by all apps, at least 16 characters. Or `tls`. */
+  /** Shared by all apps, at least 16 characters; it is sent to no one: each request is signed for its host, and for a minute. Or `tls`. */
   secret?: string;
   /** Whether an app is recognised by its client certificate: its server has to ask for one, and to verify it. Default: false. */
   tls?: boolean;
@@ -54,7 +55,7 @@ export interface DashboardAsyncOptions extends Pick<
 
 const flag = z.boolean({ error: 'must be true or false' });
 
-const schema = z.strictObject(
+export const dashboardOptionsSchema = z.strictObject(
   {
     path: z
       .string({ error: "must be a path such as '/rookery'" })
@@ -81,7 +82,7 @@ const schema = z.strictObject(
 
 /** A secret that is wrong is not shown. */
 export function dashboardOptionIssues(options: DashboardOptions): OptionIssue[] {
-  const issues = validateOptions(schema, options).map((issue) =>
+  const issues = validateOptions(dashboardOptionsSchema, options).map((issue) =>
     issue.field === 'peers.secret' ? { ...issue, value: '(not shown)' } : issue,
   );
   const { scope, peers } = options;

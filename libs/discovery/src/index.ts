@@ -93,7 +93,11 @@ export type { ServiceAvailabilityOptions } from './indicators/service.health-ind
 
 export { RegistrationService } from './registration/registration.service.js';
 export type { InstanceRegistrationStatus, RegistrationStatus } from './registration/registration-status.js';
-export type { ServiceOptions } from './registration/options/service-options.js';
+export type {
+  ServiceOptions,
+  TaggedAddressOptions,
+  WeightOptions,
+} from './registration/options/service-options.js';
 export type {
   AliasCheckOptions,
   CheckOptions,

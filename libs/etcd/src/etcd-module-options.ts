@@ -42,7 +42,7 @@ export interface ResolvedEtcdOptions {
   readonly locks: ResolvedLockOptions;
 }
 
-const schema = z.strictObject(
+export const etcdModuleOptionsSchema = z.strictObject(
   {
     ...etcdClientOptionsShape,
     ...etcdRegistryOptionsShape,
@@ -57,7 +57,7 @@ export function resolveEtcdOptions(
   options: EtcdModuleOptions,
   environment: NodeJS.ProcessEnv = process.env,
 ): ResolvedEtcdOptions {
-  const issues = validateOptions(schema, options).map(withoutSecret);
+  const issues = validateOptions(etcdModuleOptionsSchema, options).map(withoutSecret);
   if (issues.length > 0) throw invalidConfigError('EtcdModule', issues);
   const { prefix, layout, leaseTtl, locks, ...rest } = options;
   const { endpoints: _, auth: __, tls: ___, timeout: ____, ...discovery } = rest;

@@ -38,7 +38,7 @@ const keyRules: KeyRules = {
     "must be the first part of a key, without a slash at its beginning and end, such as 'config' or 'teams/shop/config'",
 };
 
-const optionsSchema = z.strictObject(
+export const consulConfigOptionsSchema = z.strictObject(
   {
     // Validated together with the environment, by resolveAgent.
     agent: z
@@ -55,7 +55,7 @@ export function resolveConsulConfig(
   options: ConsulConfigOptions,
   environment: NodeJS.ProcessEnv,
 ): ResolvedConsulConfig {
-  const issues: OptionIssue[] = validateOptions(optionsSchema, options);
+  const issues: OptionIssue[] = validateOptions(consulConfigOptionsSchema, options);
   const isObject =
     typeof options === 'object' && !issues.some(({ field }) => field === 'agent' || field === 'options');
   const { agent, issues: ofAgent = [] } = isObject ? resolveAgent(options.agent, environment) : {};

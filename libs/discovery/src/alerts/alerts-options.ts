@@ -37,7 +37,7 @@ const functionSchema = z.custom<unknown>((value) => typeof value === 'function',
   error: 'must be a function',
 });
 
-const schema = z.strictObject(
+export const alertsOptionsSchema = z.strictObject(
   {
     rules: z.array(z.unknown(), {
       error: "must be an array such as [{ type: 'instances', service: 'inventory', atLeast: 2 }]",
@@ -81,7 +81,7 @@ const ownRuleSchema = z.looseObject(
 
 /** Every mistake, with the index of its rule. */
 export function alertsOptionIssues(options: AlertsOptions): OptionIssue[] {
-  const issues = validateOptions(schema, options);
+  const issues = validateOptions(alertsOptionsSchema, options);
   if (issues.length > 0) return issues;
   const rules = options.rules.flatMap((rule, index) =>
     validateOptions(isOwnRule(rule) ? ownRuleSchema : ruleOptionsSchema, rule).map((issue) => ({

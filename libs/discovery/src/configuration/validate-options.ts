@@ -72,7 +72,8 @@ function readable(milliseconds: number): string {
 
 /** The schema of an integer within bounds; `hint` completes the sentence. */
 export function integer(min: number, max: number, hint = 'leave it out for the default'): z.ZodNumber {
-  const error = `must be an integer from ${min} to ${max}; ${hint}`;
+  const upTo = max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`;
+  const error = `must be an integer from ${min}${upTo}; ${hint}`;
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
 

@@ -60,6 +60,7 @@ export type DiscoveryEvent =
     } & RegistrationScope)
   /** Another live instance owns the id, or the id of a check: this app is not registered. */
   | ({ readonly type: 'registration.conflict'; readonly reason: string } & RegistrationScope)
+  /** It was removed from the registry, since the app ends, or on request. */
   | ({ readonly type: 'registration.deregistered' } & RegistrationScope)
   /** It stays listed until its check fails, if `wasRegistered`. */
   | ({
@@ -93,11 +94,13 @@ export type DiscoveryEvent =
       readonly to: string;
       readonly reason: string | undefined;
     }
+  /** The list of a service has a new instance, or one less. */
   | ({
       readonly type: 'instance.added' | 'instance.removed';
       readonly id: string;
       readonly address: string;
     } & ListScope)
+  /** The checks of an instance changed its status. */
   | ({
       readonly type: 'instance.status';
       readonly id: string;
@@ -144,6 +147,7 @@ export type DiscoveryEvent =
       readonly reason: string;
       readonly durationMs: number;
     } & TargetScope)
+  /** It gets calls again. */
   | ({ readonly type: 'instance.unejected'; readonly reason: string; readonly afterMs: number } & TargetScope)
   /** The registry lists the instance, but it refuses connections: a dead host, or a registration that was never removed. */
   | ({ readonly type: 'instance.ghost'; readonly reason: string } & TargetScope)
@@ -221,6 +225,7 @@ export type DiscoveryEvent =
       readonly fence: number;
       readonly waitedMs: number;
     } & LockScope)
+  /** It was released. */
   | ({ readonly type: 'lock.released'; readonly heldMs: number } & LockScope)
   /** It is not, or may no longer be, held: its `signal` has aborted. */
   | ({ readonly type: 'lock.lost'; readonly reason: string; readonly heldMs: number } & LockScope)

@@ -29,7 +29,7 @@ export interface DnsSourceOptions {
   timeout?: Duration;
 }
 
-const schema = z.strictObject(
+export const dnsSourceOptionsSchema = z.strictObject(
   {
     servers: z
       .array(
@@ -75,7 +75,7 @@ export class DnsSource extends InstanceSource {
   /** @throws DiscoveryError `RK_CONFIG_INVALID` with every issue */
   constructor(options: DnsSourceOptions = {}, clock: Clock = systemClock) {
     super();
-    const issues = validateOptions(schema, options);
+    const issues = validateOptions(dnsSourceOptionsSchema, options);
     if (issues.length > 0) throw invalidConfigError('DnsSource', issues);
     const { servers, name = consulName, interval = '5s', timeout = '2s' } = options;
     this.#resolver = new Resolver({ timeout: toMilliseconds(timeout, 'timeout'), tries: 2 });

@@ -31,7 +31,7 @@ const keyRules: KeyRules = {
     "must be the first part of a key, without a slash at its end, such as 'config' or '/teams/shop/config'",
 };
 
-const optionsSchema = z.strictObject(
+export const etcdConfigOptionsSchema = z.strictObject(
   { ...etcdClientOptionsShape, ...configOptionsShape(keyRules) } satisfies OptionShape<EtcdConfigOptions>,
   { error: 'must be an object; {} takes every default' },
 );
@@ -41,7 +41,7 @@ export function resolveEtcdConfig(
   options: EtcdConfigOptions,
   environment: NodeJS.ProcessEnv,
 ): ResolvedConfigOptions {
-  const issues: OptionIssue[] = validateOptions(optionsSchema, options).map(withoutSecret);
+  const issues: OptionIssue[] = validateOptions(etcdConfigOptionsSchema, options).map(withoutSecret);
   if (issues.length > 0) throw invalidConfigError(NAMES.factory, issues);
   const { etcd, issues: ofClient } = resolveEtcd(options, environment);
   issues.push(...ofClient, ...configOptionIssues(options, environment, keyRules));

@@ -27,7 +27,7 @@ export interface GrpcServiceClientOptions extends Omit<PicksOptions, 'hedge' | '
 }
 
 const names = z.union([nonEmptyString('must be a name'), z.array(nonEmptyString('must be a name')).min(1)]);
-const schema = z.looseObject(
+export const grpcServiceClientOptionsSchema = z.looseObject(
   {
     service: nonEmptyString("must be the name of a service in the .proto file, such as 'BooksService'"),
     package: names,
@@ -43,7 +43,7 @@ const NOT_HERE = ['hedge', 'attemptTimeout'] as const;
 
 /** @throws DiscoveryError `RK_CONFIG_INVALID` with every issue; those of calls are found when the client is made */
 export function assertGrpcServiceClient(service: unknown, options: GrpcServiceClientOptions): void {
-  const issues = validateOptions(schema, options);
+  const issues = validateOptions(grpcServiceClientOptionsSchema, options);
   if (typeof service !== 'string' || service.trim() === '')
     issues.push({
       field: 'name',

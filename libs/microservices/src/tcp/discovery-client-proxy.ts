@@ -29,7 +29,7 @@ export interface DiscoveryClientOptions extends Pick<
   connection?: TcpConnectionOptions;
 }
 
-const schema = z.looseObject(
+export const discoveryClientOptionsSchema = z.looseObject(
   { service: nonEmptyString("must be the name of a registered service, such as 'inventory-tcp'") },
   { error: "must be an object such as { service: 'inventory-tcp' }" },
 );
@@ -66,7 +66,7 @@ export class DiscoveryClientProxy extends ClientProxy {
    */
   constructor(options: DiscoveryClientOptions, discovery?: DiscoveryService) {
     super();
-    const issues = validateOptions(schema, options);
+    const issues = validateOptions(discoveryClientOptionsSchema, options);
     if (issues.length > 0) throw invalidConfigError('DiscoveryClientProxy', issues);
     this.#options = options;
     this.#discovery = discovery;

@@ -11,6 +11,7 @@ import type { AlertTiming } from '../alert-rule.js';
 
 /** What all rules have. */
 export interface CommonRuleOptions extends AlertTiming {
+  /** Default: by the rule. */
   severity?: AlertSeverity;
   /** `alertname`. Default: by the type of the rule. */
   name?: string;

@@ -23,7 +23,7 @@ export interface AlertmanagerOptions {
   labels?: Readonly<Record<string, string>>;
 }
 
-const schema = z.strictObject(
+export const alertmanagerOptionsSchema = z.strictObject(
   {
     url: z.union(
       [urlSchema('http://alertmanager:9093'), z.array(urlSchema('http://alertmanager:9093')).min(1)],
@@ -52,7 +52,7 @@ const INTERVALS = 4;
  * @throws DiscoveryError `RK_CONFIG_INVALID` for wrong options
  */
 export function alertmanagerSink(options: AlertmanagerOptions): AlertSink {
-  const issues = validateOptions(schema, options).map((issue) =>
+  const issues = validateOptions(alertmanagerOptionsSchema, options).map((issue) =>
     issue.field.startsWith('url') ? { ...issue, value: '(not shown)' } : issue,
   );
   if (issues.length > 0) throw invalidConfigError('alertmanagerSink', issues);

@@ -28,7 +28,7 @@ export interface WebhookOptions {
 
 const NAMES = Object.keys(FORMATS) as WebhookFormat[];
 
-const schema = z.strictObject(
+export const webhookOptionsSchema = z.strictObject(
   {
     url: urlSchema('https://hooks.slack.com/services/…'),
     format: z
@@ -56,7 +56,7 @@ const schema = z.strictObject(
  * @throws DiscoveryError `RK_CONFIG_INVALID` for wrong options
  */
 export function webhookSink(options: WebhookOptions): AlertSink {
-  const issues = validateOptions(schema, options).map((issue) => ({
+  const issues = validateOptions(webhookOptionsSchema, options).map((issue) => ({
     ...issue,
     ...(issue.field === 'url' || issue.field === 'secret' ? { value: '(not shown)' } : {}),
   }));

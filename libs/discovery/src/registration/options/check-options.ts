@@ -48,7 +48,9 @@ export interface HttpCheckOptions extends PolledCheckOptions {
   url?: string;
   /** Default: `GET`. */
   method?: string;
+  /** Of the request. Default: none. */
   headers?: Readonly<Record<string, string>>;
+  /** Of the request. Default: none. */
   body?: string;
   /** Do not verify the certificate. Default: false. */
   tlsSkipVerify?: boolean;
@@ -104,6 +106,7 @@ export interface AliasCheckOptions extends CommonCheckOptions {
   type: 'alias';
   /** Id of the other instance. */
   aliasService?: string;
+  /** Name of a node, whose own checks count. */
   aliasNode?: string;
 }
 

@@ -32,24 +32,39 @@ export interface ServiceOptions {
   /** Networks to select the address from, best first, such as `['10.0.0.0/8', 'fd00::/8']`. Default: none. */
   preferredNetworks?: readonly string[];
   /** Other addresses by name, such as `{ wan: { address: '203.0.113.7', port: 443 } }`; without a port: the service's. */
-  taggedAddresses?: Readonly<Record<string, { address: string; port?: number }>>;
+  taggedAddresses?: Readonly<Record<string, TaggedAddressOptions>>;
   /** The instance speaks TLS. Default: whether the app's own server does. */
   secure?: boolean;
+  /** What callers can select by, beside `meta`. Default: none. */
   tags?: readonly string[];
   /** Other clients of the registry may change the tags, and the app does not undo it. Default: false. */
   enableTagOverride?: boolean;
-  /** At most 60 entries; numbers and booleans are converted to strings. */
+  /** At most 60 entries; numbers and booleans are converted to strings. Default: none. */
   meta?: Readonly<Record<string, string | number | boolean>>;
   /** Where it runs, for callers that prefer what is near; in `meta.zone`. Default: `ROOKERY_ZONE`, else that of the agent's node. */
   zone?: string;
   /** Share of traffic while *passing* and while *warning*, 1 to 65535 each (warning also 0). Default: 1 and 1. */
-  weights?: { passing: number; warning?: number };
+  weights?: WeightOptions;
   /** Default: one HTTP check of the health path every 10 s; a TTL check for a microservice. */
   check?: CheckOptions | readonly CheckOptions[];
   /** When it is registered: as soon as the app listens and is ready, or when `RegistrationService.register()` is called. Default: `automatic`. */
   register?: 'automatic' | 'manual';
   /** How long to wait after the app listens, for caches to fill. Default: `0`. */
   registrationDelay?: Duration;
+}
+
+/** Another address of a service, for those who cannot use the first. */
+export interface TaggedAddressOptions {
+  address: string;
+  /** Default: that of the service. */
+  port?: number;
+}
+
+/** The share of traffic of an instance, in proportion to that of the others. */
+export interface WeightOptions {
+  passing: number;
+  /** Default: 1. */
+  warning?: number;
 }
 
 const MAX_META = 60; // Consul accepts 64; four are ours: for TLS, the zone, the readiness path and the context path
