@@ -7,6 +7,7 @@ import { killNoted, PID_FOLDER_VARIABLE } from './child-processes.js';
 /** Runs before all suites. Many start what is built: it is never older than its sources. */
 export default function setup() {
   execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
+  process.env.ROOKERY_IS_BUILT = 'true';
   process.env[PID_FOLDER_VARIABLE] = mkdtempSync(join(tmpdir(), 'rookery-pids-'));
 }
 

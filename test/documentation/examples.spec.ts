@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { parse as parseYaml } from 'yaml';
+import { compileExamples, examplesOf } from './example-compiler.js';
+import { CONTEXT } from './example-context.js';
+import { documentationPages } from './page-links.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+describe('the examples of the pages', () => {
+  const pages = documentationPages(ROOT).map((page) => ({
+    page,
+    text: readFileSync(join(ROOT, page), 'utf8'),
+  }));
+
+  it('compile, all of those in TypeScript', () => {
+    const examples = pages.flatMap(({ page, text }) => examplesOf(page, text));
+    expect(examples.length).toBeGreaterThan(45);
+    expect(compileExamples(ROOT, examples, CONTEXT)).toEqual([]);
+  }, 120_000);
+
+  it('would show what does not compile', () => {
+    const example = {
+      page: 'a.md',
+      line: 7,
+      text: "ConsulModule.forRoot({\n  service: { nam: 'inventory' },\n});\n",
+    };
+    expect(compileExamples(ROOT, [example], CONTEXT)).toEqual([
+      expect.stringMatching(/^a\.md:8: .*'nam' does not exist/),
+    ]);
+  }, 120_000);
+
+  it.each([
+    ['json', (text: string): unknown => JSON.parse(text)],
+    ['yaml', (text: string): unknown => parseYaml(text)],
+  ] as const)('parse, those in %s', (language, parse) => {
+    const examples = pages.flatMap(({ page, text }) =>
+      [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map(
+        ([, example = '']) => [page, example] as const,
+      ),
+    );
+    expect(examples.length).toBeGreaterThan(1);
+    for (const [page, example] of examples) expect({ page, parsed: parse(example) }).toMatchObject({ page });
+  });
+});
