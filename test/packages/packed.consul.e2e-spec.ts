@@ -9,13 +9,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulAgent, eventually, figure, freePorts } from '@rookery/test-support';
 import ts from 'typescript';
 import { grpcApp } from './grpc-app.js';
+import { nodeVersions, type NodeVersion } from './node-versions.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const INSTALL_WITHIN_MS = 300_000;
 const run = promisify(execFile);
 
-/** ESM with Nest 12 is in `nest-new`. */
 const NESTS = {
+  'Nest 12, ESM': { nest: '^12.0.0', axios: '^12.0.0', type: 'module' },
   'Nest 12, CommonJS': { nest: '^12.0.0', axios: '^12.0.0', type: 'commonjs' },
   'Nest 11, ESM': { nest: '^11.0.0', axios: '^4.0.0', type: 'module' },
   'Nest 11, CommonJS': { nest: '^11.0.0', axios: '^4.0.0', type: 'commonjs' },
@@ -66,10 +67,41 @@ function writeContract(folder: string): string {
   return join(into, 'report.js');
 }
 
+/** The two apps of a folder: one that calls itself over gRPC and TCP, and that of the README, from its start until it is gone from Consul. */
+async function expectToWork(node: string, folder: string, consul: ConsulAgent): Promise<void> {
+  const env = { ...process.env, CONSUL_HTTP_ADDR: consul.url, NO_COLOR: '1', PORT: '0' };
+  const PORTS = (await freePorts(2)).join(',');
+  const called = await run(node, ['dist/grpc.js'], { cwd: folder, env: { ...env, PORTS } });
+  expect(called.stdout).toBe('typed true, stock true, tcp true\n');
+
+  const app = spawn(node, ['dist/app.js'], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env });
+  let output = '';
+  for (const stream of [app.stdout, app.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = once(app, 'exit');
+  try {
+    const port = await eventually(() => /listening at .*:(\d+)/.exec(output)?.[1]).catch(() => {
+      throw new Error(output);
+    });
+    const answer = await eventually(async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/hello`);
+      return response.ok ? await response.json() : undefined;
+    });
+    expect(answer).toEqual({ message: 'Hello, Ada' });
+    app.kill('SIGTERM');
+    expect(await ended).toEqual([null, 'SIGTERM']);
+    const { body } = await consul.request('GET', '/v1/health/service/greeting');
+    expect(body).toEqual([]);
+  } finally {
+    app.kill('SIGKILL');
+  }
+}
+
 describe("the packed packages, in the README's app, outside of the monorepo", () => {
   let home: string;
   let consul: ConsulAgent;
   let tarballs: string[];
+  let nodes: readonly NodeVersion[];
 
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'rookery-packed-'));
@@ -78,6 +110,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
     await run('npm', ['pack', ...workspaces, '--pack-destination', home], { cwd: ROOT });
     tarballs = readdirSync(home).map((name) => join(home, name));
     expect(tarballs).toHaveLength(LIBRARIES.length);
+    nodes = await nodeVersions(home);
   }, INSTALL_WITHIN_MS);
   afterAll(async () => {
     await consul.stop();
@@ -201,37 +234,12 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       const evaluated = ['--input-type', type, '--eval', LOAD_ETCD[type]];
       expect((await run(process.execPath, evaluated, { cwd: folder })).stdout).toBe('object\n');
 
-      const PORTS = (await freePorts(2)).join(',');
-      const called = await run(process.execPath, ['dist/grpc.js'], {
-        cwd: folder,
-        env: { ...process.env, CONSUL_HTTP_ADDR: consul.url, PORTS },
-      });
-      expect(called.stdout).toBe('typed true, stock true, tcp true\n');
-
-      const app = spawn(process.execPath, ['dist/app.js'], {
-        cwd: folder,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, CONSUL_HTTP_ADDR: consul.url, NO_COLOR: '1', PORT: '0' },
-      });
-      let output = '';
-      for (const stream of [app.stdout, app.stderr])
-        stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      const ended = once(app, 'exit');
-      try {
-        const port = await eventually(() => /listening at .*:(\d+)/.exec(output)?.[1]).catch(() => {
-          throw new Error(output);
-        });
-        const answer = await eventually(async () => {
-          const response = await fetch(`http://127.0.0.1:${port}/hello`);
-          return response.ok ? await response.json() : undefined;
-        });
-        expect(answer).toEqual({ message: 'Hello, Ada' });
-        app.kill('SIGTERM');
-        expect(await ended).toEqual([null, 'SIGTERM']);
-        const { body } = await consul.request('GET', '/v1/health/service/greeting');
-        expect(body).toEqual([]);
-      } finally {
-        app.kill('SIGKILL');
+      for (const { path, version } of nodes) {
+        await expectToWork(path, folder, consul);
+        figure(
+          'F59',
+          `${name} on Node ${version}: registered, called by name over HTTP, gRPC and TCP, stopped`,
+        );
       }
       if (type !== 'commonjs') return;
       const { stdout } = await run(process.execPath, [writeContract(folder)], { cwd: folder });
