@@ -206,13 +206,15 @@ export const coreProviders: Provider[] = [
       { health }: ResolvedDiscoveryOptions,
       terminus: HealthCheckService,
       contributors: HealthContributors,
+      events: DiscoveryEvents,
     ) =>
       new HealthService(terminus, contributors, {
         clock: systemClock,
         timeoutMs: health.timeoutMs,
         cacheMs: health.cacheMs,
+        onChange: (change) => events.emit({ type: 'health.changed', ...change }),
       }),
-    inject: [RESOLVED_OPTIONS, HealthCheckService, HealthContributors],
+    inject: [RESOLVED_OPTIONS, HealthCheckService, HealthContributors, DiscoveryEvents],
   },
   {
     provide: AppServers,

@@ -42,7 +42,7 @@ export interface ResolvedDiscoveryOptions extends Pick<
   readonly telemetry: TelemetrySettings;
   readonly events: {
     readonly log: boolean;
-    readonly structured: boolean;
+    readonly structured: () => boolean;
     readonly linesPerMinute: number;
     readonly history: number;
   };
@@ -125,7 +125,7 @@ export function resolveDiscoveryOptions(
     telemetry: telemetrySettings(telemetry),
     events: {
       log: events.log ?? true,
-      structured: events.structured ?? loggerTakesFields(),
+      structured: events.structured === undefined ? loggerTakesFields : () => events.structured === true,
       linesPerMinute: events.linesPerMinute ?? DEFAULT_LINES_PER_MINUTE,
       history: events.history ?? DEFAULT_HISTORY,
     },

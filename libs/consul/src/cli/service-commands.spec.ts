@@ -213,9 +213,15 @@ describe('the commands for services', () => {
 
     it('is 1 where no instance is usable', async () => {
       agent.answers['/v1/health/service/none'] = [];
+      agent.answers['/v1/catalog/services'] = { web: [] };
       expect(await rookery(['explain', 'none'])).toMatchObject({
-        ...{ code: 1, out: 'Consul lists no instance of "none".\n' },
+        code: 1,
+        out: expect.stringMatching(/^Consul lists no instance of "none"\. Is it running and registered\?/),
       });
+      agent.answers['/v1/catalog/services'] = { web: [], nine: [], name: [] };
+      expect((await rookery(['explain', 'none'])).out).toBe(
+        'Consul lists no instance of "none". Did you mean "nine"?\n',
+      );
       agent.answers['/v1/health/service/web'] = [
         { Node: { Node: 'n', Address: 'a' }, Service: service('web-1', 1), Checks: [check('', 'critical')] },
       ];
@@ -257,6 +263,11 @@ describe('the commands for services', () => {
         red('ejected'),
       );
       expect(JSON.parse((await rookery(['explain', 'w b', '--app', url, '--json'])).out)).toHaveLength(1);
+      agent.answers['/discovery/web'] = { services: [{ usable: 0, query: {}, lists: [], instances: [] }] };
+      expect(await rookery(['explain', 'web', '--app', url])).toMatchObject({
+        code: 1,
+        out: expect.stringContaining('lists no instance of "web" for that app: is it running'),
+      });
       agent.answers['/discovery/none'] = {};
       expect(await rookery(['explain', 'none', '--app', url])).toMatchObject({
         ...{ code: 1, out: 'That app does not use "none".\n' },

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiscoveryError } from '@rookery/discovery';
-import { eachConcurrently, isAborted } from '@rookery/discovery/adapter';
+import { closeNames, eachConcurrently, isAborted } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
 import { ConsulClient } from '../client/consul-client.js';
 import { worstStatus } from '../client/worst-status.js';
@@ -125,7 +125,7 @@ export async function explain(args: readonly string[], terminal: Terminal): Prom
     const { body } = await client.health.service(service, { signal: terminal.signal });
     const instances = body.map(toInstance);
     if (json) terminal.print(`${JSON.stringify({ service, instances }, null, 2)}\n`);
-    else if (instances.length === 0) terminal.print(`Consul lists no instance of "${service}".\n`);
+    else if (instances.length === 0) terminal.print(await describeNone(client, service, terminal.signal));
     else
       for (const { id, address, node, status: each, checks } of instances) {
         terminal.print(
@@ -138,6 +138,17 @@ export async function explain(args: readonly string[], terminal: Terminal): Prom
       }
     return instances.some((each) => each.status === 'passing' || each.status === 'warning') ? 0 : 1;
   });
+}
+
+/** What may be the reason, for a name that Consul lists no instance of. */
+async function describeNone(client: ConsulClient, service: string, signal: AbortSignal): Promise<string> {
+  const { body } = await client.catalog.services({ signal });
+  const close = closeNames(service, Object.keys(body)).map((name) => `"${name}"`);
+  const cure =
+    close.length > 0
+      ? `Did you mean ${close.join(' or ')}?`
+      : 'Is it running and registered? "rookery services" lists those that are; for another datacenter there is --datacenter.';
+  return `Consul lists no instance of "${printable(service)}". ${cure}\n`;
 }
 
 interface AppExplanation {
@@ -176,16 +187,18 @@ async function explainForApp(
           `${printable(source)}: ${state}${error === undefined ? '' : `, ${printable(error)}`}\n`,
         );
       terminal.print(
-        table(
-          terminal,
-          ['instance', 'address', 'state', 'reason'],
-          instances.map((each) => [
-            each.id,
-            each.address,
-            { text: each.state, tone: toneOf(each.state) },
-            each.reason,
-          ]),
-        ),
+        instances.length === 0
+          ? `The registry lists no instance of "${printable(service)}" for that app: is it running and registered?\n`
+          : table(
+              terminal,
+              ['instance', 'address', 'state', 'reason'],
+              instances.map((each) => [
+                each.id,
+                each.address,
+                { text: each.state, tone: toneOf(each.state) },
+                each.reason,
+              ]),
+            ),
       );
     }
   return explained.some(({ usable }) => usable > 0) ? 0 : 1;

@@ -116,6 +116,7 @@ describe('nest add', () => {
       dependencies: { '@nestjs/axios': '^4.0.0', '@nestjs/terminus': '^11.0.0', axios: '^1.0.0' },
     });
     expect(tasks).toEqual([]);
+    expect(told).toContain('warning: package.json has new dependencies: run npm install');
     expect(read('src/app.module.ts')).toContain("name: 'app'");
   });
 

@@ -52,7 +52,8 @@ export function nestAdd(options: NestAddOptions = {}): Rule {
     if (compose) addCompose(tree, context);
     if (text !== packageText) {
       tree.overwrite('package.json', text);
-      if (!skipInstall) context.addTask(INSTALL);
+      if (skipInstall) context.logger.warn('package.json has new dependencies: run npm install');
+      else context.addTask(INSTALL);
     }
     context.logger.info(
       `"${name}" is registered with Consul when it starts: http://127.0.0.1:8500, or CONSUL_HTTP_ADDR`,

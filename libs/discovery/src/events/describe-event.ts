@@ -55,6 +55,14 @@ function describeRegistration(event: DiscoveryEvent): EventLine | undefined {
             ? 'It stays listed until its check fails'
             : 'It had never been registered there'),
       );
+    case 'health.changed': {
+      const reason = event.reason === undefined ? '' : `: ${event.reason}`;
+      const level = event.to === 'up' ? 'log' : event.to === 'down' ? 'error' : 'warn';
+      return {
+        level,
+        message: `health: "${event.name}" is ${event.to}${event.to === 'up' ? ' again' : reason}`,
+      };
+    }
     case 'maintenance.started':
       return log(`${named(event.service)}in maintenance: ${event.reason}`);
     case 'maintenance.ended':

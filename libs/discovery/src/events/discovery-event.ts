@@ -84,6 +84,15 @@ export type DiscoveryEvent =
   /** The app is healthy, but the registry lists it as critical: what its failing checks say, and the likely cause. */
   | ({ readonly type: 'check.failed'; readonly reason: string; readonly cause: string } & RegistrationScope)
   | ({ readonly type: 'check.recovered' } & RegistrationScope)
+  /** A contributor to health says something else than before: `from` and `to` are `up`, `degraded` or `down`. */
+  | {
+      readonly type: 'health.changed';
+      /** Its key in the result. */
+      readonly name: string;
+      readonly from: string;
+      readonly to: string;
+      readonly reason: string | undefined;
+    }
   /** Requests to the registry fail, as far as the registration is concerned. */
   | { readonly type: 'registry.unreachable'; readonly reason: string }
   | { readonly type: 'registry.reachable'; readonly afterMs: number }

@@ -1,7 +1,8 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { ConsoleLogger, Logger, type LoggerService } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, RecordingLogger } from '@rookery/test-support';
 import type { DiscoveryEvent } from './discovery-event.js';
-import { EventLog, fieldsOf, type EventLogOptions } from './event-log.js';
+import { EventLog, fieldsOf, loggerTakesFields, type EventLogOptions } from './event-log.js';
 
 const unavailable = (service: string): DiscoveryEvent => ({
   type: 'service.unavailable',
@@ -22,7 +23,7 @@ describe('EventLog', () => {
   const open = (options: Partial<EventLogOptions> = {}): EventLog =>
     new EventLog({
       clock,
-      structured: false,
+      structured: () => false,
       linesPerMinute: 3,
       loggerFor: (context) => {
         contexts.push(context);
@@ -71,7 +72,7 @@ describe('EventLog', () => {
     const calls: unknown[][] = [];
     const record = (...parts: unknown[]): number => calls.push(parts);
     const log = open({
-      structured: true,
+      structured: () => true,
       loggerFor: () => ({ log: record, warn: record, error: record, debug: record }),
     });
     log.write(unavailable('a'));
@@ -103,6 +104,22 @@ describe('EventLog', () => {
       service: 'a',
       list: 'Consul',
       reason: 'empty',
+    });
+  });
+
+  describe('loggerTakesFields', () => {
+    const previous = (Logger as unknown as { staticInstanceRef: LoggerService }).staticInstanceRef;
+    afterEach(() => {
+      Logger.overrideLogger(previous);
+    });
+
+    it.each([
+      ['a logger of the app', new RecordingLogger(), true],
+      ['that of Nest, as JSON', new ConsoleLogger({ json: true }), true],
+      ['that of Nest, as text', new ConsoleLogger(), false],
+    ])('with %s', (_, of, expected) => {
+      Logger.overrideLogger(of);
+      expect(loggerTakesFields()).toBe(expected);
     });
   });
 });

@@ -5,8 +5,8 @@ import type { DiscoveryEvent } from './discovery-event.js';
 
 export interface EventLogOptions {
   readonly clock: Clock;
-  /** Whether lines have their code and their fields beside their text. */
-  readonly structured: boolean;
+  /** Whether lines have their code and their fields beside their text; asked for each, since an app may set its logger late. */
+  readonly structured: () => boolean;
   readonly linesPerMinute: number;
   /** Where the lines of a part of the library are written. Default: a logger of Nest. */
   readonly loggerFor?: (context: string) => LoggerService;
@@ -102,14 +102,26 @@ export class EventLog {
       logger = this.#options.loggerFor?.(context) ?? new Logger(context);
       this.#loggers.set(context, logger);
     }
-    if (this.#options.structured) logger[level]?.(message, fields);
+    if (this.#options.structured()) logger[level]?.(message, fields);
     else logger[level]?.(message);
   }
 }
 
-/** Nest's logger takes structured parameters from version 12 on. */
+/** Nest's logger takes structured parameters from version 12 on. One that writes text would say in them again what the text says. */
 export function loggerTakesFields(): boolean {
-  return 'stringifyParams' in ConsoleLogger.prototype;
+  return 'stringifyParams' in ConsoleLogger.prototype && !writesText(loggerOfApp());
+}
+
+/** What `NestFactory.create` and `app.useLogger` have set, which Nest keeps to itself. */
+function loggerOfApp(): LoggerService | undefined {
+  return (Logger as unknown as { staticInstanceRef?: LoggerService }).staticInstanceRef;
+}
+
+function writesText(logger: LoggerService | undefined): boolean {
+  return (
+    logger instanceof ConsoleLogger &&
+    (logger as unknown as { options?: { json?: boolean } }).options?.json !== true
+  );
 }
 
 /** The code, and what is a name or a number: lists of instances are in the text. */

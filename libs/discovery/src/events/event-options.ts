@@ -6,8 +6,8 @@ export interface EventOptions {
   /** A line in Nest's log for each change of state. Default: true. */
   log?: boolean;
   /**
-   * Whether a line has its code and its fields as structured parameters, besides its text. Default: true with Nest 12, whose loggers take them;
-   * that of Nest 11 would print them as a line of their own.
+   * Whether a line has its code and its fields as structured parameters, besides its text. Default: true with Nest 12, unless the logger of the
+   * app is Nest's own and writes text, which says the same; that of Nest 11 would print them as a line of their own.
    */
   structured?: boolean;
   /** The most lines a minute with the same code; what is beyond is counted in one line at the end of the minute. Default: 30. */

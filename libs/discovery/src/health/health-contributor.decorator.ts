@@ -13,6 +13,10 @@ export type HealthGroup = 'liveness' | 'readiness' | (string & {});
 export interface HealthContributorOptions {
   /** Default: `['readiness']`. */
   groups?: readonly HealthGroup[];
+  /**
+   * The key of its result when it throws or hangs before it has returned one; after that it is the key that it returned last. Default: `Class.method`.
+   */
+  name?: string;
   /** The limit of this contributor. Default: `health.timeout`, 4 s. */
   timeout?: Duration;
 }
@@ -48,6 +52,8 @@ export function HealthContributor(options: HealthContributorOptions = {}): Metho
   if (groups.length === 0) issues.push({ field: 'groups', hint: 'must have at least one group' });
   if (options.timeout !== undefined && !parseDuration(options.timeout))
     issues.push({ field: 'timeout', value: JSON.stringify(options.timeout), hint: DURATION_HINT });
+  if (options.name?.trim() === '')
+    issues.push({ field: 'name', value: "''", hint: "must be a name such as 'database'" });
   if (issues.length > 0) throw invalidConfigError('@HealthContributor', issues);
-  return SetMetadata(HEALTH_CONTRIBUTOR, { groups, timeout: options.timeout });
+  return SetMetadata(HEALTH_CONTRIBUTOR, { groups, name: options.name, timeout: options.timeout });
 }

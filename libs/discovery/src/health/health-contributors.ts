@@ -9,7 +9,7 @@ import {
 } from './health-contributor.decorator.js';
 
 export interface Contributor {
-  /** `Class.method`, the key of its result when it fails. */
+  /** The key of its result when it fails before it has returned one. */
   readonly name: string;
   readonly groups: readonly HealthGroup[];
   /** In milliseconds; undefined: the default. */
@@ -91,7 +91,7 @@ export class HealthContributors {
     const options = this.reflector.get<Options | undefined>(HEALTH_CONTRIBUTOR, run);
     return (
       options && {
-        name: `${instance.constructor.name}.${method}`,
+        name: options.name ?? `${instance.constructor.name}.${method}`,
         groups: options.groups,
         timeout: options.timeout === undefined ? undefined : toMilliseconds(options.timeout, 'timeout'),
         run: () => (run as Contributor['run']).call(instance),

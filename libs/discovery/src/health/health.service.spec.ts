@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import { HealthCheckService, TerminusModule, type HealthIndicatorResult } from '@nestjs/terminus';
 import { FakeClock, settle } from '@rookery/test-support';
+import type { HealthChange } from './contributor-statuses.js';
 import type { Contributor, HealthContributors } from './health-contributors.js';
 import { HealthService } from './health.service.js';
 
@@ -114,6 +115,31 @@ describe('HealthService', () => {
           status: 'down',
           message: expect.stringMatching(/^not a Terminus result/),
         });
+    });
+
+    it('tells when a contributor changes, and keeps its key when it throws', async () => {
+      const changes: HealthChange[] = [];
+      let fails = false;
+      const run = () => {
+        if (fails) throw new Error('refused');
+        return up.run();
+      };
+      const service = new HealthService(
+        terminus,
+        { of: () => [contributor] } as unknown as HealthContributors,
+        { clock: new FakeClock(), timeoutMs: 1_000, cacheMs: 0, onChange: (change) => changes.push(change) },
+      );
+      const contributor: Contributor = { name: 'C.c', groups: ['readiness'], timeout: undefined, run };
+      await service.check();
+      fails = true;
+      expect((await service.check()).details).toEqual({ database: { status: 'down', message: 'refused' } });
+      await service.check('readiness');
+      fails = false;
+      await service.check();
+      expect(changes).toEqual([
+        { name: 'database', from: 'up', to: 'down', reason: 'refused' },
+        { name: 'database', from: 'down', to: 'up', reason: undefined },
+      ]);
     });
 
     it('is degraded only where nothing is down', async () => {

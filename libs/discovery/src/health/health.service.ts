@@ -5,6 +5,7 @@ import { errorMessage } from '../errors/error-message.js';
 import { withTimeout } from '../timing/with-timeout.js';
 import { type Clock } from '../timing/clock.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
+import { ContributorStatuses, type HealthChange } from './contributor-statuses.js';
 import { HealthContributors, type Contributor } from './health-contributors.js';
 
 export interface HealthServiceOptions {
@@ -13,6 +14,7 @@ export interface HealthServiceOptions {
   readonly timeoutMs: number;
   /** How long a result is reused. */
   readonly cacheMs: number;
+  readonly onChange?: (change: HealthChange) => void;
 }
 
 interface CachedResult {
@@ -31,6 +33,7 @@ export class HealthService {
   readonly #contributors: HealthContributors;
   readonly #options: HealthServiceOptions;
   readonly #cache = new Map<string, CachedResult>();
+  readonly #statuses = new ContributorStatuses();
   #notReadyReason: string | undefined;
 
   constructor(terminus: HealthCheckService, contributors: HealthContributors, options: HealthServiceOptions) {
@@ -77,18 +80,22 @@ export class HealthService {
     }
   }
 
-  /** A contributor that throws or hangs is reported as down under its name, and does not hide the other results. */
+  /** A contributor that throws or hangs is reported as down, and does not hide the other results. */
   async #runContributor(contributor: Contributor): Promise<HealthIndicatorResult> {
+    const result = await this.#resultOf(contributor).catch((error: unknown) =>
+      this.#statuses.failed(contributor, errorMessage(error)),
+    );
+    for (const change of this.#statuses.record(contributor, result)) this.#options.onChange?.(change);
+    return result;
+  }
+
+  async #resultOf(contributor: Contributor): Promise<HealthIndicatorResult> {
     const { clock, timeoutMs } = this.#options;
     const limitMs = contributor.timeout ?? timeoutMs;
     const onTimeout = (): Error => new Error(`no result in ${limitMs} ms`);
-    try {
-      const result = await withTimeout(clock, limitMs, (async () => contributor.run())(), onTimeout);
-      assertResult(result);
-      return result;
-    } catch (error) {
-      return { [contributor.name]: { status: 'down', message: errorMessage(error) } };
-    }
+    const result = await withTimeout(clock, limitMs, (async () => contributor.run())(), onTimeout);
+    assertResult(result);
+    return result;
   }
 }
 

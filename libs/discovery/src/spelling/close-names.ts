@@ -1,7 +1,8 @@
-/** The names that someone may have meant, closest first: within a quarter of the letters, or one. */
+/** The other names that someone may have meant, closest first: within a quarter of the letters, or one. */
 export function closeNames(name: string, names: readonly string[], limit = 3): string[] {
   const within = Math.max(1, Math.floor(name.length / 4));
   return names
+    .filter((other) => other !== name)
     .map((other) => ({ other, distance: editDistance(name.toLowerCase(), other.toLowerCase(), within) }))
     .filter(({ distance }) => distance <= within)
     .sort((a, b) => a.distance - b.distance || a.other.localeCompare(b.other))
