@@ -28,7 +28,7 @@ export interface ExampleContext {
   readonly modules: readonly string[];
   /** Names of other modules, such as `z` of zod. */
   readonly names: Readonly<Record<string, string>>;
-  /** Files beside the examples, by name. */
+  /** Files that examples import, by their path from the folder of the examples. */
   readonly files: Readonly<Record<string, string>>;
   /** By page: declarations of what the app of a reader has. */
   readonly declarations: Readonly<Record<string, string>>;
@@ -41,8 +41,9 @@ export function compileExamples(
   { modules, names: known, files, declarations }: ExampleContext,
 ): readonly string[] {
   const options = optionsOf(root);
-  const fileOf = (index: number): string => join(root, 'test', 'documentation', `example-${index}.ts`);
-  const index = join(root, 'test', 'documentation', 'example-modules.ts');
+  const folder = join(root, 'test', 'documentation', 'examples');
+  const fileOf = (index: number): string => fileOfExample(folder, examples, index);
+  const index = join(folder, 'modules.ts');
   const compile = (texts: ReadonlyMap<string, string>): ts.Program => {
     const host = ts.createCompilerHost(options);
     const ofDisk = { ...host };
@@ -53,13 +54,11 @@ export function compileExamples(
         : ts.createSourceFile(name, text, format, true);
     };
     host.fileExists = (name) => texts.has(name) || ofDisk.fileExists(name);
+    host.directoryExists = (name) => name.startsWith(folder) || ofDisk.directoryExists?.(name) === true;
     host.readFile = (name) => texts.get(name) ?? ofDisk.readFile(name);
     return ts.createProgram([...texts.keys()], options, host);
   };
-  const beside = Object.entries(files).map(([name, text]): [string, string] => [
-    join(root, 'test', 'documentation', name),
-    text,
-  ]);
+  const beside = Object.entries(files).map(([name, text]): [string, string] => [join(folder, name), text]);
   const written = examples.map(({ page, text }, n): [string, string] => [
     fileOf(n),
     `${text}\nexport {};\n${declarations[page] ?? ''}\n`,
@@ -88,6 +87,13 @@ export function compileExamples(
       return `${page}:${at}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
     });
   });
+}
+
+/** In a folder of its page, under the name that its first line says: examples of a page import each other. */
+function fileOfExample(folder: string, examples: readonly PageExample[], index: number): string {
+  const { page, text } = examples[index] ?? { page: '', text: '' };
+  const name = /^\/\/ ([\w.-]+)\.ts\b/.exec(text)?.[1] ?? `example-${index}`;
+  return join(folder, page.replaceAll(/\W+/g, '-'), `${name}.ts`);
 }
 
 function optionsOf(root: string): ts.CompilerOptions {

@@ -17,7 +17,7 @@ export const CONTEXT: ExampleContext = {
     Orders: './orders.js',
     eventually: '@rookery/test-support',
   },
-  files: { 'orders.ts': "export { Orders } from '../e2e/orders.js';" },
+  files: { 'libs-consul-docs-leaders-md/orders.ts': "export { Orders } from '../../../e2e/orders.js';" },
   declarations: {
     'libs/consul/docs/configuration.md': `
       declare const app: import('@nestjs/common').INestApplication;

@@ -185,7 +185,8 @@ describe('the live configuration that the documentation shows', () => {
   it.each(shownExamples(import.meta.url))(
     'are on their page, word for word: $page, $name',
     ({ page, text }) => {
-      expect(readPage(page)).toContain(text);
+      // What an example imports from another one is in this file.
+      expect(readPage(page).replaceAll(/^import .* from '\.\/.*';\n/gm, '')).toContain(text);
     },
   );
 

@@ -88,6 +88,8 @@ describe('the registry that the page shows', () => {
     const own = file('test/registries/file.registry.ts');
     expect(own.trimEnd().split('\n').length).toBeLessThan(150);
     expect(file('libs/discovery/docs/registry-adapter.md')).toContain(own.trimEnd());
+    // What nest generate makes.
+    expect(file('libs/consul/schematics/adapter.ts.txt')).toBe(own);
   });
 });
 

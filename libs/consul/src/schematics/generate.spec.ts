@@ -1,7 +1,7 @@
 import type { SchematicContext, Tree } from '@angular-devkit/schematics';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { thrownBy } from '@rookery/test-support';
-import { client, config, health, type GenerateOptions } from './generate.js';
+import { adapter, client, config, health, type GenerateOptions } from './generate.js';
 
 describe('nest generate', () => {
   let files: Map<string, string>;
@@ -25,7 +25,8 @@ describe('nest generate', () => {
       ["@ServiceClient('book-shop')", 'class BookShopClient'],
     ],
     ['health', health, 'src/book-shop/book-shop.health.ts', ['class BookShopHealth', "check('book-shop')"]],
-    ['config', config, 'src/book-shop/book-shop.settings.ts', ["consulConfig({ name: 'book-shop' })"]],
+    ['config', config, 'src/book-shop/book-shop.settings.ts', ['consulConfig({', "  name: 'book-shop',"]],
+    ['adapter', adapter, 'src/book-shop/book-shop.registry.ts', ['class BookShopRegistry extends']],
   ] as const)('makes a file of its own: %s', async (_, schematic, path, parts) => {
     await run(schematic, { name: 'bookShop' });
     expect([...files.keys()]).toEqual([path]);

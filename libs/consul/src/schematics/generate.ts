@@ -1,5 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Rule, Tree } from '@angular-devkit/schematics';
+import { fileOf } from '#here';
 import { SchematicError } from './source-edit.js';
 
 /** What `nest g -c @rookery/consul client NAME` and the like take. */
@@ -50,7 +53,7 @@ import { HealthContributor } from '@rookery/consul';
 export class ${type}Health {
   constructor(private readonly indicators: HealthIndicatorService) {}
 
-  @HealthContributor()
+  @HealthContributor({ name: '${service}' })
   async check(): Promise<HealthIndicatorResult> {
     // Try it here, such as with a query: what throws is down.
     return this.indicators.check('${service}').up();
@@ -65,9 +68,28 @@ export const config = generator({
   content: (service) => `import { consulConfig } from '@rookery/consul/config';
 
 /** The keys of Consul below \`config/${service}\`, live: \`ConfigModule.forRoot({ isGlobal: true, load: [settings] })\` of \`@nestjs/config\`. */
-export const settings = consulConfig({ name: '${service}' });
+export const settings = consulConfig({
+  name: '${service}',
+  // Of zod, Valibot or ArkType: a value that is not as it says is not used, and the last good one stays.
+  // schema: z.object({ limits: z.object({ rate: z.number().positive() }) }),
+});
 `,
 });
+
+/** A registry of one's own: a complete one, in a folder, to be changed into another. */
+export const adapter = generator({
+  suffix: 'registry',
+  content: (_, type) => readTemplate('adapter.ts.txt').replaceAll('FileRegistry', `${type}Registry`),
+});
+
+/** Of the folder of the package that has them, which is one further up for the build in CommonJS. */
+function readTemplate(name: string): string {
+  const paths = ['..', '../..'].map((up) => fileOf(`${up}/schematics/${name}`));
+  const [path = name] = paths
+    .map((each) => (each.startsWith('file:') ? fileURLToPath(each) : each))
+    .filter((each) => existsSync(each));
+  return readFileSync(path, 'utf8');
+}
 
 function generator({ suffix, content }: Generated): (options: GenerateOptions) => Rule {
   return ({ name, sourceRoot = 'src', path = '', flat = false }) =>
