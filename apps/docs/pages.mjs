@@ -28,6 +28,8 @@ export const CONTENTS = [
       ['clients', 'libs/discovery/docs/clients.md', 'Clients'],
       ['declarative-clients', 'libs/discovery/docs/declarative-clients.md', 'Declarative clients'],
       ['balancing', 'libs/discovery/docs/balancing.md', 'Load balancing and failures'],
+      ['strategies', 'libs/discovery/docs/strategies.md', 'A strategy of your own'],
+      ['datacenters', 'libs/discovery/docs/datacenters.md', 'Several datacenters'],
       ['load', 'libs/discovery/docs/load.md', 'Load'],
       ['outages', 'libs/discovery/docs/outages.md', 'Outages of the registry'],
       ['microservices', 'libs/microservices/README.md', 'gRPC and TCP'],

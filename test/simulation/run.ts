@@ -11,6 +11,8 @@ import { simulate, type SimulatedCall } from './simulation.js';
 import { summarize } from './summary.js';
 
 const DRAWN_TO = 'test/simulation/simulation.svg';
+/** Scenarios with a picture of their own, on the page on balancing. */
+const SHOWN: ReadonlySet<string> = new Set(['one-slow', 'failing-fast', 'dead', 'scaling']);
 const PART_DRAWN_TO = '.cache/simulation.svg';
 const COMPARED: readonly StrategyName[] = ['p2c-ewma', 'least-requests', 'round-robin', 'random'];
 
@@ -56,9 +58,13 @@ for (const scenario of scenarios.length > 0 ? scenarios : SCENARIOS) {
   }
   drawn.push({ scenario, runs });
 }
-// The README shows the complete run.
+// The documentation shows the complete run, and some of its scenarios.
 const drawnTo = asked.length > 0 ? PART_DRAWN_TO : DRAWN_TO;
 writeFileSync(drawnTo, chart(drawn));
+if (asked.length === 0)
+  for (const each of drawn)
+    if (SHOWN.has(each.scenario.name))
+      writeFileSync(`libs/discovery/docs/simulated-${each.scenario.name}.svg`, chart([each]));
 process.stdout.write(
   `\nspread: the largest share of an instance, of the fair share; at the watched: attempts at those that something happens to\ndrawn: ${drawnTo}\n`,
 );
