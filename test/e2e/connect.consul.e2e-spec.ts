@@ -105,7 +105,8 @@ describe('Connect-native apps on a real Consul', () => {
   /** As a caller that is not of Rookery. */
   const get = (url: string, options: RequestOptions = {}): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      const asked = request(url, { ca: authority.cert, checkServerIdentity: () => undefined, ...options });
+      const trust = { ca: authority.cert, checkServerIdentity: () => undefined };
+      const asked = request(url, { ...(options.agent ? {} : trust), ...options });
       asked.once('error', reject);
       asked.once('response', (response) => {
         // It is free for another request before the end is told.
@@ -116,6 +117,9 @@ describe('Connect-native apps on a real Consul', () => {
       });
       asked.end();
     });
+  /** It trusts by itself: Node 22 and later keep no connection, and no session, that a request judges by a function of its own. */
+  const keptAgent = (leaf: object, options: object = { keepAlive: true, maxSockets: 1 }): Agent =>
+    new HttpsAgent({ ca: authority.cert, checkServerIdentity: () => undefined, ...options, ...leaf });
   const intend = async (source: string, action: 'allow' | 'deny', destination = 'inventory') => {
     const intention = {
       SourceName: source,
@@ -171,7 +175,7 @@ describe('Connect-native apps on a real Consul', () => {
     it('refuse a caller on its open connection within a second of an intention, and take it again after', async () => {
       const inventory = await start('inventory', { platform });
       const leaf = await authority.leaf(trustDomain, 'storefront');
-      const agent: Agent = new HttpsAgent({ keepAlive: true, maxSockets: 1, ...leaf });
+      const agent = keptAgent(leaf);
       cleanUps.push(() => agent.destroy());
       const url = `${inventory.url}/stock`;
       const served = new Set<Socket>();
@@ -253,7 +257,7 @@ describe('Connect-native apps on a real Consul', () => {
   it('refuse a certificate that expires while its connection is open', async () => {
     const inventory = await start('inventory');
     const leaf = await authority.leaf(trustDomain, 'storefront', { validForMs: 3_000 });
-    const agent: Agent = new HttpsAgent({ keepAlive: true, maxSockets: 1, ...leaf });
+    const agent = keptAgent(leaf);
     cleanUps.push(() => agent.destroy());
     expect((await get(`${inventory.url}/stock`, { agent })).status).toBe(200);
     await eventually(async () => (await get(`${inventory.url}/stock`, { agent })).status === 403);
@@ -263,7 +267,7 @@ describe('Connect-native apps on a real Consul', () => {
   it('take a caller that resumes its session, and refuse it as soon as its certificate has expired', async () => {
     const inventory = await start('inventory');
     const leaf = await authority.leaf(trustDomain, 'storefront', { validForMs: 4_000 });
-    const agent: Agent = new HttpsAgent({ keepAlive: false, ...leaf });
+    const agent = keptAgent(leaf, { keepAlive: false, maxSockets: Infinity });
     cleanUps.push(() => agent.destroy());
     const resumed: boolean[] = [];
     (inventory.app.getHttpServer() as Server).on('secureConnection', (socket: TLSSocket) =>
