@@ -71,6 +71,27 @@ export const CONTENTS = [
     ],
   },
   {
+    text: 'Samples',
+    pages: [
+      ['samples', 'apps/samples/README.md', 'All of them'],
+      ['sample-quick-start', 'apps/samples/src/01-quick-start/README.md', '01 Quick start'],
+      ['sample-fastify', 'apps/samples/src/02-fastify/README.md', '02 Fastify'],
+      ['sample-health', 'apps/samples/src/03-health/README.md', '03 Health'],
+      [
+        'sample-declarative-client',
+        'apps/samples/src/04-declarative-client/README.md',
+        '04 Declarative client',
+      ],
+      ['sample-configuration', 'apps/samples/src/05-configuration/README.md', '05 Live configuration'],
+      ['sample-leader', 'apps/samples/src/06-leader/README.md', '06 A job of the leader'],
+      ['sample-grpc', 'apps/samples/src/07-grpc/README.md', '07 gRPC'],
+      ['sample-etcd', 'apps/samples/src/08-etcd/README.md', '08 On etcd'],
+      ['sample-connect', 'apps/samples/src/09-connect/README.md', '09 Consul Connect'],
+      ['sample-testing', 'apps/samples/src/10-testing/README.md', '10 Testing'],
+      ['sample-nest-11', 'apps/samples/nest-11-commonjs/README.md', '11 Nest 11 in CommonJS'],
+    ],
+  },
+  {
     text: 'More',
     pages: [
       ['testing', 'libs/discovery/docs/testing.md', 'Testing'],

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { slugOf } from '../../apps/docs/slug.mjs';
 
+const SAMPLES = join('apps', 'samples');
+const SAMPLES_SOURCES = join(SAMPLES, 'src');
 const FENCED = /^```.*?^```/gms;
 const LINK = /\]\(([^)\s]+)\)/g;
 const HEADING = /^#+ (.*)$/gm;
@@ -15,7 +17,7 @@ export interface PageLink {
   readonly anchor: string | undefined;
 }
 
-/** The pages for users: the README, those of the packages, and what is in their `docs`. */
+/** The pages for users: the README, those of the packages and what is in their `docs`, and those of the samples. */
 export function documentationPages(root: string): readonly string[] {
   const inFolder = (folder: string): string[] =>
     existsSync(join(root, folder)) ? readdirSync(join(root, folder)).map((name) => join(folder, name)) : [];
@@ -24,7 +26,12 @@ export function documentationPages(root: string): readonly string[] {
     join(library, 'README.md'),
     ...inFolder(join(library, 'docs')),
   ]);
-  return ['README.md', ...pages.filter((path) => path.endsWith('.md'))];
+  const samples = [
+    '',
+    'nest-11-commonjs',
+    ...inFolder(SAMPLES_SOURCES).map((path) => relative(SAMPLES, path)),
+  ].map((name) => join(SAMPLES, name, 'README.md'));
+  return ['README.md', ...samples, ...pages.filter((path) => path.endsWith('.md'))];
 }
 
 /** The links of a page to what is in the repository; not those in examples. */

@@ -1,6 +1,15 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,14 +76,18 @@ function writeContract(folder: string): string {
   return join(into, 'report.js');
 }
 
-/** The two apps of a folder: one that calls itself over gRPC and TCP, and that of the README, from its start until it is gone from Consul. */
-async function expectToWork(node: string, folder: string, consul: ConsulAgent): Promise<void> {
-  const env = { ...process.env, CONSUL_HTTP_ADDR: consul.url, NO_COLOR: '1', PORT: '0' };
+/** One that calls itself over gRPC and TCP. */
+async function expectGrpcToWork(node: string, folder: string, consul: ConsulAgent): Promise<void> {
+  const env = { ...process.env, CONSUL_HTTP_ADDR: consul.url };
   const PORTS = (await freePorts(2)).join(',');
   const called = await run(node, ['dist/grpc.js'], { cwd: folder, env: { ...env, PORTS } });
   expect(called.stdout).toBe('typed true, stock true, tcp true\n');
+}
 
-  const app = spawn(node, ['dist/app.js'], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env });
+/** That of the README, from its start until it is gone from Consul. */
+async function expectToWork(node: string, folder: string, main: string, consul: ConsulAgent): Promise<void> {
+  const env = { ...process.env, CONSUL_HTTP_ADDR: consul.url, NO_COLOR: '1', PORT: '0' };
+  const app = spawn(node, [main], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
   for (const stream of [app.stdout, app.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -235,7 +248,8 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       expect((await run(process.execPath, evaluated, { cwd: folder })).stdout).toBe('object\n');
 
       for (const { path, version } of nodes) {
-        await expectToWork(path, folder, consul);
+        await expectGrpcToWork(path, folder, consul);
+        await expectToWork(path, folder, 'dist/app.js', consul);
         figure(
           'F59',
           `${name} on Node ${version}: registered, called by name over HTTP, gRPC and TCP, stopped`,
@@ -247,6 +261,23 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       expect(differing).toEqual([]);
       expect(compared).toBeGreaterThan(900);
       figure('F59', `${compared} requests compared with plain axios in ${name}: none differs`);
+    },
+    INSTALL_WITHIN_MS,
+  );
+
+  it(
+    'are what the sample of Nest 11 needs, which is a project of its own',
+    async () => {
+      const folder = join(home, 'sample');
+      cpSync(join(ROOT, 'apps/samples/nest-11-commonjs'), folder, { recursive: true });
+      const file = join(folder, 'package.json');
+      const manifest = JSON.parse(readFileSync(file, 'utf8')) as { dependencies: Record<string, string> };
+      for (const library of ['discovery', 'consul'])
+        manifest.dependencies[`@rookery/${library}`] = `file:${join(home, `rookery-${library}-0.1.0.tgz`)}`;
+      writeFileSync(file, JSON.stringify(manifest));
+      await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
+      await run('npm', ['run', 'build'], { cwd: folder });
+      await expect(expectToWork(process.execPath, folder, 'dist/main.js', consul)).resolves.toBeUndefined();
     },
     INSTALL_WITHIN_MS,
   );
