@@ -223,11 +223,12 @@ describe.each(Object.entries(APPS))('F59 an app of nest new: %s, nothing of it c
       expect(first.at(-1)).toContain("ConsulModule.forRoot({ service: { name: 'books' } })");
       await nest('add', '@rookery/consul', '--skip-install', '--compose', '--name=books');
       expect(files()).toEqual(first);
-      for (const schematic of ['client', 'health', 'config'])
+      for (const schematic of ['client', 'health', 'config', 'adapter'])
         await nest('generate', '--collection', '@rookery/consul', schematic, 'stock');
       expect(readdirSync(join(added, 'src/stock')).sort()).toEqual([
         'stock.client.ts',
         'stock.health.ts',
+        'stock.registry.ts',
         'stock.settings.ts',
       ]);
       await run('npm', ['run', 'build'], { cwd: added });

@@ -1,28 +1,12 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import {
-  closeNames,
-  errorMessage,
-  configSourceOf,
-  ignoredKeys,
-  type LayerKeys,
-  createBuilder,
-  unusedValues,
-  type ConfigSchema,
-} from '@rookery/discovery/adapter';
+import { ignoredKeys, type LayerKeys, createBuilder, unusedValues } from '@rookery/discovery/adapter';
 import type { KvEntry } from '../client/api/types.js';
 import { ConsulClient } from '../client/consul-client.js';
-import {
-  isOfConsul,
-  resolveConsulConfig,
-  type ResolvedConsulConfig,
-} from '../config/consul-config-options.js';
+import type { ResolvedConsulConfig } from '../config/consul-config-options.js';
 import { parseCommand, positionals, type ParsedCommand } from './command-options.js';
 import { readKeyFolder, valueOfFile } from './key-folder.js';
 import { listTree } from './list-tree.js';
-import { CommandError, UsageError, type Terminal } from './terminal.js';
-
-const LAYOUT = ['name', 'profile', 'prefix', 'format', 'data-key', 'order', 'schema'] as const;
+import { settingsOf } from './command-settings.js';
+import type { Terminal } from './terminal.js';
 
 /** `check [FOLDER]`: reads the trees of a service as the app would, from a folder or from Consul. Exit code 1: something is wrong. */
 export async function check(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -38,7 +22,7 @@ export async function check(args: readonly string[], terminal: Terminal): Promis
     secret: { type: 'string', multiple: true },
   });
   const [folder] = positionals(command, [], ['FOLDER']);
-  const options = await resolveOptions(command, terminal);
+  const options = await settingsOf(command, terminal);
   const prefix = commonPrefix(options.paths);
   const layers =
     folder === undefined
@@ -74,65 +58,6 @@ async function buildProblems(
 function emptyTrees(layers: readonly LayerKeys[]): readonly string[] {
   if (layers.some(({ entries }) => entries.length > 0)) return [];
   return [`there are no keys below ${layers.map(({ path }) => path).join(', ')}; is the name right?`];
-}
-
-async function resolveOptions(
-  command: ParsedCommand,
-  { environment }: Terminal,
-): Promise<ResolvedConsulConfig> {
-  const { values, agent } = command;
-  const text = (name: string): string | undefined => values[name] as string | undefined;
-  const settings = text('settings');
-  if (settings !== undefined) {
-    const also = LAYOUT.filter((name) => values[name] !== undefined);
-    if (also.length > 0)
-      throw new UsageError(`--${also.join(', --')} has no effect together with --settings`);
-    const source = configSourceOf(await loadExport('--settings', settings, 'settings'));
-    const options = source?.options(environment);
-    if (options && isOfConsul(options)) return options;
-    throw new CommandError(`--settings ${settings} is not what consulConfig(...) returns`);
-  }
-  const schema = text('schema');
-  const options: Record<string, unknown> = {
-    agent,
-    name: text('name'),
-    profiles: values.profile,
-    prefix: text('prefix'),
-    format: text('format'),
-    dataKey: text('data-key'),
-    order: text('order'),
-    secrets: values.secret,
-    schema: schema === undefined ? undefined : await loadSchema(schema),
-  };
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return resolveConsulConfig(Object.fromEntries(given), environment);
-}
-
-async function loadSchema(reference: string): Promise<ConfigSchema> {
-  const schema = await loadExport('--schema', reference, 'default');
-  if (configSourceOf(schema))
-    throw new CommandError(`--schema ${reference} is what consulConfig(...) returned: use --settings`);
-  return schema as ConfigSchema;
-}
-
-/** `./settings.js`, or `./settings.js#settings` for an export with another name than usual. */
-async function loadExport(option: string, reference: string, usual: string): Promise<unknown> {
-  const [file = '', name = usual] = reference.split('#');
-  if (/\.[cm]?ts$/.test(file))
-    throw new CommandError(`${option} ${file}: name the built file, such as dist/settings.js`);
-  let module: Record<string, unknown>;
-  try {
-    module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
-  } catch (error) {
-    throw new CommandError(`${option} ${file}: ${errorMessage(error).split('\n')[0]}`);
-  }
-  // Of a CommonJS file, the exports are below `default`.
-  const exported = module[name] ?? (module.default as Record<string, unknown> | undefined)?.[name];
-  if (exported !== undefined) return exported;
-  const [close] = closeNames(name, Object.keys(module));
-  const known =
-    close === undefined ? `it has ${Object.keys(module).join(', ') || 'none'}` : `is it ${close}?`;
-  throw new CommandError(`${option} ${file} has no export "${name}"; ${known}`);
 }
 
 async function layersInConsul(

@@ -26,7 +26,7 @@ describe('the rookery command', () => {
 
   it.each<[string[], RegExp]>([
     [['kv'], /unknown command: kv\. There are status, services, explain, watch, doctor, config/],
-    [['config'], /a command is missing: check, diff/],
+    [['config'], /a command is missing: check, schema, diff/],
     [['config', 'impot', 'x'], /unknown command: config impot\. Is it import\?/],
     [['config', 'toString'], /unknown command: config toString\. There are check/],
     [['config', 'get'], /KEY is missing/],

@@ -4,6 +4,7 @@ import { check } from './check-command.js';
 import { doctor } from './doctor.js';
 import { diff, exportFolder, importFolder } from './folder-commands.js';
 import { get, put, remove, watch } from './key-commands.js';
+import { schema } from './schema-command.js';
 import { explain, services, status, watchService } from './service-commands.js';
 import { CommandError, UsageError, type Terminal } from './terminal.js';
 import { USAGE } from './usage.js';
@@ -22,6 +23,7 @@ const SERVICE_COMMANDS: Readonly<Record<string, Command>> = {
 /** Of the group `config`. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   check,
+  schema,
   diff,
   get,
   put,

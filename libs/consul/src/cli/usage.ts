@@ -16,6 +16,8 @@ rookery config
                    --settings FILE[#EXPORT]: what consulConfig(...) returned; or else
                    --name NAME  --profile NAME (repeatable)  --prefix config  --format keys|json|yaml|properties|files
                    --data-key data  --order name|profile  --schema FILE[#EXPORT]
+  schema           prints the JSON Schema of the settings, for editors of the files
+                   --settings FILE[#EXPORT], or --schema FILE[#EXPORT]
   diff FOLDER      shows what import would change; the exit code is 1 if there is anything
                    --prefix config  --prune (also delete keys that the folder does not have)
   import FOLDER    shows the same, asks, and applies it in transactions of up to 64 keys
