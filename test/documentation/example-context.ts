@@ -43,6 +43,16 @@ export const CONTEXT: ExampleContext = {
     'libs/discovery/docs/balancing.md': 'declare class AppModule {}',
     'libs/discovery/docs/clients.md': "declare const discovery: import('@rookery/consul').DiscoveryService;",
     'libs/discovery/docs/health.md': 'declare class Pool { query(sql: string): Promise<void>; }',
+    'libs/discovery/docs/testing.md': `
+      interface StartedContainer { getHost(): string; getMappedPort(port: number): number; }
+      declare class GenericContainer {
+        constructor(image: string);
+        withExposedPorts(...ports: number[]): this;
+        withCommand(command: string[]): this;
+        withWaitStrategy(strategy: object): this;
+        start(): Promise<StartedContainer>;
+      }
+      declare const Wait: { forHttp(path: string, port: number): object };`,
     'libs/discovery/docs/registry-adapter.md': `
       declare const startWithInstances: Parameters<typeof import('@rookery/discovery/testing').sourceContract>[0];
       declare const start: Parameters<typeof import('@rookery/discovery/testing').registryContract>[0];`,
