@@ -29,12 +29,18 @@ for (const { name, version, size, unpackedSize, entryCount } of Object.values(pa
     `${name}@${version}: ${entryCount} files, ${kilobytes(size)} packed, ${kilobytes(unpackedSize)} unpacked`,
   );
 
-const problems = [...new Set([...ofVersions(), ...ofChangelog(), ...ofManifests(), ...ofCommit()])];
+const problems = [
+  ...new Set([...ofVersions(), ...ofLockFile(), ...ofChangelog(), ...ofManifests(), ...ofCommit()]),
+];
 for (const problem of problems) console.log(`in the way: ${problem}`);
 
 if (isDryRun) console.log('nothing was published: --dry-run');
 else if (problems.length > 0) process.exitCode = 1;
-else run('npx', ['changeset', 'publish'], { stdio: 'inherit' });
+else
+  run('npx', ['changeset', 'publish'], {
+    stdio: 'inherit',
+    env: { ...process.env, ROOKERY_IS_BUILT: 'true' },
+  });
 
 function kilobytes(bytes) {
   return `${Math.round(bytes / 1024)} kB`;
@@ -45,6 +51,13 @@ function ofVersions() {
   return versions.length === 1
     ? []
     : [`the packages have several versions: ${versions.join(', ')}; run npx changeset version`];
+}
+
+/** The bills of materials have the versions of the lock file. */
+function ofLockFile() {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const isOld = libraries.some((library, n) => packages[`libs/${library}`]?.version !== manifests[n].version);
+  return isOld ? ['package-lock.json has other versions of the packages; run npm install'] : [];
 }
 
 function ofChangelog() {

@@ -33,6 +33,10 @@ const NESTS = {
 
 const LIBRARIES = ['discovery', 'consul', 'etcd', 'microservices'] as const;
 
+const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'libs/consul/package.json'), 'utf8')) as {
+  version: string;
+};
+
 /** The most kilobytes that each of all packages may have, packed: what is beyond that is to be meant. */
 const MOST_KB = {
   discovery: 700,
@@ -158,7 +162,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       const into = join(home, 'sizes');
       mkdirSync(into, { recursive: true });
       await run('npm', ['pack', '--silent', '--pack-destination', into], { cwd: folder });
-      const packed = join(into, `rookery-${library}-0.1.0.tgz`);
+      const packed = join(into, `rookery-${library}-${VERSION}.tgz`);
       const kilobytes = Math.round(statSync(packed).size / 1024);
       figure('F59', `@rookery/${library}: ${kilobytes} kB packed, of ${most} kB`);
       expect(kilobytes).toBeLessThanOrEqual(most);
@@ -273,7 +277,8 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       const file = join(folder, 'package.json');
       const manifest = JSON.parse(readFileSync(file, 'utf8')) as { dependencies: Record<string, string> };
       for (const library of ['discovery', 'consul'])
-        manifest.dependencies[`@rookery/${library}`] = `file:${join(home, `rookery-${library}-0.1.0.tgz`)}`;
+        manifest.dependencies[`@rookery/${library}`] =
+          `file:${join(home, `rookery-${library}-${VERSION}.tgz`)}`;
       writeFileSync(file, JSON.stringify(manifest));
       await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
       await run('npm', ['run', 'build'], { cwd: folder });

@@ -25,7 +25,7 @@ export function stepsOf(page: string): readonly Step[] {
   return [...page.matchAll(COMMAND)].map(([, command = '', answer]) => {
     const method = /-X (\w+)/.exec(command)?.[1] ?? 'GET';
     const body = /-d (\S+)/.exec(command)?.[1];
-    const url = /https?:\/\/\S+/.exec(command)?.[0] ?? '';
+    const url = /https?:\/\/[^\s']+/.exec(command)?.[0] ?? '';
     return { method, url, body, answer };
   });
 }
@@ -52,9 +52,11 @@ export async function runSample(
   }
 }
 
-async function follow(
+/** Does a step. @throws Error when the answer does not have what the page says, within 15 s or the given time */
+export async function follow(
   { method, url, body, answer }: Step,
   origins: { readonly app: string; readonly consul: string },
+  within?: number,
 ): Promise<void> {
   const target = url
     .replace('http://127.0.0.1:3000', origins.app)
@@ -67,7 +69,7 @@ async function follow(
   const text = method === 'GET' ? '' : await ask();
   if (answer === undefined) return;
   const isAnswered = async (): Promise<boolean> => (method === 'GET' ? await ask() : text).includes(answer);
-  await eventually(isAnswered).catch((error: unknown) => {
+  await eventually(isAnswered, within === undefined ? {} : { within }).catch((error: unknown) => {
     throw new Error(`${method} ${url} did not answer ${answer}`, { cause: error });
   });
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
 import { eventually } from '@rookery/test-support';
-import { runSample, sampleNames, stepsOf } from './sample-run.js';
+import { follow, runSample, sampleNames, stepsOf } from './sample-run.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Those that need another registry have a suite of their own; and one is a test itself. */
@@ -34,7 +34,15 @@ describe('the samples, as their pages say', () => {
       expect(readFileSync(`${ROOT}apps/samples/${path}/main.ts`, 'utf8')).toBe(app);
   });
 
-  it('would fail where a page says something else', () => {
+  it('would fail where an app answers something else', async () => {
+    const [step] = stepsOf('curl http://127.0.0.1:8500/v1/agent/services  # "Service":"greeting"\n');
+    if (!step) throw new Error('there is no step');
+    const origins = { app: consul.url, consul: consul.url };
+    await expect(follow(step, origins, 100)).rejects.toThrow('did not answer "Service":"greeting"');
+    await expect(follow({ ...step, answer: '{}' }, origins, 100)).resolves.toBeUndefined();
+  });
+
+  it('are read from their pages', () => {
     const page =
       '```sh\ncurl -X PUT -d 200 http://127.0.0.1:8500/v1/kv/a  # true\ncurl http://127.0.0.1:3000/b\n```';
     expect(stepsOf(page)).toEqual([

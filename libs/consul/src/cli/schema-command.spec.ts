@@ -31,6 +31,11 @@ describe('config schema', () => {
       burst: z.number().default(10),
     }),
     required: z.boolean(),
+    properties: z.object({ a: z.number() }).default({ a: 1 }),
+    store: z.discriminatedUnion('type', [
+      z.object({ type: z.literal('s3'), bucket: z.string() }),
+      z.object({ type: z.literal('disk') }),
+    ]),
   });
 
   it.each([
@@ -52,6 +57,16 @@ describe('config schema', () => {
           },
         },
         required: { type: 'boolean' },
+        properties: { type: 'object', properties: { a: { type: 'number' } }, default: { a: 1 } },
+        store: {
+          anyOf: [
+            {
+              type: 'object',
+              properties: { type: { type: 'string', const: 's3' }, bucket: { type: 'string' } },
+            },
+            { type: 'object', properties: { type: { type: 'string', const: 'disk' } } },
+          ],
+        },
       },
     });
   });

@@ -36,13 +36,28 @@ export async function schema(args: readonly string[], terminal: Terminal): Promi
   return 0;
 }
 
-/** Each tree, and so each file, may have a part of the values only: nothing of it is required. */
-function ofOneTree(value: unknown, key?: string): unknown {
-  if (Array.isArray(value)) return value.map((each) => ofOneTree(each));
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value)
-    // A value may have that name.
-    .filter(([name]) => name !== 'required' || key === 'properties')
-    .map(([name, inner]) => [name, ofOneTree(inner, name)]);
+/** Below these keywords the names are those of the settings. */
+const NAMED: ReadonlySet<string> = new Set(['properties', 'patternProperties', '$defs', 'definitions']);
+/** Below these are values. */
+const DATA: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples']);
+
+/**
+ * Each tree, and so each file, may have a part of the values only: nothing of it is required, and a part may be one of several alternatives at once.
+ */
+function ofOneTree(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(ofOneTree);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const entries = Object.entries(schema).flatMap(([keyword, value]: [string, unknown]) => {
+    if (keyword === 'required') return [];
+    if (keyword === 'oneOf') return [['anyOf', ofOneTree(value)]];
+    if (DATA.has(keyword)) return [[keyword, value]];
+    return [[keyword, NAMED.has(keyword) ? eachNamed(value) : ofOneTree(value)]];
+  });
   return Object.fromEntries(entries);
+}
+
+function eachNamed(schemas: unknown): unknown {
+  return Object.fromEntries(
+    Object.entries(schemas as object).map(([name, schema]) => [name, ofOneTree(schema)]),
+  );
 }

@@ -218,6 +218,8 @@ describe('the commands for services', () => {
         code: 1,
         out: expect.stringMatching(/^Consul lists no instance of "none"\. Is it running and registered\?/),
       });
+      delete agent.answers['/v1/catalog/services'];
+      expect((await rookery(['explain', 'none'])).code).toBe(1);
       agent.answers['/v1/catalog/services'] = { web: [], nine: [], name: [] };
       expect((await rookery(['explain', 'none'])).out).toBe(
         'Consul lists no instance of "none". Did you mean "nine"?\n',

@@ -142,8 +142,12 @@ export async function explain(args: readonly string[], terminal: Terminal): Prom
 
 /** What may be the reason, for a name that Consul lists no instance of. */
 async function describeNone(client: ConsulClient, service: string, signal: AbortSignal): Promise<string> {
-  const { body } = await client.catalog.services({ signal });
-  const close = closeNames(service, Object.keys(body)).map((name) => `"${name}"`);
+  // Without the names there is no hint; that there is no instance is known.
+  const names = await client.catalog.services({ signal }).then(
+    ({ body }) => Object.keys(body),
+    () => [],
+  );
+  const close = closeNames(service, names).map((name) => `"${printable(name)}"`);
   const cure =
     close.length > 0
       ? `Did you mean ${close.join(' or ')}?`

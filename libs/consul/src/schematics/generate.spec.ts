@@ -50,6 +50,12 @@ describe('nest generate', () => {
     expect(files.get('src/3d-models/3d-models.client.ts')).toContain('class Service3dModelsClient');
   });
 
+  it('refuses the name of what an adapter extends', async () => {
+    expect((await thrownBy(run(adapter, { name: 'service' }))).message).toMatch(
+      /^name: "service" would be called as/,
+    );
+  });
+
   it('keeps what is there, and says so', async () => {
     await run(client, { name: 'books' });
     files.set('src/books/books.client.ts', 'mine');

@@ -79,7 +79,13 @@ export const settings = consulConfig({
 /** A registry of one's own: a complete one, in a folder, to be changed into another. */
 export const adapter = generator({
   suffix: 'registry',
-  content: (_, type) => readTemplate('adapter.ts.txt').replaceAll('FileRegistry', `${type}Registry`),
+  content: (service, type) => {
+    if (type === 'Service')
+      throw new SchematicError(
+        `name: "${service}" would be called as what it extends. Use the name of the registry`,
+      );
+    return readTemplate('adapter.ts.txt').replaceAll('FileRegistry', `${type}Registry`);
+  },
 });
 
 /** Of the folder of the package that has them, which is one further up for the build in CommonJS. */

@@ -38,6 +38,14 @@ describe('EventLog', () => {
     contexts = [];
   });
 
+  it('has a context of its own for health', () => {
+    open().write({ type: 'health.changed', name: 'database', from: 'up', to: 'down', reason: 'refused' });
+    expect([contexts, logger.lines]).toEqual([
+      ['HealthService'],
+      [expect.stringContaining('health: "database" is down: refused')],
+    ]);
+  });
+
   it('writes a line for a change of state, with the context of where it happens', () => {
     const log = open();
     log.write(unavailable('a'));
@@ -117,6 +125,7 @@ describe('EventLog', () => {
       ['a logger of the app', new RecordingLogger(), true],
       ['that of Nest, as JSON', new ConsoleLogger({ json: true }), true],
       ['that of Nest, as text', new ConsoleLogger(), false],
+      ['one that extends it', new (class Own extends ConsoleLogger {})(), true],
     ])('with %s', (_, of, expected) => {
       Logger.overrideLogger(of);
       expect(loggerTakesFields()).toBe(expected);

@@ -20,6 +20,7 @@ const CONTEXTS: Readonly<Record<string, string>> = {
   maintenance: 'RegistrationService',
   heartbeat: 'RegistrationService',
   check: 'RegistrationService',
+  health: 'HealthService',
   lock: 'LockService',
   leader: 'LeaderElection',
   schedule: 'LeaderElection',
@@ -117,9 +118,10 @@ function loggerOfApp(): LoggerService | undefined {
   return (Logger as unknown as { staticInstanceRef?: LoggerService }).staticInstanceRef;
 }
 
+/** Those that extend Nest's may write anything. */
 function writesText(logger: LoggerService | undefined): boolean {
   return (
-    logger instanceof ConsoleLogger &&
+    logger?.constructor === ConsoleLogger &&
     (logger as unknown as { options?: { json?: boolean } }).options?.json !== true
   );
 }

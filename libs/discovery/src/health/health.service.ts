@@ -82,10 +82,11 @@ export class HealthService {
 
   /** A contributor that throws or hangs is reported as down, and does not hide the other results. */
   async #runContributor(contributor: Contributor): Promise<HealthIndicatorResult> {
+    const run = this.#statuses.begin();
     const result = await this.#resultOf(contributor).catch((error: unknown) =>
       this.#statuses.failed(contributor, errorMessage(error)),
     );
-    for (const change of this.#statuses.record(contributor, result)) this.#options.onChange?.(change);
+    for (const change of this.#statuses.record(contributor, run, result)) this.#options.onChange?.(change);
     return result;
   }
 
