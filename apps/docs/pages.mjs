@@ -64,6 +64,7 @@ export const CONTENTS = [
       ['etcd-options', 'libs/etcd/docs/options.md', 'Options for etcd'],
       ['microservices-options', 'libs/microservices/docs/options.md', 'Options for gRPC and TCP'],
       ['dashboard-options', 'libs/dashboard/docs/options.md', 'Options of the page'],
+      ['embedded-consul-options', 'libs/embedded-consul/docs/options.md', 'Options of the embedded Consul'],
       ['events', 'libs/discovery/docs/events.md', 'Events'],
       ['endpoints', 'libs/discovery/docs/endpoints.md', 'HTTP endpoints'],
       ['errors', 'libs/discovery/docs/errors.md', 'Errors'],

@@ -11,7 +11,7 @@ const COMMENT = /\/\*\*(.*?)\*\//s;
 /** Of an event: `family.event`. */
 const NAME = /'([a-zA-Z]+\.[a-zA-Z]+)'/g;
 
-const INTRO = `Each change of state of the app, and of what it sees of others, is an event of \`DiscoveryEvents\`, a method with \`@OnDiscoveryEvent\`, and one line of the log: [Seeing what it does](observing.md).
+const INTRO = `Each change of state of the app, and of what it sees of others, is an event of \`DiscoveryEvents\`, for a method with \`@OnDiscoveryEvent\`, and mostly a line of the log: [Seeing what it does](observing.md).
 Beside its own fields each event has \`timestamp\`, in milliseconds since 1970, and \`sequence\`, which is 1 for the first event of the process. Names that end in \`Ms\` are milliseconds.`;
 
 /** @param {import('./public-types.mjs').PublicTypes} types */

@@ -51,7 +51,7 @@ export const OPTION_PAGES = [
   {
     file: 'libs/discovery/docs/options.md',
     title: 'Options',
-    text: 'What `ConsulModule.forRoot` and `EtcdModule.forRoot` both take, and the options of clients, alerts, locks and configuration, which are the same on each registry. [Of Consul](../../consul/docs/options.md), [of etcd](../../etcd/docs/options.md), [of gRPC and TCP](../../microservices/docs/options.md), [of the page of an app](../../dashboard/docs/options.md).',
+    text: 'What `ConsulModule.forRoot` and `EtcdModule.forRoot` both take, and the options of clients, alerts, locks and configuration, which are the same on each registry. [Of Consul](../../consul/docs/options.md), [of etcd](../../etcd/docs/options.md), [of gRPC and TCP](../../microservices/docs/options.md), [of the page of an app](../../dashboard/docs/options.md), [of the embedded Consul](../../embedded-consul/docs/options.md).',
     roots: [
       {
         title: '`forRoot` of every module',
@@ -65,7 +65,13 @@ export const OPTION_PAGES = [
         type: 'ServiceRequestOptions',
         schema: callOptions,
       },
-      { title: 'Routes of a `@DeclarativeClient`', entry: 'discovery/client', type: 'RouteOptions' },
+      { title: 'Routes of a declarative client', entry: 'discovery/client', type: 'RouteOptions' },
+      {
+        title: '`@CallOptions` of a method',
+        entry: 'discovery/client',
+        type: 'DeclaredCallOptions',
+        schema: callOptions,
+      },
       {
         title: '`DiscoveryService.call`',
         entry: 'discovery/index',
@@ -73,7 +79,19 @@ export const OPTION_PAGES = [
         schema: callOptions,
       },
       {
-        title: '`DiscoveryService.agent`',
+        title: '`DiscoveryService.call`, with a fallback',
+        entry: 'discovery/index',
+        type: 'FallbackOptions',
+        schema: callOptions,
+      },
+      {
+        title: '`discoveryFetch` and `discoveryDispatcher`',
+        entry: 'discovery/index',
+        type: 'DiscoveryDispatcherOptions',
+        schema: serviceClientOptionsSchema,
+      },
+      {
+        title: '`discoveryAgent`',
         entry: 'discovery/index',
         type: 'DiscoveryAgentOptions',
         schema: serviceClientOptionsSchema,
@@ -130,11 +148,13 @@ export const OPTION_PAGES = [
         type: 'LockOptions',
         schema: z.strictObject(lockOptionsShape),
       },
+      { title: '`renewServerCertificates`', entry: 'discovery/index', type: 'RenewServerOptions' },
+      { title: '`AlertsModule.forRootAsync`', entry: 'discovery/index', type: 'AlertsAsyncOptions' },
       { title: 'A lock', entry: 'discovery/index', type: 'LockAcquireOptions' },
       { title: '`@OnlyLeader`', entry: 'discovery/index', type: 'OnlyLeaderOptions' },
       { title: 'A health contributor', entry: 'discovery/index', type: 'HealthContributorOptions' },
       {
-        title: '`ServiceAvailabilityIndicator`',
+        title: '`ServiceHealthIndicator.isAvailable`',
         entry: 'discovery/index',
         type: 'ServiceAvailabilityOptions',
       },
@@ -165,7 +185,18 @@ export const OPTION_PAGES = [
         schema: z.strictObject({ ...consulConfigOptionsSchema.shape, agent: agentOptionsSchema.optional() }),
       },
       { title: 'Ephemeral keys', entry: 'consul/index', type: 'EphemeralKeyOptions' },
-      { title: '`ConsulProvider` of OpenFeature', entry: 'consul/openfeature', type: 'ConsulFlagOptions' },
+      { title: '`ConsulKv.watch`', entry: 'consul/index', type: 'KvWatchOptions' },
+      { title: 'Requests of `ConsulClient`', entry: 'consul/index', type: 'ConsulRequestOptions' },
+      { title: 'Reads of `ConsulClient`', entry: 'consul/index', type: 'ConsulReadOptions' },
+      { title: 'Lists of `ConsulClient`', entry: 'consul/index', type: 'ConsulListOptions' },
+      { title: '`health.service` of `ConsulClient`', entry: 'consul/index', type: 'HealthServiceOptions' },
+      { title: '`kv.put` of `ConsulClient`', entry: 'consul/index', type: 'KvPutOptions' },
+      { title: '`connectHttpsOptions`', entry: 'consul/index', type: 'ConnectHttpsOptions' },
+      {
+        title: '`ConsulFlagProvider` of OpenFeature',
+        entry: 'consul/openfeature',
+        type: 'ConsulFlagOptions',
+      },
     ],
   },
   {
@@ -187,6 +218,9 @@ export const OPTION_PAGES = [
         elsewhere: ofEveryConfig,
         schema: etcdConfigOptionsSchema,
       },
+      { title: 'Requests of `EtcdClient`', entry: 'etcd/index', type: 'EtcdRequestOptions' },
+      { title: 'Reads of `EtcdClient`', entry: 'etcd/index', type: 'EtcdReadOptions' },
+      { title: '`kv.put` of `EtcdClient`', entry: 'etcd/index', type: 'EtcdPutOptions' },
     ],
   },
   {
@@ -240,4 +274,24 @@ export const OPTION_PAGES = [
       },
     ],
   },
+  {
+    file: 'libs/embedded-consul/docs/options.md',
+    title: 'Options of the embedded Consul',
+    text: 'For [`EmbeddedConsul.start`](../README.md), and, with the same names, for the command: `npx -p @rookery/embedded-consul embedded-consul --help`.',
+    roots: [
+      { title: '`EmbeddedConsul.start`', entry: 'embedded-consul/index', type: 'EmbeddedConsulOptions' },
+      { title: '`acl`', entry: 'embedded-consul/index', type: 'EmbeddedAclOptions' },
+    ],
+  },
 ];
+
+/** Interfaces that are no page of their own: parts of others, or those of every dynamic module of Nest. */
+export const NOT_LISTED = new Set([
+  'AsyncOptions',
+  'CommonRuleOptions',
+  'ConnectionOptions',
+  'DashboardAsyncOptions',
+  'EtcdClientOptions',
+  'EtcdRegistryOptions',
+  'OptionsReader',
+]);

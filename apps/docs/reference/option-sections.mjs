@@ -39,6 +39,8 @@ export class OptionSections {
   /** The section of each declaration, of an interface or of one of its options: it is described once. */
   #known = new Map();
   #types;
+  /** The names of the interfaces that have a section, or all of whose options have one. */
+  names = new Set();
 
   /** @param {import('./public-types.mjs').PublicTypes} types */
   constructor(types) {
@@ -63,9 +65,10 @@ export class OptionSections {
     };
     this.sections.push(section);
     this.#known.set(keyOf(type), title);
+    this.names.add((type.aliasSymbol ?? type.symbol).name);
     const inner = [];
     for (const property of type.getProperties()) {
-      if (elsewhere?.keys.includes(property.name)) continue;
+      if (elsewhere?.keys.includes(property.name) || isInternal(property)) continue;
       const declaration = property.declarations?.[0];
       const before = this.#known.get(declaration);
       const isRequired = (property.flags & ts.SymbolFlags.Optional) === 0;
@@ -124,7 +127,10 @@ export class OptionSections {
       type.getProperties().map(({ declarations }) => this.#known.get(declarations?.[0])),
     );
     const [title] = titles;
-    if (titles.size === 1 && title !== undefined) this.#known.set(keyOf(type), title);
+    if (titles.size === 1 && title !== undefined) {
+      this.#known.set(keyOf(type), title);
+      this.names.add((type.aliasSymbol ?? type.symbol).name);
+    }
     return titles.size === 1 ? title : undefined;
   }
 
@@ -135,6 +141,11 @@ export class OptionSections {
     if (words !== undefined) return words;
     return `\`${this.#types.text(this.#types.typeOf(property)).replaceAll('"', "'")}\``;
   }
+}
+
+/** For the library itself, though it stands in a public interface. */
+function isInternal(property) {
+  return property.getJsDocTags().some(({ name }) => name === 'internal');
 }
 
 function linkTo(heading) {

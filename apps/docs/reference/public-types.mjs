@@ -35,6 +35,19 @@ export class PublicTypes {
     return this.#checker.getDeclaredTypeOfSymbol(isAlias ? this.#checker.getAliasedSymbol(found) : found);
   }
 
+  /** The names of the interfaces that an entry exports and that end in `Options`, its own and those that it hands on. */
+  optionNames(entry) {
+    const file = this.#program.getSourceFile(fileOf(entry));
+    const module = file && this.#checker.getSymbolAtLocation(file);
+    return this.#checker
+      .getExportsOfModule(module)
+      .map((each) =>
+        (each.flags & ts.SymbolFlags.Alias) === 0 ? each : this.#checker.getAliasedSymbol(each),
+      )
+      .filter(({ name, flags }) => name.endsWith('Options') && (flags & ts.SymbolFlags.Interface) !== 0)
+      .map(({ name }) => name);
+  }
+
   /** What its comment says, in one line. */
   comment(symbol) {
     const text = ts.displayPartsToString(symbol.getDocumentationComment(this.#checker));

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { commandPage } from './command.mjs';
 import { eventsPage } from './events.mjs';
-import { OPTION_PAGES } from './option-pages.mjs';
+import { NOT_LISTED, OPTION_PAGES } from './option-pages.mjs';
 import { OptionSections } from './option-sections.mjs';
 import { PublicTypes } from './public-types.mjs';
 import { renderOptions } from './render-options.mjs';
@@ -16,11 +16,22 @@ const isCheck = process.argv.includes('--check');
 const types = new PublicTypes([
   ...new Set(OPTION_PAGES.flatMap(({ roots }) => roots.map(({ entry }) => entry))),
 ]);
+const described = new Set(NOT_LISTED);
 const optionPages = OPTION_PAGES.map(({ file, title, text, roots }) => {
   const page = new OptionSections(types);
   for (const root of roots) page.add(root);
+  for (const name of page.names) described.add(name);
   return { file, content: `# ${title}\n\n${text}\n\n${renderOptions(page.sections)}\n` };
 });
+
+const entries = [...new Set(OPTION_PAGES.flatMap(({ roots }) => roots.map(({ entry }) => entry)))];
+const silent = [...new Set(entries.flatMap((entry) => types.optionNames(entry)))].filter(
+  (name) => !described.has(name),
+);
+if (silent.length > 0)
+  throw new Error(
+    `no page has the options of ${silent.join(', ')}: add them to option-pages.mjs, or to NOT_LISTED`,
+  );
 
 const pages = [
   ...optionPages,

@@ -6,8 +6,11 @@ export interface ConsulRequestOptions {
   signal?: AbortSignal;
   /** Deadline of this call. Default: `agent.timeout`, and for a blocking query its `wait` x 17/16 + 5 s. */
   timeout?: Duration;
+  /** Default: that of the client, else the agent's own. */
   datacenter?: string;
+  /** Consul Enterprise. Default: that of the client. */
   namespace?: string;
+  /** Consul Enterprise. Default: that of the client. */
   partition?: string;
   /** ACL token of this call only. */
   token?: string;

@@ -27,9 +27,12 @@ export interface AlertsOptions {
 }
 
 export interface AlertsAsyncOptions {
+  /** Modules whose providers are injected. Default: none. */
   imports?: ModuleMetadata['imports'];
+  /** What the arguments of `useFactory` are. Default: none. */
   inject?: FactoryProvider['inject'];
   // The arguments are what `inject` names.
+  /** Returns the options. */
   useFactory: (...args: never[]) => AlertsOptions | Promise<AlertsOptions>;
 }
 

@@ -13,7 +13,7 @@ export type ServiceClientOptions = CallDefaults & HttpDefaults & Pick<CallOption
 /** The options of one request; they override the client's defaults. */
 export type ServiceRequestOptions = ServiceClientOptions &
   Pick<CallOptions, 'hashKey'> & {
-    /** The data to respond with when the call failed, also with a status of 500 or more, was rejected, or could not be made. */
+    /** Of a request only: the data to respond with when the call failed, also with a status of 500 or more, was rejected, or could not be made. */
     fallback?: (error: AxiosError) => unknown;
   };
 

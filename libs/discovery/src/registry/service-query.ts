@@ -25,7 +25,7 @@ export interface ServiceQuery {
   datacenter?: string;
   /** Other datacenters, best first, for when this one has too few instances. Default: none. */
   failover?: readonly string[] | FailoverOptions;
-  /** Sort by network distance from this node; `_agent` is the agent that answers. */
+  /** Sort by network distance from this node; `_agent` is the agent that answers. For `getInstances` and `watch` only: calls stay near by zones. */
   near?: string;
   /** The name is that of a prepared query of Consul, which has no watch: it is executed every 10 s. Default: false. */
   preparedQuery?: boolean;

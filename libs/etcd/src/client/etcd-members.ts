@@ -16,6 +16,7 @@ import { EtcdError } from './etcd-error.js';
 import type { ResolvedEtcd } from './etcd-options.js';
 
 export interface EtcdRequestOptions {
+  /** Aborts the request. */
   signal?: AbortSignal | undefined;
   /** Of one member, in milliseconds. Default: that of the client. */
   timeoutMs?: number | undefined;

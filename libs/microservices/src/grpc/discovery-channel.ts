@@ -6,10 +6,11 @@ import { installed } from './experimental-api.js';
 import { discoveryCredentials } from './discovery-credentials.js';
 import { SCHEME } from './service-resolver.js';
 
-export interface DiscoveryChannelOptions extends PicksOptions {
+/** How a channel calls; a channel makes one attempt at a time, within the deadline of the call. */
+export interface DiscoveryChannelOptions extends Omit<PicksOptions, 'hedge' | 'attemptTimeout'> {
   /** Default: TLS to instances that are registered as `secure`, by `clients.tls` or their mesh, and none to others. */
   credentials?: ChannelCredentials;
-  /** Of @grpc/grpc-js. Default: none. */
+  /** Options of channels, as of the package grpc-js. Default: none. */
   channelOptions?: ChannelOptions;
 }
 

@@ -18,11 +18,11 @@ export interface GrpcServiceClientOptions extends Omit<PicksOptions, 'hedge' | '
   package: string | string[];
   /** The `.proto` file, or several. */
   protoPath: string | string[];
-  /** As of Nest: options of @grpc/proto-loader. Default: none. */
+  /** As of Nest: options of the package proto-loader. Default: none. */
   loader?: NonNullable<OfNest['loader']>;
   /** Default: TLS to instances that are registered as `secure`, by `clients.tls` or their mesh, and none to others. */
   credentials?: ChannelCredentials;
-  /** As of Nest: options of channels of @grpc/grpc-js. Default: none. */
+  /** As of Nest: options of channels, of the package grpc-js. Default: none. */
   channelOptions?: NonNullable<OfNest['channelOptions']>;
 }
 

@@ -23,7 +23,7 @@ export interface CallDefaults {
   hedge?: boolean | HedgeOptions;
   /**
    * Whether an attempt counts against its instance, and may be retried. Default: refused and broken connections, timeouts,
-   * and the HTTP statuses 502, 503, 504 and 429.
+   * the HTTP statuses 502, 503, 504 and 429, and UNAVAILABLE, RESOURCE_EXHAUSTED and DEADLINE_EXCEEDED of gRPC.
    */
   isFailure?: IsFailure;
 }
@@ -39,12 +39,12 @@ export interface HedgeOptions {
 export interface CallOptions extends CallDefaults {
   /**
    * Whether a request that was sent may be sent again. Default: by the method of an HTTP request (GET, HEAD, PUT, DELETE,
-   * OPTIONS, TRACE); `false` in `DiscoveryService.call`.
+   * OPTIONS, TRACE); `false` for what is no request of HTTP, such as in `DiscoveryService.call` and over TCP.
    */
   idempotent?: boolean;
   /** Which instances may take the call. */
   query?: ServiceQuery;
-  /** Calls with the same key go to the same instance, with the strategies `consistent-hash` and `sticky`. */
+  /** Calls with the same key go to the same instance, with the strategies `consistent-hash` and `sticky`; of one call, not of a client. */
   hashKey?: string;
   /** Cancels the call when it aborts. */
   signal?: AbortSignal;
