@@ -72,7 +72,7 @@ describe('the site of the documentation, in Chromium', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     browser = await chromium.launch({ executablePath: tool('chromium'), args: CHROMIUM_ARGS });
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     await browser.close();
     server.close().closeAllConnections();
