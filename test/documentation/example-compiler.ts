@@ -11,8 +11,8 @@ export interface PageExample {
 }
 
 const EXAMPLE = /^```ts\n(.*?)^```/gms;
-/** "Cannot find name", with and without a suggestion, as a shorthand property, and of a test runner. */
-const UNKNOWN_NAME = new Set([2304, 2552, 18004, 2582, 2593]);
+/** "Cannot find name", with and without a suggestion, as a shorthand property, of a test runner, and of a member of a class. */
+const UNKNOWN_NAME = new Set([2304, 2552, 18004, 2582, 2593, 2662, 2663]);
 
 export function examplesOf(page: string, text: string): readonly PageExample[] {
   return [...text.matchAll(EXAMPLE)].map(({ index, 1: example = '' }) => ({

@@ -1,5 +1,42 @@
 import type { ExampleContext } from './example-compiler.js';
 
+/** What examples of comments use that an app has. */
+const TSDOC = `
+  export * as http from 'node:http';
+  export declare const app: import('@nestjs/common').INestApplication;
+  export declare class AppModule {}
+  export declare class AdminGuard { canActivate(): boolean; }
+  export declare class Catalog { constructor(inventory: import('@nestjs/axios').HttpService); }
+  export declare const BooksClient: import('@grpc/grpc-js').ServiceClientConstructor;
+  export interface Book { id: string; title: string }
+  export declare const cachedBooks: readonly Book[];
+  export declare const consul: import('@rookery/consul').ConsulClient;
+  export declare const database: { query(sql: string, values: readonly unknown[]): Promise<void> };
+  export declare const discovery: import('@rookery/consul').DiscoveryService;
+  export declare const elections: import('@rookery/consul').LeaderElections;
+  export declare const events: import('@rookery/consul').DiscoveryEvents;
+  export declare function exportBooks(signal: AbortSignal): Promise<void>;
+  export declare const kv: import('@rookery/consul').ConsulKv;
+  export interface Limits { rate: number; connections?: number }
+  export declare const lock: import('@rookery/consul').Lock;
+  export declare const locks: import('@rookery/consul').LockService;
+  export declare function notify(options: { signal: AbortSignal }): Promise<void>;
+  export declare const order: { id: string };
+  export declare const position: number;
+  export declare const PROTO: string;
+  export declare const registration: import('@rookery/consul').RegistrationService;
+  export interface ReviewsService { find(query: { book: string }): import('rxjs').Observable<object> }
+  export declare const session: import('@rookery/consul').ConsulSession;
+  export declare function show(value: unknown): void;
+  export declare const startMySource: Parameters<typeof import('@rookery/discovery/testing').sourceContract>[0];
+  export declare const stock: { modifyIndex: number };
+  export declare const user: { id: string };
+  export interface Worker { queues: string[] }
+`;
+const IN_EXAMPLES = [
+  ...TSDOC.matchAll(/export (?:declare )?(?:const|class|function|interface) (\w+)/g),
+].flatMap(([, name]) => name ?? []);
+
 /** What an app that an example is a part of has, so that the example need not say it again. */
 export const CONTEXT: ExampleContext = {
   modules: [
@@ -15,9 +52,17 @@ export const CONTEXT: ExampleContext = {
     credentials: '@grpc/grpc-js',
     it: '@jest/globals',
     Orders: './orders.js',
+    hostname: 'node:os',
+    http: '../tsdoc.js',
+    InMemoryRegistry: '@rookery/discovery/testing',
+    sourceContract: '@rookery/discovery/testing',
+    ...Object.fromEntries(IN_EXAMPLES.map((name) => [name, '../tsdoc.js'])),
     eventually: '@rookery/test-support',
   },
-  files: { 'libs-consul-docs-leaders-md/orders.ts': "export { Orders } from '../../../e2e/orders.js';" },
+  files: {
+    'tsdoc.ts': TSDOC,
+    'libs-consul-docs-leaders-md/orders.ts': "export { Orders } from '../../../e2e/orders.js';",
+  },
   declarations: {
     'libs/consul/docs/configuration.md': `
       declare const app: import('@nestjs/common').INestApplication;

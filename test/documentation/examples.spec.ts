@@ -6,6 +6,7 @@ import { parse as parseYaml } from 'yaml';
 import { compileExamples, examplesOf } from './example-compiler.js';
 import { CONTEXT } from './example-context.js';
 import { documentationPages } from './page-links.js';
+import { tsdocExamples } from './tsdoc-examples.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -18,6 +19,12 @@ describe('the examples of the pages', () => {
   it('compile, all of those in TypeScript', () => {
     const examples = pages.flatMap(({ page, text }) => examplesOf(page, text));
     expect(examples.length).toBeGreaterThan(45);
+    expect(compileExamples(ROOT, examples, CONTEXT)).toEqual([]);
+  }, 120_000);
+
+  it('compile, those of the comments too, which the pages of the API show', () => {
+    const examples = tsdocExamples(ROOT);
+    expect(examples.length).toBeGreaterThan(50);
     expect(compileExamples(ROOT, examples, CONTEXT)).toEqual([]);
   }, 120_000);
 

@@ -20,7 +20,7 @@ const optionsSchema = serviceClientOptionsSchema.extend({ domains: domainsSchema
  *
  * @example
  * ```ts
- * http.get('http://inventory.service/books', { agent: discoveryAgent(discovery) }, (response) => { … });
+ * http.get('http://inventory.service/books', { agent: discoveryAgent(discovery) }, (response) => response.resume());
  * ```
  * @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option, `RK_INVALID_ARGUMENT` for what is no `DiscoveryService` of an app
  */

@@ -19,10 +19,9 @@ const SERVICES_TIMEOUT_MS = 5_000;
  *
  * @example
  * ```ts
- * constructor(private readonly discovery: DiscoveryService) {}
- *
- * const instances = await this.discovery.getInstances('inventory', { tags: ['v1'] });
- * this.discovery.watch('inventory').subscribe(({ passing }) => console.log(passing.length));
+ * // Injected: constructor(private readonly discovery: DiscoveryService) {}
+ * const instances = await discovery.getInstances('inventory', { tags: ['v1'] });
+ * discovery.watch('inventory').subscribe(({ passing }) => console.log(passing.length));
  * ```
  */
 @Injectable()
@@ -87,7 +86,7 @@ export class DiscoveryService {
    *
    * @example
    * ```ts
-   * const response = await this.discovery.call(
+   * const response = await discovery.call(
    *   'inventory',
    *   ({ address, port }, signal, { headers }) => fetch(`http://${address}:${port}/books/1`, { signal, headers }),
    *   { idempotent: true },

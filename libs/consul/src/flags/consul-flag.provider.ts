@@ -23,7 +23,7 @@ export interface ConsulFlagOptions {
  *
  * @example
  * ```ts
- * await OpenFeature.setProviderAndWait(new ConsulFlagProvider(app.get(LiveConfig)));
+ * await OpenFeature.setProviderAndWait(new ConsulFlagProvider(app.get(ConsulConfig)));
  * const isOn = await OpenFeature.getClient().getBooleanValue('new-checkout', false, { targetingKey: user.id });
  * ```
  */

@@ -48,7 +48,7 @@ const MAX_UPDATE_ATTEMPTS = 10;
  * @example
  * ```ts
  * await kv.put('shop/limits', { rate: 100 }, { codec: jsonCodec<Limits>() });
- * kv.watch('shop/limits', { codec: jsonCodec<Limits>() }).subscribe((limits) => apply(limits?.value));
+ * kv.watch('shop/limits', { codec: jsonCodec<Limits>() }).subscribe((limits) => show(limits?.value));
  * ```
  */
 @Injectable()

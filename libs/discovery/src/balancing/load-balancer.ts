@@ -42,7 +42,8 @@ export interface PickContext {
  *   }
  * }
  *
- * constructor(@ServiceClient('inventory', { strategy: FewestFailures }) private readonly inventory: HttpService) {}
+ * // @ServiceClient('inventory', { strategy: FewestFailures }), or for all calls of the app:
+ * ConsulModule.forRoot({ clients: { strategy: FewestFailures } });
  * ```
  */
 export abstract class LoadBalancer {

@@ -20,7 +20,9 @@ export type IsFailure = (outcome: AttemptOutcome) => boolean;
  *
  * @example
  * ```ts
- * isFailure: (outcome) => outcome.status === 500 || countsAsFailure(outcome),
+ * const clients: ClientsOptions = {
+ *   isFailure: (outcome) => outcome.status === 500 || countsAsFailure(outcome),
+ * };
  * ```
  */
 export function countsAsFailure(outcome: AttemptOutcome): boolean {

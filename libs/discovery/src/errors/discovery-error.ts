@@ -18,8 +18,8 @@ export interface DiscoveryErrorDetails {
  * try {
  *   await discovery.choose('inventory');
  * } catch (error) {
- *   if (error instanceof DiscoveryError && error.code === 'RK_NO_INSTANCES') return cachedBooks;
- *   throw error;
+ *   if (error instanceof DiscoveryError && error.code === 'RK_NO_INSTANCES') show(cachedBooks);
+ *   else throw error;
  * }
  * ```
  */

@@ -17,7 +17,7 @@ export const DEFAULT_HISTORY = 1_000;
  * ```ts
  * events.events$
  *   .pipe(filter(({ type }) => type === 'registration.lost'))
- *   .subscribe((event) => this.pager.alert(event));
+ *   .subscribe((event) => show(event));
  * ```
  */
 @Injectable()

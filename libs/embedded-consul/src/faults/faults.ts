@@ -20,6 +20,7 @@ const STATUS_TEXTS: Readonly<Record<number, string>> = {
  *
  * @example
  * ```ts
+ * const consul = await EmbeddedConsul.start();
  * consul.faults.status(500, { path: '/v1/health/service', times: 3 });
  * consul.faults.noLeader();
  * consul.faults.heal();

@@ -100,7 +100,7 @@ class DiscoveryCredentials extends installed.ChannelCredentials {
  *
  * @example
  * ```ts
- * options: { package: 'books', protoPath: PROTO, url: 'rookery:inventory', credentials: discoveryCredentials }
+ * const options = { package: 'books', protoPath: PROTO, url: 'rookery:inventory', credentials: discoveryCredentials };
  * ```
  */
 export const discoveryCredentials: ChannelCredentials = new DiscoveryCredentials();

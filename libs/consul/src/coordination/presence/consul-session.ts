@@ -52,7 +52,7 @@ const CLOSE_TIMEOUT_MS = 3_000;
  * @example
  * ```ts
  * const me = await session.put(`workers/${hostname()}`, { queues: ['mail'] });
- * session.watch<Worker>('workers/').subscribe((workers) => this.share(workers));
+ * session.watch<Worker>('workers/').subscribe((workers) => show(workers));
  * me.update({ queues: ['mail', 'exports'] });
  * ```
  */

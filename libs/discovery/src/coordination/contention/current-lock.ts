@@ -16,7 +16,7 @@ const storage = new AsyncLocalStorage<HeldLocks>();
  *
  * @example
  * ```ts
- * await this.database.query('UPDATE ... WHERE version < $1', [currentLock()?.fence]);
+ * await database.query('UPDATE ... WHERE version < $1', [currentLock()?.fence]);
  * ```
  * @returns undefined outside of any
  */

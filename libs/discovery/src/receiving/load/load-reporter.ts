@@ -23,6 +23,8 @@ export interface LoadReporterOptions {
  * ```ts
  * @Injectable()
  * export class Renderer {
+ *   readonly queue: string[] = [];
+ *
  *   constructor(load: LoadReporter) {
  *     load.metric('render_queue', () => this.queue.length);
  *   }

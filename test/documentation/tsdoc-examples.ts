@@ -1,0 +1,36 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PageExample } from './example-compiler.js';
+
+const COMMENT = /\/\*\*.*?\*\//gs;
+const EXAMPLE = /^```ts\n(.*?)^```/gms;
+/** What stands in a class: a decorated member, or a constructor. */
+const MEMBER =
+  /^(?:@(?!Module|Injectable|Controller|Catch|ServiceClient\('[\w-]+'[^\n]*\)\n(?:export|class))\w+\(|constructor\()/;
+
+/** The examples of the comments of the libraries, which the pages of the API show. */
+export function tsdocExamples(root: string): readonly PageExample[] {
+  const libraries = readdirSync(join(root, 'libs'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  return libraries.flatMap(({ name }) => {
+    const sources = join('libs', name, 'src');
+    const files = readdirSync(join(root, sources), { recursive: true }) as string[];
+    return files
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+      .flatMap((file) => ofFile(root, join(sources, file)));
+  });
+}
+
+function ofFile(root: string, page: string): readonly PageExample[] {
+  const source = readFileSync(join(root, page), 'utf8');
+  return [...source.matchAll(COMMENT)].flatMap(({ 0: comment, index }) => {
+    const line = source.slice(0, index).split('\n').length;
+    const text = comment.replaceAll(/^ *\* ?/gm, '');
+    return [...text.matchAll(EXAMPLE)].map(({ 1: example = '', index: at }) => ({
+      page,
+      line: line + text.slice(0, at).split('\n').length,
+      text: MEMBER.test(example) ? `class Example { [name: string]: any;\n${example}}\n` : example,
+    }));
+  });
+}
