@@ -25,7 +25,7 @@ const TSDOC = `
   export declare const position: number;
   export declare const PROTO: string;
   export declare const registration: import('@rookery/consul').RegistrationService;
-  export interface ReviewsService { find(query: { book: string }): import('rxjs').Observable<object> }
+  export interface ReviewsService { find(query: { book: number }): import('rxjs').Observable<object> }
   export declare const session: import('@rookery/consul').ConsulSession;
   export declare function show(value: unknown): void;
   export declare const startMySource: Parameters<typeof import('@rookery/discovery/testing').sourceContract>[0];
