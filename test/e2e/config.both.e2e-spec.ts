@@ -158,6 +158,8 @@ describe('live configuration', () => {
       const modules = [configModule([settings]), ConsulModule.forRoot({ agent: { url: consul.url } })];
       const error = await thrownBy(createApp(rootModule(modules, { providers: [Broken] })));
       expect(error.message).toBe('no database');
+      // What was under way at that moment ends, and no request that waits for a change follows it.
+      await eventually(() => proxy.underWay('/v1/kv/config/inventory/') === 0);
       await new Promise((resolve) => setTimeout(resolve, 300));
       expect(proxy.requests.filter(({ what }) => what.includes('index='))).toEqual([]);
       expect(proxy.underWay('/v1/kv/config/inventory/')).toBe(0);
