@@ -25,6 +25,7 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /socket hang up|ECONNRESET|Connection dropped|closed before|Failed to connect/i,
-    'The member closed the connection: does it speak TLS at this port (https:// in endpoints), or is it no etcd?',
+    // Also of a member without TLS, which closes before its answer to a handshake is read.
+    'The member closed the connection: if it speaks TLS at this port, use https:// in endpoints; if not, use http:// in endpoints; or is it no etcd?',
   ],
 ];
