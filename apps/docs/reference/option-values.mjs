@@ -1,4 +1,4 @@
-// What an option can be set to, as its schema says it to whoever sets it to something else.
+// What an option accepts, in the words of the error that its schema gives for another value.
 import { z } from 'zod';
 
 /** No option has this value. */
