@@ -1,4 +1,4 @@
-// The entries of the packages, whose declarations are the API part of the site.
+// The public entries of the packages: of each there are pages on the site, and a report in `libs/*/api`.
 
 /** @type {readonly (readonly [name: string, declarations: string])[]} */
 export const API_ENTRIES = [

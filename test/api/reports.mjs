@@ -3,30 +3,13 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
-
-/** [library, entry, the entry's declarations] */
-const ENTRIES = [
-  ['discovery', 'index', 'dist/index.d.ts'],
-  ['discovery', 'client', 'dist/client.d.ts'],
-  ['discovery', 'adapter', 'dist/adapter.d.ts'],
-  ['discovery', 'config', 'dist/config.d.ts'],
-  ['discovery', 'testing', 'dist/testing/index.d.ts'],
-  ['consul', 'index', 'dist/index.d.ts'],
-  ['consul', 'client', 'dist/client.d.ts'],
-  ['consul', 'config', 'dist/config.d.ts'],
-  ['consul', 'openfeature', 'dist/openfeature.d.ts'],
-  ['embedded-consul', 'index', 'dist/index.d.ts'],
-  ['dashboard', 'index', 'dist/index.d.ts'],
-  ['etcd', 'index', 'dist/index.d.ts'],
-  ['etcd', 'config', 'dist/config.d.ts'],
-  ['microservices', 'grpc', 'dist/grpc.d.ts'],
-  ['microservices', 'tcp', 'dist/tcp.d.ts'],
-];
+import { API_ENTRIES } from '../../apps/docs/api-entries.mjs';
 
 const isCheck = process.argv.includes('--check');
 const base = ExtractorConfig.loadFile(resolve('api-extractor.json'));
 
-for (const [library, entry, declarations] of ENTRIES) {
+for (const [name, declarations] of API_ENTRIES) {
+  const [, library, entry = 'index'] = name.split('/');
   const projectFolder = resolve('libs', library);
   // api-extractor creates no folder for its first report.
   if (!isCheck) mkdirSync(resolve(projectFolder, 'api'), { recursive: true });
@@ -34,7 +17,7 @@ for (const [library, entry, declarations] of ENTRIES) {
     configObject: {
       ...base,
       projectFolder,
-      mainEntryPointFilePath: resolve(projectFolder, declarations),
+      mainEntryPointFilePath: resolve('libs', declarations),
       apiReport: { ...base.apiReport, reportFileName: `${entry}.api.md` },
     },
     configObjectFullPath: undefined,

@@ -68,8 +68,8 @@ export function compileExamples(
   const before = compile(new Map([...written, ...beside, [index, imports.join('\n')]]));
   const exporters = exportersOf(before, index);
   const imported = new Map(
-    written.map(([file, text]) => {
-      const siblings = declaredBeside(before, examples, file, fileOf);
+    written.map(([file, text], n) => {
+      const siblings = declaredBeside(before, examples, n, fileOf);
       const lines = [...unknownNames(before, file)].flatMap((name) => {
         const module = known[name] ?? siblings.get(name) ?? exporters.get(name);
         return module === undefined ? [] : `import { ${name} } from '${module}';`;
@@ -123,11 +123,10 @@ function exportersOf(program: ts.Program, index: string): ReadonlyMap<string, st
 function declaredBeside(
   program: ts.Program,
   examples: readonly PageExample[],
-  path: string,
+  own: number,
   fileOf: (index: number) => string,
 ): ReadonlyMap<string, string> {
   const checker = program.getTypeChecker();
-  const own = examples.findIndex((_, index) => fileOf(index) === path);
   const others = examples.flatMap(({ page }, index) =>
     index !== own && page === examples[own]?.page ? [fileOf(index)] : [],
   );

@@ -1,7 +1,7 @@
 import type { ExampleContext } from './example-compiler.js';
 
-/** What examples of comments use that an app has. */
-const TSDOC = `
+/** What examples use that an app has. */
+const APP = `
   export * as http from 'node:http';
   export declare const app: import('@nestjs/common').INestApplication;
   export declare class AppModule {}
@@ -34,7 +34,7 @@ const TSDOC = `
   export interface Worker { queues: string[] }
 `;
 const IN_EXAMPLES = [
-  ...TSDOC.matchAll(/export (?:declare )?(?:const|class|function|interface) (\w+)/g),
+  ...APP.matchAll(/export (?:declare )?(?:const|class|function|interface) (\w+)/g),
 ].flatMap(([, name]) => name ?? []);
 
 /** What an app that an example is a part of has, so that the example need not say it again. */
@@ -53,40 +53,28 @@ export const CONTEXT: ExampleContext = {
     it: '@jest/globals',
     Orders: './orders.js',
     hostname: 'node:os',
-    http: '../tsdoc.js',
+    http: '../app.js',
     InMemoryRegistry: '@rookery/discovery/testing',
     sourceContract: '@rookery/discovery/testing',
-    ...Object.fromEntries(IN_EXAMPLES.map((name) => [name, '../tsdoc.js'])),
+    ...Object.fromEntries(IN_EXAMPLES.map((name) => [name, '../app.js'])),
     eventually: '@rookery/test-support',
   },
   files: {
-    'tsdoc.ts': TSDOC,
+    'app.ts': APP,
     'libs-consul-docs-leaders-md/orders.ts': "export { Orders } from '../../../e2e/orders.js';",
   },
   declarations: {
     'libs/consul/docs/configuration.md': `
-      declare const app: import('@nestjs/common').INestApplication;
-      declare const config: import('@rookery/consul/config').ConsulConfig;
-      declare const user: { id: string };`,
-    'libs/consul/docs/connecting.md': "declare const consul: import('@rookery/consul').ConsulClient;",
+      declare const config: import('@rookery/consul/config').ConsulConfig;`,
     'libs/consul/docs/keys.md': `
-      declare const kv: import('@rookery/consul').ConsulKv;
       declare const seen: (number | undefined)[];`,
     'libs/consul/docs/leaders.md': `
-      declare const elections: import('@rookery/consul').LeaderElections;
-      declare const locks: import('@rookery/consul').LockService;
-      declare const session: import('@rookery/consul').ConsulSession;
       declare const seen: (number | undefined)[];
       declare const url: string;
       declare function work(signal: AbortSignal): Promise<void>;
       declare function share(workers: readonly object[]): void;`,
     'libs/consul/docs/locks.md': `
-      declare const lock: import('@rookery/consul').Lock;
-      declare const position: number;
       declare function query(sql: string, values: readonly unknown[]): Promise<{ affectedRows: number }>;`,
-    'libs/dashboard/README.md': 'declare class AdminGuard { canActivate(): boolean; }',
-    'libs/discovery/docs/balancing.md': 'declare class AppModule {}',
-    'libs/discovery/docs/clients.md': "declare const discovery: import('@rookery/consul').DiscoveryService;",
     'libs/discovery/docs/health.md': 'declare class Pool { query(sql: string): Promise<void>; }',
     'libs/discovery/docs/testing.md': `
       interface StartedContainer { getHost(): string; getMappedPort(port: number): number; }
@@ -102,8 +90,6 @@ export const CONTEXT: ExampleContext = {
       declare const startWithInstances: Parameters<typeof import('@rookery/discovery/testing').sourceContract>[0];
       declare const start: Parameters<typeof import('@rookery/discovery/testing').registryContract>[0];`,
     'libs/microservices/README.md': `
-      declare const PROTO: string;
-      declare const discovery: import('@rookery/consul').DiscoveryService;
       declare const Library: import('@grpc/grpc-js').ServiceClientConstructor;
       interface Found { title: string }
       interface Answered { title: string }

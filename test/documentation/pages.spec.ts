@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { wholeAppOf } from '@rookery/test-support';
 import { ERROR_CLASSES } from '#libs/discovery/dist/errors/error-codes.js';
 import { PATHS } from '../../apps/docs/pages.mjs';
 import { documentationPages, isBroken, linksOf } from './page-links.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CODES = Object.keys(ERROR_CLASSES);
-const WHOLE_APP = /```ts\n\/\/ app\.ts\n.*?```/s;
 
 describe('the documentation', () => {
   const pages = documentationPages(ROOT);
@@ -79,10 +79,8 @@ describe('the documentation', () => {
   });
 
   it('shows the same whole app in the README of the package as in that of the repository', () => {
-    const [root, consul] = ['README.md', join('libs', 'consul', 'README.md')].map((page) =>
-      WHOLE_APP.exec(readFileSync(join(ROOT, page), 'utf8'))?.at(0),
-    );
-    expect(root).toContain('ConsulModule.forRoot');
-    expect(consul).toBe(root);
+    const app = wholeAppOf('README.md');
+    expect(app).toContain('ConsulModule.forRoot');
+    expect(wholeAppOf('consul/README.md')).toBe(app);
   });
 });

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PageExample } from './example-compiler.js';
+import { examplesOf, type PageExample } from './example-compiler.js';
 
 const COMMENT = /\/\*\*.*?\*\//gs;
-const EXAMPLE = /^```ts\n(.*?)^```/gms;
 /** What stands in a class: a decorated member, or a constructor. */
 const MEMBER =
   /^(?:@(?!Module|Injectable|Controller|Catch|ServiceClient\('[\w-]+'[^\n]*\)\n(?:export|class))\w+\(|constructor\()/;
@@ -25,12 +24,11 @@ export function tsdocExamples(root: string): readonly PageExample[] {
 function ofFile(root: string, page: string): readonly PageExample[] {
   const source = readFileSync(join(root, page), 'utf8');
   return [...source.matchAll(COMMENT)].flatMap(({ 0: comment, index }) => {
-    const line = source.slice(0, index).split('\n').length;
-    const text = comment.replaceAll(/^ *\* ?/gm, '');
-    return [...text.matchAll(EXAMPLE)].map(({ 1: example = '', index: at }) => ({
+    const before = source.slice(0, index).split('\n').length - 1;
+    return examplesOf(page, comment.replaceAll(/^ *\* ?/gm, '')).map(({ line, text }) => ({
       page,
-      line: line + text.slice(0, at).split('\n').length,
-      text: MEMBER.test(example) ? `class Example { [name: string]: any;\n${example}}\n` : example,
+      line: before + line,
+      text: MEMBER.test(text) ? `class Example { [name: string]: any; ${text}}\n` : text,
     }));
   });
 }

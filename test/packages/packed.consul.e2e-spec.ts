@@ -15,7 +15,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulAgent, eventually, figure, freePorts } from '@rookery/test-support';
+import { ConsulAgent, eventually, figure, freePorts, wholeAppOf } from '@rookery/test-support';
 import ts from 'typescript';
 import { grpcApp } from './grpc-app.js';
 import { nodeVersions, type NodeVersion } from './node-versions.js';
@@ -54,13 +54,6 @@ const LOAD_ETCD = {
   module: "import { EtcdModule } from '@rookery/etcd'; console.log(typeof EtcdModule.forRoot());",
   commonjs: "const { EtcdModule } = require('@rookery/etcd'); console.log(typeof EtcdModule.forRoot());",
 } as const;
-
-/** The whole app that the README shows. */
-function exampleOfReadme(): string {
-  const example = /```ts\n(\/\/ app\.ts\n.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1];
-  if (example === undefined) throw new Error('the README has no block that begins with // app.ts');
-  return example;
-}
 
 /** The contract suite as CommonJS, in which Jest does not run it. */
 function writeContract(folder: string): string {
@@ -195,7 +188,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
     async (name, { nest, axios, type }) => {
       const folder = join(home, name.replaceAll(/\W+/g, '-'));
       mkdirSync(folder);
-      writeFileSync(join(folder, 'app.ts'), exampleOfReadme());
+      writeFileSync(join(folder, 'app.ts'), wholeAppOf('README.md'));
       writeFileSync(join(folder, 'grpc.ts'), grpcApp(PROTO));
       writeFileSync(
         join(folder, 'package.json'),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EmbeddedConsul } from '@rookery/embedded-consul';
-import { eventually } from '@rookery/test-support';
+import { eventually, wholeAppOf } from '@rookery/test-support';
 import { follow, runSample, sampleNames, stepsOf } from './sample-run.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -29,7 +29,7 @@ describe('the samples, as their pages say', () => {
   });
 
   it('begin with the app of the README', () => {
-    const [, app] = /```ts\n(\/\/ app\.ts\n.*?)```/s.exec(readFileSync(`${ROOT}README.md`, 'utf8')) ?? [];
+    const app = wholeAppOf('README.md');
     for (const path of ['src/01-quick-start', 'nest-11-commonjs/src'])
       expect(readFileSync(`${ROOT}apps/samples/${path}/main.ts`, 'utf8')).toBe(app);
   });

@@ -64,8 +64,7 @@ export class OptionSections {
       elsewhere: elsewhere ? [elsewhere] : [],
     };
     this.sections.push(section);
-    this.#known.set(keyOf(type), title);
-    this.names.add((type.aliasSymbol ?? type.symbol).name);
+    this.#describe(type, title);
     const inner = [];
     for (const property of type.getProperties()) {
       if (elsewhere?.keys.includes(property.name) || isInternal(property)) continue;
@@ -127,11 +126,14 @@ export class OptionSections {
       type.getProperties().map(({ declarations }) => this.#known.get(declarations?.[0])),
     );
     const [title] = titles;
-    if (titles.size === 1 && title !== undefined) {
-      this.#known.set(keyOf(type), title);
-      this.names.add((type.aliasSymbol ?? type.symbol).name);
-    }
-    return titles.size === 1 ? title : undefined;
+    if (titles.size !== 1 || title === undefined) return undefined;
+    this.#describe(type, title);
+    return title;
+  }
+
+  #describe(type, title) {
+    this.#known.set(keyOf(type), title);
+    this.names.add((type.aliasSymbol ?? type.symbol).name);
   }
 
   #values(property, schema, objects) {

@@ -25,25 +25,26 @@ export class PublicTypes {
     this.#checker = this.#program.getTypeChecker();
   }
 
-  /** @returns {ts.Type} */
-  type(entry, name) {
-    const file = this.#program.getSourceFile(fileOf(entry));
-    const module = file && this.#checker.getSymbolAtLocation(file);
-    const found = module && this.#checker.getExportsOfModule(module).find((each) => each.name === name);
-    if (!found) throw new Error(`${entry} exports no ${name}`);
-    const isAlias = (found.flags & ts.SymbolFlags.Alias) !== 0;
-    return this.#checker.getDeclaredTypeOfSymbol(isAlias ? this.#checker.getAliasedSymbol(found) : found);
-  }
-
-  /** The names of the interfaces that an entry exports and that end in `Options`, its own and those that it hands on. */
-  optionNames(entry) {
-    const file = this.#program.getSourceFile(fileOf(entry));
-    const module = file && this.#checker.getSymbolAtLocation(file);
+  /** @returns {readonly ts.Symbol[]} what an entry exports, its own and what it hands on */
+  #exports(entry) {
+    const module = this.#checker.getSymbolAtLocation(this.#program.getSourceFile(fileOf(entry)));
     return this.#checker
       .getExportsOfModule(module)
       .map((each) =>
         (each.flags & ts.SymbolFlags.Alias) === 0 ? each : this.#checker.getAliasedSymbol(each),
-      )
+      );
+  }
+
+  /** @returns {ts.Type} */
+  type(entry, name) {
+    const found = this.#exports(entry).find((each) => each.name === name);
+    if (!found) throw new Error(`${entry} exports no ${name}`);
+    return this.#checker.getDeclaredTypeOfSymbol(found);
+  }
+
+  /** The names of the interfaces of an entry that end in `Options`. */
+  optionNames(entry) {
+    return this.#exports(entry)
       .filter(({ name, flags }) => name.endsWith('Options') && (flags & ts.SymbolFlags.Interface) !== 0)
       .map(({ name }) => name);
   }

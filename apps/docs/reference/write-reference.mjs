@@ -13,9 +13,8 @@ import { renderOptions } from './render-options.mjs';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const isCheck = process.argv.includes('--check');
 
-const types = new PublicTypes([
-  ...new Set(OPTION_PAGES.flatMap(({ roots }) => roots.map(({ entry }) => entry))),
-]);
+const entries = [...new Set(OPTION_PAGES.flatMap(({ roots }) => roots.map(({ entry }) => entry)))];
+const types = new PublicTypes(entries);
 const described = new Set(NOT_LISTED);
 const optionPages = OPTION_PAGES.map(({ file, title, text, roots }) => {
   const page = new OptionSections(types);
@@ -24,7 +23,6 @@ const optionPages = OPTION_PAGES.map(({ file, title, text, roots }) => {
   return { file, content: `# ${title}\n\n${text}\n\n${renderOptions(page.sections)}\n` };
 });
 
-const entries = [...new Set(OPTION_PAGES.flatMap(({ roots }) => roots.map(({ entry }) => entry)))];
 const silent = [...new Set(entries.flatMap((entry) => types.optionNames(entry)))].filter(
   (name) => !described.has(name),
 );

@@ -30,7 +30,7 @@ export { seededRandom } from './seeded-random.js';
 export { TcpProxy } from './tcp-proxy.js';
 export { TestCertificates } from './test-certificates.js';
 export { FakeTerminal } from './fake-terminal.js';
-export { readPage, shownExamples, type ShownExample } from './shown-examples.js';
+export { readPage, shownExamples, wholeAppOf, type ShownExample } from './shown-examples.js';
 export { thrownBy } from './thrown-by.js';
 export { startTestConsul, TEST_CONSUL_VARIABLE } from './start-test-consul.js';
 export type { TestConsul, TestConsulOptions } from './test-consul.js';

@@ -34,6 +34,13 @@ export function readPage(page: string): string {
   return readFileSync(path, 'utf8');
 }
 
+/** The whole app that a page shows, in the block that begins with its name. @throws Error where there is none */
+export function wholeAppOf(page: string): string {
+  const [, app] = /```ts\n(\/\/ app\.ts\n.*?)```/s.exec(readPage(page)) ?? [];
+  if (app === undefined) throw new Error(`${page} has no block that begins with // app.ts`);
+  return app;
+}
+
 function candidates(page: string): readonly string[] {
   if (page === 'README.md') return [`${ROOT}${page}`];
   if (page.includes('/')) return [`${ROOT}libs/${page}`];
