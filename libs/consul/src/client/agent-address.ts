@@ -1,4 +1,4 @@
-import { Secret } from '@rookery/discovery/adapter';
+import { brief, Secret } from '@rookery/discovery/adapter';
 
 /** Where an agent listens. */
 export interface AgentAddress {
@@ -49,6 +49,12 @@ export function parseAgentAddress(text: string, tls: boolean): AgentAddress | un
     socketPath: undefined,
     auth: url.username ? new Secret(decoded(`${url.username}:${url.password}`)) : undefined,
   };
+}
+
+/** For messages: a malformed address, too, may have a password before its last `@`, or a token in its query. */
+export function shownAddress(given: unknown): string {
+  if (typeof given !== 'string') return brief(given);
+  return brief(given.replace(/^.*@/s, '(secret)@').replace(/[?#].*$/s, '?(secret)'));
 }
 
 /** A password may contain a literal percent sign. */

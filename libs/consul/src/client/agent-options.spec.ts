@@ -90,7 +90,7 @@ describe('resolveAgent', () => {
         datacenter: '',
       }),
     ).toEqual([
-      expect.stringMatching(/^agent\.url = : must be an agent's address such as/),
+      expect.stringMatching(/^agent\.url = "ftp:\/\/x": must be an agent's address such as/),
       expect.stringMatching(/^agent\.datacenter = "": must be a datacenter's name/),
       expect.stringMatching(/^agent\.tls\.verify = "no": must be true or false/),
       expect.stringMatching(/^agent\.timeout = "soon": must be a duration/),
@@ -118,11 +118,25 @@ describe('resolveAgent', () => {
     expect(found).toEqual(['agent.token, agent.tokenFile = : use only one of them']);
   });
 
-  it('never shows an address that may contain a password', () => {
-    expect(problems({}, { CONSUL_HTTP_ADDR: 'http://me:hush-hush@host:99999' }).join()).not.toContain(
-      'hush-hush',
-    );
-    expect(problems({ url: 'http://me:hush-hush@host:99999' }).join()).not.toContain('hush-hush');
+  it.each([
+    ['http://me:hush-hush@host:99999', '"(secret)@host:99999"'],
+    ['me:hush-hush@host name', '"(secret)@host name"'],
+    ['http://me:hush@hush?#@host:99999', '"(secret)@host:99999"'],
+    ['http://host:8500?token=hush-hush', '"http://host:8500?(secret)"'],
+    ['127.0.0.1:85OO', '"127.0.0.1:85OO"'],
+  ])('shows of an address %s no password and no token', (url, shown) => {
+    const reason = "must be an agent's address such as";
+    const [ofVariable] = problems({}, { CONSUL_HTTP_ADDR: url });
+    const [ofOption] = problems({ url });
+    const [ofList] = problems({ url: ['http://a:1', url] });
+    expect(ofVariable?.startsWith(`CONSUL_HTTP_ADDR = ${shown}: ${reason}`)).toBe(true);
+    expect(ofOption?.startsWith(`agent.url = ${shown}: ${reason}`)).toBe(true);
+    expect(ofList?.startsWith(`agent.url.1 = ${shown}: ${reason}`)).toBe(true);
+  });
+
+  it('says what an address is that is no text', () => {
+    expect(problems({ url: 8500 as unknown as string })[0]).toMatch(/^agent\.url = 8500: must be an agent's/);
+    expect(problems({ url: [] })[0]).toMatch(/^agent\.url = a list of 0: /);
   });
 
   it('has a default for each option, and takes each', async () => {
@@ -180,7 +194,13 @@ describe('resolveAgent', () => {
     const { agent, issues } = resolveAgent({}, { CONSUL_HTTP_ADDR: 'ftp://x' });
     expect([agent, issues]).toEqual([
       undefined,
-      [{ field: 'CONSUL_HTTP_ADDR', hint: expect.stringMatching(/^must be an agent's address such as/) }],
+      [
+        {
+          field: 'CONSUL_HTTP_ADDR',
+          value: '"ftp://x"',
+          hint: expect.stringMatching(/^must be an agent's address such as/),
+        },
+      ],
     ]);
     const wrong = resolveAgent({ timeout: 'soon' as never }, {});
     expect(Object.keys(wrong)).toEqual(['agent', 'issues']);

@@ -18,7 +18,7 @@ import {
   validateOptions,
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
-import { ADDRESS_HINT, parseAgentAddress, type AgentAddress } from './agent-address.js';
+import { ADDRESS_HINT, parseAgentAddress, shownAddress, type AgentAddress } from './agent-address.js';
 import { DEFAULT_CONNECTIONS, MIN_CONNECTIONS } from './connection-budget.js';
 import { LoginTokenSource, type LoginOptions } from './login-token.js';
 import {
@@ -184,10 +184,9 @@ export function resolveAgent(
   options: AgentOptions = {},
   environment: NodeJS.ProcessEnv = process.env,
 ): Resolution {
-  const issues = validateOptions(agentOptionsSchema, options).map(({ value, ...issue }) => ({
+  const issues = validateOptions(agentOptionsSchema, options).map((issue) => ({
     ...issue,
-    // A malformed address may contain a password.
-    ...(value === undefined || /^url\b/.test(issue.field) ? {} : { value }),
+    ...shownUrl(options, issue.field),
     field: `agent.${issue.field}`,
   }));
   if (issues.length > 0) return { agent: undefined, issues };
@@ -206,6 +205,13 @@ export function resolveAgent(
     maxWaitMs: options.maxWait === undefined ? Infinity : toMilliseconds(options.maxWait, 'agent.maxWait'),
   };
   return { agent: issues.length > 0 ? undefined : agent, issues };
+}
+
+/** An address that is wrong, without what is secret in it. */
+function shownUrl({ url }: AgentOptions, field: string): Pick<OptionIssue, 'value'> {
+  const [isUrl, index] = /^url(?:\.(\d+))?$/.exec(field) ?? [];
+  if (isUrl === undefined) return {};
+  return { value: shownAddress(index === undefined ? url : url?.[Number(index)]) };
 }
 
 /** The value of a setting, and the option or variable that it comes from. */
@@ -233,11 +239,14 @@ class Settings {
     const [first, ...rest] = typeof url === 'string' ? [url] : (url ?? []);
     const setting = this.find(first, 'CONSUL_HTTP_ADDR', 'agent.url');
     const tls = this.flag('CONSUL_HTTP_SSL', false);
-    const address = parseAgentAddress(setting?.value ?? '127.0.0.1:8500', tls);
-    if (!address) {
-      // The value is not shown, since it may contain a password.
-      this.issues.push({ field: setting?.field ?? 'agent.url', hint: ADDRESS_HINT });
-    }
+    const value = setting?.value ?? '127.0.0.1:8500';
+    const address = parseAgentAddress(value, tls);
+    if (!address)
+      this.issues.push({
+        field: setting?.field ?? 'agent.url',
+        value: shownAddress(value),
+        hint: ADDRESS_HINT,
+      });
     const auth = this.environment.CONSUL_HTTP_AUTH;
     return {
       address: address ?? {

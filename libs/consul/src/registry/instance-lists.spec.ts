@@ -220,7 +220,7 @@ describe('InstanceLists', () => {
     await clock.advance(1);
     expect(requests.last).toMatchObject({ name: 'three', options: { consistency: 'cached', polled: true } });
     await requests.last.answer([2], { cache: { hit: true, ageSeconds: 0 } });
-    expect(third.lists.map(({ mode }) => mode)).toEqual(['watched', 'polled']);
+    expect(third.lists.map(({ mode }) => mode)).toEqual(['polled', 'polled']);
     await clock.advance(1_800);
     await requests.last.answer([2], { cache: { hit: true, ageSeconds: 10 } });
     // That list is old, and still the last one.

@@ -27,6 +27,16 @@ export interface InstanceListsOptions {
   readonly random: Random;
 }
 
+interface FirstRead {
+  readonly service: string;
+  readonly query: SourceQuery;
+  readonly reader: InstanceReader;
+  readonly position: WatchPosition;
+  /** How it is kept up to date after this. */
+  readonly mode: 'watched' | 'polled';
+  readonly signal: AbortSignal;
+}
+
 /** Short, since an aborted blocking query keeps its connection slot on the agent until its wait ends. */
 const WAIT_MS = 60_000;
 /**
@@ -112,23 +122,14 @@ export class InstanceLists {
       return list;
     };
     try {
-      for (let isFirst = true; ; isFirst = false) {
-        if (!slot.take()) {
-          if (isFirst)
-            for await (const list of this.#readFirst(service, query, reader, position, signal))
-              yield noted(list);
-          const emptyPauseMs = emptySince === Infinity ? 0 : this.#emptyPause(clock.now() - emptySince);
-          await delay(clock, Math.max(this.#pollInterval(), emptyPauseMs), signal);
-          const polled = await this.#read(service, query, { signal, consistency: 'cached', polled: true });
-          yield noted(await this.#listOf(service, polled, reader, 'polled'));
-          assertFresh(polled);
-          continue;
-        }
+      for (let hasList = false; ; hasList = true) {
+        const hasSlot = slot.take();
         const { index } = position;
-        if (index === undefined) {
-          for await (const list of this.#readFirst(service, query, reader, position, signal))
+        if (!hasList || (hasSlot && index === undefined)) {
+          const mode = hasSlot ? 'watched' : 'polled';
+          for await (const list of this.#readFirst({ service, query, reader, position, mode, signal }))
             yield noted(list);
-        } else {
+        } else if (hasSlot) {
           const sentAt = clock.now();
           const response = await this.#read(service, query, { signal, index, wait: waitMs });
           const list = await this.#listOf(service, response, reader, 'watched');
@@ -136,6 +137,12 @@ export class InstanceLists {
           yield noted(list);
           if (list.instances.length === 0 && clock.now() - sentAt < waitMs)
             await delay(clock, this.#emptyPause(clock.now() - emptySince), signal);
+        } else {
+          const emptyPauseMs = emptySince === Infinity ? 0 : this.#emptyPause(clock.now() - emptySince);
+          await delay(clock, Math.max(this.#pollInterval(), emptyPauseMs), signal);
+          const polled = await this.#read(service, query, { signal, consistency: 'cached', polled: true });
+          yield noted(await this.#listOf(service, polled, reader, 'polled'));
+          assertFresh(polled);
         }
       }
     } finally {
@@ -195,13 +202,8 @@ export class InstanceLists {
   }
 
   /** The first list, without an index; while the leader does not respond, a stale list from any server comes before it. */
-  async *#readFirst(
-    service: string,
-    query: SourceQuery,
-    reader: InstanceReader,
-    position: WatchPosition,
-    signal: AbortSignal,
-  ): AsyncGenerator<InstanceList> {
+  async *#readFirst(of: FirstRead): AsyncGenerator<InstanceList> {
+    const { service, query, reader, position, mode, signal } = of;
     const { clock, random } = this.#options;
     const sentAt = clock.now();
     const fromLeader = this.#read(service, query, { signal });
@@ -218,12 +220,12 @@ export class InstanceLists {
       const options = { signal, consistency: 'stale', timeout: STALE_TIMEOUT_MS } as const;
       const stale = await this.#read(service, query, options).catch(() => undefined);
       // Without one, the error of `fromLeader` says what is wrong.
-      if (stale) yield { ...(await this.#listOf(service, stale, reader, 'watched')), source: 'stale' };
+      if (stale) yield { ...(await this.#listOf(service, stale, reader, mode)), source: 'stale' };
     }
     const response = await fromLeader;
     const tookMs = clock.now() - sentAt;
     position.advance(response.index, false);
-    yield await this.#listOf(service, response, reader, 'watched');
+    yield await this.#listOf(service, response, reader, mode);
     const spreadMs = spreadAfterRead(tookMs, random);
     if (spreadMs > 0) await delay(clock, spreadMs, signal);
   }

@@ -23,8 +23,9 @@ export function invalidReason(entry: unknown): string | undefined {
     return 'its tags are not an array of strings';
   if (!isAbsent(meta) && !Object.values(fieldsOf(meta)).every((value) => typeof value === 'string'))
     return 'its meta is not an object of strings';
-  if (!Object.values(fieldsOf(weights)).every(isWeight))
-    return `its weights are ${brief(weights)}, not integers from 0 to ${MAX_WEIGHT}`;
+  const [weightName, weight] = Object.entries(fieldsOf(weights)).find(([, value]) => !isWeight(value)) ?? [];
+  if (weightName !== undefined)
+    return `its weight ${weightName} is ${brief(weight)}, not an integer from 0 to ${MAX_WEIGHT}`;
   const { Datacenter: datacenter, Meta: nodeMeta } = fieldsOf(node);
   if (
     ![datacenter, ...Object.values(fieldsOf(nodeMeta))].every(
