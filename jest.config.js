@@ -20,7 +20,7 @@ const FAULTS = `/test/(simulation|faults(?!/(calls|shutdown|chaos|microservices|
 const GROUPS = {
   all: { leaves: [], maxWorkers: 2 },
   loads: { leaves: [`^(?!.*${LOADS})`], maxWorkers: 1 },
-  faults: { leaves: [`^(?!.*${FAULTS})`], maxWorkers: 2 },
+  faults: { leaves: [`^(?!.*${FAULTS})`], maxWorkers: 3 },
   rest: { leaves: [LOADS, FAULTS], maxWorkers: 4 },
 };
 const group = GROUPS[process.env.ROOKERY_SUITES ?? 'all'];
@@ -112,7 +112,7 @@ export default {
   // What a failed test has left open does not keep the process; that nothing is left open has tests of its own.
   forceExit: true,
   maxWorkers: group.maxWorkers,
-  testSequencer: '<rootDir>/test/support/src/packages-first.sequencer.js',
+  testSequencer: '<rootDir>/test/support/src/longest-first.sequencer.js',
   reporters: [
     'default',
     '<rootDir>/test/support/src/left-out.reporter.js',
