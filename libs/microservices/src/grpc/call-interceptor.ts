@@ -53,17 +53,13 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
     const { requestStream, responseStream } = options.method_definition;
     const isStream = requestStream || responseStream;
     const incoming = incomingCall();
-    const deadline = earliest(
-      options.deadline,
-      isStream ? Infinity : Date.now() + picks.settings.timeoutMs,
-      incoming ? Date.now() + deadlineOf(incoming) - systemClock.now() : Infinity,
-    );
+    const now = Date.now();
+    const own = isStream ? Infinity : now + picks.settings.timeoutMs;
+    const received = incoming ? now + deadlineOf(incoming) - systemClock.now() : Infinity;
+    const given = options.deadline === undefined ? Infinity : Number(options.deadline);
+    const deadline = Math.min(own, received, given);
     // To spread them takes V8 six times as long, since they come of Object.assign.
-    const own = deadline === Infinity ? options : Object.assign({}, options, { deadline });
-    return new InterceptedCall({ picks, deadline, isStream, incoming }, own, nextCall);
+    const dated = deadline === Infinity ? options : Object.assign({}, options, { deadline });
+    return new InterceptedCall({ picks, deadline, isStream, incoming }, dated, nextCall);
   };
-}
-
-function earliest(given: Date | number | undefined, ...others: readonly number[]): number {
-  return Math.min(given === undefined ? Infinity : Number(given), ...others);
 }
