@@ -43,7 +43,7 @@ describe('wrong options', () => {
       ),
       expect.stringMatching(/^ {2}- service\.colour: unknown option; known here: name, id, transport/),
       expect.stringMatching(/^ {2}- shutdown\.deregisterTimeout = "soon": must be a duration/),
-      expect.stringMatching(/^ {2}- agent\.url: must be an agent's address/),
+      expect.stringMatching(/^ {2}- agent\.url = "ftp:\/\/consul": must be an agent's address/),
       expect.stringMatching(/^ {2}- agent\.tokenFile = \(not shown\): must be the path of a file/),
     ]);
   });

@@ -77,7 +77,7 @@ describe('ConsulModule', () => {
   ])('says what is wrong with its options when the app is created: %s', async (_, module) => {
     const error = await thrownBy(open(module()));
     expect(error).toMatchObject({ code: 'RK_CONFIG_INVALID' });
-    expect(error.message).toMatch(/ConsulModule: 1 option is wrong\s+- agent\.url: must be/);
+    expect(error.message).toMatch(/ConsulModule: 1 option is wrong\s+- agent\.url = "ftp:\/\/a": must be/);
   });
 
   it('does not show a token in its metadata', () => {
