@@ -11,6 +11,7 @@ import type { ServiceRegistration } from '../registry/service-registration.js';
 import { delay } from '../timing/clock.js';
 import type { HealthReport } from './heartbeat/health-report.js';
 import { MainThreadHeartbeats } from './heartbeat/heartbeat.js';
+import type { Heartbeats } from './heartbeat/heartbeats.js';
 import type { RegistrationSpec } from './describe-registration.js';
 import { Registrar } from './registrar.js';
 
@@ -47,7 +48,7 @@ describe('Registrar', () => {
     registrar = createRegistrar();
   });
 
-  function createRegistrar(port = 3000): Registrar {
+  function createRegistrar(port = 3000, heartbeats?: Heartbeats): Registrar {
     const spec: RegistrationSpec = {
       id: ID,
       service: 'inventory',
@@ -75,7 +76,9 @@ describe('Registrar', () => {
       deregisterTimeoutMs: 3_000,
       health,
       isReachable: async () => isHolderReachable,
-      heartbeats: new MainThreadHeartbeats(registry, { clock, random: () => 1, report: health, onRecovered }),
+      heartbeats:
+        heartbeats ??
+        new MainThreadHeartbeats(registry, { clock, random: () => 1, report: health, onRecovered }),
     });
   }
 
@@ -521,6 +524,24 @@ describe('Registrar', () => {
     await clock.advance(750 + 1_000 + 500 + 1_000); // refused, spread, hiccup, spread
     expect(await isRegistered()).toBe(true);
     await registrar.stop();
+  });
+
+  it('begins no heartbeats for an app that leaves while earlier ones end', async () => {
+    const ending: (() => void)[] = [];
+    let begun = 0;
+    registrar = createRegistrar(3000, {
+      start: () => begun++,
+      stop: () => new Promise((resolve) => ending.push(resolve)),
+    });
+    registrar.start();
+    await settle();
+    expect([begun, ending.length]).toEqual([0, 1]);
+    const leaving = registrar.stop();
+    for (const end of ending) end();
+    await leaving;
+    await settle();
+    expect(begun).toBe(0);
+    expect(await isRegistered()).toBe(false);
   });
 
   it('F16 logs once when its heartbeats fail, and when they arrive again', async () => {

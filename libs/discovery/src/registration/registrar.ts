@@ -293,6 +293,8 @@ export class Registrar {
     this.#history.registered(isRepair, clock.now());
     this.#announcer.registered(because);
     await heartbeats.stop();
+    // The app may have left while they ended.
+    if (isAborted(signal)) return;
     heartbeats.start(desired, {
       onLost: () => this.#wake(),
       onStall: (lagMs) => this.#announcer.stalled(lagMs),

@@ -74,8 +74,11 @@ export function serviceResolver({
     /** Called again and again; later lists come by themselves. */
     updateResolution(): void {
       if (this.#subscription && !this.#subscription.closed) return;
-      // Never from within this call.
-      queueMicrotask(() => this.#start());
+      // Never from within this call; it may be destroyed before, and used again later.
+      const turn = this.#turn;
+      queueMicrotask(() => {
+        if (turn === this.#turn) this.#start();
+      });
     }
 
     destroy(): void {
