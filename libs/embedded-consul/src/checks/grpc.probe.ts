@@ -56,7 +56,7 @@ export function grpcProbe(
       const readStatus = (headers: Record<string, unknown>): void => {
         if (typeof headers['grpc-status'] !== 'string') return;
         status = headers['grpc-status'];
-        message = decodeURIComponent((headers['grpc-message'] as string | undefined) ?? '');
+        message = decoded((headers['grpc-message'] as string | undefined) ?? '');
       };
       stream.on('response', readStatus);
       stream.on('trailers', readStatus);
@@ -75,6 +75,15 @@ export function grpcProbe(
       stream.end(healthRequest(service));
     });
   };
+}
+
+/** Percent-encoded, by servers that keep to the protocol. */
+function decoded(message: string): string {
+  try {
+    return decodeURIComponent(message);
+  } catch {
+    return message;
+  }
 }
 
 function healthRequest(service: string): Buffer {

@@ -1,5 +1,5 @@
 import type { ControllableClock } from '../time/controllable-clock.js';
-import type { Probe, ProbeResult } from './probe.js';
+import { critical, type Probe, type ProbeResult } from './probe.js';
 
 export interface PollingOptions {
   readonly clock: ControllableClock;
@@ -19,7 +19,7 @@ export function poll({ clock, random, intervalMs, timeoutMs, probe, onResult }: 
     const onStop = (): void => aborting.abort();
     stopping.signal.addEventListener('abort', onStop, { once: true });
     const timer = setTimeout(onStop, timeoutMs);
-    const result = await probe(aborting.signal);
+    const result = await resultOf(probe, aborting.signal);
     clearTimeout(timer);
     stopping.signal.removeEventListener('abort', onStop);
     if (stopping.signal.aborted) return;
@@ -30,6 +30,15 @@ export function poll({ clock, random, intervalMs, timeoutMs, probe, onResult }: 
     stopping.abort();
     cancel();
   };
+}
+
+/** What cannot even be tried, such as an address that is none, is critical with its reason: it must not end the process. */
+async function resultOf(probe: Probe, signal: AbortSignal): Promise<ProbeResult> {
+  try {
+    return await probe(signal);
+  } catch (error) {
+    return critical(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /**

@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { critical, dialReason, passing, type Probe } from './probe.js';
 
+const MAX_PORT = 65_535;
+
 /** Passes when the connection stands. */
 export function tcpProbe(address: string): Probe {
   return (signal) => {
@@ -8,6 +10,7 @@ export function tcpProbe(address: string): Probe {
     if (host === undefined || port === undefined) {
       return Promise.resolve(critical(`dial tcp: address ${address}: missing port in address`));
     }
+    if (Number(port) > MAX_PORT) return Promise.resolve(critical(`dial tcp: address ${port}: invalid port`));
     return new Promise((resolve) => {
       const socket = connect({
         host: host.replace(/^\[|\]$/g, '') || '127.0.0.1',

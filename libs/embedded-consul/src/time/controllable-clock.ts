@@ -4,6 +4,9 @@ interface Timer {
   handle: NodeJS.Timeout | undefined;
 }
 
+/** The longest that a timer of Node waits. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 /** A real-time clock that a test can advance: timers that become due run in order. */
 export class ControllableClock {
   #offset = 0;
@@ -42,7 +45,10 @@ export class ControllableClock {
 
   #arm(timer: Timer): void {
     clearTimeout(timer.handle);
-    timer.handle = setTimeout(() => this.#fire(timer), Math.max(0, timer.due - this.now()));
+    const waitMs = Math.max(0, timer.due - this.now());
+    // A longer one would fire at once.
+    if (waitMs > MAX_TIMEOUT_MS) timer.handle = setTimeout(() => this.#arm(timer), MAX_TIMEOUT_MS);
+    else timer.handle = setTimeout(() => this.#fire(timer), waitMs);
   }
 
   #fire(timer: Timer): void {
