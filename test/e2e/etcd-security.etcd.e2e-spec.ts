@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EtcdClient, type EtcdClientOptions, EtcdModule, RegistrationService } from '@rookery/etcd';
-import { EtcdServer, eventually, TestCertificates, thrownBy } from '@rookery/test-support';
+import {
+  EtcdServer,
+  type EtcdServerOptions,
+  eventually,
+  TestCertificates,
+  thrownBy,
+} from '@rookery/test-support';
 import { rootModule, startApp } from './test-app.js';
 
 describe('EtcdClient and security', () => {
@@ -17,8 +23,8 @@ describe('EtcdClient and security', () => {
   describe('with users', () => {
     const root = { user: 'root:rootpass' };
     /** A user who may write below /rookery/services/app/ and read nothing else. */
-    const startServer = async (): Promise<EtcdServer> => {
-      const server = await EtcdServer.start();
+    const startServer = async (options: EtcdServerOptions = {}): Promise<EtcdServer> => {
+      const server = await EtcdServer.start(options);
       cleanUps.push(() => server.stop());
       const prefix = '/rookery/services/app/';
       for (const args of [
@@ -89,6 +95,28 @@ describe('EtcdClient and security', () => {
       await eventually(async () => (await kv.get('/rookery/services/app/1'))?.value.toString() === 'x');
       await server.ctl(['auth', 'disable'], root);
       expect((await kv.get('/rookery/services/app/1'))?.value.toString()).toBe('x');
+    });
+
+    it('goes on when a change of users ends its signed token: reads, and a watch beside one that has the old token', async () => {
+      const server = await startServer({ signedTokens: true });
+      const client = connect(server, { auth });
+      const key = '/rookery/services/app/1';
+      const revision = await client.kv.put(key, 'x');
+      const signal = AbortSignal.timeout(20_000);
+      const firstOf = async (after: bigint): Promise<string | undefined> => {
+        for await (const { events } of client.watch({ prefix: '/rookery/services/app/' }, after, signal))
+          for (const event of events) if (event.type === 'put') return event.value.toString();
+        return undefined;
+      };
+      const early = firstOf(revision + 1n);
+      await server.ctl(['user', 'add', 'another:geheim'], root);
+      expect((await client.kv.get(key))?.value.toString()).toBe('x');
+      // A watch that is refused ends with an error; whoever watches begins again, as the registry does.
+      const late = eventually(() => firstOf(revision).catch(() => undefined));
+      expect(await late).toBe('x');
+      await client.kv.put(key, 'y');
+      expect(await early.catch(() => 'ended, to begin again')).toMatch(/^(y|ended, to begin again)$/);
+      expect(await eventually(() => firstOf(revision + 1n).catch(() => undefined))).toBe('y');
     });
   });
 

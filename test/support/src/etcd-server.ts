@@ -1,5 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,6 +12,8 @@ import { tool } from './monitoring.js';
 export interface EtcdServerOptions {
   /** Of the tokens of its users, in seconds. Default: 300. */
   tokenTtl?: number;
+  /** Tokens that are signed, and not kept by the server; a change of users and roles ends them. Default: false. */
+  signedTokens?: boolean;
   /** Certificates for its clients; without them it speaks no TLS. */
   tls?: {
     readonly certFile: string;
@@ -95,7 +98,7 @@ export class EtcdServer {
 
   launch(): void {
     const { name, peerPort, initialCluster } = this.#peers;
-    const { tls, tokenTtl } = this.#options;
+    const { tls, tokenTtl, signedTokens } = this.#options;
     const peer = `http://127.0.0.1:${peerPort}`;
     const args = [
       ...['--name', name, '--data-dir', join(this.home, 'data'), '--logger', 'zap', '--log-level', 'warn'],
@@ -105,6 +108,7 @@ export class EtcdServer {
       // The defaults, written out: an election takes a second or two.
       ...['--heartbeat-interval', '100', '--election-timeout', '1000'],
       ...(tokenTtl === undefined ? [] : ['--auth-token-ttl', String(tokenTtl)]),
+      ...(signedTokens ? ['--auth-token', this.#signing()] : []),
       ...(tls ? ['--cert-file', tls.certFile, '--key-file', tls.keyFile] : []),
       ...(tls?.client ? ['--client-cert-auth', '--trusted-ca-file', tls.caFile] : []),
     ];
@@ -113,6 +117,17 @@ export class EtcdServer {
     closeSync(log);
     endWithUs(started);
     this.#process = started;
+  }
+
+  /** The same keys at each launch. */
+  #signing(): string {
+    const [pub, priv] = ['public.pem', 'private.pem'].map((name) => join(this.home, name));
+    if (pub && priv && !existsSync(pub)) {
+      const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+      writeFileSync(pub, publicKey.export({ type: 'spki', format: 'pem' }));
+      writeFileSync(priv, privateKey.export({ type: 'pkcs1', format: 'pem' }));
+    }
+    return `jwt,pub-key=${pub},priv-key=${priv},sign-method=RS256,ttl=1h`;
   }
 
   /** Resolves when it answers, and has a leader. */

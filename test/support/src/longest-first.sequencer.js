@@ -4,11 +4,11 @@ import Sequencer from '@jest/test-sequencer';
 // Its types are those of the CommonJS build.
 const Base = /** @type {typeof Sequencer.default} */ (/** @type {unknown} */ (Sequencer));
 
-/** What takes longest by what it runs, and then what takes long since it waits: the short suites that come after them keep all workers busy to the end. */
+/** What takes longest by what it runs, beside what takes long since it waits: the short suites that come after them keep all workers busy to the end. */
 const FIRST = [
   /[\\/]test[\\/]packages[\\/]/,
-  /[\\/]site\.browser\./,
   /[\\/]test[\\/]faults[\\/]/,
+  /[\\/]site\.browser\./,
   /[\\/]lifecycle\./,
 ];
 

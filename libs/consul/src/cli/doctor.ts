@@ -121,7 +121,8 @@ const clock: Look = async ({ client, terminal }) => {
   if (!client.url.startsWith('http://')) return undefined;
   const begun = Date.now();
   const [first = ''] = client.url.split(', ');
-  const response = await fetch(`${first}/v1/status/leader`, { signal: terminal.signal });
+  const signal = AbortSignal.any([terminal.signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]);
+  const response = await fetch(`${first}/v1/status/leader`, { signal });
   await response.arrayBuffer();
   const date = Date.parse(response.headers.get('date') ?? '');
   if (Number.isNaN(date)) return undefined;

@@ -283,6 +283,10 @@ describe('the commands for services', () => {
         return err;
       };
       expect(await errorOf('nowhere')).toContain('--app nowhere: it is no URL, such as');
+      expect(await errorOf('ada:hush@nowhere')).toContain('--app (secret)@nowhere: it is no URL, such as');
+      expect(await errorOf('http://ada:hush@nowhere')).toContain(
+        '--app (secret)@nowhere: a URL with a user or a password cannot be asked. Leave them out',
+      );
       expect(await errorOf(url)).toContain(
         `${url}/discovery/web answered 404: run this on the host of the app`,
       );

@@ -210,19 +210,24 @@ async function explainForApp(
 
 /** Reads JSON of an app. @throws CommandError that says what to do */
 export async function readApp(app: string, path: string, signal: AbortSignal): Promise<unknown> {
-  if (!URL.canParse(app)) throw new CommandError(`--app ${app}: it is no URL, such as http://127.0.0.1:3000`);
+  const shown = app.replace(/^.*@/s, '(secret)@');
+  if (!URL.canParse(app) || !/^https?:$/.test(new URL(app).protocol))
+    throw new CommandError(`--app ${shown}: it is no URL, such as http://127.0.0.1:3000`);
   const url = new URL(path, app);
+  if (url.username !== '' || url.password !== '')
+    throw new CommandError(`--app ${shown}: a URL with a user or a password cannot be asked. Leave them out`);
   const limit = AbortSignal.any([signal, AbortSignal.timeout(APP_TIMEOUT_MS)]);
   let response: Response;
+  let text: string;
   try {
     response = await fetch(url, { signal: limit });
+    text = await response.text();
   } catch (error) {
     const { cause } = error as { cause?: unknown };
     throw new CommandError(
       `${url.href} does not answer: ${String((cause as Error | undefined)?.message ?? error)}`,
     );
   }
-  const text = await response.text();
   if (response.status === 404)
     throw new CommandError(
       `${url.href} answered 404: run this on the host of the app, or set discovery.endpoint.exposure; discovery.endpoint.path may be another one`,

@@ -30,6 +30,16 @@ export function toEtcdError(request: string, code: status, text: string, cause?:
 const NOT_SENT = /No connection established|Name resolution failed|ECONNREFUSED/;
 const NO_LEADER_TEXT = /no leader|leader changed|request timed out|not capable|stopped|unhealthy cluster/i;
 
+/**
+ * Whether a text says that a new token may help. A token of the kind `jwt` has the revision of the users and roles with which it was made, and any change of
+ * those ends it (etcd#13300); 3.5 words it in a second way.
+ */
+export function isTokenRefused(text: string): boolean {
+  return /user name is empty|invalid auth token|revision of auth store is old|revision in header is old/.test(
+    text,
+  );
+}
+
 function classify(code: status, text: string): Classification {
   switch (code) {
     case status.UNAVAILABLE:
@@ -42,7 +52,7 @@ function classify(code: status, text: string): Classification {
     case status.PERMISSION_DENIED:
       return DENIED;
     case status.INVALID_ARGUMENT:
-      return /user name is empty|authentication failed|invalid auth token/.test(text)
+      return isTokenRefused(text) || text.includes('authentication failed')
         ? DENIED
         : { code: 'RK_REGISTRY_BAD_REQUEST' };
     case status.NOT_FOUND:
@@ -55,6 +65,7 @@ function classify(code: status, text: string): Classification {
     case status.OUT_OF_RANGE:
       return { code: 'RK_REGISTRY_BAD_REQUEST' };
     default:
+      if (isTokenRefused(text)) return DENIED;
       return /HTTP status code|Received HTTP/i.test(text) ? NO_ETCD : { code: 'RK_REGISTRY_ERROR' };
   }
 }

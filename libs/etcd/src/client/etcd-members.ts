@@ -11,6 +11,7 @@ import {
   withAbort,
 } from '@rookery/discovery/adapter';
 import type { RequestOf, ResponseOf, UnaryMethod } from './api/messages.js';
+import { isTokenRefused } from './classify-status.js';
 import { EtcdConnection, metadataOf } from './etcd-connection.js';
 import { EtcdError } from './etcd-error.js';
 import type { ResolvedEtcd } from './etcd-options.js';
@@ -135,9 +136,7 @@ export class EtcdMembers {
 
   #isTokenInvalid(error: unknown): boolean {
     if (!this.#auth || !(error instanceof EtcdError)) return false;
-    return (
-      error.status === status.UNAUTHENTICATED || /user name is empty|invalid auth token/.test(error.message)
-    );
+    return error.status === status.UNAUTHENTICATED || isTokenRefused(error.message);
   }
 
   async #metadata(

@@ -13,6 +13,9 @@ export interface OwnRegistrationTools extends Omit<LeaseKeeperTools, 'leases'> {
   readonly ttl: number;
 }
 
+/** Of one key: earlier ones have ended meanwhile. */
+const MAX_LEASES = 8;
+
 /** What this process has registered under one id: a key with a lease of its own. */
 export class OwnRegistration {
   readonly key: string;
@@ -22,8 +25,8 @@ export class OwnRegistration {
   /** As etcd has confirmed it; undefined: a write has failed, and may have been done. */
   #confirmed: string | undefined;
   #keeper: LeaseKeeper | undefined;
-  /** Of the key, renewed or not. */
-  #leaseId: bigint | undefined;
+  /** Of the key, renewed or not; several where it is not known which write was done. */
+  readonly #leaseIds = new Set<bigint>();
   #isStopped = false;
   /** Writes of one key are made one after the other. */
   #writing: Promise<unknown> = Promise.resolve();
@@ -92,11 +95,12 @@ export class OwnRegistration {
     this.stop();
     // After a write that is under way, which would put it there again.
     await this.#enqueue(async () => {
-      if (this.#leaseId === undefined) return;
-      await this.#tools.client.lease.revoke(this.#leaseId, options).catch((error: unknown) => {
-        if (!isGone(error)) throw error;
-      });
-      this.#leaseId = undefined;
+      for (const id of this.#leaseIds) {
+        await this.#tools.client.lease.revoke(id, options).catch((error: unknown) => {
+          if (!isGone(error)) throw error;
+        });
+        this.#leaseIds.delete(id);
+      }
     });
   }
 
@@ -127,7 +131,9 @@ export class OwnRegistration {
     const { client, ttl, clock, random } = this.#tools;
     this.#keeper?.stop();
     const granted = await client.lease.grant(ttl, options);
-    this.#leaseId = granted.id;
+    this.#leaseIds.add(granted.id);
+    const [oldest] = this.#leaseIds;
+    if (this.#leaseIds.size > MAX_LEASES && oldest !== undefined) this.#leaseIds.delete(oldest);
     this.#assertRunning();
     await this.#put(value, async (text) => {
       const condition = { key: this.key, target: 'modRevision', to: seen ?? 0n } as const;
@@ -141,6 +147,8 @@ export class OwnRegistration {
       if (!succeeded)
         throw new EtcdError('RK_TRANSACTION_CONFLICT', `another process has just written ${this.key}`);
     });
+    // The key has this one now; others end by themselves.
+    for (const id of this.#leaseIds) if (id !== granted.id) this.#leaseIds.delete(id);
     // It may have been stopped meanwhile: then it is removed, or ends with its lease.
     this.#assertRunning();
     this.#keeper = new LeaseKeeper(granted, { leases: client.lease, clock, random });

@@ -1,7 +1,7 @@
 import { status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { abortReason, type Clock, withAbort } from '@rookery/discovery/adapter';
 import type { WatchRequest, WatchResponse } from '../api/messages.js';
-import { toEtcdError } from '../classify-status.js';
+import { isTokenRefused, toEtcdError } from '../classify-status.js';
 import type { EtcdConnection } from '../etcd-connection.js';
 import { CompactedError, EtcdError } from '../etcd-error.js';
 import type { EtcdMembers } from '../etcd-members.js';
@@ -237,7 +237,7 @@ export class WatchStream {
 
 /** The code of gRPC in the reason, where the server has it there as text. */
 function codeOf(reason: string): status {
-  if (/Unauthenticated|invalid auth token/.test(reason)) return status.UNAUTHENTICATED;
+  if (reason.includes('Unauthenticated') || isTokenRefused(reason)) return status.UNAUTHENTICATED;
   if (/PermissionDenied|permission denied/.test(reason)) return status.PERMISSION_DENIED;
   return reason.includes('no leader') ? status.UNAVAILABLE : status.UNKNOWN;
 }
