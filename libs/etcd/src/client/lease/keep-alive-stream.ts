@@ -15,7 +15,12 @@ interface OpenStream {
   readonly stream: ClientDuplexStream<{ ID: Int64 }, LeaseKeepAliveResponse>;
   readonly connection: EtcdConnection;
   isOpen: boolean;
+  /** When it answered last; -Infinity: it has not. */
+  heardAt: number;
 }
+
+/** A stream is dead when nothing has come on it for this many times what a caller waits: that one is impatient must not end the renewals of the others. */
+const SILENT_FOR = 2;
 
 /** The keep-alives of all leases of a client, on one stream. */
 export class KeepAliveStream {
@@ -52,9 +57,10 @@ export class KeepAliveStream {
         'RK_REGISTRY_TIMEOUT',
         `LeaseKeepAlive at ${open.connection.target}: no answer in ${Math.round(timeoutMs)} ms`,
       );
-      this.#fail(open, error);
+      if (this.#clock.now() - open.heardAt >= SILENT_FOR * timeoutMs) this.#fail(open, error);
       return error;
     };
+    // It keeps its place when its caller has given up, since answers come in the order of the requests.
     const ttl = await withTimeout(this.#clock, timeoutMs, answered, onTimeout);
     // An unknown lease is answered without a TTL.
     return ttl > 0 ? ttl : undefined;
@@ -85,9 +91,9 @@ export class KeepAliveStream {
       'Lease/LeaseKeepAlive',
       this.#closing.signal,
     );
-    const open = { stream, connection, isOpen: true };
+    const open = { stream, connection, isOpen: true, heardAt: -Infinity };
     stream.on('data', ({ ID, TTL }: LeaseKeepAliveResponse) => {
-      // Answers come in the order of the requests.
+      open.heardAt = this.#clock.now();
       const waiting = this.#waiting.get(ID);
       waiting?.shift()?.resolve(Number(TTL));
       if (waiting?.length === 0) this.#waiting.delete(ID);
