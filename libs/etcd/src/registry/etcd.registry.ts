@@ -53,6 +53,9 @@ const QUERY_FIELDS = [
   'preparedQuery',
 ] as const satisfies (keyof SourceQuery)[];
 
+/** A list that began stale would stay so for as long as its watch lasts, although there is a leader again. */
+const REREAD_STALE_AFTER_MS = 2_000;
+
 /** Where a record was read. */
 interface Observed {
   readonly revision: bigint;
@@ -275,12 +278,20 @@ export class EtcdRegistry extends ServiceRegistry {
         mode: 'watched',
       });
       yield list(revision);
+      const rereading = new AbortController();
+      const stopWaiting = isStale
+        ? this.#clock.after(REREAD_STALE_AFTER_MS, () => rereading.abort())
+        : undefined;
+      const watching = isStale ? AbortSignal.any([signal, rereading.signal]) : signal;
       try {
-        for await (const batch of this.#client.watch(range, revision + 1n, signal))
+        for await (const batch of this.#client.watch(range, revision + 1n, watching))
           if (map.apply(batch.events)) yield list(batch.revision);
       } catch (error) {
-        // The changes since then are gone: the whole list is read again.
-        if (!(error instanceof CompactedError)) throw error;
+        const isRereading = rereading.signal.aborted && !signal.aborted;
+        // Or the changes since then are gone: the whole list is read again.
+        if (!(error instanceof CompactedError) && !isRereading) throw error;
+      } finally {
+        stopWaiting?.();
       }
     }
   }
