@@ -127,9 +127,11 @@ export class InstanceClient extends ClientTCP {
 
   async #connected(): Promise<void> {
     const connecting = this.connect();
+    // A client that is closed meanwhile has it no longer, and only asks it to end, which it does when it is connected.
+    const { socket } = this;
     // All that wait for it get this error, by the socket's own event.
     this.#connecting ??= setTimeout(() => {
-      this.socket?.netSocket.destroy(new NotSentError(`no connection within ${CONNECT_MS} ms`));
+      socket?.netSocket.destroy(new NotSentError(`no connection within ${CONNECT_MS} ms`));
     }, CONNECT_MS);
     try {
       await connecting;
