@@ -111,7 +111,7 @@ describe('EtcdClient and security', () => {
       const early = firstOf(revision + 1n);
       await server.ctl(['user', 'add', 'another:geheim'], root);
       expect((await client.kv.get(key))?.value.toString()).toBe('x');
-      // A watch that is refused ends with an error; whoever watches begins again, as the registry does.
+      // A watch that is refused ends with an error, and is begun again, as the registry does.
       const late = eventually(() => firstOf(revision).catch(() => undefined));
       expect(await late).toBe('x');
       await client.kv.put(key, 'y');
