@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EtcdClient, type EtcdClientOptions, EtcdModule, RegistrationService } from '@rookery/etcd';
 import {
+  CertificateFolder,
   EtcdServer,
   type EtcdServerOptions,
   eventually,
+  TcpProxy,
   TestCertificates,
   thrownBy,
 } from '@rookery/test-support';
@@ -153,6 +155,109 @@ describe('EtcdClient and security', () => {
       expect(await kv.get('a')).toBeUndefined();
       const without = connect(server, { tls: { caFile } });
       expect(String(await thrownBy(() => without.kv.get('a')))).toMatch(/Set tls\.certFile and tls\.keyFile/);
+    });
+
+    describe('whose files are renewed', () => {
+      const NAMES = ['ca', 'server', 'server-key', 'client', 'client-key'] as const;
+      const renewable = async (): Promise<{
+        before: TestCertificates;
+        folder: CertificateFolder;
+        own: { caFile: string; certFile: string; keyFile: string };
+        renew: () => Promise<void>;
+      }> => {
+        const before = await TestCertificates.create('etcd.internal');
+        const folder = new CertificateFolder(before, ...NAMES);
+        cleanUps.push(
+          () => before.remove(),
+          () => folder.remove(),
+        );
+        return {
+          before,
+          folder,
+          own: {
+            caFile: folder.file('ca'),
+            certFile: folder.file('server'),
+            keyFile: folder.file('server-key'),
+          },
+          renew: async () => {
+            const after = await TestCertificates.create('etcd.internal');
+            folder.take(after, ...NAMES);
+            after.remove();
+          },
+        };
+      };
+
+      it('goes on with a member that has those of another authority, without a restart', async () => {
+        const { before, folder, own, renew } = await renewable();
+        const pair = { certFile: folder.file('client'), keyFile: folder.file('client-key') };
+        const server = await EtcdServer.start({ tls: { ...own, client: pair } });
+        cleanUps.push(() => server.stop());
+        const { kv } = connect(server, { tls: { caFile: own.caFile, ...pair } });
+        const stale = connect(server, { tls: { caFile: before.file('ca'), ...pair } });
+        await kv.put('a', 'x');
+        await stale.kv.get('a');
+        await server.kill();
+        await renew();
+        await server.relaunch();
+        expect(await eventually(() => kv.get('a').then((found) => found?.value.toString()))).toBe('x');
+        // One whose authority was not renewed is refused: a renewal is not trust in anyone.
+        expect(String(await thrownBy(() => stale.kv.get('a')))).toMatch(/not trusted here/);
+      });
+
+      it('leaves a watch on the connection that it has, which ends with it', async () => {
+        const { own, renew } = await renewable();
+        const server = await EtcdServer.start({ tls: own });
+        cleanUps.push(() => server.stop());
+        const proxy = await TcpProxy.start(server.port);
+        cleanUps.push(() => proxy.stop());
+        const client = connect(server, {
+          endpoints: `https://127.0.0.1:${proxy.port}`,
+          tls: { caFile: own.caFile },
+        });
+        const revision = await client.kv.put('a', 'x');
+        const watching = new AbortController();
+        const seen: string[] = [];
+        const watch = (async () => {
+          for await (const { events } of client.watch('a', revision, watching.signal))
+            for (const event of events) if (event.type === 'put') seen.push(event.value.toString());
+        })();
+        await eventually(() => seen.length === 1);
+        expect(proxy.connections).toBe(1);
+        await renew();
+        await eventually(async () => {
+          await client.kv.get('a');
+          return proxy.connections === 2;
+        });
+        await client.kv.put('a', 'y');
+        await eventually(() => seen.includes('y'));
+        watching.abort(new Error('enough'));
+        await expect(watch).rejects.toThrow('enough');
+        expect(await eventually(() => proxy.connections === 1)).toBe(true);
+        expect((await client.kv.get('a'))?.value.toString()).toBe('y');
+      });
+
+      it('answers a request that waits for its connection meanwhile', async () => {
+        const { before, folder, own } = await renewable();
+        const server = await EtcdServer.start({ tls: own });
+        cleanUps.push(() => server.stop());
+        const proxy = await TcpProxy.start(server.port);
+        cleanUps.push(() => proxy.stop());
+        proxy.hold();
+        const { kv } = connect(server, {
+          endpoints: `https://127.0.0.1:${proxy.port}`,
+          tls: { caFile: own.caFile },
+          timeout: '15s',
+        });
+        const answers = [kv.get('a')];
+        await eventually(() => proxy.held === 1);
+        folder.take(before, 'ca');
+        await eventually(() => {
+          answers.push(kv.get('a'));
+          return proxy.held === 2;
+        });
+        proxy.release();
+        expect(new Set(await Promise.all(answers))).toEqual(new Set([undefined]));
+      });
     });
 
     it.each([

@@ -67,7 +67,9 @@ describe('resolveAgent', () => {
       expect.stringMatching(/^agent\.tls = : .*ca\.pem is no PEM file$/),
     ]);
     expect(problems({ tls: { caFile: ca, certFile: client, keyFile: other } })).toEqual([
-      expect.stringMatching(/^agent\.tls = : .*key values mismatch/),
+      expect.stringMatching(
+        /^agent\.tls = : .*client\.pem, .*server-key\.pem cannot be used together: .*key values mismatch/,
+      ),
     ]);
     expect(problems({ tls: { caFile: ca, certFile: client } })).toEqual([
       'agent.tls = : a client certificate needs both certFile and keyFile',

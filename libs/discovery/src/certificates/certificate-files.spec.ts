@@ -76,7 +76,7 @@ describe('certificates in files', () => {
       expect(source.current()).toBe(before);
     }
     expect(warnings).toEqual([
-      expect.stringMatching(/client\.pem.* cannot be used, and the last ones stay in use/),
+      expect.stringMatching(/the last ones stay in use: .*client\.pem.*key values mismatch/),
     ]);
     put(second, 'client-key');
     await clock.advance(1_000);

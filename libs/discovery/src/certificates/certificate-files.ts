@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { Secret } from '../configuration/secret.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { Clock } from '../timing/clock.js';
@@ -64,9 +64,8 @@ export class CertificateFiles implements CertificateSource {
       const problem = errorMessage(error);
       if (problem === this.#problem) return;
       this.#problem = problem;
-      const paths = Object.values(this.#paths).join(', ');
       this.#tools.warn(
-        `the certificates in ${paths} cannot be used, and the last ones stay in use: ${problem}`,
+        `certificates that were renewed cannot be used, and the last ones stay in use: ${problem}`,
       );
     }
   }
@@ -104,9 +103,17 @@ function readAll({ caFile, caPath, certFile, keyFile }: CertificatePaths): Certi
   const ca = authorities.length > 0 ? authorities.map(readPem) : undefined;
   const cert = certFile === undefined ? undefined : readPem(certFile);
   const key = keyFile === undefined ? undefined : readPem(keyFile);
-  // It throws when a certificate and its key do not fit.
-  createSecureContext({ ca, cert, key });
+  assertFit({ ca, cert, key }, [...authorities, certFile, keyFile]);
   return { ca, cert, key: key === undefined ? undefined : new Secret(key) };
+}
+
+function assertFit(options: SecureContextOptions, files: readonly (string | undefined)[]): void {
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    const named = files.filter((file) => file !== undefined).join(', ');
+    throw new Error(`${named} cannot be used together: ${errorMessage(error)}`, { cause: error });
+  }
 }
 
 /** Kubernetes has further entries there, which begin with two dots. */

@@ -1,12 +1,14 @@
 import {
   Client,
   credentials,
+  type ChannelCredentials,
   type ClientDuplexStream,
   type ClientOptions,
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { abortReason, detachAsyncContext, untraced } from '@rookery/discovery/adapter';
+import type { Certificates } from '@rookery/discovery';
+import { abortReason, detachAsyncContext, Secret, untraced } from '@rookery/discovery/adapter';
 import { methodOf } from './api/descriptor.js';
 import type { RequestOf, ResponseOf, UnaryMethod } from './api/messages.js';
 import { toEtcdError } from './classify-status.js';
@@ -25,25 +27,35 @@ const OPTIONS: ClientOptions = {
   'grpc.service_config_disable_resolution': 1,
 };
 
-/** The connection to one member. It connects when it is used, and again when it has lost the connection. */
+/** A channel, with the certificates that it connects with. */
+interface MemberChannel {
+  readonly client: Client;
+  readonly certificates: Certificates | undefined;
+  /** Requests and streams under way. */
+  calls: number;
+}
+
+/**
+ * The connection to one member. It connects when it is used, and again when it has lost the connection. Once certificates are renewed, what is begun
+ * has a channel with the new ones; the earlier channel is closed when its last stream has ended.
+ */
 export class EtcdConnection {
   readonly target: string;
   readonly host: string;
-  readonly #client: Client;
+  readonly #isSecure: boolean;
+  readonly #tls: ResolvedEtcd['tls'];
+  #channel: MemberChannel;
+  /** Of earlier certificates. */
+  readonly #earlier = new Set<MemberChannel>();
   /** Requests under way. */
   readonly #calls = new Set<{ cancel(): void }>();
 
   constructor({ target, host, secure }: EtcdEndpoint, tls: ResolvedEtcd['tls']) {
     this.target = target;
     this.host = host;
-    const key = tls.key && Buffer.from(tls.key.reveal());
-    const channel = secure
-      ? credentials.createSsl(tls.ca ?? null, key ?? null, tls.cert ?? null)
-      : credentials.createInsecure();
-    const { serverName } = tls;
-    const options =
-      serverName === undefined ? OPTIONS : { ...OPTIONS, 'grpc.ssl_target_name_override': serverName };
-    this.#client = new Client(target, channel, options);
+    this.#isSecure = secure;
+    this.#tls = tls;
+    this.#channel = this.#open(tls.certificates?.current());
   }
 
   /** @throws EtcdError, or the signal's reason */
@@ -63,7 +75,9 @@ export class EtcdConnection {
         return;
       }
       const onAbort = (): void => call.cancel();
+      const channel = this.#begin();
       const onEnd = (error: ServiceError | null, response?: ResponseOf<M>): void => {
+        this.#end(channel);
         this.#calls.delete(call);
         signal?.removeEventListener('abort', onAbort);
         if (signal?.aborted) reject(abortReason(signal));
@@ -72,7 +86,7 @@ export class EtcdConnection {
       };
       const options = { deadline: Date.now() + timeoutMs };
       const call = untraced(true, () =>
-        this.#client.makeUnaryRequest(
+        channel.client.makeUnaryRequest(
           path,
           requestSerialize,
           responseDeserialize,
@@ -93,18 +107,61 @@ export class EtcdConnection {
     metadata: Metadata,
   ): ClientDuplexStream<Request, Response> {
     const { path, requestSerialize, responseDeserialize } = methodOf<Request, Response>(name);
+    const channel = this.#begin();
     // It outlives the request that happened to start it.
-    return detachAsyncContext(() =>
+    const stream = detachAsyncContext(() =>
       untraced(false, () =>
-        this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {}),
+        channel.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {}),
       ),
     );
+    return stream.once('status', () => this.#end(channel));
   }
 
   close(): void {
     for (const call of this.#calls) call.cancel();
-    this.#client.close();
+    for (const { client } of [...this.#earlier, this.#channel]) client.close();
+    this.#earlier.clear();
   }
+
+  /** The channel for a request or a stream. */
+  #begin(): MemberChannel {
+    const certificates = this.#tls.certificates?.current();
+    const before = this.#channel;
+    if (certificates !== before.certificates) {
+      this.#channel = this.#open(certificates);
+      this.#earlier.add(before);
+      this.#closeUnused(before);
+    }
+    this.#channel.calls++;
+    return this.#channel;
+  }
+
+  #end(channel: MemberChannel): void {
+    channel.calls--;
+    this.#closeUnused(channel);
+  }
+
+  #closeUnused(channel: MemberChannel): void {
+    if (channel.calls > 0 || !this.#earlier.delete(channel)) return;
+    channel.client.close();
+  }
+
+  #open(certificates: Certificates | undefined): MemberChannel {
+    const { serverName } = this.#tls;
+    const options =
+      serverName === undefined ? OPTIONS : { ...OPTIONS, 'grpc.ssl_target_name_override': serverName };
+    const channel = this.#isSecure ? secured(certificates) : credentials.createInsecure();
+    return { client: new Client(this.target, channel, options), certificates, calls: 0 };
+  }
+}
+
+function secured({ ca, cert, key }: Certificates = {}): ChannelCredentials {
+  const ownKey = key instanceof Secret ? key.reveal() : key;
+  return credentials.createSsl(
+    ca ? Buffer.from(ca.join('\n')) : null,
+    ownKey === undefined ? null : Buffer.from(ownKey),
+    cert === undefined ? null : Buffer.from(cert),
+  );
 }
 
 /** @param needsLeader a member without a leader refuses, instead of waiting for one */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { TestCertificates } from '@rookery/test-support';
 import { parseEndpoint, resolveEtcd } from './etcd-options.js';
 
 describe('parseEndpoint', () => {
@@ -41,9 +42,21 @@ describe('resolveEtcd', () => {
     expect(issues.map(({ field }) => field)).toEqual([
       'tls.caFile',
       'tls.certFile',
+      'tls',
       'ETCDCTL_ENDPOINTS',
       'ETCDCTL_USER',
     ]);
     expect(JSON.stringify(issues)).not.toContain('geheim');
+  });
+
+  it('says which files do not fit', async () => {
+    const certificates = await TestCertificates.create('etcd');
+    const tls = { certFile: certificates.file('client'), keyFile: certificates.file('server-key') };
+    const { etcd, issues } = resolveEtcd({ tls }, {});
+    certificates.remove();
+    expect(etcd).toBeUndefined();
+    expect(issues).toEqual([
+      { field: 'tls', hint: expect.stringMatching(/client\.pem, .*server-key\.pem .*key values mismatch/) },
+    ]);
   });
 });

@@ -1,12 +1,17 @@
-import { readFileSync } from 'node:fs';
-import type { Duration } from '@rookery/discovery';
+import { accessSync, constants } from 'node:fs';
+import { Logger } from '@nestjs/common';
+import type { CertificateSource, Duration } from '@rookery/discovery';
 import {
+  certificateFiles,
+  type CertificatePaths,
   durationSchema,
+  errorMessage,
   nonEmptyString,
   type OptionIssue,
   type OptionShape,
   readSetting,
   Secret,
+  systemClock,
   toMilliseconds,
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
@@ -30,6 +35,7 @@ export interface EtcdAuthOptions {
   password: string;
 }
 
+/** Files are read again when they have changed: connections that follow use them, and earlier ones end with their requests and watches. */
 export interface EtcdTlsOptions {
   /** PEM file of the authority that signed the members' certificates. Environment: `ETCDCTL_CACERT`. */
   caFile?: string;
@@ -92,9 +98,8 @@ export interface ResolvedEtcd {
   readonly endpoints: readonly EtcdEndpoint[];
   readonly auth: { readonly username: string; readonly password: Secret } | undefined;
   readonly tls: {
-    readonly ca: Buffer | undefined;
-    readonly cert: Buffer | undefined;
-    readonly key: Secret | undefined;
+    /** Undefined: no file is named. */
+    readonly certificates: CertificateSource | undefined;
     readonly serverName: string | undefined;
   };
   readonly timeoutMs: number;
@@ -123,7 +128,7 @@ export function resolveEtcd(
   const settings = new Settings(options, environment, issues);
   const tls = settings.tls();
   const etcd = {
-    endpoints: settings.endpoints(tls.ca !== undefined || tls.cert !== undefined),
+    endpoints: settings.endpoints(tls.certificates !== undefined),
     auth: settings.auth(),
     tls,
     timeoutMs: toMilliseconds(options.timeout ?? '3s', 'timeout'),
@@ -177,18 +182,33 @@ class Settings {
 
   tls(): ResolvedEtcd['tls'] {
     const { caFile, certFile, keyFile, serverName } = this.options.tls ?? {};
-    const ca = this.pem(caFile, 'tls.caFile', 'ETCDCTL_CACERT');
-    const cert = this.pem(certFile, 'tls.certFile', 'ETCDCTL_CERT');
-    const key = this.pem(keyFile, 'tls.keyFile', 'ETCDCTL_KEY');
-    if ((cert === undefined) !== (key === undefined))
+    const before = this.issues.length;
+    const paths = {
+      caFile: this.pemFile(caFile, 'tls.caFile', 'ETCDCTL_CACERT'),
+      certFile: this.pemFile(certFile, 'tls.certFile', 'ETCDCTL_CERT'),
+      keyFile: this.pemFile(keyFile, 'tls.keyFile', 'ETCDCTL_KEY'),
+    };
+    if ((paths.certFile === undefined) !== (paths.keyFile === undefined))
       this.issues.push({ field: 'tls', hint: 'a client certificate needs both certFile and keyFile' });
-    return { ca, cert, key: key && new Secret(key.toString()), serverName };
+    const isValid = this.issues.length === before;
+    return { certificates: isValid ? this.certificates(paths) : undefined, serverName };
   }
 
-  private pem(option: string | undefined, field: string, variable: string): Buffer | undefined {
+  private pemFile(option: string | undefined, field: string, variable: string): string | undefined {
     const path = option ?? this.environment[variable];
     if (path === undefined || path === '') return undefined;
     const setting = { field: option === undefined ? variable : field, value: path };
-    return readSetting(setting, 'a readable PEM file', () => readFileSync(path), this.issues);
+    readSetting(setting, 'a readable PEM file', () => accessSync(path, constants.R_OK), this.issues);
+    return path;
+  }
+
+  private certificates(paths: CertificatePaths): CertificateSource | undefined {
+    const logger = new Logger('EtcdClient');
+    try {
+      return certificateFiles(paths, { clock: systemClock, warn: (message) => logger.warn(message) });
+    } catch (error) {
+      this.issues.push({ field: 'tls', hint: errorMessage(error) });
+      return undefined;
+    }
   }
 }
