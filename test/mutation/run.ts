@@ -31,6 +31,11 @@ async function main(): Promise<number> {
   }
   const tree = writeTree((file) => paths.some((path) => isIn(path, file)));
   out(`${tree.mutants.length} mutants in ${paths.join(', ')}`);
+  const unchanged = paths.filter((path) => !tree.mutants.some(({ file }) => isIn(path, file)));
+  if (unchanged.length > 0) {
+    process.stderr.write(`${unchanged.join(', ')}: nothing there that could be changed\n`);
+    return 2;
+  }
   let told = 0;
   const judged = await judge(tree, {
     processes: Math.min(2, availableParallelism()),

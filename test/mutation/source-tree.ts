@@ -5,10 +5,11 @@ import { compile, instrument, type Mutant } from './instrument.js';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const TREE = join(ROOT, '.cache/mutation');
-const FOLDERS = [
-  ...['discovery', 'consul', 'embedded-consul'].map((library) => `libs/${library}/src`),
-  'test/support/src',
-];
+const LIBRARIES = ['discovery', 'consul', 'embedded-consul', 'etcd', 'microservices'];
+const PATTERN = LIBRARIES.join('|');
+const PRIVATE_FILE = new RegExp(`^#libs/(${PATTERN})/dist/(.+)$`);
+const ENTRY = new RegExp(`^@rookery/(${PATTERN})(?:/(.+))?$`);
+const FOLDERS = [...LIBRARIES.map((library) => `libs/${library}/src`), 'test/support/src'];
 /**
  * What speaks to Consul is judged by suites on the embedded Consul, too, in the same process: most of what a client does is in what it sends,
  * and in what it makes of the answers. Those of whole apps wait for too long.
@@ -78,15 +79,14 @@ function withPaths(code: string, file: string): string {
 }
 
 function pathOf(name: string, file: string): string | undefined {
-  // A private file of a library.
-  const [, inLibrary, built] = /^#libs\/(discovery|consul|embedded-consul)\/dist\/(.+)$/.exec(name) ?? [];
+  const [, inLibrary, built] = PRIVATE_FILE.exec(name) ?? [];
   if (inLibrary !== undefined && built !== undefined) return join(TREE, 'libs', inLibrary, 'src', built);
   if (name === '@jest/globals') return GLOBALS;
   if (name === '@rookery/test-support') return join(TREE, 'test/support/src/index.js');
   // Files of the package that the code reads are beside what is built.
   const [, library = ''] = file.split('/');
   if (name === '#here') return resolve(ROOT, 'libs', library, 'dist/here.js');
-  const [, of, entry] = /^@rookery\/(discovery|consul|embedded-consul)(?:\/(.+))?$/.exec(name) ?? [];
+  const [, of, entry] = ENTRY.exec(name) ?? [];
   if (of === undefined) return undefined;
   const entries: Readonly<Record<string, string>> = { testing: 'testing/index' };
   return join(TREE, 'libs', of, 'src', `${entry === undefined ? 'index' : (entries[entry] ?? entry)}.js`);

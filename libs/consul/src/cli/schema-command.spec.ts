@@ -31,7 +31,7 @@ describe('config schema', () => {
       burst: z.number().default(10),
     }),
     required: z.boolean(),
-    properties: z.object({ a: z.number() }).default({ a: 1 }),
+    properties: z.object({ required: z.number() }).default({ required: 1 }),
     store: z.discriminatedUnion('type', [
       z.object({ type: z.literal('s3'), bucket: z.string() }),
       z.object({ type: z.literal('disk') }),
@@ -57,7 +57,11 @@ describe('config schema', () => {
           },
         },
         required: { type: 'boolean' },
-        properties: { type: 'object', properties: { a: { type: 'number' } }, default: { a: 1 } },
+        properties: {
+          type: 'object',
+          properties: { required: { type: 'number' } },
+          default: { required: 1 },
+        },
         store: {
           anyOf: [
             {
@@ -95,5 +99,12 @@ describe('config schema', () => {
 
   it('wants to know which settings', async () => {
     expect((await schema()).err).toContain('--settings FILE[#EXPORT] or --schema FILE[#EXPORT] is missing');
+  });
+
+  it('takes nothing but options', async () => {
+    shared.settingsOfTest = limits;
+    const { code, err } = await schema('--schema', file, 'more');
+    expect(code).toBe(2);
+    expect(err).toContain('more');
   });
 });

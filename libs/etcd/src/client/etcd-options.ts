@@ -172,12 +172,13 @@ class Settings {
     const { ETCDCTL_USER: user, ETCDCTL_PASSWORD: password } = this.environment;
     if (!user) return undefined;
     const at = user.indexOf(':');
-    const secret = password ?? (at < 0 ? undefined : user.slice(at + 1));
-    if (secret === undefined || secret === '') {
+    const [username, own] = at < 0 ? [user] : [user.slice(0, at), user.slice(at + 1)];
+    const auth = password === undefined ? { username, password: own } : { username: user, password };
+    if (!auth.username || !auth.password) {
       this.issues.push({ field: 'ETCDCTL_USER', hint: 'must be name:password, or set ETCDCTL_PASSWORD' });
       return undefined;
     }
-    return { username: password === undefined ? user.slice(0, at) : user, password: new Secret(secret) };
+    return { username: auth.username, password: new Secret(auth.password) };
   }
 
   tls(): ResolvedEtcd['tls'] {

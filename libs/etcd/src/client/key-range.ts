@@ -9,14 +9,9 @@ export function encodeRange(range: EtcdRange): { readonly key: Buffer; readonly 
   return { key, range_end: endOf(key) };
 }
 
-/** The first key that does not have the prefix. */
+/** The first key that does not have the prefix: its last byte is one more, since no byte of UTF-8 is the highest. */
 function endOf(prefix: Buffer): Buffer {
-  for (let at = prefix.length - 1; at >= 0; at--) {
-    const byte = prefix[at] ?? 0;
-    if (byte === 0xff) continue;
-    const end = Buffer.from(prefix.subarray(0, at + 1));
-    end[at] = byte + 1;
-    return end;
-  }
-  return Buffer.from([0]);
+  const end = Buffer.from(prefix);
+  end[end.length - 1] = (prefix.at(-1) ?? 0) + 1;
+  return end;
 }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import type { DiscoveryError } from '@rookery/discovery';
+import { thrownBy } from '@rookery/test-support';
 import type { EtcdKeyValue } from '../client/key-value.js';
 import { assertUsable, toWaitingLine } from './waiting-line.js';
 
@@ -26,7 +28,7 @@ describe('a waiting line', () => {
     ]);
   });
 
-  it('is usable with what etcdctl writes, and not with keys that stay, or another limit', () => {
+  it('is usable with what etcdctl writes, and not with keys that stay, or another limit', async () => {
     const check =
       (limit: number | undefined, ...entries: EtcdKeyValue[]) =>
       () =>
@@ -39,5 +41,9 @@ describe('a waiting line', () => {
     expect(check(undefined, permit)).toThrow('a is a semaphore of 3, not a lock');
     expect(check(2, permit)).toThrow('a is a semaphore of 3, not a semaphore of 2');
     expect(check(2, lock)).toThrow('a is a lock, not a semaphore of 2');
+    const hintOf = async (wrong: () => void): Promise<unknown> =>
+      ((await thrownBy(wrong)) as DiscoveryError).hint;
+    expect(await hintOf(check(undefined, entry('a/b', 1n, '', 0n)))).toMatch(/^Use another key than a:/);
+    expect(await hintOf(check(2, lock))).toMatch(/^Every process has to use it in the same way/);
   });
 });

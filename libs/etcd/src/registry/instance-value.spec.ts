@@ -22,13 +22,24 @@ describe('the value of an instance', () => {
     expect(decodeValue(Buffer.from(encodeValue(VALUE, layout)))).toEqual({ value: VALUE });
   });
 
-  it('becomes an instance with the weight of its status', () => {
-    expect(toServiceInstance({ service: 'app', id: '1' }, VALUE)).toMatchObject({
-      ...{ service: 'app', id: '1', status: 'warning', weight: 2, zone: 'a', node: 'host' },
+  it('is our own JSON, or that of the resolver of etcd for Go with ours as its metadata', () => {
+    expect(JSON.parse(encodeValue(VALUE, 'rookery'))).toEqual(VALUE);
+    expect(JSON.parse(encodeValue(VALUE, 'grpc'))).toEqual({
+      ...{ Op: 0, Addr: '10.0.0.1:3000', Metadata: VALUE },
     });
-    expect(toServiceInstance({ service: 'app', id: '1' }, { ...VALUE, maintenance: 'disk' }).status).toBe(
-      'maintenance',
-    );
+  });
+
+  it('becomes an instance with the weight of its status', () => {
+    const place = { service: 'app', id: '1' };
+    expect(toServiceInstance(place, VALUE)).toEqual({
+      ...{ ...place, address: '10.0.0.1', port: 3000, secure: true, status: 'warning', weight: 2 },
+      ...{ tags: ['v1'], meta: { version: '1.0.0' }, zone: 'a', node: 'host', datacenter: 'etcd' },
+    });
+    expect(toServiceInstance(place, { ...VALUE, maintenance: 'disk' })).toMatchObject({
+      ...{ status: 'maintenance', weight: 5 },
+    });
+    const { zone: _, ...rest } = VALUE;
+    expect(toServiceInstance(place, { ...rest, meta: { zone: 'b' } }).zone).toBe('b');
   });
 
   it('needs no more than an address and a port', () => {
@@ -63,6 +74,22 @@ describe('the value of an instance', () => {
     [
       { name: 'a', endpoints: ['https://books'] },
       { address: 'books', port: 443, secure: true },
+    ],
+    [
+      { name: 'a', endpoints: ['grpcs://10.0.0.2:9000', 'nonsense'] },
+      { port: 9000, secure: true },
+    ],
+    [
+      { name: 'a', version: '2', metadata: { zone: 'c' }, endpoints: ['http://10.0.0.2'] },
+      { port: 80, meta: { version: '2', zone: 'c' } },
+    ],
+    [
+      { name: 'a', version: '', endpoints: ['http://10.0.0.2'] },
+      { port: 80, meta: {} },
+    ],
+    [
+      { Op: 0, Addr: '10.0.0.1:50051', Metadata: { weight: 1 } },
+      { address: '10.0.0.1', port: 50051, meta: {} },
     ],
     [
       { name: 'a', version: '2', metadata: null, endpoints: ['http://[::1]:80'] },
