@@ -6,10 +6,12 @@ import type { OpenAttempt } from '../calling/running-attempt.js';
 import { originOf } from '../registry/service-instance.js';
 import type { HttpConnections } from './http-connections.js';
 import type { CancelSignal } from '../timing/clock.js';
-import { endWith } from './response/end-with.js';
+import { endWithRequest } from './response/end-with.js';
 import { destroyWhenIdle } from './response/idle-stream.js';
+import { limited } from './response/limited-stream.js';
 import { refusedRedirect } from './response/redirect.js';
 import { contentLimit, idleError } from './response/response-limits.js';
+import { tolerateUnheardError } from './response/unheard-error.js';
 
 export interface AxiosRequest {
   readonly config: InternalAxiosRequestConfig;
@@ -33,6 +35,8 @@ async function send(
 ): Promise<AxiosResponse> {
   const { instance, signal } = attempt;
   const own = ownHeaders(attempt, config.headers);
+  const isStream = config.responseType === 'stream';
+  const limit = contentLimit(config, settings);
   let redirects = 0;
   let refused: AxiosError | undefined;
   const { beforeRedirect } = config;
@@ -46,8 +50,8 @@ async function send(
       signal,
       cancelToken: undefined,
       httpsAgent: (config.httpsAgent as unknown) ?? connections.agentFor(instance, settings.connection),
-      // Infinity means no limit to us; -1, to axios.
-      maxContentLength: finite(contentLimit(config, settings)) ?? -1,
+      // Infinity means no limit to us; -1, to axios. A stream gets a limit that ends it, too.
+      maxContentLength: (isStream ? undefined : finite(limit)) ?? -1,
       // A proxy from the environment is for external hosts, not for instances of a service.
       proxy: config.proxy ?? false,
       validateStatus: null,
@@ -65,13 +69,17 @@ async function send(
         beforeRedirect?.(...hop);
       },
     });
-    if (response.data instanceof Readable) {
-      destroyWhenIdle(response.data, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
-      response.data.once('close', attempt.hold());
-      endWith(response.data, departure, config);
-    }
     // The caller's request config, not the copy for this instance.
-    return { ...response, config };
+    const received = { ...response, config };
+    if (response.data instanceof Readable) {
+      const body = response.data;
+      destroyWhenIdle(body, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
+      body.once('close', attempt.hold());
+      endWithRequest(body, config, departure);
+      received.data = limited(body, limit, config);
+      for (const stream of new Set([body, received.data as Readable])) tolerateUnheardError(stream);
+    }
+    return received;
   } catch (error) {
     if (refused) throw markSent(refused);
     if (error instanceof AxiosError) {

@@ -1,4 +1,4 @@
-import { pipeline, Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { AxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
 import { ConnectionsInUse, markSent } from '../calling/not-sent.js';
 import type { HttpSettings } from '../calling/options/http-options.js';
@@ -9,12 +9,14 @@ import type { SentLater } from './instance-pool.js';
 import type { PlainBody } from './request/request-body.js';
 import { withoutHeaders, type HeaderList } from './request/request-headers.js';
 import { BodyStream } from './response/body-stream.js';
-import { endWith } from './response/end-with.js';
+import { endWithRequest } from './response/end-with.js';
 import { decode, decoder, takeEncoding, type Encoding } from './response/decode-content.js';
 import { destroyWhenIdle } from './response/idle-stream.js';
+import { limited } from './response/limited-stream.js';
 import { redirected, refusedRedirect, type Redirected } from './response/redirect.js';
 import { responseHeaders } from './response/response-headers.js';
 import { contentLimit, endlessError, idleError, tooLargeError } from './response/response-limits.js';
+import { tolerateUnheardError } from './response/unheard-error.js';
 import { SentRequest } from './sent-request.js';
 
 /** A request that undici can send as it is. */
@@ -287,7 +289,13 @@ export class UndiciExchange implements SentLater, Transmission {
 
   #succeed(response: AxiosResponse, body: Buffer): void {
     const { responseType, responseEncoding } = this.#request.config;
-    response.data = responseType === 'arraybuffer' ? body : text(body, responseEncoding);
+    try {
+      response.data = responseType === 'arraybuffer' ? body : text(body, responseEncoding);
+    } catch (error) {
+      // An encoding that there is not.
+      this.#fail(this.#decodingError(error as NodeJS.ErrnoException, response));
+      return;
+    }
     this.#release()?.succeed(response);
   }
 
@@ -303,28 +311,15 @@ export class UndiciExchange implements SentLater, Transmission {
     this.#stream = body;
     const attempt = this.#release();
     if (attempt) body.once('close', attempt.hold());
-    endWith(body, config.signal, config);
-    endWith(body, this.#request.departure, config);
+    endWithRequest(body, config, this.#request.departure);
     destroyWhenIdle(body, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
     const decoded = this.#encoding ? pipeline(body, decoder(this.#encoding), () => undefined) : body;
-    response.data = limited(decoded, contentLimit(config, settings), config);
+    const data = limited(decoded, contentLimit(config, settings), config);
+    for (const stream of new Set([body, decoded, data])) tolerateUnheardError(stream);
+    response.data = data;
     attempt?.succeed(response);
     return true;
   }
-}
-
-/** As axios does for a stream with a limit of its own. */
-function limited(stream: Readable, limit: number, config: InternalAxiosRequestConfig): Readable {
-  if (limit === Infinity) return stream;
-  const read = async function* (): AsyncGenerator<Buffer> {
-    let size = 0;
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > limit) throw tooLargeError(limit, config);
-      yield chunk;
-    }
-  };
-  return Readable.from(read(), { objectMode: false });
 }
 
 function text(body: Buffer, encoding: string | undefined): string {

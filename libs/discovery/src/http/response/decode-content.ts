@@ -18,15 +18,16 @@ interface ZstdZlib {
 
 export type Encoding = 'zip' | 'deflate' | 'br' | 'zstd';
 
-const ENCODINGS: Readonly<Record<string, Encoding>> = {
-  gzip: 'zip',
-  'x-gzip': 'zip',
-  compress: 'zip',
-  'x-compress': 'zip',
-  deflate: 'deflate',
-  br: 'br',
-  zstd: 'zstd',
-};
+/** A map, since a peer may name any property that an object has. */
+const ENCODINGS: ReadonlyMap<string, Encoding> = new Map([
+  ['gzip', 'zip'],
+  ['x-gzip', 'zip'],
+  ['compress', 'zip'],
+  ['x-compress', 'zip'],
+  ['deflate', 'deflate'],
+  ['br', 'br'],
+  ['zstd', 'zstd'],
+]);
 
 /**
  * The encoding of a body that is to be decoded; then its header is removed, as axios does. Peers may encode although `identity` was
@@ -37,7 +38,7 @@ const ENCODINGS: Readonly<Record<string, Encoding>> = {
 export function takeEncoding(headers: AxiosHeaders, hasBody: boolean): Encoding | undefined {
   const name = headers.get('content-encoding');
   if (typeof name !== 'string') return undefined;
-  const encoding = ENCODINGS[name.toLowerCase()];
+  const encoding = ENCODINGS.get(name.toLowerCase());
   if (encoding === 'zstd' && !hasZstd()) return undefined;
   if (encoding || !hasBody) headers.delete('content-encoding');
   return hasBody ? encoding : undefined;

@@ -1,21 +1,23 @@
 import type { Readable } from 'node:stream';
 import { CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import type { CancelSignal } from '../../timing/clock.js';
+import { cancellationOf } from '../cancellation.js';
 
-/** A response stream outlives the call: what cancels the request ends the stream as well. */
-export function endWith(
+/**
+ * A response stream outlives the call: what cancels the request ends the stream as well.
+ *
+ * @param departure of the client of the incoming request
+ */
+export function endWithRequest(
   body: Readable,
-  signal: Partial<CancelSignal> | undefined,
   config: InternalAxiosRequestConfig,
+  departure: CancelSignal | undefined,
 ): void {
-  if (!signal?.addEventListener) return;
-  const onAbort = (): void => {
-    // A stream that is not read yet has no listener, and that must not end the process.
-    body.on('error', () => undefined);
-    body.destroy(new CanceledError(undefined, config));
-  };
-  signal.addEventListener('abort', onAbort);
+  const own = cancellationOf(config);
+  const onAbort = (): void => void body.destroy(new CanceledError(undefined, config));
+  for (const signal of [own.signal, departure]) signal?.addEventListener('abort', onAbort);
   body.once('close', () => {
-    signal.removeEventListener?.('abort', onAbort);
+    for (const signal of [own.signal, departure]) signal?.removeEventListener('abort', onAbort);
+    own.release();
   });
 }

@@ -30,8 +30,6 @@ export function destroyWhenIdle(
       cancel = clock.after(leftMs, look);
       return;
     }
-    // An error without a listener would end the process, as it would where the stream is only piped.
-    if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
     stream.destroy(onIdle());
   };
   cancel = clock.after(idleMs, look);
