@@ -69,8 +69,15 @@ describe('RegistrationWatch', () => {
     it('waits for another hash, again and again', async () => {
       await watch();
       expect(services.last).toMatchObject({ name: 'web-1', options: { wait: WAIT_MS, hash: 'h1' } });
+      await clock.advance(WAIT_MS);
       await services.last.answer({ contentHash: 'h1' });
       expect(services.all).toHaveLength(2);
+      // What is between may not hold the request: that is no reason to ask without a pause.
+      await services.last.answer({ contentHash: 'h1' });
+      await clock.advance(499);
+      expect(services.all).toHaveLength(2);
+      await clock.advance(1);
+      expect(services.all).toHaveLength(3);
       expect(outcome).toBeUndefined();
       await services.last.answer({ contentHash: 'h2' });
       expect(outcome).toBe('changed');
@@ -146,8 +153,15 @@ describe('RegistrationWatch', () => {
       await watch();
       await nodes.last.answer(listed(CHECKS));
       await clock.advance(500);
+      await clock.advance(WAIT_MS);
       await nodes.last.answer(listed(CHECKS));
       expect(nodes.all).toHaveLength(3);
+      // Unless what is between does not hold the request.
+      await nodes.last.answer(listed(CHECKS));
+      await clock.advance(499);
+      expect(nodes.all).toHaveLength(3);
+      await clock.advance(1);
+      expect(nodes.all).toHaveLength(4);
     });
 
     it('asks less and less often as long as other checks change, and at once again after news of its own', async () => {

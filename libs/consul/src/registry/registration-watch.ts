@@ -88,6 +88,7 @@ export class RegistrationWatch {
   async #watchService({ service }: ObservedRegistration, signal: AbortSignal): Promise<'changed'> {
     const { waitMs, clock } = this.#options;
     for (let hash = service.ContentHash; ;) {
+      const sentAt = clock.now();
       const response = await this.#client.agent.service(service.ID, {
         signal,
         wait: waitMs,
@@ -95,8 +96,9 @@ export class RegistrationWatch {
       });
       if (!response || (hash !== undefined && response.contentHash !== hash)) return 'changed';
       hash = response.contentHash;
-      // An agent that returns no hash does not block.
+      // An agent that returns no hash does not block; and what is between may not hold a request.
       if (hash === undefined) await delay(clock, waitMs, signal);
+      else if (clock.now() - sentAt < waitMs) await delay(clock, PAUSE_MS, signal);
     }
   }
 
@@ -155,7 +157,9 @@ export class RegistrationWatch {
       const news = own.map(({ CheckID, Status }) => `${CheckID} ${Status}`).join('\n');
       pauseMs = isUnchanged || news !== lastOwn ? PAUSE_MS : Math.min(MAX_PAUSE_MS, 2 * pauseMs);
       lastOwn = news;
-      if (wasListed && !isUnchanged) await delay(clock, pauseMs + spreadMs, signal);
+      // One that has nothing new has waited, unless what is between does not hold a request.
+      const hasWaited = isUnchanged && clock.now() - sentAt >= wait;
+      if (wasListed && !hasWaited) await delay(clock, pauseMs + spreadMs, signal);
     }
   }
 

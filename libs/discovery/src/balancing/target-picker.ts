@@ -70,8 +70,9 @@ export class TargetPicker {
     const balancer = this.#strategies.get(strategy, isRetry ? `${zone} retries` : zone);
     for (let n = 0; n < MAX_PICKS; n++) {
       const picked = this.#strategies.pick(balancer, strategy, group.targets, request);
-      if (picked instanceof TrackedTarget && picked.isListed && this.#isPreferred(picked, request))
-        return picked;
+      if (picked instanceof TrackedTarget && isOffered(picked, strategy, group.targets)) {
+        if (this.#isPreferred(picked, request)) return picked;
+      }
     }
     return undefined;
   }
@@ -119,4 +120,9 @@ export class TargetPicker {
     }
     return undefined;
   }
+}
+
+/** A strategy of the user may have kept a target of before, which may be ejected or in maintenance by now. */
+function isOffered(picked: TrackedTarget, strategy: Strategy, targets: readonly TrackedTarget[]): boolean {
+  return picked.isListed && (typeof strategy === 'string' || targets.includes(picked));
 }

@@ -349,6 +349,22 @@ describe('TargetPool', () => {
     expect(pool.active).toContain(pick(Wrong));
   });
 
+  it('ignores a custom strategy that picks a target of before, which takes no calls any more', () => {
+    class Faithful extends LoadBalancer {
+      #first: Target | undefined;
+
+      override pick(targets: readonly Target[]): Target | undefined {
+        return (this.#first ??= targets[0]);
+      }
+    }
+    const first = pick(Faithful)?.instance.id;
+    expect(pick(Faithful)?.instance.id).toBe(first);
+    pool.update(
+      listOf(many(4).map((each) => (each.id === first ? { ...each, status: 'maintenance' } : each))),
+    );
+    for (let n = 0; n < 20; n++) expect(pick(Faithful)?.instance.id).not.toBe(first);
+  });
+
   it('picks an instance although a custom strategy throws, and logs it once', () => {
     class Thrower extends LoadBalancer {
       override pick(): never {

@@ -205,8 +205,9 @@ export class ServiceCaller {
     const { clock, clients = {} } = this.#options;
     const settings = serviceSettings(clients, name);
     const context = new ServiceContext(name, this.#catalog, settings, clock, this.#options);
+    // Before it is there: it is not used yet, and would be the one that is evicted.
+    if (this.#services.size >= MAX_SERVICES) evict(this.#services, ({ isUnused }) => isUnused)?.close();
     this.#services.set(name, context);
-    if (this.#services.size > MAX_SERVICES) evict(this.#services, ({ isUnused }) => isUnused)?.close();
     return context;
   }
 }

@@ -85,6 +85,15 @@ describe('ServiceContext', () => {
     expect(used.pool.usable).toHaveLength(1);
   });
 
+  it('keeps a new query where all others have instances', async () => {
+    open();
+    const list = await context.initialList((await filled({ tags: ['t1'] })).view);
+    for (let n = 0; n < 1_000; n++) context.poolFor({ tags: [`some-${n}`] }).pool.update(list);
+    const newest = context.poolFor({ tags: ['t2'] });
+    expect(context.findPool({ tags: ['t2'] })).toBe(newest);
+    expect(context.poolFor({ tags: ['t2'] })).toBe(newest);
+  });
+
   it('is unused for as long as it has no targets', async () => {
     open();
     expect(context.isUnused).toBe(true);

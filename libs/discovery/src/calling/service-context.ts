@@ -177,9 +177,10 @@ export class ServiceContext {
     const view = this.#catalog.open(this.name, query);
     const opened = { view, pool: new TargetPool(this.name, query, this.#poolOptions) };
     if (query === undefined || isEmpty(query)) return (this.#plainPool = opened);
-    this.#pools.set(keyOfUnchecked(this.name, query), opened);
-    if (this.#pools.size > MAX_QUERIES)
+    // Before it is there: it has no instances yet, and would be the one that is evicted.
+    if (this.#pools.size >= MAX_QUERIES)
       evict(this.#pools, ({ pool }) => pool.usable.length === 0)?.pool.close();
+    this.#pools.set(keyOfUnchecked(this.name, query), opened);
     return opened;
   }
 }

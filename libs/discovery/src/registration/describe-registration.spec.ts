@@ -62,6 +62,14 @@ describe('describeRegistration', () => {
     expect(given).toMatchObject({ url: 'http://127.0.0.1:3001/up' });
   });
 
+  it('tells nobody the password in the URL of a check', () => {
+    const url = 'http://user:geheim@10.0.0.1:80/health?a=b@c';
+    const check = { type: 'http', interval: '5s', url } as const;
+    const [described] = describeRegistration({ name: 'a', check }, listening).checks;
+    expect(described).toMatchObject({ url, name: 'HTTP http://10.0.0.1:80/health?a=b@c' });
+    expect(described?.notes).toMatch(/^GET http:\/\/10\.0\.0\.1:80\/health\?a=b@c /);
+  });
+
   it('checks where the process listens, unless an address was configured', () => {
     const configured = { name: 'a', port: 4711, address: 'books.example' };
     const [local] = describeRegistration(configured, listening).checks;

@@ -134,8 +134,9 @@ function describeByType(check: CheckOptions, location: CheckLocation): CheckDesc
       const port = check.type === 'http' ? location.inMesh?.checkPort : undefined;
       const url = check.url ?? `${check.type}://${addressOf(port)}${path}`;
       const { method, headers, body, tlsSkipVerify = false } = check;
-      const name = `${check.type.toUpperCase()} ${check.url ?? path}`;
-      const description = `${method ?? 'GET'} ${url} ${schedule(check)}`;
+      // Everyone who may read the catalog sees these two.
+      const name = `${check.type.toUpperCase()} ${check.url === undefined ? path : withoutPassword(check.url)}`;
+      const description = `${method ?? 'GET'} ${withoutPassword(url)} ${schedule(check)}`;
       return { type: 'http', name, description, url, method, headers, body, tlsSkipVerify, ...polled(check) };
     }
     case 'tcp': {
@@ -191,4 +192,8 @@ function schedule({ interval, timeout = DEFAULT_TIMEOUT }: PolledCheckOptions): 
 /** As the user wrote it, if it is a string. */
 function written(duration: Duration): string {
   return typeof duration === 'string' ? duration : formatDuration(duration);
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/?#]*@/, '$1');
 }

@@ -20,7 +20,11 @@ export function withTimeout<T>(
       end();
       if (signal) reject(abortReason(signal));
     };
-    const cancel = clock.after(milliseconds, () => reject(onTimeout()));
+    const cancel = clock.after(milliseconds, () => {
+      // The work may never end.
+      end();
+      reject(onTimeout());
+    });
     work.then(resolve, reject).finally(end);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });

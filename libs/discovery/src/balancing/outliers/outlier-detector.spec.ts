@@ -155,6 +155,17 @@ describe('OutlierDetector', () => {
     expect(detector.halfOpenTarget(request)).toBeUndefined();
   });
 
+  it('has no trial for a target that takes no calls by the registry any more', async () => {
+    const detector = create();
+    detector.eject(targets[0], 'why');
+    await started(detector, 30_000);
+    expect(detector.halfOpenTarget(request)).toBe(targets[0]);
+    detector.setTargets(targets.slice(1), targets.length);
+    expect(detector.halfOpenTarget(request)).toBeUndefined();
+    detector.setTargets(targets, targets.length);
+    expect(detector.halfOpenTarget(request)).toBe(targets[0]);
+  });
+
   it('expires an ejection when the registry lists the target again', async () => {
     const detector = create();
     detector.eject(targets[0], 'why');

@@ -46,7 +46,7 @@ export class OutlierDetector {
   readonly #options: OutlierDetectorOptions;
   readonly #recoveryProbe: RecoveryProbe | undefined;
   #targets: readonly TrackedTarget[] = [];
-  /** Of the targets, those that are ejected or half-open. */
+  /** Those that are ejected or half-open, of the targets and of what has been one since it was ejected. */
   #ejected: readonly TrackedTarget[] = [];
   #listed = 0;
   #comparedAt = 0;
@@ -143,6 +143,8 @@ export class OutlierDetector {
     return this.#ejected.find((target) => {
       const { phase, ejection, isTrialInFlight } = target.ejection;
       if (phase !== 'half-open' || isTrialInFlight || tried.has(target)) return false;
+      // By the registry it takes no calls now: it is critical, or in maintenance.
+      if (!this.#targets.includes(target)) return false;
       return mayTry === 'yes' || now - (ejection?.until ?? now) > RETRYABLE_TRIALS_ONLY_MS;
     });
   }

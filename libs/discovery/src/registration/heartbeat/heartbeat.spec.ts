@@ -110,11 +110,22 @@ describe('Heartbeat', () => {
     await heartbeat.stop();
   });
 
-  it('ends when its check is not there', async () => {
+  it('tells that its check is not there, and goes on: that may have been wrong, or true of one agent of several', async () => {
     answer = async () => Promise.reject(new DiscoveryError('RK_NOT_FOUND', 'no such check', {}));
-    await start();
-    await clock.advance(60_000);
-    expect([heard, sent, clock.pending]).toEqual([['lost'], [0], 0]);
+    const heartbeat = await start();
+    await clock.advance(1_000);
+    expect([heard, sent]).toEqual([
+      ['lost', 'lost', 'no such check'],
+      [0, 1_000],
+    ]);
+    answer = () => Promise.resolve();
+    await clock.advance(13_000);
+    expect([heard.slice(3), sent]).toEqual([
+      ['recovered', undefined],
+      [0, 1_000, 2_000, 14_000],
+    ]);
+    await heartbeat.stop();
+    expect(clock.pending).toBe(0);
   });
 
   it('tells nothing any more once it is stopped, and waits for what it has sent', async () => {

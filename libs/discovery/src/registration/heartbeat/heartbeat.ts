@@ -63,10 +63,8 @@ export class Heartbeat {
     for (let failures = 0; !signal.aborted;) {
       const result = await this.#send(intervalMs, signal);
       if (isAborted(signal)) return;
-      if (result === 'lost') {
-        onLost();
-        return;
-      }
+      // It goes on: a new registration has a heartbeat of its own, and an agent may be wrong, as where several are behind one address.
+      if (isLost(result)) onLost();
       if (result === 'arrived') {
         if (failures > 0) onRecovered();
         if (failures >= FAILING_AFTER) onFailing(undefined);
@@ -82,7 +80,7 @@ export class Heartbeat {
     }
   }
 
-  /** @returns `arrived`, `lost` when the registry does not have the check, or the error */
+  /** @returns `arrived`, or the error */
   async #send(intervalMs: number, signal: AbortSignal): Promise<unknown> {
     const { clock, report } = this.#options;
     const timeoutMs = Math.min(MAX_REQUEST_MS, intervalMs);
@@ -95,9 +93,14 @@ export class Heartbeat {
         return 'arrived';
       });
     } catch (error) {
-      return error instanceof DiscoveryError && error.code === 'RK_NOT_FOUND' ? 'lost' : error;
+      return error;
     }
   }
+}
+
+/** The registry says that it does not have the check. */
+function isLost(error: unknown): boolean {
+  return error instanceof DiscoveryError && error.code === 'RK_NOT_FOUND';
 }
 
 /** Sends heartbeats from the main thread, one for each TTL check. */
