@@ -198,6 +198,23 @@ export function coordinationCases(setup: () => CoordinationSetup): void {
     await lock.release();
   });
 
+  it('what a holder writes below the key of its lock keeps nobody from it', async () => {
+    const [one, another] = [await start(), await start()];
+    const lock = await one.locks.acquire(KEY);
+    const key = `${KEY}/position`;
+    // Where the line of a lock is made of keys below it, that is refused.
+    await lock.guardedWrite([{ type: 'set', key, value: '1' }]).catch((error: unknown) => {
+      expect(error).toMatchObject({
+        code: 'RK_INVALID_ARGUMENT',
+        hint: expect.stringMatching(/another key/),
+      });
+    });
+    await lock.release();
+    const next = await another.locks.acquire(KEY, { waitFor: '5s' });
+    await next.guardedWrite([{ type: 'delete', key }]);
+    await next.release();
+  });
+
   it('explain tells which process holds it, by what session, and how many wait', async () => {
     const { locks } = await start([], { service: { name: 'shop' } });
     expect(await locks.explain(KEY)).toMatchObject({ key: KEY, holder: undefined });
@@ -263,6 +280,23 @@ export function coordinationCases(setup: () => CoordinationSetup): void {
     await all[1 - first]?.app.close();
     await eventually(() => leader?.isLeader);
     expect(all[1 - first]?.events.map(({ type }) => type)).toContain('leader.resigned');
+  });
+
+  it('a subscriber of leader$ that throws ends nothing, and all are completed with the app', async () => {
+    const { app, elections } = await start([], { service: { name: 'a' } });
+    const election = elections.of(LEADERS);
+    const led: (string | undefined)[] = [];
+    let isComplete = false;
+    election.leader$.subscribe(() => {
+      throw new Error('that of the test');
+    });
+    election.leader$.subscribe({
+      next: (leader) => led.push(leader?.service),
+      complete: () => (isComplete = true),
+    });
+    await eventually(() => led.at(-1) === 'a');
+    await app.close();
+    await eventually(() => isComplete);
   });
 
   it('each tick of a job is run once, in whichever process leads, and is claimed where no candidate is', async () => {

@@ -374,6 +374,7 @@ describe('locks', () => {
     });
     expect(app.logger.lines.join('\n')).toContain('longer than its warnAfter');
     await locks.withLock(KEY, () => sleep(50), { warnAfter: '10s' });
+    await locks.withLock(KEY, () => sleep(50), { warnAfter: Infinity });
     expect(events.filter(({ type }) => type === 'lock.overdue')).toHaveLength(1);
   });
 

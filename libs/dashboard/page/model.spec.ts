@@ -144,6 +144,11 @@ describe('the model of the page', () => {
     ]);
   });
 
+  it('survives a state that no app of ours has', () => {
+    const states = [app('shop-1', 'shop', [card('books', [instance('b-1', '__proto__')])])];
+    expect(disagreementsOf(states)).toEqual([]);
+  });
+
   it('draws strips and lines within their boxes', () => {
     const history = [
       [0, 'eligible'],

@@ -218,7 +218,11 @@ export function disagreementsOf(states: readonly AppState[]): readonly Disagreem
     for (const { name, instances } of services)
       for (const { key: instanceKey, id, state } of instances) {
         const key = `${name} ${instanceKey}`;
-        const entry = seen.get(key) ?? { service: name, instance: id, states: {} };
+        const entry = seen.get(key) ?? {
+          service: name,
+          instance: id,
+          states: Object.create(null) as Record<string, string[]>,
+        };
         (entry.states[state] ??= []).push(app.id);
         seen.set(key, entry);
       }

@@ -8,7 +8,8 @@ import {
   type ServiceRegistry,
 } from '@rookery/discovery/adapter';
 import { request } from 'undici';
-import type { AppState, PeerState, SystemState } from './dashboard-state.js';
+import type { PeerState, SystemState } from './dashboard-state.js';
+import { isAppState } from './peer-state.js';
 import { PEER_HEADER, signFor } from './peer-signature.js';
 
 export interface PeerSettings {
@@ -110,7 +111,7 @@ export class SystemView {
         chunks.push(chunk);
       }
       const state: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-      return isState(state) ? { ...peer, state } : { ...peer, error: 'its answer is none of a dashboard' };
+      return isAppState(state) ? { ...peer, state } : { ...peer, error: 'its answer is none of a dashboard' };
     } catch (error) {
       return { ...peer, error: errorMessage(ending.signal.aborted ? ending.signal.reason : error) };
     } finally {
@@ -125,17 +126,4 @@ interface Peer {
   readonly service: string;
   readonly host: string;
   readonly secure: boolean;
-}
-
-/** Of another version, or from behind an interceptor that wraps every answer, it may be anything. */
-function isState(value: unknown): value is AppState {
-  const { app, services } = (value ?? {}) as Partial<AppState>;
-  return (
-    typeof app?.id === 'string' &&
-    Array.isArray(services) &&
-    (services as unknown[]).every((card) => {
-      const { name, instances } = (card ?? {}) as { name?: unknown; instances?: unknown };
-      return typeof name === 'string' && Array.isArray(instances);
-    })
-  );
 }

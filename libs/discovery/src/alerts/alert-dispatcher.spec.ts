@@ -41,7 +41,11 @@ describe('AlertDispatcher', () => {
     warnings = [];
   });
 
-  const replica = (name: string, sink: Partial<AlertSink> = {}, withClaims = true): AlertDispatcher =>
+  const replica = (
+    name: string,
+    sink: Partial<AlertSink> = {},
+    { app = 'shop', withClaims = true }: { app?: string | null; withClaims?: boolean } = {},
+  ): AlertDispatcher =>
     new AlertDispatcher({
       clock,
       random: () => 1,
@@ -49,7 +53,7 @@ describe('AlertDispatcher', () => {
       warn: (message) => warnings.push(message),
       groupWaitMs: 0,
       queue: 10,
-      app: 'shop',
+      app: app ?? undefined,
       settleMs: 60_000,
       claims: withClaims ? claims : undefined,
       sinks: [
@@ -103,7 +107,7 @@ describe('AlertDispatcher', () => {
 
   it('each replica tells where they cannot agree: five messages are better than none', async () => {
     claims.fails = true;
-    const replicas = [replica('a'), replica('b'), replica('c', {}, false)];
+    const replicas = [replica('a'), replica('b'), replica('c', {}, { withClaims: false })];
     await tick(replicas, [firing], [firing]);
     await tick(replicas, [], [firing]);
     expect(messages.sort()).toEqual(['a firing', 'b firing', 'c firing']);
@@ -111,8 +115,35 @@ describe('AlertDispatcher', () => {
   });
 
   it('agrees with replicas of its own app only, and only with those that have the same sinks', async () => {
-    await tick([replica('a'), replica('b', { name: 'other hook' })], [firing], [firing]);
+    const others = [
+      replica('a'),
+      replica('b', { name: 'other hook' }),
+      replica('c', { id: 'another channel' }),
+      replica('d', {}, { app: 'books' }),
+    ];
+    await tick(others, [firing], [firing]);
+    expect(messages.sort()).toEqual(['a firing', 'b firing', 'c firing', 'd firing']);
+  });
+
+  it('agrees with none where it has no name by which others would be its replicas', async () => {
+    const nameless = [replica('a', {}, { app: null }), replica('b', {}, { app: null })];
+    await tick(nameless, [firing], [firing]);
     expect(messages.sort()).toEqual(['a firing', 'b firing']);
+  });
+
+  it('tells at once of an alert that fires again, while others still leave its end to this one', async () => {
+    const [first, second] = [replica('a'), replica('b')];
+    await tick([first, second], [firing], [firing]);
+    await tick([first, second], [resolved], []);
+    const again = { ...firing, startsAt: 2 };
+    await tick([first, second], [again], [again]);
+    expect(messages).toEqual(['a firing', 'a resolved', 'a firing']);
+    await clock.advance(60_000);
+    for (let n = 0; n < 4; n++) await tick([first, second], [], [again]);
+    await tick([first, second], [{ ...again, endsAt: 3 }], []);
+    await clock.advance(60_000);
+    expect(messages).toEqual(['a firing', 'a resolved', 'a firing', 'a resolved']);
+    expect([claims.holders.size, clock.pending]).toEqual([0, 0]);
   });
 
   it('does not tell of an alert that was resolved while it asked', async () => {

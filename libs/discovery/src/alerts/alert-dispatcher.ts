@@ -10,8 +10,8 @@ export interface DispatcherOptions extends DeliveryOptions {
   readonly sinks: readonly AlertSink[];
   /** Undefined: there is nothing to agree by, and each replica sends. */
   readonly claims: AlertClaims | undefined;
-  /** Of which the replicas agree: the name of the app. */
-  readonly app: string;
+  /** Of which the replicas agree: the name of the app. Undefined: it has none by which others would be known as its replicas, and each sends. */
+  readonly app: string | undefined;
   /** For so long after an alert is resolved no other replica tells of it: they resolve it at different moments. */
   readonly settleMs: number;
 }
@@ -37,11 +37,13 @@ interface ClaimedAlert {
 /** Sends alerts to all sinks: to those that know alerts by their labels from every replica, to the others from one of them. */
 export class AlertDispatcher {
   readonly #options: DispatcherOptions;
+  readonly #claims: AlertClaims | undefined;
   readonly #clock: Clock;
   readonly #shared: readonly AlertDelivery[];
   readonly #single: readonly AlertDelivery[];
   readonly #claimed = new Map<string, ClaimedAlert>();
-  readonly #settling = new Map<AlertClaim, () => void>();
+  /** By fingerprint: claims of alerts that are resolved, which are kept for a while. */
+  readonly #settling = new Map<string, { readonly claim: AlertClaim; readonly cancel: () => void }>();
   readonly #repeatedAt = new Map<AlertDelivery, number>();
   readonly #scope: string;
   #hasWarned = false;
@@ -49,12 +51,13 @@ export class AlertDispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#claims = options.app === undefined ? undefined : options.claims;
     this.#clock = options.clock;
     const deliveries = options.sinks.map((sink) => new AlertDelivery(sink, options));
     this.#shared = deliveries.filter(({ sink }) => sink.deduplicates);
     this.#single = deliveries.filter(({ sink }) => !sink.deduplicates);
     // Another app, or the same one with other sinks, tells of the same thing to other people.
-    const sinks = this.#single.map(({ sink }) => sink.name).sort();
+    const sinks = this.#single.map(({ sink }) => sink.id ?? sink.name).sort();
     this.#scope = `${options.app}/${createHash('sha256').update(JSON.stringify(sinks)).digest('hex').slice(0, 8)}`;
   }
 
@@ -79,7 +82,7 @@ export class AlertDispatcher {
   async close(withinMs: number): Promise<void> {
     this.#isClosed = true;
     const held = [...this.#claimed.values()].flatMap(({ claim }) => claim ?? []);
-    for (const [claim, cancel] of this.#settling) {
+    for (const { claim, cancel } of this.#settling.values()) {
       cancel();
       held.push(claim);
     }
@@ -106,7 +109,7 @@ export class AlertDispatcher {
     if (known) known.alert = alert;
     const claimed: ClaimedAlert = known ?? {
       alert,
-      claim: undefined,
+      claim: this.#reclaimed(alert.fingerprint),
       hasSent: false,
       sentAt: -Infinity,
       isAsking: false,
@@ -114,10 +117,19 @@ export class AlertDispatcher {
     };
     this.#claimed.set(alert.fingerprint, claimed);
     this.#reconsider(claimed);
+    if (!known && claimed.claim) this.#tell(claimed);
     if (claimed.claim) this.#repeat(claimed, now);
     if (claimed.claim || claimed.isAsking || now - claimed.askedAt < CLAIM_AGAIN_MS) return;
     claimed.askedAt = now;
     void this.#ask(claimed);
+  }
+
+  /** It fires again, soon after it was resolved: this replica has its claim still, and could not get it again. */
+  #reclaimed(fingerprint: string): AlertClaim | undefined {
+    const settling = this.#settling.get(fingerprint);
+    settling?.cancel();
+    this.#settling.delete(fingerprint);
+    return settling?.claim;
   }
 
   /** A claim that is lost, or of no use here, is another replica's. */
@@ -125,7 +137,7 @@ export class AlertDispatcher {
     const { claim } = claimed;
     if (!claim) return;
     if (claim.signal?.aborted) claimed.claim = undefined;
-    else if (this.#options.claims && this.#single.every(({ failures }) => failures >= MOST_FAILURES)) {
+    else if (this.#claims && this.#single.every(({ failures }) => failures >= MOST_FAILURES)) {
       claimed.claim = undefined;
       claimed.hasSent = false;
       void this.#release(claim);
@@ -143,7 +155,7 @@ export class AlertDispatcher {
 
   /** Never rejects. */
   async #ask(claimed: ClaimedAlert): Promise<void> {
-    const { claims } = this.#options;
+    const claims = this.#claims;
     const { fingerprint } = claimed.alert;
     const isCurrent = (): boolean => !this.#isClosed && this.#claimed.get(fingerprint) === claimed;
     claimed.isAsking = true;
@@ -184,11 +196,12 @@ export class AlertDispatcher {
     if (claimed?.hasSent) for (const delivery of this.#single) delivery.send([alert]);
     const claim = claimed?.claim;
     if (!claim) return;
+    const { fingerprint } = alert;
     const cancel = this.#clock.after(this.#options.settleMs, () => {
-      this.#settling.delete(claim);
+      this.#settling.delete(fingerprint);
       void this.#release(claim);
     });
-    this.#settling.set(claim, cancel);
+    this.#settling.set(fingerprint, { claim, cancel });
   }
 
   /** Never rejects: what cannot be released expires. */

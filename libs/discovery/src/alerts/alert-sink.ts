@@ -12,6 +12,8 @@ export class AlertRefused extends DiscoveryError {
 export interface AlertSink {
   /** For messages: it must not contain a secret, such as the path of a webhook. */
   readonly name: string;
+  /** By which replicas know that they send to the same place: no secret, but a digest of one. Default: the name. */
+  readonly id?: string;
   /** It knows alerts of several replicas by their labels. Otherwise one of the replicas sends, if there is a registry to agree by. */
   readonly deduplicates: boolean;
   /** After this time alerts that still fire are sent again; undefined: they are sent once. */

@@ -80,7 +80,7 @@ export class AlertsModule implements OnApplicationBootstrap, OnModuleDestroy, Be
       queue,
       sinks,
       claims,
-      app: registration.instance.service ?? 'app',
+      app: registration.instance.service,
       settleMs: SETTLE_MS + 2 * toMilliseconds(interval, 'interval'),
     });
     this.#monitor = new AlertMonitor({

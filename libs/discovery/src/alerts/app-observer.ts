@@ -7,7 +7,6 @@ import type { TimedDiscoveryEvent } from '../events/discovery-event.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
 import type { RegistrationService } from '../registration/registration.service.js';
 import { instanceKey, type ServiceInstance } from '../registry/service-instance.js';
-import { CLAIMS_PREFIX } from './alert-sink.js';
 import type { ObservedApp, ObservedService } from './observed-app.js';
 
 export interface ObserverSources {
@@ -46,7 +45,8 @@ export class AppObserver {
   readonly #services = new Map<string, KnownService>();
   readonly #inMaintenance = new Set<string>();
   readonly #rejectedConfig = new Map<string, string>();
-  readonly #overdueLocks = new Map<string, number>();
+  /** By key and fence: of a semaphore this process may hold several permits. */
+  readonly #overdue = new Map<string, { readonly key: string; readonly since: number }>();
   readonly #contested = new Map<string, number>();
   readonly #events: Subscription;
 
@@ -93,7 +93,7 @@ export class AppObserver {
       inMaintenance: this.#inMaintenance,
       services,
       rejectedConfig: this.#rejectedConfig,
-      overdueLocks: this.#overdueLocks,
+      overdueLocks: this.#overdueLocks(),
       contested: this.#contested,
     };
   }
@@ -186,13 +186,14 @@ export class AppObserver {
         this.#rejectedConfig.delete(event.key);
         break;
       case 'lock.overdue':
-        // Those by which alerts themselves are agreed on.
-        if (event.key.startsWith(CLAIMS_PREFIX)) break;
-        this.#overdueLocks.set(event.key, event.timestamp - event.heldMs);
+        this.#overdue.set(`${event.key} ${event.fence}`, {
+          key: event.key,
+          since: event.timestamp - event.heldMs,
+        });
         break;
       case 'lock.released':
       case 'lock.lost':
-        this.#overdueLocks.delete(event.key);
+        this.#overdue.delete(`${event.key} ${event.fence}`);
         break;
       case 'registration.contested':
         this.#contested.set(event.id, event.timestamp);
@@ -203,6 +204,14 @@ export class AppObserver {
         break;
       default:
     }
+  }
+
+  /** Each with the one that is held for the longest. */
+  #overdueLocks(): ReadonlyMap<string, number> {
+    const locks = new Map<string, number>();
+    for (const { key, since } of this.#overdue.values())
+      locks.set(key, Math.min(since, locks.get(key) ?? Infinity));
+    return locks;
   }
 
   /** Undefined: all services of the app. */

@@ -28,4 +28,9 @@ export abstract class CoordinationStore {
    * @returns false when it has changed
    */
   abstract replace(key: string, value: string | undefined, modifyIndex: number): Promise<boolean>;
+
+  /** Ends its watches, when the app ends: their observables complete. Default: it has none of its own. */
+  close(): void {
+    return undefined;
+  }
 }

@@ -235,11 +235,21 @@ export type DiscoveryEvent =
       readonly waitedMs: number;
     } & LockScope)
   /** It was released. */
-  | ({ readonly type: 'lock.released'; readonly heldMs: number } & LockScope)
+  | ({ readonly type: 'lock.released'; readonly fence: number; readonly heldMs: number } & LockScope)
   /** It is not, or may no longer be, held: its `signal` has aborted. */
-  | ({ readonly type: 'lock.lost'; readonly reason: string; readonly heldMs: number } & LockScope)
+  | ({
+      readonly type: 'lock.lost';
+      readonly fence: number;
+      readonly reason: string;
+      readonly heldMs: number;
+    } & LockScope)
   /** It is held for longer than its `warnAfter`. */
-  | ({ readonly type: 'lock.overdue'; readonly heldMs: number; readonly waiters: number } & LockScope)
+  | ({
+      readonly type: 'lock.overdue';
+      readonly fence: number;
+      readonly heldMs: number;
+      readonly waiters: number;
+    } & LockScope)
   /** Renewals of its session fail: without one that succeeds it is lost in `remainingMs`. */
   | ({
       readonly type: 'lock.doubtful';

@@ -18,7 +18,7 @@ describe('withTimeout', () => {
       Promise.allSettled([withTimeout(clock, 10, work, late, signal)]),
       clock.advance(10),
     ]);
-    expect(result[0]?.status).toBe(expected);
+    expect(result[0].status).toBe(expected);
     await clock.advance(0);
     expect([clock.pending, getEventListeners(signal, 'abort')]).toEqual([0, []]);
   });

@@ -43,6 +43,10 @@ export class EtcdCoordinationStore extends CoordinationStore {
     });
     return succeeded;
   }
+
+  override close(): void {
+    this.#tools.watches.close();
+  }
 }
 
 /** What `etcdctl lock` would take for another name. */

@@ -90,6 +90,13 @@ function conditionOf(operation: GuardedOperation): EtcdCompare | undefined {
   }
 }
 
+/** Whether an operation sets a value. */
+export function isPut(
+  operation: GuardedOperation,
+): operation is Extract<GuardedOperation, { value: unknown }> {
+  return operation.type === 'set' || operation.type === 'compareAndSet';
+}
+
 function operationOf(operation: GuardedOperation): EtcdOperation[] {
   switch (operation.type) {
     case 'set':
@@ -117,7 +124,7 @@ function valuesOf(
 ): StoredValue[] {
   const done = operations.filter((operation) => operationOf(operation).length > 0);
   return done.flatMap((operation, at): StoredValue[] => {
-    if (operation.type === 'set' || operation.type === 'compareAndSet')
+    if (isPut(operation))
       return [
         {
           key: operation.key,

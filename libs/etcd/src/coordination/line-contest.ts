@@ -1,21 +1,22 @@
 import { DiscoveryError, type GuardedOperation, type StoredValue } from '@rookery/discovery';
-import type {
-  Attempt,
-  HeldBy,
-  Lease,
-  LeaseOptions,
-  LockContest,
-  LockSession,
-  SemaphoreContest,
-  SharedWatches,
+import {
+  type Attempt,
+  type HeldBy,
+  keyOf,
+  type Lease,
+  type LeaseOptions,
+  type LockContest,
+  type LockSession,
+  type SemaphoreContest,
+  type SharedWatches,
 } from '@rookery/discovery/adapter';
 import { map, type Observable } from 'rxjs';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { EtcdError } from '../client/etcd-error.js';
 import { watchTree, type EtcdTree } from '../client/watch/watch-tree.js';
 import { leaseId, openLease } from './etcd-lease.js';
-import { guardedWrite } from './guarded-write.js';
-import { assertUsable, toWaitingLine, type Place, type WaitingLine } from './waiting-line.js';
+import { guardedWrite, isPut } from './guarded-write.js';
+import { assertUsable, isInLine, toWaitingLine, type Place, type WaitingLine } from './waiting-line.js';
 
 export interface LineContestTools {
   readonly client: EtcdClient;
@@ -125,10 +126,21 @@ export class LineContest implements LockContest<WaitingLine>, SemaphoreContest<W
     return succeeded;
   }
 
-  guardedWrite(
+  /** @throws DiscoveryError `RK_INVALID_ARGUMENT` for a key in the line itself: it has no lease, and would stay in it for ever */
+  async guardedWrite(
     session: string,
     operations: readonly GuardedOperation[],
   ): Promise<readonly StoredValue[] | undefined> {
+    const inLine = operations.find((operation) => isPut(operation) && isInLine(this.#prefix, operation.key));
+    if (inLine) {
+      throw new DiscoveryError(
+        'RK_INVALID_ARGUMENT',
+        `guardedWrite: ${keyOf(inLine)} is where ${this.key} has its holders`,
+        {
+          hint: `Write another key, such as one that does not begin with ${this.#prefix}`,
+        },
+      );
+    }
     const guard = { key: this.lockKey(session), lease: leaseId(session) };
     return guardedWrite(this.#tools.client.kv, guard, operations);
   }

@@ -19,7 +19,7 @@ export type WaitingLine = readonly Place[];
  */
 export function toWaitingLine(prefix: string, values: readonly EtcdKeyValue[]): WaitingLine {
   return values
-    .filter(({ key }) => !key.slice(prefix.length).includes('/'))
+    .filter(({ key }) => isInLine(prefix, key))
     .map(({ key, value, createRevision, lease }) => ({
       key,
       value,
@@ -27,6 +27,11 @@ export function toWaitingLine(prefix: string, values: readonly EtcdKeyValue[]): 
       lease: lease.toString(16),
     }))
     .sort((a, b) => (a.createRevision < b.createRevision ? -1 : 1));
+}
+
+/** Whether a key is right below the prefix of a line. */
+export function isInLine(prefix: string, key: string): boolean {
+  return key.startsWith(prefix) && !key.slice(prefix.length).includes('/');
 }
 
 /**

@@ -18,7 +18,7 @@ export async function postJson(
   const response = await untraced(false, () =>
     request(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
+      headers: { 'content-type': 'application/json', ...basicAuthorization(url), ...headers },
       body: JSON.stringify(body),
       signal,
     }),
@@ -33,9 +33,22 @@ export async function postJson(
   throw new DiscoveryError('RK_CALL_FAILED', message);
 }
 
+/** Of a URL with a user and a password, which undici leaves out. */
+function basicAuthorization({ username, password }: URL): { authorization?: string } {
+  if (username === '' && password === '') return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+}
+
 /** A server may repeat what it was sent: `Cannot POST /hooks/…`. */
 function withoutSecrets(text: string, url: URL, headers: Readonly<Record<string, string>>): string {
-  const secrets = [url.search, url.pathname, ...url.searchParams.values(), ...Object.values(headers)];
+  const secrets = [
+    url.password,
+    url.search,
+    url.pathname,
+    ...url.searchParams.values(),
+    ...Object.values(headers),
+  ];
   return secrets
     .flatMap((secret) => [secret, decodeURIComponent(secret.replace(/%(?![\da-f]{2})/gi, '%25'))])
     .filter((secret) => secret.length > 3)

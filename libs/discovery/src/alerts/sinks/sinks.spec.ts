@@ -2,7 +2,9 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { thrownBy } from '@rookery/test-support';
 import type { Alert } from '../alert.js';
+import { AlertRefused } from '../alert-sink.js';
 import { alertmanagerSink, toAlertmanager } from './alertmanager.sink.js';
 import { FORMATS } from './webhook-formats.js';
 import { webhookSink } from './webhook.sink.js';
@@ -165,6 +167,40 @@ describe('the sinks of alerts', () => {
       ['feishu', '{"code":0}'],
     ] as const)
       expect(FORMATS[accepting].refusal(ok)).toBeUndefined();
+  });
+
+  it.each([
+    ['wecom', '{"errcode":45009,"errmsg":"api freq out of limit"}'],
+    ['dingtalk', '{"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}'],
+    ['dingtalk', '{"errcode":-1}'],
+    ['feishu', '{"code":11232,"msg":"frequency limited"}'],
+    ['feishu', '{"code":1,"msg":"too many requests"}'],
+  ] as const)('%s says 200 and %s: it is to be sent again', async (format, answer) => {
+    const { url } = await start(200, answer);
+    const error = await thrownBy(() => webhookSink({ url, format }).send([firing], signal));
+    expect(String(error)).toContain('did not accept it');
+    expect(error).not.toBeInstanceOf(AlertRefused);
+    const { url: wrongUrl } = await start(200, '{"errcode":40058,"code":9499,"msg":"Bad Request"}');
+    const wrong = await thrownBy(() => webhookSink({ url: wrongUrl, format }).send([firing], signal));
+    expect(wrong).toBeInstanceOf(AlertRefused);
+  });
+
+  it('sends the user and the password of a URL', async () => {
+    const { url, seen } = await start();
+    const target = `${url.replace('//', '//me:ge%3Aheim@')}/hook`;
+    await webhookSink({ url: target }).send([firing], signal);
+    expect(seen[0]?.headers.authorization).toBe(`Basic ${Buffer.from('me:ge:heim').toString('base64')}`);
+    await webhookSink({ url: target, headers: { authorization: 'Bearer b' } }).send([firing], signal);
+    expect(seen[1]?.headers.authorization).toBe('Bearer b');
+  });
+
+  it('is known by its whole address, which its name and its id do not tell', () => {
+    const [one, same, other] = ['a', 'a', 'b'].map((path) =>
+      webhookSink({ url: `https://hooks.example/${path}` }),
+    );
+    expect(one?.name).toBe('json at hooks.example');
+    expect([one?.id === same?.id, one?.id === other?.id]).toEqual([true, false]);
+    expect(one?.id).toMatch(/^[\w-]{43}$/);
   });
 
   it('shows no secret that a server repeats', async () => {

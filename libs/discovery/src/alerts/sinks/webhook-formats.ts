@@ -13,8 +13,14 @@ export interface WebhookMessage {
 interface Format {
   /** @param secret for services that have messages signed */
   message(alerts: readonly Alert[], secret: string | undefined, now: number): WebhookMessage;
-  /** These services answer 200 to what they do not accept: why; undefined: it was accepted. */
-  refusal(response: string): string | undefined;
+  /** These services answer 200 to what they do not accept. Undefined: it was accepted. */
+  refusal(response: string): Refusal | undefined;
+}
+
+export interface Refusal {
+  readonly reason: string;
+  /** It is only too much at the moment, and is to be sent again later. */
+  readonly isBusy: boolean;
 }
 
 /** In bytes of UTF-8: what they take is a little more. */
@@ -27,7 +33,7 @@ export const FORMATS: Readonly<Record<WebhookFormat, Format>> = {
         text: text(alerts, { bold: (title) => `*${title}*`, escape: escapeSlack, most: MOST_BYTES.slack }),
       },
     }),
-    refusal: (response) => (response === 'ok' ? undefined : response),
+    refusal: (response) => (response === 'ok' ? undefined : { reason: response, isBusy: false }),
   },
   dingtalk: {
     message: (alerts, secret, now) => ({
@@ -152,16 +158,26 @@ function sign(key: string, signed: string): string {
   return createHmac('sha256', key).update(signed).digest('base64');
 }
 
-function errorCode(response: string, code: string, message: string): string | undefined {
+function errorCode(response: string, code: string, message: string): Refusal | undefined {
   let parsed: Record<string, unknown>;
   try {
     parsed = JSON.parse(response) as Record<string, unknown>;
   } catch {
-    return response;
+    return { reason: response, isBusy: false };
   }
   // Feishu had other names for the same.
   const value = parsed[code] ?? parsed.StatusCode;
-  return value === 0
-    ? undefined
-    : `${JSON.stringify(value)} ${typeof parsed[message] === 'string' ? parsed[message] : ''}`;
+  if (value === 0) return undefined;
+  const text = typeof parsed[message] === 'string' ? parsed[message] : '';
+  return {
+    reason: `${JSON.stringify(value)} ${text}`,
+    isBusy: BUSY_CODES.has(value) || BUSY_WORDS.test(text),
+  };
 }
+
+/**
+ * These services answer 200 to more messages than they take, too. Of WeCom: busy, and too often (45009, 45033). Of DingTalk: too fast (130101), and over the limit
+ * of a webhook (90030). Of Feishu: too often (11232, 99991400).
+ */
+const BUSY_CODES: ReadonlySet<unknown> = new Set([-1, 45_009, 45_033, 130_101, 90_030, 11_232, 99_991_400]);
+const BUSY_WORDS = /too fast|too many request|\bfreq|over limit|\bbusy\b/i;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../../configuration/duration.js';
 import {
@@ -7,6 +8,7 @@ import {
   validateOptions,
   type OptionShape,
 } from '../../configuration/validate-options.js';
+import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { Alert } from '../alert.js';
 import { AlertRefused, type AlertSink } from '../alert-sink.js';
 import { httpUrl, oneLine, postJson } from './post-json.js';
@@ -64,6 +66,7 @@ export function webhookSink(options: WebhookOptions): AlertSink {
   const { format = 'json', secret, headers, repeatEvery = '4h' } = options;
   const url = httpUrl(options.url);
   return {
+    id: createHash('sha256').update(url.href).digest('base64url'),
     name: `${typeof format === 'string' ? format : 'webhook'} at ${url.host}`,
     deduplicates: false,
     repeatEveryMs: toMilliseconds(repeatEvery, 'repeatEvery'),
@@ -73,7 +76,9 @@ export function webhookSink(options: WebhookOptions): AlertSink {
       for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
       const response = await postJson(target, body, { ...(headers ? { headers } : {}), signal });
       const refusal = typeof format === 'string' ? FORMATS[format].refusal(response) : undefined;
-      if (refusal !== undefined) throw new AlertRefused(`${url.host} did not accept it: ${oneLine(refusal)}`);
+      if (!refusal) return;
+      const text = `${url.host} did not accept it: ${oneLine(refusal.reason)}`;
+      throw refusal.isBusy ? new DiscoveryError('RK_CALL_FAILED', text) : new AlertRefused(text);
     },
   };
 }

@@ -258,12 +258,18 @@ export class Contention<State = unknown> {
         clock,
         giveUp: (held) => this.#discard(held),
         onOverdue: ({ heldMs }) =>
-          emit({ type: 'lock.overdue', key, heldMs: Math.round(heldMs), waiters: this.#waiters.length }),
+          emit({
+            type: 'lock.overdue',
+            key,
+            fence,
+            heldMs: Math.round(heldMs),
+            waiters: this.#waiters.length,
+          }),
         onEnd: (ended, reason) => {
           this.#held.delete(ended);
           const heldMs = Math.round(ended.heldMs);
-          if (reason === undefined) emit({ type: 'lock.released', key, heldMs });
-          else emit({ type: 'lock.lost', key, reason, heldMs });
+          if (reason === undefined) emit({ type: 'lock.released', key, fence, heldMs });
+          else emit({ type: 'lock.lost', key, fence, reason, heldMs });
           this.#localRelease();
         },
       },

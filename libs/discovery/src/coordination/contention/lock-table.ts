@@ -13,7 +13,7 @@ import type { Lock } from './lock.js';
 export interface LockAcquireOptions {
   /** How long to wait for it; `Infinity` for ever. Default: `'1m'`, longer than the lease of a holder that died. */
   waitFor?: Duration;
-  /** Warn when it is held for longer. Default: `locks.warnAfter` of the module. */
+  /** Warn when it is held for longer; `Infinity`: never. Default: `locks.warnAfter` of the module. */
   warnAfter?: Duration;
   /** Ends the wait. */
   signal?: AbortSignal;
@@ -147,6 +147,7 @@ export class LockTable {
   }
 
   #warnAfterMs(warnAfter: Duration | undefined): number | undefined {
+    if (warnAfter === Infinity) return undefined;
     return warnAfter === undefined ? this.#options.warnAfterMs : durationOf(warnAfter, 'warnAfter');
   }
 

@@ -112,7 +112,7 @@ export class Lock {
    *
    * @example
    * ```ts
-   * await lock.guardedWrite([{ type: 'set', key: 'jobs/nightly/position', value: String(position) }]);
+   * await lock.guardedWrite([{ type: 'set', key: 'positions/nightly', value: String(position) }]);
    * ```
    * @returns the values of the operations that return one: all but deletions and checks
    * @throws DiscoveryError `RK_LOCK_LOST` when it is not, and nothing was written; `RK_TRANSACTION_CONFLICT`, with `failures` that count from the first

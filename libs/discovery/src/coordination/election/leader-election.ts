@@ -72,9 +72,7 @@ export class LeaderElection {
 
   /** The lock while this process leads, and undefined while it does not: at present, and each change. */
   get term$(): Observable<Lock | undefined> {
-    return new IsolatedObservable(this.#term, (error) =>
-      this.#logger.error(`a subscriber of term$ threw: ${errorMessage(error)}`),
-    );
+    return this.#isolated('term$', this.#term);
   }
 
   /** The process that leads, as the registry had it last; undefined: none, or not known yet. */
@@ -84,7 +82,7 @@ export class LeaderElection {
 
   /** The process that leads, as the registry has it: at present, and each change; undefined while none does. */
   get leader$(): Observable<LockHolder | undefined> {
-    return this.#contest.watch().pipe(
+    const leaders = this.#contest.watch().pipe(
       map((state) => this.#contest.holderOf(state)),
       distinctUntilChanged(
         (before, after) =>
@@ -93,6 +91,7 @@ export class LeaderElection {
       ),
       map((state) => state && parseHolder(state.value)),
     );
+    return this.#isolated('leader$', leaders);
   }
 
   /** Runs work while this process leads; work that runs is waited for when it resigns. */
@@ -140,6 +139,12 @@ export class LeaderElection {
     if (term) await this.#contest.describe(term.session);
   }
 
+  #isolated<T>(name: string, values: Observable<T>): Observable<T> {
+    return new IsolatedObservable(values, (error) =>
+      this.#logger.error(`a subscriber of ${name} threw: ${errorMessage(error)}`),
+    );
+  }
+
   #onLeader(leader: LockHolder | undefined): void {
     const before = this.#leader && describeHolder(this.#leader);
     this.#leader = leader;
@@ -166,7 +171,7 @@ export class LeaderElection {
     const { clock, random, table } = this.#environment;
     for (let failures = 0; !signal.aborted;) {
       try {
-        const term = await table.acquire(this.#contest, { waitFor: Infinity, signal });
+        const term = await table.acquire(this.#contest, { waitFor: Infinity, warnAfter: Infinity, signal });
         failures = 0;
         if (await this.#lead(term)) await delay(clock, STAND_BACK_MS, signal).catch(() => undefined);
       } catch (error) {

@@ -105,6 +105,7 @@ export class LockService implements BeforeApplicationShutdown {
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.#table.close();
+    this.#store.close();
   }
 
   #keyLock(key: string): LockContest {

@@ -1,9 +1,6 @@
 import { AlertClaims, CLAIMS_PREFIX, type AlertClaim } from '../../alerts/alert-sink.js';
 import type { LockService } from './lock.service.js';
 
-/** An alert may fire for long. */
-const WARN_AFTER = '24h';
-
 /** Which replica tells of an alert: the one that has its lock. When it dies, another one gets it, and tells of it again. */
 export class LockedAlertClaims extends AlertClaims {
   readonly #locks: LockService;
@@ -14,7 +11,7 @@ export class LockedAlertClaims extends AlertClaims {
   }
 
   override async claim(key: string): Promise<AlertClaim | undefined> {
-    const lock = await this.#locks.tryLock(CLAIMS_PREFIX + key, { warnAfter: WARN_AFTER });
+    const lock = await this.#locks.tryLock(CLAIMS_PREFIX + key, { warnAfter: Infinity });
     return lock && { signal: lock.signal, release: () => lock.release() };
   }
 }
