@@ -43,6 +43,15 @@ describe('AgentLogin', () => {
     expect(closed).toEqual(['a']);
   });
 
+  it('is content with a token of which it cannot find out whether it is known', async () => {
+    const made = open(
+      transport('a', ({ path }) => (path.endsWith('login') ? { SecretID: 'made' } : away)),
+      transport('b', () => ({ SecretID: 'another' })),
+    );
+    expect((await made.login(login)).secret).toBe('made');
+    expect(asked).toEqual(['a /v1/acl/login', 'a /v1/acl/token/self']);
+  });
+
   it('asks the next agent where one is unreachable, and no other where one refuses', async () => {
     const answering = transport('b', ({ path }) => (path.endsWith('login') ? { SecretID: 'made' } : {}));
     const second = open(

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { FakeClock, thrownBy } from '@rookery/test-support';
+import { FakeClock, settle, thrownBy } from '@rookery/test-support';
 import type { AclLogin, LoginResult } from './api/types.js';
 import { LoginTokenSource } from './login-token.js';
 import type { LoginCalls } from './token-source.js';
@@ -117,6 +117,28 @@ describe('a token by a login', () => {
     expect(last.deleted).toEqual(['token-1']);
     await third();
     expect(last.deleted).toHaveLength(1);
+  });
+
+  it('is deleted where its last client was closed while it was made', async () => {
+    const close = source.connect(logins);
+    let arrive = (): void => undefined;
+    logins.pending = new Promise((resolve) => (arrive = resolve));
+    const making = token();
+    await settle();
+    await close();
+    arrive();
+    await making;
+    expect([logins.made.length, logins.deleted]).toEqual([1, ['token-1']]);
+  });
+
+  it('needs a text that the auth method verifies', async () => {
+    const options = { method: 'platform', bearerToken: () => undefined as unknown as string };
+    const wrong = new LoginTokenSource(options, clock, () => undefined);
+    wrong.connect(logins);
+    expect(String(await thrownBy(() => wrong.current()))).toContain(
+      'agent.login.bearerToken returned no text',
+    );
+    expect(logins.made).toEqual([]);
   });
 
   it('is an error without a client, or when the first login fails', async () => {

@@ -83,9 +83,16 @@ export class LoginTokenSource implements TokenSource {
     const [client] = this.#clients;
     if (!client) throw new DiscoveryError('RK_REGISTRY_UNREACHABLE', 'the Consul client is closed');
     const read = bearerToken ?? (() => readFile(bearerTokenFile, 'utf8'));
-    const login: AclLogin = { method, bearerToken: (await read()).trim(), meta };
+    const token: unknown = await read();
+    if (typeof token !== 'string') {
+      const hint = 'It has to return what the auth method verifies';
+      throw new DiscoveryError('RK_CONFIG_INVALID', 'agent.login.bearerToken returned no text', { hint });
+    }
+    const login: AclLogin = { method, bearerToken: token.trim(), meta };
     const { secret, validForMs } = await client.login(login);
     this.#secret = new Secret(secret);
+    // They were closed meanwhile.
+    if (this.#clients.size === 0) await this.#logout(client);
     return { text: secret, validForMs };
   }
 

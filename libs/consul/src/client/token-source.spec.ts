@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { FakeClock } from '@rookery/test-support';
+import { FakeClock, thrownBy } from '@rookery/test-support';
 import { fixedToken, providedToken, tokenFile, type TokenSource } from './token-source.js';
 
 const value = async (source: TokenSource): Promise<string | undefined> => (await source.current())?.reveal();
@@ -102,6 +102,19 @@ describe('a token', () => {
     expect(source.previous?.reveal()).toBe('first');
     await clock.advance(1_000);
     expect(source.previous).toBeUndefined();
+  });
+
+  it('from a provider that returns no text is an error that says so, and the last one stays in use', async () => {
+    let text: unknown;
+    const source = providedToken(() => text as string, clock, warn);
+    expect(String(await thrownBy(() => source.current()))).toMatch(/the tokenProvider returned no text/);
+    text = 'one';
+    expect(await value(source)).toBe('one');
+    text = { token: 'two' };
+    warnings.length = 0;
+    await source.refused(await source.current(), true);
+    expect(await value(source)).toBe('one');
+    expect(warnings).toEqual([expect.stringMatching(/returned no text; the last token stays in use/)]);
   });
 
   it('from a failing provider is an error that says so', async () => {

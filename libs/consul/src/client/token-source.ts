@@ -141,8 +141,9 @@ export function cachedToken({
     hasWarned = true;
   };
   const loaded = ({ text, validForMs }: LoadedToken): void => {
-    const next = text.trim();
-    const problem = problemOf(next, secret?.reveal());
+    const given: unknown = text;
+    const next = typeof given === 'string' ? given.trim() : '';
+    const problem = typeof given === 'string' ? problemOf(next, secret?.reveal()) : 'returned no text';
     dueAt = clock.now() + (validForMs === undefined ? freshForMs : validForMs * RENEWED_AFTER);
     if (problem !== undefined) {
       keep(problem);

@@ -135,6 +135,25 @@ describe('ConsulSession', () => {
     expect(logger.lines).toEqual([]);
   });
 
+  it('looks at the others while one is held by another session, or changes all the time', async () => {
+    store.sessions.set('other', { Behavior: 'delete' });
+    store.set('a', 'theirs', { session: 'other' });
+    await put('a');
+    const b = await put('b');
+    store.entries.delete('b');
+    await clock.advance(16_000);
+    expect([b.isWritten, store.entries.get('b')?.session]).toEqual([true, 's1']);
+    store.end('other');
+    await clock.advance(1_000);
+    const a = await put('c');
+    store.entries.delete('b');
+    for (let n = 0; n < 4; n++) {
+      a.update(n);
+      await clock.advance(5_000);
+    }
+    expect(store.entries.get('b')?.session).toBe('s1');
+  });
+
   it('leaves a key alone that is something else, and says so', async () => {
     store.set('a', 'settings', { flags: 0 });
     const refused = session.put('a', 1);
@@ -289,6 +308,28 @@ describe('ConsulSession', () => {
       const a = await put('a');
       failing('commit', 'delete a', 'away');
       await expect(a.remove()).rejects.toThrow('away');
+      await expect(a.remove()).rejects.toThrow('away');
+      expect(store.entries.has('a')).toBe(true);
+      store.before = () => undefined;
+      await a.remove();
+      expect(store.entries.has('a')).toBe(false);
+    });
+
+    it('goes on in the background where that failed, unless it was written again meanwhile', async () => {
+      const a = await put('a');
+      const b = await put('b');
+      store.before = (call) => {
+        if (call.of.includes('delete')) throw new Error('away');
+      };
+      await expect(a.remove()).rejects.toThrow('away');
+      await expect(b.remove()).rejects.toThrow('away');
+      const again = await put('b', 'again');
+      store.before = () => undefined;
+      await clock.advance(10_000);
+      expect([...store.entries.keys()]).toEqual(['b']);
+      asked();
+      await clock.advance(15_000);
+      expect([asked(), again.isWritten]).toEqual([['get b'], true]);
     });
 
     it('asks for nothing without a session', async () => {

@@ -64,6 +64,8 @@ export class ConsulSession implements BeforeApplicationShutdown {
   readonly #kv: ConsulKv;
   readonly #environment: ConsulSessionEnvironment;
   readonly #keys = new Map<string, EphemeralKey<unknown>>();
+  /** That are to be removed, and may still be there. */
+  readonly #leaving = new Set<EphemeralKey<unknown>>();
   readonly #background = new BackgroundWork();
   readonly #closing = new AbortController();
   #lease: Lease | undefined;
@@ -110,6 +112,8 @@ export class ConsulSession implements BeforeApplicationShutdown {
       remove: () => this.#remove(ephemeral),
     });
     this.#keys.set(key, ephemeral);
+    // It takes the place of one that could not be removed.
+    for (const each of this.#leaving) if (each.key === key) this.#leaving.delete(each);
     this.#run();
     this.#changed();
     await ephemeral.firstTry;
@@ -128,15 +132,12 @@ export class ConsulSession implements BeforeApplicationShutdown {
     this.#closing.abort(shutDownError());
     for (const key of this.#keys.values()) key.fail(shutDownError());
     this.#keys.clear();
+    this.#leaving.clear();
     const { clock } = this.#environment;
     const late = (): Error => new Error('it did not end in time');
     // A session that is being opened is closed there.
     const closed = Promise.all([this.#lease?.close(CLOSE_TIMEOUT_MS), this.#background.settled()]);
     await withTimeout(clock, CLOSE_TIMEOUT_MS, closed, late).catch(() => undefined);
-  }
-
-  #hasChanged(): boolean {
-    return this.#isChanged;
   }
 
   #changed(): void {
@@ -153,6 +154,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
   /** Never rejects. */
   async #maintain(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#environment;
+    let lookedAt = clock.now();
     for (let failures = 0; !signal.aborted;) {
       try {
         const lease = await this.#alive(signal);
@@ -168,7 +170,10 @@ export class ConsulSession implements BeforeApplicationShutdown {
               : LOOK_EVERY_MS;
         await this.#untilChanged(againMs, lease.lost, signal);
         if (isAborted(lease.lost)) continue;
-        if (outcome === 'written' && !this.#hasChanged()) await this.#look(lease.id, signal);
+        // Whatever becomes of the others.
+        if (clock.now() - lookedAt < LOOK_EVERY_MS) continue;
+        lookedAt = clock.now();
+        await this.#look(lease.id, signal);
       } catch (error) {
         if (isAborted(signal)) return;
         for (const key of this.#keys.values()) key.tried(key.value, false);
@@ -215,6 +220,10 @@ export class ConsulSession implements BeforeApplicationShutdown {
         this.#reported.set(key, reason);
       }
     }
+    for (const key of [...this.#leaving])
+      await this.#removeNow(key).catch(() => {
+        worst = 'failed';
+      });
     return worst;
   }
 
@@ -235,17 +244,33 @@ export class ConsulSession implements BeforeApplicationShutdown {
   /** Finds the keys that were deleted, or taken. */
   async #look(session: string, signal: AbortSignal): Promise<void> {
     for (const key of [...this.#keys.values()]) {
+      if (!key.isWritten) continue;
       const { body } = await this.#client.kv.get(key.key, { signal });
       if (body?.session !== session) key.lost();
     }
   }
 
+  /** Where it fails it is repeated, in the background too. */
   async #remove(key: EphemeralKey<unknown>): Promise<void> {
+    if (this.#keys.get(key.key) === key) {
+      this.#keys.delete(key.key);
+      this.#leaving.add(key);
+    }
     // It may have a successor.
-    if (this.#keys.get(key.key) !== key) return;
-    this.#keys.delete(key.key);
+    if (!this.#leaving.has(key)) return;
+    await this.#removeNow(key).catch((error: unknown) => {
+      this.#changed();
+      throw error;
+    });
+  }
+
+  async #removeNow(key: EphemeralKey<unknown>): Promise<void> {
     const session = this.id;
-    if (session === undefined) return;
+    // Its session has ended, and the key with it.
+    if (session === undefined) {
+      this.#leaving.delete(key);
+      return;
+    }
     const remove = this.#inTurn(() =>
       this.#kv.transaction([
         { type: 'checkSession', key: key.key, session },
@@ -256,6 +281,7 @@ export class ConsulSession implements BeforeApplicationShutdown {
       // It is not ours, or not there.
       if (!(error instanceof KvTransactionError) || error.code !== 'RK_TRANSACTION_CONFLICT') throw error;
     });
+    this.#leaving.delete(key);
   }
 
   #inTurn<T>(request: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import { errorMessage } from '../../errors/error-message.js';
 import type { DiscoveryEvent } from '../../events/discovery-event.js';
 import { fieldsOf, loggerTakesFields } from '../../events/event-log.js';
 import type { Clock } from '../../timing/clock.js';
-import { Subject } from 'rxjs';
+import { concat, defer, Subject } from 'rxjs';
 import type { ConfigProblem } from '../problem.js';
 
 /** The part of the events that is about configuration. */
@@ -24,7 +24,13 @@ export class ConfigReport {
   #failure: string | undefined;
   #problems: readonly ConfigProblem[] = [];
 
-  readonly events$ = this.#events.asObservable();
+  /** A configuration is read before there is an app, which is told at first what is wrong by then. */
+  readonly events$ = defer(() =>
+    concat(
+      this.#problems.map((problem): ConfigEvent => ({ type: 'config.invalid', ...problem })),
+      this.#events,
+    ),
+  );
 
   constructor(clock: Clock) {
     this.#clock = clock;

@@ -1,7 +1,7 @@
 import { DiscoveryError } from '../../errors/discovery-error.js';
 import type { ReconnectSignal } from '../../registry/reconnect-signal.js';
 import { WatchLoop } from '../../registry/watch-loop.js';
-import { isAborted, type Clock, type Random } from '../../timing/clock.js';
+import { abortReason, isAborted, type Clock, type Random } from '../../timing/clock.js';
 import { withScopedSignal } from '../../timing/scoped-signal.js';
 import type { ConfigStore, KeyTree, StoredKey } from '../config-store.js';
 import type { VanishedKeyRead } from './judge-key.js';
@@ -115,6 +115,8 @@ export class WatchedLayer {
   async read(signal: AbortSignal): Promise<void> {
     const entries = await this.#options.store.list(this.path, signal, false);
     await this.#accept({ entries, gaps: this.#gaps, isPoll: false }, signal);
+    // What had to be read besides may have been too late.
+    if (isAborted(signal)) throw abortReason(signal);
   }
 
   /** The token may not read the keys: without the permission, Consul shows an empty tree. */
@@ -183,7 +185,6 @@ export class WatchedLayer {
   }
 
   async #accept({ entries, gaps, isPoll }: ReceivedTree, signal: AbortSignal): Promise<void> {
-    this.#isRead = true;
     const { clock } = this.#options;
     const before = this.#entries ?? [];
     const missed = this.#missing.count;
@@ -200,6 +201,7 @@ export class WatchedLayer {
       if (isAborted(signal)) return;
       this.#isDenied = read === 'denied' || (read === 'failed' && this.#isDenied);
     }
+    this.#isRead = true;
     this.#use(withKept(entries, before, this.#missing.keys));
   }
 
