@@ -151,7 +151,7 @@ describe.each(PLATFORMS)('an app that is called, on %s', (platform: Platform) =>
   it('propagates the deadline to its own calls, also after the body of a POST was read', async () => {
     const answer = await call(
       '/chain/100',
-      { 'rookery-timeout': '700', 'content-type': 'application/json' },
+      { 'rookery-timeout': '2000', 'content-type': 'application/json' },
       { method: 'POST', body: JSON.stringify({ long: 'x'.repeat(50_000) }) },
     );
     const { waited, code } = (await answer.json()) as { waited: number; code: string };

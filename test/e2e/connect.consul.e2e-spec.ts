@@ -256,7 +256,7 @@ describe('Connect-native apps on a real Consul', () => {
 
   it('refuse a certificate that expires while its connection is open', async () => {
     const inventory = await start('inventory');
-    const leaf = await authority.leaf(trustDomain, 'storefront', { validForMs: 3_000 });
+    const leaf = await authority.leaf(trustDomain, 'storefront', { validForMs: 6_000 });
     const agent = keptAgent(leaf);
     cleanUps.push(() => agent.destroy());
     expect((await get(`${inventory.url}/stock`, { agent })).status).toBe(200);
@@ -266,7 +266,7 @@ describe('Connect-native apps on a real Consul', () => {
 
   it('take a caller that resumes its session, and refuse it as soon as its certificate has expired', async () => {
     const inventory = await start('inventory');
-    const leaf = await authority.leaf(trustDomain, 'storefront', { validForMs: 4_000 });
+    const leaf = await authority.leaf(trustDomain, 'storefront', { validForMs: 8_000 });
     const agent = keptAgent(leaf, { keepAlive: false, maxSockets: Infinity });
     cleanUps.push(() => agent.destroy());
     const resumed: boolean[] = [];

@@ -144,18 +144,21 @@ describe('discoveryDispatcher', () => {
     });
 
     it('ends at its timeout, and when its signal aborts, before and after the head of the response', async () => {
+      const arrived: string[] = [];
       const closed: string[] = [];
       const slow = await listen((incoming, response) => {
+        arrived.push(incoming.url ?? '');
         incoming.socket.once('close', () => closed.push(incoming.url ?? ''));
         if (incoming.url === '/begun') response.write('begin');
       });
-      const { dispatcher } = await start([slow], { timeout: '100ms' });
+      const { dispatcher } = await start([slow], { timeout: '1s' });
       expect(await causeOf(fetch('http://books.service/late', { dispatcher }))).toMatch(/no response in/);
       const { dispatcher: patient } = await start([slow]);
       const aborting = new AbortController();
       const waiting = fetch('http://books.service/waiting', { dispatcher: patient, signal: aborting.signal });
-      setTimeout(() => aborting.abort(), 30);
+      const aborted = eventually(() => arrived.includes('/waiting')).then(() => aborting.abort());
       await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+      await aborted;
       const reading = new AbortController();
       const begun = await fetch('http://books.service/begun', {
         dispatcher: patient,
@@ -164,7 +167,7 @@ describe('discoveryDispatcher', () => {
       const text = begun.text();
       reading.abort();
       await expect(text).rejects.toMatchObject({ name: 'AbortError' });
-      while (closed.length < 3) await new Promise((resolve) => setImmediate(resolve));
+      await eventually(() => closed.length === 3);
       expect(closed.sort()).toEqual(['/begun', '/late', '/waiting']);
     });
 

@@ -171,11 +171,16 @@ describe('leader election', () => {
     await eventually(() => leader?.id !== undefined);
     expect(leader).toMatchObject({ service: 'reports', port: one.port });
     let wasUp = false;
-    const elected = eventually(async () => {
-      if (!second.isLeader) return false;
-      wasUp = (await fetch(`${one.url}/health/live`)).ok;
-      return true;
-    });
+    const elected = eventually(
+      async () => {
+        // It stays until a second after its last call.
+        await fetch(`${one.url}/work`);
+        if (!second.isLeader) return false;
+        wasUp = (await fetch(`${one.url}/health/live`)).ok;
+        return true;
+      },
+      { every: 1 },
+    );
     const closed = one.app.close();
     await elected;
     expect(wasUp).toBe(true);

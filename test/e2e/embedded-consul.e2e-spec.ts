@@ -187,9 +187,9 @@ describe('EmbeddedConsul', () => {
       Check: { CheckID: 'ttl', TTL: '30s', Status: 'passing', DeregisterCriticalServiceAfter: '70s' },
     });
     const session = ((await ask('PUT', '/v1/session/create', { TTL: '10s' })).json as { ID: string }).ID;
-    consul.clock.advance(19_000);
+    consul.clock.advance(15_000);
     expect((await ask('GET', `/v1/session/info/${session}`)).json).toHaveLength(1);
-    consul.clock.advance(1_500);
+    consul.clock.advance(5_500);
     expect((await ask('GET', `/v1/session/info/${session}`)).json).toEqual([]);
     expect(await statusOf('ttl')).toBe('passing');
     consul.clock.advance(10_000);

@@ -182,7 +182,7 @@ describe('EtcdClient', () => {
       expect(switches.length).toBeGreaterThan(0);
       one.resume();
       two.resume();
-      expect(await client.kv.get('a')).toBeUndefined();
+      expect(await eventually(async () => (await client.kv.get('a')) === undefined)).toBe(true);
     });
   });
 });

@@ -126,9 +126,12 @@ describe('live configuration from etcd', () => {
 
   it('a series of edits is one change, and however many come, the last is in use soon', async () => {
     const { config, events } = await start([load()]);
+    const begun = performance.now();
     for (let n = 1; n <= 300; n++) await etcd.kv.put('config/inventory/n', String(n));
     await eventually(() => config.get('n') === 300);
-    expect(events.filter(({ type }) => type === 'config.changed').length).toBeLessThan(30);
+    // A change is used 200 ms after the first of a series at the latest; not each of them.
+    const most = 3 + (performance.now() - begun) / 200;
+    expect(events.filter(({ type }) => type === 'config.changed').length).toBeLessThan(most);
   });
 
   it('without etcd an app starts with its snapshot or its defaults, or not at all, and has the values when etcd is back', async () => {

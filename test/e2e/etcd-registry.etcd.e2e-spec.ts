@@ -38,7 +38,7 @@ describe('EtcdRegistry', () => {
   const startProxied = async (options: EtcdRegistryOptions = {}) => {
     const proxy = await TcpProxy.start(server.port);
     cleanUps.push(() => proxy.stop());
-    return { proxy, registry: start({ endpoints: proxy.url, timeout: '500ms', ...options }) };
+    return { proxy, registry: start({ endpoints: proxy.url, timeout: '2s', ...options }) };
   };
   const held = async (): Promise<Record<string, unknown>> =>
     JSON.parse((await etcd.kv.get(KEY))?.value.toString() ?? '{}') as Record<string, unknown>;

@@ -190,13 +190,13 @@ describe('one bad instance of three', () => {
         for (let n = 0; n < 200; n++) {
           const isAnswered =
             how === 'an AbortSignal'
-              ? await axiosRef.get('/work', { headers, signal: AbortSignal.timeout(60) }).then(
+              ? await axiosRef.get('/work', { headers, signal: AbortSignal.timeout(250) }).then(
                   () => true,
                   () => false,
                 )
               : await firstValueFrom(
                   caller.http.get('/work', { headers }).pipe(
-                    timeout(60),
+                    timeout(250),
                     catchError(() => of(undefined)),
                   ),
                 ).then((response) => response !== undefined);

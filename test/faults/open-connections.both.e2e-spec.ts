@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConsulModule, RegistrationService } from '@rookery/consul';
-import { figure, RecordingLogger, startTestConsul, type TestConsul } from '@rookery/test-support';
+import { eventually, figure, RecordingLogger, startTestConsul, type TestConsul } from '@rookery/test-support';
 import { createApp, PLATFORMS, rootModule, startApp } from '../e2e/test-app.js';
 
 describe('connections that outlive the shutdown', () => {
@@ -57,14 +57,16 @@ describe('connections that outlive the shutdown', () => {
     const service = { name: 'closing', register: 'manual' } as const;
     const module = rootModule([ConsulModule.forRoot({ ...options(), service })]);
     const { app } = await createApp(module);
+    let hasArrived = false;
     app.getHttpAdapter().get('/slow', (_: unknown, response: ServerResponse) => {
+      hasArrived = true;
       setTimeout(() => response.end('answered'), 300);
     });
     await app.listen(0);
     const { port } = (app.getHttpServer() as Server).address() as { port: number };
     await open(port, 'GET /half HTTP/1.1\r\nhost: x\r\n');
     const slow = fetch(`http://127.0.0.1:${port}/slow`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await eventually(() => hasArrived);
     expect(await timed('not registered', () => app.close())).toBeLessThan(15_000);
     expect(await (await slow).text()).toBe('answered');
   });

@@ -82,5 +82,6 @@ export const TLS_ALERTS: Readonly<Record<string, (socket: Socket) => void>> = {
   bad_certificate: greeting(tlsAlert(42)),
   unknown_ca: greeting(tlsAlert(48)),
   certificate_required: greeting(tlsAlert(116)),
-  'a close before the handshake': (socket) => socket.destroy(),
+  // With what the client has sent unread, its connection would be reset.
+  'a close before the handshake': (socket) => socket.once('data', () => socket.destroy()),
 };

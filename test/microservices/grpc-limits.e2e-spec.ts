@@ -41,7 +41,7 @@ describe('calls over gRPC', () => {
 
   it('are rejected at once while the circuit breaker is open, and go on after a trial', async () => {
     const { server, library } = await start({
-      circuitBreaker: { failureRate: 0.5, minimumCalls: 5, openFor: '300ms' },
+      circuitBreaker: { failureRate: 0.5, minimumCalls: 5, openFor: '2s' },
       retries: 0,
     });
     server.failsWith = status.UNAVAILABLE;
@@ -87,7 +87,7 @@ describe('calls over gRPC', () => {
       [1, 2, 3].map(() => status.DEADLINE_EXCEEDED),
     );
     server.isHanging = false;
-    await find(library);
+    await eventually(async () => (await find(library)).title === 'Dune');
   });
 
   it('that stream count until their response begins', async () => {

@@ -100,7 +100,7 @@ describe('what a gRPC server receives', () => {
     expect(behind.metadata['x-request-id']).toEqual(expect.any(String));
     expect(behind.metadata).not.toHaveProperty('x-secret');
     // Ten seconds are its own limit.
-    expect(Number(behind.deadline) - calledAt).toBeLessThanOrEqual(2_100);
+    expect(Number(behind.deadline) - calledAt).toBeLessThanOrEqual(5_000);
     behind.isHanging = true;
     const late = await thrownBy(() => find(caller, metadata));
     expect(late).toMatchObject({ code: status.DEADLINE_EXCEEDED });

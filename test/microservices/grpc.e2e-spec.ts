@@ -241,11 +241,12 @@ describe('gRPC by the name of a service', () => {
     const { servers, library } = await started(3);
     for (let n = 0; n < 20; n++) await find(library);
     const [hung] = servers as [LibraryServer];
+    const clients = (await startApp(listed(servers), [], [])).get(GrpcClients);
+    // Its limit is for calls, and not for the connections, which clients of an app share.
+    const patient = clients.create<LibraryService>('library', LIBRARY);
+    for (let n = 0; n < 20; n++) await find(patient);
     hung.isHanging = true;
-    const clients = await startApp(listed(servers), [], []);
-    const impatient = clients
-      .get(GrpcClients)
-      .create<LibraryService>('library', { ...LIBRARY, timeout: '100ms' });
+    const impatient = clients.create<LibraryService>('library', { ...LIBRARY, timeout: '500ms' });
     const before = hung.calls;
     let failures = 0;
     for (let n = 0; n < 100; n++) await find(impatient).catch(() => failures++);
@@ -267,12 +268,13 @@ describe('gRPC by the name of a service', () => {
       );
     await eventually(() => seen.length === 3);
     const load = async () => (await explained(app)).instances[0]?.calls;
-    expect((await load())?.inFlight).toBe(3);
+    const open = await load();
+    expect(open?.inFlight).toBe(3);
     await new Promise((resolve) => setTimeout(resolve, 300));
     for (const stream of streams) stream.unsubscribe();
     await eventually(() => server.openStreams === 0);
     await eventually(async () => (await load())?.inFlight === 0);
-    expect((await load())?.latencyMs).toBeLessThan(200);
+    expect((await load())?.latencyMs).toBeLessThanOrEqual(open?.latencyMs ?? 0);
   });
 
   it('calls with the same key go to the same instance, with a strategy that uses keys; the key is not sent', async () => {

@@ -141,9 +141,9 @@ describe("Nest's TCP transport by the name of a service", () => {
   it('ends in time when an instance says nothing, and its late answer is nobody else’s', async () => {
     const { servers, app } = await started(1);
     const [server] = servers as [TcpLibrary];
-    const library = app.get(TcpClients).create({ service: 'library-tcp', timeout: '300ms' });
+    const library = app.get(TcpClients).create({ service: 'library-tcp', timeout: '1s' });
     expect((await find(library)).title).toBe('Dune');
-    server.behaviour.delayMs = 600;
+    server.behaviour.delayMs = 2_000;
     expect(await thrownBy(() => find(library, 'Emma'))).toMatchObject({ code: 'RK_CALL_TIMEOUT' });
     server.behaviour.delayMs = 0;
     const titles = ['a', 'b', 'c'];

@@ -458,14 +458,14 @@ describe('the commands for services', () => {
     });
 
     it('compares the clocks', async () => {
-      let date = new Date(Date.now() - 60_000).toUTCString();
-      agent.onRequest((_request, response) => void response.setHeader('date', date));
+      let dateOf = (): string => new Date(Date.now() - 60_000).toUTCString();
+      agent.onRequest((_request, response) => void response.setHeader('date', dateOf()));
       const { of } = await findings();
       expect(of('clock')).toMatchObject({
         ...{ status: 'warning', says: expect.stringMatching(/differ by (58|59|60) s$/) },
         cure: expect.stringContaining('Synchronise the clocks'),
       });
-      date = 'yesterday';
+      dateOf = () => 'yesterday';
       expect((await findings()).of('clock')).toBeUndefined();
     });
 

@@ -402,9 +402,9 @@ describe('ConsulConnect', () => {
         await once(response, 'end');
         return { connection: response.headers.connection, serial };
       };
+      const renewed = await authority.leaf(DOMAIN, 'web');
       const before = await askKept();
       expect((await askKept()).connection).toBe('keep-alive');
-      const renewed = await authority.leaf(DOMAIN, 'web');
       await change(() => (mesh.leaf = leafOf(renewed)));
       expect(await askKept()).toEqual({ connection: 'close', serial: before.serial });
       const after = await askKept();

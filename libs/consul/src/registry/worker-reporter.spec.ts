@@ -4,6 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { resolveAgent, type ResolvedAgent } from '../client/agent-options.js';
 import { createWorkerReporter, workerReporterSource, type PlainAgent } from './worker-reporter.js';
 
+/** Longer than any test: none is about it. */
+const LIMIT_MS = 60_000;
+
 describe('the reporter of a worker thread', () => {
   let server: Server;
   let url: string;
@@ -38,11 +41,11 @@ describe('the reporter of a worker thread', () => {
     const source = workerReporterSource(agentOf(`http://user:secret@${url}`, { datacenter: 'dc2' }));
     expect(source.module).toMatch(/worker-reporter\.js$/);
     const reporter = createWorkerReporter(structuredClone(source.data) as PlainAgent);
-    await reporter.report('a:ttl', 'warning', 'slow', 1_000);
+    await reporter.report('a:ttl', 'warning', 'slow', LIMIT_MS);
     reporter.setToken('a-token');
-    await reporter.report('a:ttl', 'passing', '', 1_000);
+    await reporter.report('a:ttl', 'passing', '', LIMIT_MS);
     reporter.setToken(undefined);
-    await reporter.report('a:ttl', 'passing', '', 1_000);
+    await reporter.report('a:ttl', 'passing', '', LIMIT_MS);
     await reporter.close();
     const basic = `Basic ${Buffer.from('user:secret').toString('base64')}`;
     const path = '/v1/agent/check/update/a%3Attl?dc=dc2';
@@ -56,7 +59,7 @@ describe('the reporter of a worker thread', () => {
   it('has no password where there is none', async () => {
     const { data, token } = workerReporterSource(agentOf(`http://${url}`));
     const reporter = createWorkerReporter(data as PlainAgent);
-    await reporter.report('a', 'passing', '', 1_000);
+    await reporter.report('a', 'passing', '', LIMIT_MS);
     await reporter.close();
     expect(asked).toEqual([[expect.any(String), expect.any(String), undefined, undefined]]);
     expect(await token()).toBeUndefined();

@@ -65,7 +65,7 @@ describe('probeInstance', () => {
       at(70_000),
       at(-5),
       at(port, { meta: { 'rookery-ready': '/a b' } }),
-      at(port, { address: 'no-such-host.invalid' }),
+      at(port, { address: 'a..b' }),
     ];
     expect(await probeAll([...odd, at(port)], probeInstance)).toEqual([
       'unknown',

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { createServer, Server as NetServer, type AddressInfo } from 'node:net';
 import type { AbstractHttpAdapter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { FakeClock, freePorts, settle } from '@rookery/test-support';
+import { eventually, FakeClock, freePorts, settle } from '@rookery/test-support';
 import { ReplaySubject, Subject } from 'rxjs';
 import { AppServers, type ListeningServer, type RpcTarget } from './app-servers.js';
 
@@ -189,8 +189,7 @@ describe('AppServers', () => {
     const servers = serversOf();
     servers.addSupport({ prepare: () => undefined, hasGrpcHealth: ({ url }) => url === `127.0.0.1:${port}` });
     const listening = servers.untilListening({ name: 'a' }, signal);
-    for (let tries = 0; tries < 100 && clock.next === undefined; tries++) await settle();
-    expect(clock.next).toBe(100);
+    await eventually(() => clock.next === 100);
     const server = createServer((socket) => socket.on('error', () => undefined).destroy());
     open.push(server);
     server.listen(port, '127.0.0.1');
