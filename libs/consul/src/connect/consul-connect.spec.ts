@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Duplex } from 'node:stream';
 import { connect as connectHttp2, createSecureServer } from 'node:http2';
 import { createServer as createPlain, type IncomingMessage } from 'node:http';
 import { Agent, createServer, request, type Server } from 'node:https';
@@ -142,9 +143,14 @@ describe('ConsulConnect', () => {
   };
   const instance = (changes: Partial<ServiceInstance> = {}): ServiceInstance =>
     ({ service: 'shop', datacenter: 'dc1', inMesh: true, ...changes }) as ServiceInstance;
-  const certificateOf = (service: string, domain = DOMAIN, datacenter = 'dc1'): PeerCertificate =>
+  const certificateOf = (
+    service: string,
+    domain = DOMAIN,
+    datacenter = 'dc1',
+    scope = '/ns/default',
+  ): PeerCertificate =>
     ({
-      subjectaltname: `URI:spiffe://${domain}/ns/default/dc/${datacenter}/svc/${service}`,
+      subjectaltname: `URI:spiffe://${domain}${scope}/dc/${datacenter}/svc/${service}`,
       valid_to: new Date(Date.now() + YEAR).toUTCString(),
     }) as PeerCertificate;
 
@@ -254,6 +260,10 @@ describe('ConsulConnect', () => {
       expect.stringContaining('in "dc2"'),
       'CERT_IDENTITY_MISMATCH',
     ]);
+    expect(mismatch(certificateOf('shop', DOMAIN, 'dc1', '/ap/team/ns/sandbox'))).toEqual([
+      expect.stringContaining('"shop" in "dc1", namespace "sandbox", partition "team" of'),
+      'CERT_IDENTITY_MISMATCH',
+    ]);
     expect(mismatch({ subjectaltname: 'DNS:shop' } as PeerCertificate)).toEqual([
       expect.stringContaining('that of no service'),
       'CERT_IDENTITY_MISMATCH',
@@ -352,6 +362,29 @@ describe('ConsulConnect', () => {
       await change(() => (mesh.intentions = [intention('shop', 'allow')]));
       expect(await ask(port, caller, { headers: { expect: '100-continue' } })).toMatchObject({ status: 200 });
       expect(handled).toEqual(['continue /']);
+    });
+
+    it('survives one that asks for another protocol, and resets its connection', async () => {
+      await start();
+      connect.guard(server);
+      const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+      const reset = Object.assign(socket, { destroySoon: () => socket.destroy(new Error('ECONNRESET')) });
+      server.emit('upgrade', { socket: {} }, reset, Buffer.alloc(0));
+      await eventually(() => socket.closed);
+      expect(logger.matching(/was denied access/)).toHaveLength(1);
+    });
+
+    it('does without an answer to a stream of HTTP/2 that has ended', async () => {
+      await start();
+      connect.guard(server);
+      const ended = {
+        destroyed: true,
+        respond: () => {
+          throw new Error('ERR_HTTP2_INVALID_STREAM');
+        },
+      };
+      expect(server.emit('stream', ended, { ':method': 'GET', ':path': '/' })).toBe(true);
+      expect(handled).toEqual([]);
     });
 
     it('answers the checks of the agent on a port of their own, and there nothing else', async () => {

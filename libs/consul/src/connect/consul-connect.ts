@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Server } from 'node:http';
 import type { PeerCertificate } from 'node:tls';
 import { Logger } from '@nestjs/common';
@@ -20,7 +21,7 @@ import type { ConnectSettings } from './connect-options.js';
 import { peerWith, type ConnectPeer } from './connect-peer.js';
 import { actionOf, type IntentionRules } from './intention-decision.js';
 import { ServerGuard } from './server-guard.js';
-import { spiffeIdOf } from './spiffe-id.js';
+import { spiffeIdOf, type SpiffeId } from './spiffe-id.js';
 import { watchIntentions, watchLeaf, watchRoots } from './watch-connect.js';
 
 export interface ConsulConnectOptions extends ConnectSettings {
@@ -59,6 +60,7 @@ export class ConsulConnect implements ServiceMesh {
   #app: Server | undefined;
   #guard: ServerGuard | undefined;
   #checks: CheckServer | undefined;
+  #isClosed = false;
 
   /** @param today the time of this host, in milliseconds since the epoch, which certificates are valid by */
   constructor(
@@ -158,6 +160,7 @@ export class ConsulConnect implements ServiceMesh {
     const isCheck = (request: Parameters<typeof isHealthRequest>[0]): boolean =>
       isHealthRequest(request, healthPath);
     this.#checks ??= await CheckServer.listen(this.#app, { host, port: checkPort, isCheck });
+    if (this.#isClosed) this.#checks.close();
     return this.#checks.port;
   }
 
@@ -178,6 +181,7 @@ export class ConsulConnect implements ServiceMesh {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#watches.close();
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
     this.#guard?.release();
@@ -219,10 +223,15 @@ export class ConsulConnect implements ServiceMesh {
   #mismatch(peer: PeerCertificate, service: string, datacenter: string): Error | undefined {
     const id = spiffeIdOf(peer.subjectaltname);
     const { trustDomain } = this.identity;
-    if (id?.trustDomain === trustDomain && id?.service === service && id.datacenter === datacenter)
-      return undefined;
-    const found = id ? `"${id.service}" in "${id.datacenter}" of ${id.trustDomain}` : 'no service';
-    const wanted = `"${service}" in "${datacenter}" of ${String(trustDomain)}`;
+    // Of the lists that it reads. Consul without namespaces and partitions calls the only one `default`.
+    const [, namespace, partition] = this.#client.scope;
+    const expected = {
+      ...{ trustDomain, service, datacenter },
+      ...{ namespace: namespace ?? 'default', partition: partition ?? 'default' },
+    };
+    if (id && isDeepStrictEqual(id, expected)) return undefined;
+    const found = id ? describeIdentity(id) : 'no service';
+    const wanted = describeIdentity(expected);
     return Object.assign(new Error(`the certificate is that of ${found}, not of ${wanted}`), {
       // As Node's own begin that are about a certificate.
       code: 'CERT_IDENTITY_MISMATCH',
@@ -239,4 +248,16 @@ export class ConsulConnect implements ServiceMesh {
     const name = caller === undefined ? 'a caller' : `"${caller}"`;
     this.#logger.warn(`${name} was denied access to "${this.#options.service}": ${reason}`);
   }
+}
+
+function describeIdentity({
+  service,
+  datacenter,
+  trustDomain,
+  ...scope
+}: Omit<SpiffeId, 'trustDomain'> & { readonly trustDomain: string | undefined }): string {
+  const within = (['namespace', 'partition'] as const)
+    .filter((each) => scope[each] !== 'default')
+    .map((each) => `${each} "${scope[each]}"`);
+  return `"${service}" in ${[`"${datacenter}"`, ...within].join(', ')} of ${String(trustDomain)}`;
 }

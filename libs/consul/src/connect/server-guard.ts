@@ -143,12 +143,16 @@ function deny(event: string, given: readonly unknown[], denial: Denial): void {
   const body = JSON.stringify({ statusCode: FORBIDDEN, message: describeDenial(denial) });
   if (event === 'stream') {
     const [stream] = given as [Http2Stream & { respond(headers: object): void }];
+    // Its peer has reset it, or its connection has ended.
+    if (stream.destroyed || stream.closed) return;
+    stream.on('error', () => undefined);
     stream.respond({ ':status': FORBIDDEN, 'content-type': 'application/json; charset=utf-8' });
     stream.end(body);
   } else if (event === 'upgrade' || event === 'connect') {
     const [, socket] = given as [unknown, Socket];
+    // Nothing of Node's listens to it any more: a peer that resets its connection would end the process.
+    socket.on('error', () => undefined);
     socket.write(`HTTP/1.1 ${FORBIDDEN} Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    // Nothing of Node's watches it any more, whatever its peer does.
     socket.destroySoon();
   } else {
     const [, response] = given as [unknown, ServerResponse];

@@ -99,6 +99,20 @@ describe('certificates in files', () => {
     expect(source.current().cert).toBe(before.cert);
   });
 
+  it.each([
+    ['half written', (content: string) => content.slice(0, content.length / 2), /is not complete/],
+    ['damaged', (content: string) => content.replace(/M[A-Za-z]{3}/, '!!!!'), /cannot be read/],
+    ['no authority', () => first.pem('client-key'), /has no certificate of an authority/],
+  ])('stay in use while the authorities are %s', async (_, spoil, problem) => {
+    const source = new CertificateFiles(paths(), { clock, warn });
+    const before = source.current();
+    writeFileSync(paths().caFile, spoil(first.pem('ca')));
+    await clock.advance(1_000);
+    expect(source.current()).toBe(before);
+    expect(warnings).toEqual([expect.stringMatching(problem)]);
+    expect(() => new CertificateFiles(paths(), { clock, warn })).toThrow(problem);
+  });
+
   it('of several authorities come from a directory', async () => {
     const caPath = join(folder, 'authorities');
     mkdirSync(caPath);

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
@@ -20,6 +21,7 @@ export interface CertificateFilesTools {
   readonly warn: (message: string) => void;
 }
 
+const BLOCK = /-----BEGIN ([^-]+)-----(?:(?!-----BEGIN)[^])*?-----END \1-----/g;
 /** Files that are renewed are in use within this time. */
 const LOOK_INTERVAL_MS = 1_000;
 
@@ -100,11 +102,30 @@ function readAll({ caFile, caPath, certFile, keyFile }: CertificatePaths): Certi
     ...(caFile === undefined ? [] : [caFile]),
     ...(caPath === undefined ? [] : filesIn(caPath)),
   ];
-  const ca = authorities.length > 0 ? authorities.map(readPem) : undefined;
+  const ca = authorities.length > 0 ? authorities.map(readAuthorities) : undefined;
   const cert = certFile === undefined ? undefined : readPem(certFile);
   const key = keyFile === undefined ? undefined : readPem(keyFile);
   assertFit({ ca, cert, key }, [...authorities, certFile, keyFile]);
   return { ca, cert, key: key === undefined ? undefined : new Secret(key) };
+}
+
+/** A TLS context leaves out what it cannot read, and would trust the others only: such as while the file is being written. */
+function readAuthorities(path: string): string {
+  const content = readPem(path);
+  const blocks = content.match(BLOCK) ?? [];
+  if (blocks.length !== content.split('-----BEGIN').length - 1) throw new Error(`${path} is not complete`);
+  const certificates = blocks.filter((block) => block.startsWith('-----BEGIN CERTIFICATE'));
+  if (certificates.length === 0) throw new Error(`${path} has no certificate of an authority`);
+  for (const certificate of certificates) {
+    try {
+      new X509Certificate(certificate);
+    } catch (error) {
+      throw new Error(`${path} has a certificate that cannot be read: ${errorMessage(error)}`, {
+        cause: error,
+      });
+    }
+  }
+  return content;
 }
 
 function assertFit(options: SecureContextOptions, files: readonly (string | undefined)[]): void {

@@ -14,7 +14,8 @@ export interface OptionIssue {
 export type OptionShape<T> = { [K in keyof Required<T>]: z.ZodType };
 
 const SECRET = /token|secret|password|passphrase|auth|key$|pem$|pfx$/i;
-const URL_CREDENTIALS = /\/\/[^/@\s]*@/g;
+/** To the last `@`: what makes a URL malformed may be an `@` or a `/` of its password. */
+const URL_CREDENTIALS = /\/\/.*@/g;
 const LONGEST_VALUE = 80;
 
 /** Checks options against a schema and returns every issue, never just the first. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { ConsoleLogger, Logger } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { HealthCheckResult } from '@nestjs/terminus';
-import { settle } from '@rookery/test-support';
+import { RecordingLogger, settle } from '@rookery/test-support';
 import { httpStatus, mountHealthRoutes, type HealthRoutes } from './health-routes.js';
 import type { HealthService } from './health.service.js';
 
@@ -10,7 +11,11 @@ type Handler = (request: object, response: object) => void;
 const LOCAL = { headers: { host: 'localhost' }, socket: { remoteAddress: '127.0.0.1' } };
 const REMOTE = { headers: { host: 'app' }, socket: { remoteAddress: '10.0.0.9' } };
 
-function mounted(options: Partial<HealthRoutes>, check: (group?: string) => Promise<unknown>) {
+function mounted(
+  options: Partial<HealthRoutes>,
+  check: (group?: string) => Promise<unknown>,
+  adapterOptions: object = {},
+) {
   const handlers = new Map<string, Handler>();
   const replies: { body: unknown; status: number; headers: Record<string, string> }[] = [];
   let headers: Record<string, string> = {};
@@ -18,6 +23,8 @@ function mounted(options: Partial<HealthRoutes>, check: (group?: string) => Prom
     get: (path: string, handler: Handler) => handlers.set(path, handler),
     setHeader: (_response: object, name: string, value: string) => (headers = { ...headers, [name]: value }),
     reply: (_response: object, body: unknown, status: number) => replies.push({ body, status, headers }),
+    isHeadersSent: () => false,
+    ...adapterOptions,
   } as unknown as AbstractHttpAdapter;
   const routes = {
     path: '/health',
@@ -41,6 +48,19 @@ function mounted(options: Partial<HealthRoutes>, check: (group?: string) => Prom
 const DETAILS = { status: 'ok', details: { database: { status: 'up' } } };
 
 describe('the health routes', () => {
+  it('leave a response alone that something else has answered, and survive one that cannot be', async () => {
+    const check = () => Promise.resolve(DETAILS);
+    expect(await mounted({}, check, { isHeadersSent: () => true }).ask('/health')).toBeUndefined();
+    const logger = new RecordingLogger();
+    Logger.overrideLogger(logger);
+    const reply = (): never => {
+      throw new Error('no response');
+    };
+    expect(await mounted({}, check, { reply }).ask('/health')).toBeUndefined();
+    Logger.overrideLogger(new ConsoleLogger());
+    expect(logger.matching(/^error cannot answer a health check: no response/)).toHaveLength(1);
+  });
+
   it('are one for all, for liveness, for readiness, and for each custom group, unless the app has its own', () => {
     const check = () => Promise.resolve(DETAILS);
     expect(mounted({ groups: ['startup'] }, check).paths).toEqual([

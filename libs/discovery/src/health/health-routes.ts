@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Logger } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { HealthCheckResult } from '@nestjs/terminus';
 import { errorMessage } from '../errors/error-message.js';
@@ -6,6 +7,7 @@ import { isExposedTo, type Exposure } from './exposure.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
 import type { HealthService } from './health.service.js';
 
+const logger = new Logger('Health');
 const CONSUL_AGENT = 'Consul Health Check';
 
 export interface HealthRoutes {
@@ -38,6 +40,8 @@ export function mountHealthRoutes(
     if (isTaken(at)) return;
     adapter.get(at, (request: AdapterRequest, response: unknown) => {
       const reply = (body: object, status: number): void => {
+        // Such as a middleware of the app that limits the time.
+        if (adapter.isHeadersSent(response)) return;
         adapter.setHeader(response, 'Cache-Control', 'no-cache, no-store, must-revalidate');
         adapter.reply(response, body, status);
       };
@@ -50,7 +54,8 @@ export function mountHealthRoutes(
           reply(body, httpStatus(result, request.headers['user-agent']));
         })
         // The registry has to see the failure, and the process must go on.
-        .catch((error: unknown) => reply({ status: 'error', message: errorMessage(error) }, 503));
+        .catch((error: unknown) => reply({ status: 'error', message: errorMessage(error) }, 503))
+        .catch((error: unknown) => logger.error(`cannot answer a health check: ${errorMessage(error)}`));
     });
   };
   mount(path);

@@ -268,6 +268,22 @@ describe('RegistrationService', () => {
     expect([await registered(), health]).toEqual([['inventory'], ['ready']]);
   });
 
+  it('tries again where something is in the way, such as a port of checks that is taken', async () => {
+    Object.assign(servers.server ?? {}, { secure: true, http: createServer() });
+    let tries = 0;
+    const checkPort = async (): Promise<number> => {
+      if (++tries < 3) throw new Error('listen EADDRINUSE');
+      return 8_081;
+    };
+    const service = create([{ name: 'inventory' }], { mesh: { checkPort } });
+    await service.onApplicationBootstrap();
+    await clock.advance(500);
+    expect(await registered()).toEqual([]);
+    await clock.advance(10_000);
+    expect([await registered(), tries]).toEqual([['inventory'], 3]);
+    expect(logger.matching(/error cannot register "inventory", retrying: listen EADDRINUSE/)).toHaveLength(1);
+  });
+
   it('logs why it cannot be registered, and nothing once it is shutting down', async () => {
     servers.listening = Promise.reject(new Error('no such server'));
     await start();

@@ -27,7 +27,8 @@ import { RegistryReachability } from '../registry/registry-reachability.js';
 import type { ServiceMesh } from '../certificates/service-mesh.js';
 import type { ServiceRegistry } from '../registry/service-registry.js';
 import { probeTcp } from '../registry/tcp-probe.js';
-import { delay, type Clock, type Random } from '../timing/clock.js';
+import { backoffDelay } from '../timing/backoff.js';
+import { delay, isAborted, type Clock, type Random } from '../timing/clock.js';
 import { checksOf, describeRegistration } from './describe-registration.js';
 import { createHeartbeats } from './heartbeat/create-heartbeats.js';
 import { toHealthReport, type HealthReport } from './heartbeat/health-report.js';
@@ -45,6 +46,8 @@ import { leaveFirst } from './shutdown/leave-first.js';
 import { RequestTracker } from './shutdown/request-tracker.js';
 import { drain, runShutdown, type ShutdownBudget } from './shutdown/shutdown-sequence.js';
 import { onShutdownSignal } from './shutdown/shutdown-signals.js';
+
+const START_BACKOFF = { base: 1_000, cap: 30_000 };
 
 export interface RegistrationOptions {
   readonly mesh?: Pick<ServiceMesh, 'checkPort'> | undefined;
@@ -345,11 +348,28 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
       await this.#servers.untilListening(service.options, signal);
       if (registrationDelay !== undefined)
         await delay(clock, toMilliseconds(registrationDelay, 'service.registrationDelay'), signal);
-      if (!signal.aborted) await this.#enqueue(() => this.#start(service));
+      await this.#startUntilItDoes(service, signal);
     };
     start().catch((error: unknown) => {
       if (!signal.aborted) this.#logger.error(`cannot register "${name}": ${errorMessage(error)}`);
     });
+  }
+
+  /** What is in the way may go: a port of a mesh's checks that an earlier process still has. */
+  async #startUntilItDoes(service: OwnService, signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await this.#enqueue(() => this.#start(service));
+        return;
+      } catch (error) {
+        const isLasting = error instanceof DiscoveryError && error.code === 'RK_CONFIG_INVALID';
+        if (isAborted(signal) || isLasting) throw error;
+        if (failures === 1)
+          this.#logger.error(`cannot register "${service.options.name}", retrying: ${errorMessage(error)}`);
+        await delay(clock, backoffDelay(failures, START_BACKOFF, random), signal);
+      }
+    }
   }
 
   async #start(service: OwnService): Promise<void> {

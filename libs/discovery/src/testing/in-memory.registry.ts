@@ -285,11 +285,10 @@ export class InMemoryRegistry extends ServiceRegistry {
   override async services(): Promise<Record<string, string[]>> {
     this.requests.services++;
     this.#check();
-    const services: Record<string, string[]> = {};
-    for (const { service, tags } of this.#instances.values()) {
-      services[service] = [...new Set([...(services[service] ?? []), ...tags])];
-    }
-    return services;
+    const services = new Map<string, string[]>();
+    for (const { service, tags } of this.#instances.values())
+      services.set(service, [...new Set([...(services.get(service) ?? []), ...tags])]);
+    return Object.fromEntries(services);
   }
 
   override async close(): Promise<void> {

@@ -9,7 +9,8 @@ import type { ValueIssue } from './validate-values.js';
 const LONGEST_VALUE = 80;
 /** As many as a reader takes in. */
 const MAX_ISSUES = 50;
-const URL_CREDENTIALS = /\/\/[^/@\s]*@/g;
+/** To the last `@`: what makes a URL malformed may be an `@` or a `/` of its password. */
+const URL_CREDENTIALS = /\/\/.*@/g;
 
 /** What a schema finds wrong, with the keys that gave the values, and the values unless they are secrets. */
 export function describeIssues(

@@ -46,10 +46,15 @@ describe('LoadReporter', () => {
     const { load } = start();
     load.metric('render_queue', () => 7);
     load.metric('broken', () => NaN);
+    load.metric('absent', () => {
+      throw new Error('there is no pool yet');
+    });
     const { named } = load.report();
     expect(named).toMatchObject({ render_queue: 7 });
     expect(named).not.toHaveProperty('broken');
-    for (let n = 0; n < 14; n++) load.metric(`metric_${n}`, () => n);
+    expect(named).not.toHaveProperty('absent');
+    expect(load.header()).not.toContain('absent');
+    for (let n = 0; n < 13; n++) load.metric(`metric_${n}`, () => n);
     expect(() => load.metric('one_more', () => 1)).toThrow('one metric more than 16');
     expect(() => load.metric('Bad name', () => 1)).toThrow(/"Bad name" is not the name of a metric/);
     expect(() => load.metric('render_queue', () => 8)).not.toThrow();

@@ -114,7 +114,7 @@ export class LoadReporter {
   #metricsNow(): Record<string, number> {
     const values: Record<string, number> = {};
     for (const [name, read] of this.#metrics) {
-      const value = read();
+      const value = valueOf(read);
       if (Number.isFinite(value)) values[name] = value;
     }
     return values;
@@ -148,5 +148,14 @@ export class LoadReporter {
     this.#calls = 0;
     this.#failures = 0;
     this.#sampledAt = now;
+  }
+}
+
+/** One that the app cannot tell at the moment is left out: a report is part of every response. */
+function valueOf(read: () => number): number {
+  try {
+    return read();
+  } catch {
+    return NaN;
   }
 }

@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressTowards, addressWithin, chooseAddress, type AddressFacts } from './advertised-address.js';
+import {
+  addressTowards,
+  addressWithin,
+  chooseAddress,
+  externalAddress,
+  type AddressFacts,
+} from './advertised-address.js';
 
 const facts: AddressFacts = {
   option: undefined,
@@ -8,6 +14,7 @@ const facts: AddressFacts = {
   registryHost: '127.0.0.1',
   registryKnowsNodeAddress: true,
   towardsRegistry: '127.0.0.1',
+  external: '10.0.0.4',
 };
 
 describe('chooseAddress', () => {
@@ -31,6 +38,14 @@ describe('chooseAddress', () => {
       checkHost: '10.0.0.5',
       checkIsRemote: false,
     });
+  });
+
+  it('takes no loopback address where an agent elsewhere cannot be routed to yet', () => {
+    const elsewhere = { ...facts, registryHost: 'consul', towardsRegistry: undefined };
+    expect(chooseAddress(elsewhere).address).toBe('10.0.0.4');
+    expect(chooseAddress({ ...elsewhere, external: undefined }).address).toBe('127.0.0.1');
+    const withoutNodes = { ...facts, registryKnowsNodeAddress: false, towardsRegistry: undefined };
+    expect(chooseAddress(withoutNodes).address).toBe('127.0.0.1');
   });
 
   it('uses the one address that the server is bound to', () => {
@@ -76,8 +91,26 @@ describe('addressTowards', () => {
     expect(await addressTowards('localhost')).toMatch(/^(127\.0\.0\.1|::1)$/);
   });
 
+  it('has none where there is no route: not the address of a socket that is bound to all', async () => {
+    // A link-local address without its interface.
+    expect(await addressTowards('fe80::1')).toBeUndefined();
+  });
+
   it('has none for a host that does not exist', async () => {
     expect(await addressTowards('no-such-host.invalid')).toBeUndefined();
+  });
+});
+
+describe('externalAddress', () => {
+  const at = (address: string, family: string, internal = false): never =>
+    ({ address, family, internal }) as never;
+
+  it('is the first that others may reach', () => {
+    const lo = [at('127.0.0.1', 'IPv4', true), at('::1', 'IPv6', true)];
+    const eth0 = [at('fe80::1', 'IPv6'), at('fd00::7', 'IPv6'), at('169.254.1.1', 'IPv4')];
+    expect(externalAddress({ lo, eth0 })).toBe('fd00::7');
+    expect(externalAddress({ lo, eth0, eth1: [at('10.2.0.7', 'IPv4')] })).toBe('10.2.0.7');
+    expect(externalAddress({ lo })).toBeUndefined();
   });
 });
 

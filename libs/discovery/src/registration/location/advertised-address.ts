@@ -16,6 +16,8 @@ export interface AddressFacts {
   readonly registryKnowsNodeAddress: boolean;
   /** Address of the interface that routes to the registry, if there is one. */
   readonly towardsRegistry: string | undefined;
+  /** The first address of this host that others may reach, if there is one. */
+  readonly external: string | undefined;
 }
 
 export interface AdvertisedAddress {
@@ -42,7 +44,8 @@ export function chooseAddress(facts: AddressFacts): AdvertisedAddress {
   if (isAgentLocal && facts.registryKnowsNodeAddress) {
     return { address: undefined, checkHost: '127.0.0.1', checkIsRemote: false };
   }
-  const address = facts.towardsRegistry ?? '127.0.0.1';
+  // The network may not be there yet, nor the name of the registry: a loopback address would send other hosts to themselves.
+  const address = facts.towardsRegistry ?? (isAgentLocal ? undefined : facts.external) ?? '127.0.0.1';
   return { address, checkHost: address, checkIsRemote: false };
 }
 
@@ -60,6 +63,16 @@ export function addressWithin(
   return undefined;
 }
 
+/** The first address of this host that is not its own only; IPv4 before IPv6, of which link-local ones mean nothing elsewhere. */
+export function externalAddress(
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+): string | undefined {
+  const usable = Object.values(interfaces)
+    .flatMap((found = []) => found)
+    .filter(({ internal, address }) => !internal && !/^(fe80:|169\.254\.)/i.test(address));
+  return (usable.find(({ family }) => family === 'IPv4') ?? usable[0])?.address;
+}
+
 /** The local address from which a packet to this host would be sent; no packet is sent. */
 export async function addressTowards(host: string): Promise<string | undefined> {
   const target = isIP(host) ? host : (await lookup(host).catch(() => undefined))?.address;
@@ -69,7 +82,10 @@ export async function addressTowards(host: string): Promise<string | undefined> 
     return await new Promise<string | undefined>((resolve) => {
       socket.once('error', () => resolve(undefined));
       // Connecting a UDP socket only asks the kernel for a route. The port is never used.
-      socket.connect(9, target, () => resolve(socket.address().address));
+      // Where there is none, the callback gets an error, which the types of Node do not say.
+      socket.connect(9, target, (error?: Error | null) =>
+        resolve(error ? undefined : socket.address().address),
+      );
     });
   } finally {
     socket.close();

@@ -7,7 +7,13 @@ import type { Clock } from '../../timing/clock.js';
 import { withTimeout } from '../../timing/with-timeout.js';
 import type { Listening } from '../describe-registration.js';
 import type { ServiceOptions } from '../options/service-options.js';
-import { addressTowards, addressWithin, chooseAddress, isLoopback } from './advertised-address.js';
+import {
+  addressTowards,
+  addressWithin,
+  chooseAddress,
+  externalAddress,
+  isLoopback,
+} from './advertised-address.js';
 import type { ListeningServer } from './app-servers.js';
 import { explainUnreachable, findAdvertised } from './self-check.js';
 
@@ -39,6 +45,7 @@ export async function locateInstance(
     registryHost: registry.host,
     registryKnowsNodeAddress: registry.knowsNodeAddress,
     towardsRegistry: registry.host === undefined ? undefined : await towards(registry.host, clock),
+    external: externalAddress(),
   });
   if (server.host !== undefined && isLoopback(server.host) && option === undefined) {
     const cure = server.http
