@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DiscoveryError } from '../errors/discovery-error.js';
 import { type Duration, DURATION_HINT, parseDuration } from './duration.js';
+import { withoutCredentials } from './without-credentials.js';
 
 /** What is wrong with an option: the field, its value, and what to write instead. */
 export interface OptionIssue {
@@ -14,8 +15,6 @@ export interface OptionIssue {
 export type OptionShape<T> = { [K in keyof Required<T>]: z.ZodType };
 
 const SECRET = /token|secret|password|passphrase|auth|key$|pem$|pfx$/i;
-/** To the last `@`: what makes a URL malformed may be an `@` or a `/` of its password. */
-const URL_CREDENTIALS = /\/\/.*@/g;
 const LONGEST_VALUE = 80;
 
 /** Checks options against a schema and returns every issue, never just the first. */
@@ -115,7 +114,7 @@ function issuesOf(issue: z.core.$ZodIssue, schema: z.ZodType, options: unknown):
 function showValue(path: readonly string[], value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (path.some((key) => SECRET.test(key))) return '(not shown)';
-  const shown = (safeJson(value) ?? typeof value).replace(URL_CREDENTIALS, '//(not shown)@');
+  const shown = withoutCredentials(safeJson(value) ?? typeof value, '(not shown)');
   return shown.length > LONGEST_VALUE ? `${shown.slice(0, LONGEST_VALUE)}…` : shown;
 }
 

@@ -1,3 +1,4 @@
+import { withoutCredentials } from '../../configuration/without-credentials.js';
 import { formatConfigPath, type ConfigPath } from '../config-path.js';
 import type { ConfigTree } from '../layers/config-tree.js';
 import type { ConfigProblem } from '../problem.js';
@@ -9,8 +10,6 @@ import type { ValueIssue } from './validate-values.js';
 const LONGEST_VALUE = 80;
 /** As many as a reader takes in. */
 const MAX_ISSUES = 50;
-/** To the last `@`: what makes a URL malformed may be an `@` or a `/` of its password. */
-const URL_CREDENTIALS = /\/\/.*@/g;
 
 /** What a schema finds wrong, with the keys that gave the values, and the values unless they are secrets. */
 export function describeIssues(
@@ -64,6 +63,6 @@ export function brief(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return `{ ${Object.keys(value).join(', ')} }`;
   const text =
-    typeof value === 'string' ? JSON.stringify(value).replace(URL_CREDENTIALS, '//(secret)@') : String(value);
+    typeof value === 'string' ? withoutCredentials(JSON.stringify(value), '(secret)') : String(value);
   return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
 }
