@@ -198,7 +198,7 @@ export function coordinationCases(setup: () => CoordinationSetup): void {
     await lock.release();
   });
 
-  it('what a holder writes below the key of its lock keeps nobody from it', async () => {
+  it('what a holder writes below the key of its lock does not block the lock', async () => {
     const [one, another] = [await start(), await start()];
     const lock = await one.locks.acquire(KEY);
     const key = `${KEY}/position`;

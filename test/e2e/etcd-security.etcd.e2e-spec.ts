@@ -200,7 +200,7 @@ describe('EtcdClient and security', () => {
         await renew();
         await server.relaunch();
         expect(await eventually(() => kv.get('a').then((found) => found?.value.toString()))).toBe('x');
-        // One whose authority was not renewed is refused: a renewal is not trust in anyone.
+        // One whose authority was not renewed is refused: a renewal does not mean that any authority is trusted.
         expect(String(await thrownBy(() => stale.kv.get('a')))).toMatch(/not trusted here/);
       });
 

@@ -70,9 +70,8 @@ export class TargetPicker {
     const balancer = this.#strategies.get(strategy, isRetry ? `${zone} retries` : zone);
     for (let n = 0; n < MAX_PICKS; n++) {
       const picked = this.#strategies.pick(balancer, strategy, group.targets, request);
-      if (picked instanceof TrackedTarget && isOffered(picked, strategy, group.targets)) {
-        if (this.#isPreferred(picked, request)) return picked;
-      }
+      if (!(picked instanceof TrackedTarget) || !isOffered(picked, strategy, group.targets)) continue;
+      if (this.#isPreferred(picked, request)) return picked;
     }
     return undefined;
   }

@@ -40,7 +40,7 @@ export function mountHealthRoutes(
     if (isTaken(at)) return;
     adapter.get(at, (request: AdapterRequest, response: unknown) => {
       const reply = (body: object, status: number): void => {
-        // Such as a middleware of the app that limits the time.
+        // Something else has answered, such as a middleware of the app that limits the time.
         if (adapter.isHeadersSent(response)) return;
         adapter.setHeader(response, 'Cache-Control', 'no-cache, no-store, must-revalidate');
         adapter.reply(response, body, status);

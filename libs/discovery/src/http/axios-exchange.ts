@@ -6,12 +6,9 @@ import type { OpenAttempt } from '../calling/running-attempt.js';
 import { originOf } from '../registry/service-instance.js';
 import type { HttpConnections } from './http-connections.js';
 import type { CancelSignal } from '../timing/clock.js';
-import { endWithRequest } from './response/end-with.js';
-import { destroyWhenIdle } from './response/idle-stream.js';
-import { limited } from './response/limited-stream.js';
+import { openStream } from './response/open-stream.js';
 import { refusedRedirect } from './response/redirect.js';
-import { contentLimit, idleError } from './response/response-limits.js';
-import { tolerateUnheardError } from './response/unheard-error.js';
+import { contentLimit } from './response/response-limits.js';
 
 export interface AxiosRequest {
   readonly config: InternalAxiosRequestConfig;
@@ -51,7 +48,7 @@ async function send(
       cancelToken: undefined,
       httpsAgent: (config.httpsAgent as unknown) ?? connections.agentFor(instance, settings.connection),
       // Infinity means no limit to us; -1, to axios. A stream gets a limit that ends it, too.
-      maxContentLength: (isStream ? undefined : finite(limit)) ?? -1,
+      maxContentLength: isStream || limit === Infinity ? -1 : limit,
       // A proxy from the environment is for external hosts, not for instances of a service.
       proxy: config.proxy ?? false,
       validateStatus: null,
@@ -72,12 +69,8 @@ async function send(
     // The caller's request config, not the copy for this instance.
     const received = { ...response, config };
     if (response.data instanceof Readable) {
-      const body = response.data;
-      destroyWhenIdle(body, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
-      body.once('close', attempt.hold());
-      endWithRequest(body, config, departure);
-      received.data = limited(body, limit, config);
-      for (const stream of new Set([body, received.data as Readable])) tolerateUnheardError(stream);
+      response.data.once('close', attempt.hold());
+      received.data = openStream(response.data, { config, settings, departure });
     }
     return received;
   } catch (error) {
@@ -107,8 +100,4 @@ function takeOver(config: InternalAxiosRequestConfig, sent: AxiosHeaders, own: o
   for (const [name, value] of Object.entries(sent.toJSON()))
     if (!(name.toLowerCase() in own)) config.headers.set(name, value);
   if (!sent.has('authorization')) config.headers.delete('authorization');
-}
-
-function finite(limit: number): number | undefined {
-  return Number.isFinite(limit) ? limit : undefined;
 }

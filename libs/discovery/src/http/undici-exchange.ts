@@ -9,14 +9,11 @@ import type { SentLater } from './instance-pool.js';
 import type { PlainBody } from './request/request-body.js';
 import { withoutHeaders, type HeaderList } from './request/request-headers.js';
 import { BodyStream } from './response/body-stream.js';
-import { endWithRequest } from './response/end-with.js';
 import { decode, decoder, takeEncoding, type Encoding } from './response/decode-content.js';
-import { destroyWhenIdle } from './response/idle-stream.js';
-import { limited } from './response/limited-stream.js';
+import { openStream } from './response/open-stream.js';
 import { redirected, refusedRedirect, type Redirected } from './response/redirect.js';
 import { responseHeaders } from './response/response-headers.js';
-import { contentLimit, endlessError, idleError, tooLargeError } from './response/response-limits.js';
-import { tolerateUnheardError } from './response/unheard-error.js';
+import { contentLimit, endlessError, tooLargeError } from './response/response-limits.js';
 import { SentRequest } from './sent-request.js';
 
 /** A request that undici can send as it is. */
@@ -302,7 +299,7 @@ export class UndiciExchange implements SentLater, Transmission {
   /** The attempt has succeeded when its response begins; until the stream ends it is load for the instance. */
   #openStream(): boolean {
     const response = this.#response;
-    const { config, settings } = this.#request;
+    const { config, settings, departure } = this.#request;
     if (!response) return true;
     const body = new BodyStream({
       resume: () => this.#resume?.(),
@@ -311,12 +308,11 @@ export class UndiciExchange implements SentLater, Transmission {
     this.#stream = body;
     const attempt = this.#release();
     if (attempt) body.once('close', attempt.hold());
-    endWithRequest(body, config, this.#request.departure);
-    destroyWhenIdle(body, settings.streamIdleMs, () => idleError(settings.streamIdleMs, config));
-    const decoded = this.#encoding ? pipeline(body, decoder(this.#encoding), () => undefined) : body;
-    const data = limited(decoded, contentLimit(config, settings), config);
-    for (const stream of new Set([body, decoded, data])) tolerateUnheardError(stream);
-    response.data = data;
+    const encoding = this.#encoding;
+    response.data = openStream(body, {
+      ...{ config, settings, departure },
+      ...(encoding && { decode: (encoded) => pipeline(encoded, decoder(encoding), () => undefined) }),
+    });
     attempt?.succeed(response);
     return true;
   }

@@ -29,7 +29,7 @@ export function mountDiscoveryRoutes(
   const mount = (at: string, explain: (service: string) => Promise<object>): void => {
     adapter.get(at, (request: AdapterRequest, response: unknown, next?: unknown) => {
       const reply = (body: object, status: number): void => {
-        // Such as a middleware of the app that limits the time.
+        // Something else has answered, such as a middleware of the app that limits the time.
         if (adapter.isHeadersSent(response)) return;
         adapter.setHeader(response, 'Cache-Control', 'no-store');
         adapter.reply(response, body, status);

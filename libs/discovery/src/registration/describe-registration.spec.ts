@@ -62,7 +62,7 @@ describe('describeRegistration', () => {
     expect(given).toMatchObject({ url: 'http://127.0.0.1:3001/up' });
   });
 
-  it('tells nobody the password in the URL of a check', () => {
+  it('has no password of its URL in the name and the notes of a check', () => {
     const url = 'http://user:geheim@10.0.0.1:80/health?a=b@c';
     const check = { type: 'http', interval: '5s', url } as const;
     const [described] = describeRegistration({ name: 'a', check }, listening).checks;

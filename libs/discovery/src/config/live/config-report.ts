@@ -24,7 +24,7 @@ export class ConfigReport {
   #failure: string | undefined;
   #problems: readonly ConfigProblem[] = [];
 
-  /** A configuration is read before there is an app, which is told at first what is wrong by then. */
+  /** A configuration is read before there is an app: a subscriber gets the problems that there are, and then each change. */
   readonly events$ = defer(() =>
     concat(
       this.#problems.map((problem): ConfigEvent => ({ type: 'config.invalid', ...problem })),
