@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -112,6 +113,8 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
   let consul: ConsulAgent;
   let tarballs: string[];
   let nodes: readonly NodeVersion[];
+  /** The packages of a version of Nest, once they are installed. */
+  const installedFor = new Map<string, string>();
 
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'rookery-packed-'));
@@ -232,7 +235,11 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
           files: ['app.ts', 'grpc.ts'],
         }),
       );
-      await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
+      // What is installed differs with the version of Nest, not with the kind of the app.
+      const installed = installedFor.get(nest);
+      if (installed) symlinkSync(installed, join(folder, 'node_modules'));
+      else await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
+      installedFor.set(nest, installed ?? join(folder, 'node_modules'));
       await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
         cwd: folder,
       }).catch((error: unknown) => {
