@@ -1,14 +1,14 @@
-import { Metadata, status } from '@grpc/grpc-js';
+import { Metadata, status, type ServerDuplexStream } from '@grpc/grpc-js';
 import { Controller, Injectable, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { GrpcMethod, Transport } from '@nestjs/microservices';
+import { GrpcMethod, GrpcStreamCall, Transport } from '@nestjs/microservices';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { DiscoveryService, RegistrationService, type ServiceOptions } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { GrpcClients, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
 import { eventually, freePorts, thrownBy } from '@rookery/test-support';
-import { firstValueFrom, type Observable } from 'rxjs';
+import { firstValueFrom, from, lastValueFrom, Observable, toArray } from 'rxjs';
 import { createApp, rootModule } from '../e2e/test-app.js';
 import { LibraryServer, PROTO, type Found, type LibraryService } from './library-server.js';
 
@@ -40,6 +40,16 @@ describe('what a gRPC server receives', () => {
     find(query: { title: string }): Observable<Found> | Found {
       return this.gateway.find(query);
     }
+
+    @GrpcStreamCall('Library', 'Discuss')
+    async discuss(call: ServerDuplexStream<{ title: string }, Found>): Promise<void> {
+      const queries = call.iterator({ destroyOnReturn: false }) as AsyncIterable<{ title: string }>;
+      for await (const query of queries) {
+        const found = this.gateway.find(query);
+        call.write(found instanceof Observable ? await firstValueFrom(found) : found);
+      }
+      call.end();
+    }
   }
 
   const startServer = async (
@@ -47,7 +57,7 @@ describe('what a gRPC server receives', () => {
     service: ServiceOptions,
   ): Promise<{ server: INestMicroservice; gateway: Gateway; port: number }> => {
     const [port = 0] = await freePorts(1);
-    const context = { headers: ['x-tenant'] };
+    const context = { headers: ['x-tenant'], cancelWithClient: true };
     const discovery = DiscoveryModule.forRootAsync({
       useFactory: () => ({
         registry,
@@ -104,6 +114,51 @@ describe('what a gRPC server receives', () => {
     behind.isHanging = true;
     const late = await thrownBy(() => find(caller, metadata));
     expect(late).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+  });
+
+  it('its calls end when its caller has left, where an option says so', async () => {
+    const registry = new InMemoryRegistry();
+    const behind = await LibraryServer.start();
+    cleanUps.push(() => behind.stop());
+    registry.put({ service: 'library', port: behind.port });
+    const { server, gateway } = await startServer(registry, { name: 'gateway' });
+    gateway.library = server.get(GrpcClients).create('library', OPTIONS);
+    const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', OPTIONS);
+    await find(caller);
+    expect(behind.cancelled).toBe(0);
+    behind.isHanging = true;
+    const leaving = caller.find({ title: 'Dune' }).subscribe({ error: () => undefined });
+    await eventually(() => behind.calls === 2);
+    leaving.unsubscribe();
+    await eventually(() => behind.cancelled === 1);
+  });
+
+  it('a handler that reads the stream itself sends on what came along, and refuses a call for another service', async () => {
+    const registry = new InMemoryRegistry();
+    const behind = await LibraryServer.start();
+    cleanUps.push(() => behind.stop());
+    registry.put({ service: 'library', port: behind.port });
+    const { server, gateway, port } = await startServer(registry, { name: 'gateway' });
+    gateway.library = server.get(GrpcClients).create('library', OPTIONS);
+    const { clients } = await startCaller(registry);
+    const metadata = new Metadata();
+    metadata.set('x-tenant', 'acme');
+    const discuss = (service: string): Promise<Found[]> =>
+      lastValueFrom(
+        clients
+          .create<LibraryService>(service, { ...OPTIONS, retries: 0 })
+          .discuss(from([{ title: 'Dune' }, { title: 'Emma' }]), metadata)
+          .pipe(toArray()),
+      );
+    expect((await discuss('gateway')).map(({ title }) => title)).toEqual(['Dune', 'Emma']);
+    expect(behind.metadata).toMatchObject({ 'x-tenant': 'acme' });
+    const [registered] = await registry.readConsistent('gateway', {});
+    registry.put({ ...registered, service: 'orders', id: 'old', port });
+    expect(await thrownBy(() => discuss('orders'))).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: 'This is gateway, not orders',
+    });
+    expect(gateway.calls).toBe(2);
   });
 
   it('in a hybrid app too, where the microservice inherits what the app has', async () => {

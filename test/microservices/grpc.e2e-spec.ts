@@ -1,9 +1,16 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { credentials, Metadata, status, type Client, type ServiceError } from '@grpc/grpc-js';
 import { Injectable, type DynamicModule, type INestApplication, type Provider } from '@nestjs/common';
 import { ClientsModule, Transport, type ClientGrpc } from '@nestjs/microservices';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { DiscoveryService, type ServiceExplanation, type ServicePolicy } from '@rookery/discovery';
+import {
+  DiscoveryEvents,
+  DiscoveryService,
+  type ServiceExplanation,
+  type ServicePolicy,
+} from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import {
@@ -64,6 +71,15 @@ describe('gRPC by the name of a service', () => {
   };
   const find = (library: LibraryService, metadata?: Metadata): Promise<Found> =>
     firstValueFrom(library.find({ title: 'Dune' }, metadata ?? new Metadata()));
+  /** As of a client that is made without Nest. */
+  const callFind = (client: Client): Promise<Found> =>
+    new Promise((resolve, reject) => {
+      const { Find: method } = client as unknown as Record<
+        'Find',
+        (query: object, answer: (error: ServiceError | null, found: Found) => void) => void
+      >;
+      method.call(client, { title: 'Emma' }, (error, found) => (error ? reject(error) : resolve(found)));
+    });
   const explained = (app: INestApplication): Promise<ServiceExplanation> =>
     app.get(DiscoveryService).explain('library');
 
@@ -109,15 +125,7 @@ describe('gRPC by the name of a service', () => {
     const { app, servers } = await started(2);
     const channel = discoveryChannel(app.get(DiscoveryService), 'library');
     const client = new Library('library', credentials.createInsecure(), { channelOverride: channel });
-    const call = (): Promise<Found> =>
-      new Promise((resolve, reject) => {
-        const method = client.Find as unknown as (
-          query: object,
-          answer: (error: ServiceError | null, found: Found) => void,
-        ) => void;
-        method.call(client, { title: 'Emma' }, (error, found) => (error ? reject(error) : resolve(found)));
-      });
-    for (let n = 0; n < 20; n++) expect((await call()).title).toBe('Emma');
+    for (let n = 0; n < 20; n++) expect((await callFind(client)).title).toBe('Emma');
     expect(servers.every(({ calls }) => calls > 0)).toBe(true);
     channel.close();
   });
@@ -294,6 +302,31 @@ describe('gRPC by the name of a service', () => {
     expect(servers.flatMap(({ metadata }) => Object.keys(metadata))).not.toContain(HASH_KEY);
   });
 
+  it('a key whose instance takes connections and says nothing goes to another one', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const sockets = new Set<Socket>();
+    silent.on('connection', (socket) => sockets.add(socket));
+    cleanUps.push(() => {
+      silent.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    const { registry, servers, app } = await started(1);
+    registry.put({ service: 'library', id: 'silent', port: (silent.address() as AddressInfo).port });
+    const library = app
+      .get(GrpcClients)
+      .create<LibraryService>('library', { ...LIBRARY, strategy: 'consistent-hash' });
+    const ports = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const metadata = new Metadata();
+        metadata.set(HASH_KEY, `reader-${n}`);
+        return (await find(library, metadata)).port;
+      }),
+    );
+    expect(sockets.size).toBeGreaterThan(0);
+    expect(new Set(ports)).toEqual(new Set([servers[0]?.port]));
+  });
+
   it('changes nothing in the metadata of its caller, which may be that of all its calls', async () => {
     const { servers, library } = await started(1);
     const metadata = new Metadata();
@@ -318,6 +351,64 @@ describe('gRPC by the name of a service', () => {
     const other = app.get(GrpcClients).create<LibraryService>('other', LIBRARY);
     const unreachable = await thrownBy(() => find(other));
     expect(unreachable.message).toContain('RK_REGISTRY_UNREACHABLE');
+    // It was called before there was a list.
+    registry.put({ service: 'other', port: server.port });
+    registry.recover();
+    await eventually(async () => (await find(other)).port === server.port);
+  });
+
+  it('a client that was made before its app goes on when it is there', async () => {
+    const [server] = (await startServers(1)) as [LibraryServer];
+    const client = new Library('rookery:library', credentials.createInsecure());
+    cleanUps.push(() => client.close());
+    expect((await thrownBy(() => callFind(client))).message).toContain('Import GrpcDiscoveryModule');
+    const registry = new InMemoryRegistry();
+    list(registry, [server]);
+    await startApp(registry);
+    await eventually(async () => (await callFind(client)).port === server.port);
+  });
+
+  it('a client can wait until there is a connection, before its first call', async () => {
+    const { app, servers } = await started(2);
+    const channel = discoveryChannel(app.get(DiscoveryService), 'library');
+    cleanUps.push(() => channel.close());
+    const client = new Library('library', credentials.createInsecure(), { channelOverride: channel });
+    await new Promise<void>((resolve, reject) => {
+      client.waitForReady(Date.now() + 20_000, (error) => (error ? reject(error) : resolve()));
+    });
+    expect(servers.map(({ connections }) => connections).sort()).toEqual([0, 1]);
+  });
+
+  it('a call after the end of the app fails with its status', async () => {
+    const { app } = await started(1);
+    const channel = discoveryChannel(app.get(DiscoveryService), 'library');
+    const client = new Library('library', credentials.createInsecure(), { channelOverride: channel });
+    await callFind(client);
+    await app.close();
+    cleanUps.pop();
+    cleanUps.push(() => channel.close());
+    expect(await thrownBy(() => callFind(client))).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: expect.stringContaining('RK_SHUT_DOWN'),
+    });
+  });
+
+  it('an isFailure that throws is not asked: the default rule judges, and an event says so', async () => {
+    const isFailure = (): boolean => {
+      throw new TypeError('no response');
+    };
+    const { servers, app, library } = await started(2, { isFailure, retries: 0, strategy: 'round-robin' });
+    const events: string[] = [];
+    app.get(DiscoveryEvents).events$.subscribe((event) => {
+      if (event.type === 'failureRule.failed') events.push(event.reason);
+    });
+    const [failing] = servers as [LibraryServer];
+    failing.failsWith = status.UNAVAILABLE;
+    await eventually(async () => {
+      await find(library).catch(() => undefined);
+      return (await explained(app)).instances.some(({ state }) => state === 'ejected');
+    });
+    expect(events).toEqual(['no response']);
   });
 
   it('leaves nothing open when the app is closed', async () => {
@@ -342,6 +433,12 @@ describe('gRPC by the name of a service', () => {
     const withOptions = await startApp(new InMemoryRegistry());
     const create = (): unknown => withOptions.get(GrpcClients).create('library', { ...LIBRARY, retries: -1 });
     expect(create).toThrow(/retries/);
+    const clients = withOptions.get(GrpcClients);
+    expect(() => clients.create('library', { ...LIBRARY, hedge: true } as never)).toThrow(/hedge/);
+    const discovery = withOptions.get(DiscoveryService);
+    expect(() => discoveryChannel(discovery, 'library', { strategy: 'nope' as never })).toThrow(
+      /discoveryChannel\('library'\).*strategy/s,
+    );
   });
 
   function listed(servers: readonly LibraryServer[]): InMemoryRegistry {

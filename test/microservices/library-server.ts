@@ -5,6 +5,7 @@ import {
   Server,
   ServerCredentials,
   type sendUnaryData,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceClientConstructor,
@@ -29,6 +30,7 @@ export interface Found {
 export interface LibraryService {
   find(query: Query, metadata?: Metadata): Observable<Found>;
   follow(query: Query, metadata?: Metadata): Observable<Found>;
+  discuss(queries: Observable<Query>, metadata?: Metadata): Observable<Found>;
 }
 
 export const { Library } = (
@@ -52,6 +54,8 @@ export class LibraryServer {
   /** It answers nothing. */
   isHanging = false;
   openStreams = 0;
+  /** Calls that it did not answer, until their callers cancelled them. */
+  cancelled = 0;
   /** Of the last call. */
   metadata: Readonly<Record<string, unknown>> = {};
   deadline: Date | number = Infinity;
@@ -94,6 +98,7 @@ export class LibraryServer {
     this.#server.addService(Library.service, {
       Find: (call: ServerUnaryCall<Query, Found>, answer: sendUnaryData<Found>) => this.#find(call, answer),
       Follow: (call: ServerWritableStream<Query, Found>) => this.#follow(call),
+      Discuss: (call: ServerDuplexStream<Query, Found>) => call.end(),
     });
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync('127.0.0.1:0', credentials, (error, bound) =>
@@ -112,7 +117,10 @@ export class LibraryServer {
     this.deadline = call.getDeadline();
     this.callerIssuer = call.getAuthContext().sslPeerCertificate?.issuer.CN as string | undefined;
     if (this.beginsResponse) call.sendMetadata(new Metadata());
-    if (this.isHanging) return;
+    if (this.isHanging) {
+      call.on('cancelled', () => this.cancelled++);
+      return;
+    }
     const { failsWith: code } = this;
     const send = (): void =>
       code === undefined

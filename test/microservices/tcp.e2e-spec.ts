@@ -98,6 +98,22 @@ describe("Nest's TCP transport by the name of a service", () => {
     expect(await lastValueFrom(library.send<number>('pages', { count: 0 }).pipe(toArray()))).toEqual([]);
   });
 
+  it('an emit says nothing about its instance: one that hangs is ejected for what it does not answer', async () => {
+    const { servers, app, library } = await started(2);
+    const [hung] = servers as [TcpLibrary];
+    hung.behaviour.isHanging = true;
+    const impatient = app
+      .get(TcpClients)
+      .create({ service: 'library-tcp', strategy: 'round-robin', attemptTimeout: '50ms', retries: 0 });
+    await eventually(async () => {
+      await find(impatient).catch(() => undefined);
+      for (let n = 0; n < 4; n++) await lastValueFrom(library.emit('read', {}), { defaultValue: undefined });
+      const { instances } = await app.get(DiscoveryService).explain('library-tcp');
+      return instances.some(({ state }) => state === 'ejected');
+    });
+    expect(servers.flatMap(({ behaviour }) => behaviour.events).length).toBeGreaterThan(0);
+  });
+
   it("a handler's error is the caller's, and counts against no instance", async () => {
     const { library, app } = await started(1);
     for (let n = 0; n < 10; n++)
@@ -141,9 +157,9 @@ describe("Nest's TCP transport by the name of a service", () => {
   it('ends in time when an instance says nothing, and its late answer is nobody else’s', async () => {
     const { servers, app } = await started(1);
     const [server] = servers as [TcpLibrary];
-    const library = app.get(TcpClients).create({ service: 'library-tcp', timeout: '1s' });
+    const library = app.get(TcpClients).create({ service: 'library-tcp', timeout: '500ms' });
     expect((await find(library)).title).toBe('Dune');
-    server.behaviour.delayMs = 2_000;
+    server.behaviour.delayMs = 1_500;
     expect(await thrownBy(() => find(library, 'Emma'))).toMatchObject({ code: 'RK_CALL_TIMEOUT' });
     server.behaviour.delayMs = 0;
     const titles = ['a', 'b', 'c'];
@@ -184,6 +200,13 @@ describe("Nest's TCP transport by the name of a service", () => {
     expect(none).toMatchObject({ code: 'RK_NO_INSTANCES' });
     expect(() => app.get(TcpClients).create({ service: '' })).toThrow(/service/);
     expect(() => MicroserviceClient('')).toThrow(/name/);
+    expect(() => MicroserviceClient('library-tcp', { timeout: 'soon' as never })).toThrow(
+      /@MicroserviceClient\('library-tcp'\).*timeout/s,
+    );
+    expect(() => app.get(TcpClients).create({ service: 'library-tcp', retries: -1 })).toThrow(/retries/);
+    expect(() => app.get(TcpClients).create({ service: 'library-tcp', hashKey: 'id' as never })).toThrow(
+      /hashKey/,
+    );
     await app.close();
     cleanUps.pop();
     const missing = await thrownBy(() => find(new DiscoveryClientProxy({ service: 'library-tcp' })));

@@ -25,11 +25,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const INSTALL_WITHIN_MS = 300_000;
 const run = promisify(execFile);
 
+/** With the newest @grpc/grpc-js, and with the oldest that works. */
+const NEST_12 = { nest: '^12.0.0', axios: '^12.0.0', grpc: '^1.14.7' } as const;
+const NEST_11 = { nest: '^11.0.0', axios: '^4.0.0', grpc: '1.13.4' } as const;
 const NESTS = {
-  'Nest 12, ESM': { nest: '^12.0.0', axios: '^12.0.0', type: 'module' },
-  'Nest 12, CommonJS': { nest: '^12.0.0', axios: '^12.0.0', type: 'commonjs' },
-  'Nest 11, ESM': { nest: '^11.0.0', axios: '^4.0.0', type: 'module' },
-  'Nest 11, CommonJS': { nest: '^11.0.0', axios: '^4.0.0', type: 'commonjs' },
+  'Nest 12, ESM': { ...NEST_12, type: 'module' },
+  'Nest 12, CommonJS': { ...NEST_12, type: 'commonjs' },
+  'Nest 11, ESM': { ...NEST_11, type: 'module' },
+  'Nest 11, CommonJS': { ...NEST_11, type: 'commonjs' },
 } as const;
 
 const LIBRARIES = ['discovery', 'consul', 'etcd', 'microservices'] as const;
@@ -188,7 +191,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
 
   it.each(Object.entries(NESTS))(
     'F59 work with %s, where a client is as plain axios is',
-    async (name, { nest, axios, type }) => {
+    async (name, { nest, axios, grpc, type }) => {
       const folder = join(home, name.replaceAll(/\W+/g, '-'));
       mkdirSync(folder);
       writeFileSync(join(folder, 'app.ts'), wholeAppOf('README.md'));
@@ -205,7 +208,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
             '@nestjs/platform-express': nest,
             '@nestjs/terminus': nest,
             '@nestjs/axios': axios,
-            '@grpc/grpc-js': '^1.14.7',
+            '@grpc/grpc-js': grpc,
             '@grpc/proto-loader': '^0.8.1',
             axios: '^1.21.1',
             'reflect-metadata': '^0.2.2',

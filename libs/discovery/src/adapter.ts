@@ -46,6 +46,7 @@ export { aggregatedErrors, causeChain, errorMessage, isError } from './errors/er
 
 export { asyncOptionsProviders } from './configuration/async-options.js';
 export type { AsyncOptions, OptionsReader } from './configuration/async-options.js';
+export { decodedText } from './configuration/decoded-text.js';
 export { formatDuration, toMilliseconds } from './configuration/duration.js';
 export {
   durationSchema,
@@ -74,6 +75,7 @@ export { AlertClaims, CLAIMS_PREFIX } from './alerts/alert-sink.js';
 export type { AlertClaim } from './alerts/alert-sink.js';
 export { assertPicksOptions, discoveryPicks, meshOf, tlsTo } from './discovery-picks.js';
 export type { PicksOptions } from './discovery-picks.js';
+export { callOneWay } from './one-way-call.js';
 export { rejectionStatus } from './calling/channel-call.js';
 export type { ChannelCall } from './calling/channel-call.js';
 export type { RpcDescription } from './calling/call-observer.js';

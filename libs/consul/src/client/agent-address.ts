@@ -1,4 +1,4 @@
-import { brief, Secret } from '@rookery/discovery/adapter';
+import { brief, decodedText, Secret } from '@rookery/discovery/adapter';
 
 /** Where an agent listens. */
 export interface AgentAddress {
@@ -47,7 +47,7 @@ export function parseAgentAddress(text: string, tls: boolean): AgentAddress | un
     pathPrefix,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     socketPath: undefined,
-    auth: url.username ? new Secret(decoded(`${url.username}:${url.password}`)) : undefined,
+    auth: url.username ? new Secret(decodedText(`${url.username}:${url.password}`)) : undefined,
   };
 }
 
@@ -55,15 +55,6 @@ export function parseAgentAddress(text: string, tls: boolean): AgentAddress | un
 export function shownAddress(given: unknown): string {
   if (typeof given !== 'string') return brief(given);
   return brief(given.replace(/^.*@/s, '(secret)@').replace(/[?#].*$/s, '?(secret)'));
-}
-
-/** A password may contain a literal percent sign. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** `URL` drops the default port of a scheme. */

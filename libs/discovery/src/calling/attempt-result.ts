@@ -35,6 +35,8 @@ export type AttemptResult<T> =
       readonly value: T;
       /** An error of the server that is not retried, such as status 500. */
       readonly isServerError: boolean;
+      /** It was only sent, which says nothing about the instance. */
+      readonly isOneWay?: boolean;
     }
   | FailedResponse<T>
   /** There was no response, and the error counts against the instance. */
@@ -69,8 +71,10 @@ export type ResponseResult<T> = Extract<AttemptResult<T>, { readonly value: T }>
 export function outcomeOf(result: AttemptResult<unknown>): CallOutcome {
   switch (result.type) {
     case 'success':
+      if (result.isOneWay) return 'ignored';
+      return result.isServerError ? 'server-error' : 'success';
     case 'ignored':
-      return result.isServerError ? 'server-error' : result.type;
+      return result.isServerError ? 'server-error' : 'ignored';
     case 'abandoned':
       return 'abandoned';
     default:

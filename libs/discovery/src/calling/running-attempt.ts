@@ -237,6 +237,10 @@ export class RunningAttempt<T> implements OpenAttempt<T>, EndedAttempt {
       call.discardResponse?.(value);
       return;
     }
+    if (call.isOneWay) {
+      this.#settle({ type: 'success', value, isServerError: false, isOneWay: true });
+      return;
+    }
     try {
       const response = call.readResponse ? call.readResponse(value) : fetchResponseInfo(value);
       this.#status = response?.status;

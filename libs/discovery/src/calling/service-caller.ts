@@ -59,13 +59,14 @@ export class ServiceCaller {
     service: string,
     attempt: Attempt<T>,
     options: FallbackOptions<T> = {},
+    how: Pick<TransportOptions<T>, 'isOneWay'> = {},
   ): Promise<CallResult<T>> {
     assertCallOptions(options);
     if (typeof (attempt as unknown) !== 'function')
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `attempt = ${typeof attempt}: must be a function`);
     const departure = incomingCall()?.departure;
     const cancellable = departure ? { ...options, signal: eitherSignal(options.signal, departure) } : options;
-    return this.send(service, attemptTransport(attempt), cancellable);
+    return this.send(service, attemptTransport(attempt), { ...cancellable, ...how });
   }
 
   /**

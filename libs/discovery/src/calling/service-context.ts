@@ -102,8 +102,10 @@ export class ServiceContext {
   }
 
   /** Undefined: there were no calls with this query. */
-  findPool(query: ServiceQuery): QueryPool | undefined {
-    return isEmpty(query) ? this.#plainPool : this.#pools.get(keyOfUnchecked(this.name, query));
+  findPool(query: ServiceQuery | undefined): QueryPool | undefined {
+    return query === undefined || isEmpty(query)
+      ? this.#plainPool
+      : this.#pools.get(keyOfUnchecked(this.name, query));
   }
 
   /** The settings of the calls of a client. */

@@ -8,10 +8,11 @@ import type { ServiceSnapshot } from '../catalog/service-snapshot.js';
 import { usableInstances } from '../catalog/service-snapshot.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
 import type { DiscoveryError } from '../errors/discovery-error.js';
+import { errorMessage } from '../errors/error-message.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServiceQuery } from '../registry/service-query.js';
 import type { Clock } from '../timing/clock.js';
-import { classifyError, outcomeOf } from './attempt-result.js';
+import { classifyError, outcomeOf, type AttemptResult } from './attempt-result.js';
 import type { CallObserver, RpcDescription } from './call-observer.js';
 import { ChannelCall } from './channel-call.js';
 import { isDeadline } from './failure-rules.js';
@@ -66,6 +67,7 @@ export class TargetPicks {
   readonly #tools: PicksTools;
   /** When those began that are under way, the oldest first. */
   readonly #waiting = new Map<Target, number[]>();
+  #hasRuleFailed = false;
 
   /** @param settings of the client */
   constructor(
@@ -153,7 +155,7 @@ export class TargetPicks {
     if (isRetry) this.#tools.observer?.retried(this.service);
     else this.#context.retryBudget.deposit();
     const tracked = target as TrackedTarget;
-    const { pool } = this.#queryPool;
+    const pool = this.#pickedPool;
     const startedAt = this.#clock.now();
     pool.begin(tracked);
     const waiting = shape === 'unary' ? this.#waitingFor(target) : undefined;
@@ -221,14 +223,35 @@ export class TargetPicks {
   ): { readonly outcome: CallOutcome; readonly reason: string; readonly isRefusal: boolean } {
     if (isAbandoned) return { outcome: 'abandoned', reason: 'its caller gave up', isRefusal: false };
     if (!error) return { outcome: 'success', reason: '', isRefusal: false };
-    const { isFailure, attemptTimeoutMs, timeoutMs } = this.#settings;
+    const { attemptTimeoutMs, timeoutMs } = this.#settings;
     // A deadline that is shorter than usual is no measure of an instance.
     if (isDeadline({ error }) && elapsedMs < Math.min(attemptTimeoutMs, timeoutMs) / 2)
       return { outcome: 'abandoned', reason: error.message, isRefusal: false };
-    const result = classifyError(error, isFailure);
+    const result = this.#classified(error);
     const isRefusal = result.type === 'failed' && result.isRefusal;
     const reason = result.type === 'success' ? '' : result.reason;
     return { outcome: outcomeOf(result), reason, isRefusal };
+  }
+
+  /** Over HTTP the caller gets what its own rule throws; from here it would end the process. */
+  #classified(error: Error): AttemptResult<never> {
+    try {
+      return classifyError(error, this.#settings.isFailure);
+    } catch (thrown) {
+      if (!this.#hasRuleFailed)
+        this.#tools.emit({
+          type: 'failureRule.failed',
+          service: this.service,
+          reason: errorMessage(thrown),
+        });
+      this.#hasRuleFailed = true;
+      return classifyError(error);
+    }
+  }
+
+  /** That of the pick: once the app has been closed no other one is opened. */
+  get #pickedPool(): TargetPool {
+    return (this.#context.findPool(this.#query) ?? this.#queryPool).pool;
   }
 
   get #queryPool(): QueryPool {

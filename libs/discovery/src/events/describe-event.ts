@@ -145,6 +145,8 @@ function describeService(event: DiscoveryEvent): EventLine | undefined {
       return error(
         `"${event.service}": strategy ${event.strategy} threw, picking without it: ${event.reason}`,
       );
+    case 'failureRule.failed':
+      return error(`"${event.service}": isFailure threw, judging by the default rule: ${event.reason}`);
     case 'circuit.opened':
       return warn(`"${event.service}": circuit open for ${seconds(event.durationMs)}: ${event.reason}`);
     case 'circuit.closed':

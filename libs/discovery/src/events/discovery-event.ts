@@ -174,6 +174,8 @@ export type DiscoveryEvent =
       readonly strategy: string;
       readonly reason: string;
     }
+  /** A custom `isFailure` threw, and attempts over gRPC are judged by the default rule then; emitted once for each client. */
+  | { readonly type: 'failureRule.failed'; readonly service: string; readonly reason: string }
   /** The circuit breaker refuses calls for `durationMs`, since most recent ones failed; and it is closed again. */
   | {
       readonly type: 'circuit.opened';

@@ -1,13 +1,13 @@
 import type { Channel, ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import type { DiscoveryService } from '@rookery/discovery';
-import type { PicksOptions } from '@rookery/discovery/adapter';
+import { assertPicksOptions, type PicksOptions } from '@rookery/discovery/adapter';
 import { BINDING } from './channel-binding.js';
 import { installed } from './experimental-api.js';
 import { discoveryCredentials } from './discovery-credentials.js';
 import { SCHEME } from './service-resolver.js';
 
-/** How a channel calls; a channel makes one attempt at a time, within the deadline of the call. */
-export interface DiscoveryChannelOptions extends Omit<PicksOptions, 'hedge' | 'attemptTimeout'> {
+/** How a channel calls; a channel makes one attempt at a time, within the deadline that its caller gives the call. */
+export interface DiscoveryChannelOptions extends Omit<PicksOptions, 'hedge' | 'attemptTimeout' | 'timeout'> {
   /** Default: TLS to instances that are registered as `secure`, by `clients.tls` or their mesh, and none to others. */
   credentials?: ChannelCredentials;
   /** Options of channels, as of the package grpc-js. Default: none. */
@@ -35,6 +35,7 @@ export function discoveryChannel(
   service: string,
   { credentials, channelOptions, ...options }: DiscoveryChannelOptions = {},
 ): Channel {
+  assertPicksOptions(`discoveryChannel('${service}')`, options);
   return new installed.Channel(targetOf(service), credentials ?? discoveryCredentials, {
     ...channelOptions,
     [BINDING]: { discovery, options },

@@ -73,16 +73,20 @@ export function tellEndpoints(
   attributes: Readonly<Record<string, unknown>>,
   config: ServiceConfigJson,
 ): void {
-  if (typeof listener === 'function') {
-    const configured = { ok: true, value: config } as unknown as Parameters<ResolverListener>[2];
-    listener({ ok: true, value: endpoints }, attributes, configured, '');
-  } else (listener as OldListener).onSuccessfulResolution(endpoints, config, null, null, attributes);
+  if (typeof listener === 'function')
+    listener({ ok: true, value: endpoints }, attributes, configured(config), '');
+  else (listener as OldListener).onSuccessfulResolution(endpoints, config, null, null, attributes);
 }
 
 /** Tells it that there is no list. */
-export function tellError(listener: ResolverListener, error: StatusObject): void {
-  if (typeof listener === 'function') listener({ ok: false, error }, {}, null, '');
+export function tellError(listener: ResolverListener, error: StatusObject, config: ServiceConfigJson): void {
+  // Without a config the channel would begin with a policy of its own, and keep it until ours has a connection, which only calls ask for.
+  if (typeof listener === 'function') listener({ ok: false, error }, {}, configured(config), '');
   else (listener as OldListener).onError(error);
+}
+
+function configured(config: ServiceConfigJson): Parameters<ResolverListener>[2] {
+  return { ok: true, value: config } as unknown as Parameters<ResolverListener>[2];
 }
 
 /** The list that a load-balancing policy is given; up to 1.13 it is never an error. */

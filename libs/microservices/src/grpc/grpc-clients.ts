@@ -6,7 +6,7 @@ import { interceptCalls } from './call-interceptor.js';
 import { connectApp, disconnectApp } from '../connected-apps.js';
 import { BINDING } from './channel-binding.js';
 import { targetOf } from './discovery-channel.js';
-import type { GrpcServiceClientOptions } from './grpc-service-client.options.js';
+import { assertGrpcServiceClient, type GrpcServiceClientOptions } from './grpc-service-client.options.js';
 import { discoveryCredentials } from './discovery-credentials.js';
 
 /** Makes typed clients, and closes them with the app. Injectable where `GrpcDiscoveryModule` is imported. */
@@ -28,6 +28,7 @@ export class GrpcClients implements OnApplicationShutdown {
    */
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as `ClientGrpc.getService` of Nest
   create<T extends object>(service: string, options: GrpcServiceClientOptions): T {
+    assertGrpcServiceClient(service, options);
     const {
       service: name,
       package: packages,

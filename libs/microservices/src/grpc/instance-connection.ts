@@ -16,6 +16,8 @@ const OPTIONS: ChannelOptions = {
   'grpc.initial_reconnect_backoff_ms': 250,
   'grpc.max_reconnect_backoff_ms': 5_000,
 };
+/** A peer that takes the connection and says nothing would keep calls waiting that belong to it by their key. */
+const CONNECT_MS = 3_000;
 /**
  * Finds a connection that is dead without a word while calls wait on it. Only to servers that Rookery registered, which are Node's: others, such as those of
  * Go, end the connection of a client that pings more often than every five minutes.
@@ -37,6 +39,7 @@ export class InstanceConnection {
   #isAsked = false;
   #failures = 0;
   #isOver = false;
+  #connecting: NodeJS.Timeout | undefined;
 
   constructor(
     endpoint: Endpoint,
@@ -118,17 +121,25 @@ export class InstanceConnection {
   /** Calls under way end as they would; there are no new ones. */
   close(): void {
     this.#isOver = true;
+    clearTimeout(this.#connecting);
     this.#leaf.destroy();
   }
 
   #changed(state: connectivityState, error: string | null): void {
     if (this.#isOver) return;
-    const { IDLE, READY, TRANSIENT_FAILURE } = this.#grpc.connectivityState;
+    const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = this.#grpc.connectivityState;
     const wasReady = this.#state === READY;
     this.#state = state;
     if (error !== null) this.#error = error;
     if (state === READY) this.#failures = 0;
     else if (state === TRANSIENT_FAILURE) this.#failures++;
+    clearTimeout(this.#connecting);
+    // It goes on trying: should it succeed after all, it is used.
+    if (state === CONNECTING)
+      this.#connecting = setTimeout(
+        () => this.#changed(TRANSIENT_FAILURE, `no connection within ${CONNECT_MS} ms`),
+        CONNECT_MS,
+      ).unref();
     // A server that restarts is connected to again before a call needs it.
     if (wasReady && state === IDLE) queueMicrotask(() => !this.#isOver && this.connect());
     this.#onChange();

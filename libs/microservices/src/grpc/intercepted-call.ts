@@ -1,5 +1,12 @@
 import type { InterceptingListener, InterceptorOptions, Metadata, NextCall, status } from '@grpc/grpc-js';
-import type { ChannelCall, IncomingCall, RpcDescription, TargetPicks } from '@rookery/discovery/adapter';
+import {
+  errorMessage,
+  type CancelSignal,
+  type ChannelCall,
+  type IncomingCall,
+  type RpcDescription,
+  type TargetPicks,
+} from '@rookery/discovery/adapter';
 import { CallResponse } from './call-response.js';
 import { setShape } from './call-shape.js';
 import { startCall } from './call-start.js';
@@ -68,7 +75,9 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     if (call) addContext(metadata, call.headers);
     if (incoming?.context) addContext(metadata, incoming.context.headers);
     setShape(metadata, isStream);
-    const response = !call && isWhole(listener) ? listener : new CallResponse(listener, call, isStream);
+    const departure = incoming?.departure;
+    const heard = departure ? this.#until(departure, listener) : listener;
+    const response = !call && isWhole(heard) ? heard : new CallResponse(heard, call, isStream);
     const mayRepeat = !isStream && picks.settings.retries > 0;
     const held = mayRepeat ? new UnfinishedResponse(response, this) : response;
     if (call) this.#await(call, metadata, response, held);
@@ -106,6 +115,22 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     this.#second.sendMessage(this.#message);
     this.#second.halfClose();
     return true;
+  }
+
+  /** Ends it when the caller of the request that the app is processing is gone. */
+  #until(departure: CancelSignal, listener: Partial<InterceptingListener>): Partial<InterceptingListener> {
+    const leave = (): void =>
+      this.cancelWithStatus(installed.status.CANCELLED, errorMessage(departure.reason));
+    if (departure.aborted) process.nextTick(leave);
+    else departure.addEventListener('abort', leave, { once: true });
+    return {
+      onReceiveMetadata: (metadata) => listener.onReceiveMetadata?.(metadata),
+      onReceiveMessage: (message: unknown) => listener.onReceiveMessage?.(message),
+      onReceiveStatus: (status) => {
+        departure.removeEventListener('abort', leave);
+        listener.onReceiveStatus?.(status);
+      },
+    };
   }
 
   #await(

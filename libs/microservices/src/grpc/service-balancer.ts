@@ -69,6 +69,8 @@ export function serviceBalancer(
     #lastError: string | null = null;
     /** Several connections change within one call of this object. */
     #isChanging = false;
+    #hasConnection = false;
+    #connecting: NodeJS.Immediate | undefined;
 
     constructor(helper: ChannelControlHelper) {
       this.#helper = helper;
@@ -102,17 +104,20 @@ export function serviceBalancer(
       const listed = new Map(endpoints.value.map((endpoint) => [addressOf(endpoint), endpoint]));
       this.#source = { endpoints: listed, options: rest, registered, secured };
       this.#setConnections();
+      const isFirst = !this.#picker;
       this.#picker = new ServicePicker({
         ...{ grpc, experimental, picks, note },
         connectionTo: (address) => this.#connectionTo(address),
       });
       this.#isChanging = false;
       this.#update();
+      if (isFirst) this.#connectSoon();
       return true;
     }
 
+    /** A channel asks for this with each call, and for a client that waits until it is ready. */
     exitIdle(): void {
-      // It never is idle, since calls say where to connect to; a channel asks for this with each of them.
+      if (!this.#hasConnection) this.#connectSoon();
     }
 
     resetBackoff(): void {
@@ -123,6 +128,7 @@ export function serviceBalancer(
       for (const connection of this.#all()) connection.close();
       this.#connections.clear();
       this.#outdated.clear();
+      clearImmediate(this.#connecting);
     }
 
     getTypeName(): string {
@@ -139,6 +145,16 @@ export function serviceBalancer(
       }
       for (const address of endpoints.keys())
         if (!this.#connections.has(address)) this.#connections.set(address, this.#create(address));
+    }
+
+    /** By then a call has said itself where to connect to. */
+    #connectSoon(): void {
+      const { CONNECTING, READY } = grpc.connectivityState;
+      this.#connecting ??= setImmediate(() => {
+        this.#connecting = undefined;
+        if (!this.#all().some(({ state }) => state === READY || state === CONNECTING))
+          this.#picker?.connect();
+      });
     }
 
     #all(): InstanceConnection[] {
@@ -196,7 +212,9 @@ export function serviceBalancer(
     /** Queued calls are picked again by it. */
     #update(): void {
       if (this.#isChanging || !this.#picker) return;
-      this.#helper.updateState(this.#state(), this.#picker, this.#lastError);
+      const state = this.#state();
+      this.#hasConnection = state === grpc.connectivityState.READY;
+      this.#helper.updateState(state, this.#picker, this.#lastError);
     }
 
     #state(): connectivityState {

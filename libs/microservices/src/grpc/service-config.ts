@@ -19,6 +19,9 @@ export interface ServiceConfigJson {
   readonly retryThrottling?: { readonly maxTokens: number; readonly tokenRatio: number };
 }
 
+/** While there is no list: nothing is retried. */
+export const NO_LIST: ServiceConfigJson = { loadBalancingConfig: [{ [POLICY]: {} }], methodConfig: [] };
+
 /** A6: implementations may cap it there, and this one does. */
 const MAX_ATTEMPTS = 5;
 /** At half of it retries stop: fifty failures more than successes pay for. */

@@ -7,7 +7,7 @@ import {
   type TargetPicks,
 } from '@rookery/discovery/adapter';
 import { shapeOf } from './call-shape.js';
-import { errorOf } from './call-status.js';
+import { describe, errorOf } from './call-status.js';
 import type { ExperimentalApi, GrpcJs, PickArgs, Picker, PickResult } from './experimental-api.js';
 import type { InstanceConnection } from './instance-connection.js';
 import { reportedInFlight } from './reported-load.js';
@@ -46,7 +46,23 @@ export class ServicePicker implements Picker {
     this.#tools = tools;
   }
 
-  pick({ metadata, extraPickInfo }: PickArgs): PickResult {
+  pick(args: PickArgs): PickResult {
+    try {
+      return this.#pick(args);
+    } catch (error) {
+      // Its app has been closed, for one. Thrown from here, it would end the process.
+      return this.#failed(describe(error));
+    }
+  }
+
+  /** Connects to an instance that takes calls, for one that waits for a connection and makes no call yet. */
+  connect(): void {
+    const { picks, connectionTo } = this.#tools;
+    const target = picks.pick({ hashKey: undefined, isRetry: true, excluded: NONE });
+    if (target) connectionTo(this.#routeTo(target).address)?.connect();
+  }
+
+  #pick({ metadata, extraPickInfo }: PickArgs): PickResult {
     const { grpc, picks, connectionTo, note } = this.#tools;
     const { READY, TRANSIENT_FAILURE } = grpc.connectivityState;
     const hashKey = take(metadata, HASH_KEY);
@@ -80,7 +96,7 @@ export class ServicePicker implements Picker {
       // The key belongs to this one.
       if (hashKey !== undefined) break;
     }
-    return isConnecting ? this.#queued() : this.#failed(failure);
+    return isConnecting ? this.#queued() : this.#failed(this.#without(failure));
   }
 
   #routeTo({ instance }: Target): Route {
@@ -122,12 +138,15 @@ export class ServicePicker implements Picker {
     return { pickResultType: PickResultType.QUEUE, ...nothing };
   }
 
-  #failed(reason: string): PickResult {
-    const { grpc, experimental, picks } = this.#tools;
-    const details =
-      reason === this.#tools.note && reason !== ''
-        ? reason
-        : `no connection to any instance of "${picks.service}": ${reason || 'none can take this call'}`;
+  #without(reason: string): string {
+    const { note, picks } = this.#tools;
+    return reason === note && reason !== ''
+      ? reason
+      : `no connection to any instance of "${picks.service}": ${reason || 'none can take this call'}`;
+  }
+
+  #failed(details: string): PickResult {
+    const { grpc, experimental } = this.#tools;
     const status = { code: grpc.status.UNAVAILABLE, details, metadata: new grpc.Metadata() };
     return {
       pickResultType: experimental.PickResultType.TRANSIENT_FAILURE,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { settle } from '@rookery/test-support';
 import { installed } from './experimental-api.js';
-import { serviceResolver } from './service-resolver.js';
+import { serviceOf, serviceResolver } from './service-resolver.js';
 
 describe('serviceResolver', () => {
   it('tells nothing once it is destroyed, also by the call that asked for it, and tells again when it is used again', async () => {
@@ -18,5 +18,14 @@ describe('serviceResolver', () => {
     await settle();
     expect(told).toEqual([expect.objectContaining({ ok: false })]);
     resolver.destroy();
+  });
+
+  it.each([
+    ['library', 'library'],
+    ['///library', 'library'],
+    ['the%20library', 'the library'],
+    ['library%', 'library%'],
+  ])('takes %s as the service %s', (path, service) => {
+    expect(serviceOf({ path })).toBe(service);
   });
 });

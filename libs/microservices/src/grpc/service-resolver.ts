@@ -1,5 +1,6 @@
 import { DiscoveryError, type ServiceInstance, type ServiceSnapshot } from '@rookery/discovery';
 import {
+  decodedText,
   discoveryPicks,
   hostAndPort,
   isOfRookery,
@@ -19,7 +20,7 @@ import {
   tellEndpoints,
   tellError,
 } from './experimental-api.js';
-import { serviceConfigOf } from './service-config.js';
+import { NO_LIST, serviceConfigOf } from './service-config.js';
 
 /** `rookery:inventory`. */
 export const SCHEME = 'rookery';
@@ -33,7 +34,7 @@ export const SECURED = 'rookery.secured';
 
 /** `rookery:inventory` and `rookery:///inventory`. */
 export function serviceOf({ path }: Pick<GrpcUri, 'path'>): string {
-  return decodeURIComponent(path.replace(/^\/+/, ''));
+  return decodedText(path.replace(/^\/+/, ''));
 }
 
 /** The `:authority` of requests has to be that of a host. */
@@ -142,7 +143,7 @@ export function serviceResolver({
 
     #fail(error: unknown): void {
       const failed = { code: status.UNAVAILABLE, details: describe(error), metadata: new Metadata() };
-      tellError(this.#listener, failed);
+      tellError(this.#listener, failed, NO_LIST);
     }
   };
 }

@@ -6,7 +6,15 @@ import {
   type DiscoveryService,
   type ServiceInstance,
 } from '@rookery/discovery';
-import { nonEmptyString, tlsTo, validateOptions, invalidConfigError } from '@rookery/discovery/adapter';
+import {
+  assertPicksOptions,
+  callOneWay,
+  invalidConfigError,
+  nonEmptyString,
+  omitUndefined,
+  tlsTo,
+  validateOptions,
+} from '@rookery/discovery/adapter';
 import { z } from 'zod';
 import { latestApp } from '../connected-apps.js';
 import type { TcpConnectionOptions } from './instance-client.js';
@@ -30,9 +38,25 @@ export interface DiscoveryClientOptions extends Pick<
 }
 
 export const discoveryClientOptionsSchema = z.looseObject(
-  { service: nonEmptyString("must be the name of a registered service, such as 'inventory-tcp'") },
+  {
+    service: nonEmptyString("must be the name of a registered service, such as 'inventory-tcp'"),
+    idempotent: z.boolean({ error: 'must be true or false' }).optional(),
+    hashKey: z
+      .custom<DiscoveryClientOptions['hashKey']>((value) => typeof value === 'function', {
+        error: 'must be a function of the message',
+      })
+      .optional(),
+  },
   { error: "must be an object such as { service: 'inventory-tcp' }" },
 );
+
+/** @throws DiscoveryError `RK_CONFIG_INVALID` for a wrong option */
+export function assertDiscoveryClient(where: string, options: DiscoveryClientOptions): void {
+  const issues = validateOptions(discoveryClientOptionsSchema, options);
+  if (issues.length > 0) throw invalidConfigError(where, issues);
+  const { timeout, attemptTimeout, retries, strategy } = options;
+  assertPicksOptions(where, omitUndefined({ timeout, attemptTimeout, retries, strategy }));
+}
 
 type Answer = (packet: WritePacket) => void;
 
@@ -45,8 +69,8 @@ interface Began {
 }
 
 /**
- * A client of Nest's TCP transport whose messages go to a healthy instance of a service: `send` waits for the response, `emit` for the packet to be
- * written. What was not sent goes to the next instance; what was, only where `idempotent` says so.
+ * A client of Nest's TCP transport whose messages go to a healthy instance of a service: `send` waits for the response, `emit` until the packet is handed
+ * to the connection. What was not sent goes to the next instance; what was, only where `idempotent` says so.
  *
  * @example
  * ```ts
@@ -66,8 +90,7 @@ export class DiscoveryClientProxy extends ClientProxy {
    */
   constructor(options: DiscoveryClientOptions, discovery?: DiscoveryService) {
     super();
-    const issues = validateOptions(discoveryClientOptionsSchema, options);
-    if (issues.length > 0) throw invalidConfigError('DiscoveryClientProxy', issues);
+    assertDiscoveryClient('DiscoveryClientProxy', options);
     this.#options = options;
     this.#discovery = discovery;
     this.#connections = new TcpConnections(options.connection ?? {}, (instance) =>
@@ -120,7 +143,7 @@ export class DiscoveryClientProxy extends ClientProxy {
   protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
     const attempt: Attempt<void> = (instance, _signal, { headers }) =>
       this.#connections.to(instance).event(withMetadata(packet, instance, headers));
-    await this.#call(packet, attempt);
+    await callOneWay(this.#app(), this.#options.service, attempt, this.#callOptions(packet));
     return undefined as T;
   }
 
@@ -160,14 +183,15 @@ export class DiscoveryClientProxy extends ClientProxy {
     });
   }
 
-  async #call<T>(packet: ReadPacket, attempt: Attempt<T>, signal?: AbortSignal): Promise<T> {
-    const { service, connection: _, hashKey, ...options } = this.#options;
+  async #call<T>(packet: ReadPacket, attempt: Attempt<T>, signal: AbortSignal): Promise<T> {
+    const options = { ...this.#callOptions(packet), signal };
+    return this.#app().call(this.#options.service, attempt, options);
+  }
+
+  #callOptions(packet: ReadPacket): CallOptions {
+    const { service: _, connection: __, hashKey, ...options } = this.#options;
     const key = hashKey?.(packet);
-    return this.#app().call(service, attempt, {
-      ...options,
-      ...(key === undefined ? {} : { hashKey: key }),
-      ...(signal ? { signal } : {}),
-    });
+    return key === undefined ? options : { ...options, hashKey: key };
   }
 
   #app(): DiscoveryService {

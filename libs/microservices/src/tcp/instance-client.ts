@@ -12,8 +12,12 @@ export type TcpConnectionOptions = Omit<
 
 /** As of HTTP clients. */
 const CONNECT_MS = 1_000;
+/** Nothing was heard for so long on a connection whose caller then gave up: it may be dead without a word. */
+const SILENT_MS = 1_000;
 /** A connection without calls is closed after this time. */
 const IDLE_MS = 60_000;
+/** A peer that hangs does not end its side. */
+const CLOSE_MS = 1_000;
 /** A peer that is gone without a word is found when nothing is sent. */
 const KEEP_ALIVE_MS = 10_000;
 
@@ -59,6 +63,11 @@ export class InstanceClient extends ClientTCP {
     return this.#security.tls === tls && this.#security.certificates === certificates;
   }
 
+  /** It takes no more calls. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
   /** It ends with the calls that are under way; another one is used for those that follow. */
   retire(): void {
     this.#isRetired = true;
@@ -82,6 +91,7 @@ export class InstanceClient extends ClientTCP {
       this.#end();
       throw error;
     }
+    const isSilent = this.#silence();
     let isOver = false;
     const end = (): void => {
       if (!isOver) this.#end();
@@ -93,6 +103,8 @@ export class InstanceClient extends ClientTCP {
       onAnswer(answer);
     });
     return () => {
+      // The next call gets another connection, and with it an error at once where there is nothing any more.
+      if (!isOver && isSilent()) this.#isRetired = true;
       end();
       forget();
     };
@@ -111,12 +123,16 @@ export class InstanceClient extends ClientTCP {
 
   override close(): void {
     clearTimeout(this.#idle);
+    const netSocket = this.socket?.netSocket;
     super.close();
+    if (!netSocket || netSocket.destroyed) return;
+    const timer = setTimeout(() => netSocket.destroy(), CLOSE_MS).unref();
+    netSocket.once('close', () => clearTimeout(timer));
   }
 
-  /** The attempt that it failed tells of it. */
+  /** The attempt that it failed tells of it: nothing is logged. What was no message of Nest's ends the connection, too. */
   override handleError(): void {
-    // Nothing is logged: Nest would for each.
+    this.socket?.netSocket.destroy();
   }
 
   override handleClose(): void {
@@ -143,6 +159,14 @@ export class InstanceClient extends ClientTCP {
     // It may have ended at once.
     if (!this.socket) throw new NotSentError('the connection ended before anything was sent');
     this.socket.netSocket.setKeepAlive(true, KEEP_ALIVE_MS);
+  }
+
+  /** @returns whether nothing has been heard since now, for long */
+  #silence(): () => boolean {
+    const netSocket = this.socket?.netSocket;
+    const bytesRead = netSocket?.bytesRead;
+    const since = performance.now();
+    return () => netSocket?.bytesRead === bytesRead && performance.now() - since >= SILENT_MS;
   }
 
   /** Those that wait for the connection count, too: it must not be closed under them. */

@@ -7,7 +7,7 @@ import {
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
 import { DeclaredClients } from '../declared-clients.js';
-import type { DiscoveryClientOptions } from './discovery-client-proxy.js';
+import { assertDiscoveryClient, type DiscoveryClientOptions } from './discovery-client-proxy.js';
 import { TcpClients } from './tcp-clients.js';
 
 /** Decorates a constructor parameter or a property. */
@@ -41,7 +41,7 @@ export function getMicroserviceClientToken(service: string): string {
  * }
  * ```
  * @param service as it is registered
- * @throws DiscoveryError `RK_CONFIG_INVALID` for an empty name
+ * @throws DiscoveryError `RK_CONFIG_INVALID` for an empty name or a wrong option
  */
 export function MicroserviceClient(
   service: string,
@@ -49,6 +49,7 @@ export function MicroserviceClient(
 ): MicroserviceClientDecorator {
   const issues = validateOptions(nameSchema, { name: service });
   if (issues.length > 0) throw invalidConfigError('@MicroserviceClient', issues);
+  assertDiscoveryClient(`@MicroserviceClient('${service}')`, { ...options, service });
   const provider: FactoryProvider<object> = {
     provide: getMicroserviceClientToken(service),
     useFactory: (clients: TcpClients) => clients.create({ ...options, service }),

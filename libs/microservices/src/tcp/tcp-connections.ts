@@ -26,7 +26,7 @@ export class TcpConnections {
     const tls = this.#options.tlsOptions ? undefined : this.#tlsTo(instance);
     const certificates = tls?.certificates?.current();
     const present = this.#clients.get(address);
-    if (present?.isSecuredBy(tls, certificates)) return present;
+    if (present?.isSecuredBy(tls, certificates) && !present.isRetired) return present;
     const { address: host } = instance;
     const tlsOptions = tls && {
       ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -40,7 +40,7 @@ export class TcpConnections {
       },
     });
     this.#clients.set(address, client);
-    // There are newer certificates.
+    // There are newer certificates, or it may be dead.
     present?.retire();
     return client;
   }

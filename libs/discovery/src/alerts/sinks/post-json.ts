@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import { decodedText } from '../../configuration/decoded-text.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
 import { AlertRefused } from '../alert-sink.js';
 import { untraced } from '../../telemetry/untraced.js';
@@ -36,7 +37,7 @@ export async function postJson(
 /** Of a URL with a user and a password, which undici leaves out. */
 function basicAuthorization({ username, password }: URL): { authorization?: string } {
   if (username === '' && password === '') return {};
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const pair = `${decodedText(username)}:${decodedText(password)}`;
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
@@ -50,7 +51,7 @@ function withoutSecrets(text: string, url: URL, headers: Readonly<Record<string,
     ...Object.values(headers),
   ];
   return secrets
-    .flatMap((secret) => [secret, decodeURIComponent(secret.replace(/%(?![\da-f]{2})/gi, '%25'))])
+    .flatMap((secret) => [secret, decodedText(secret)])
     .filter((secret) => secret.length > 3)
     .reduce((rest, secret) => rest.replaceAll(secret, '…'), text);
 }

@@ -185,11 +185,15 @@ describe('the sinks of alerts', () => {
     expect(wrong).toBeInstanceOf(AlertRefused);
   });
 
-  it('sends the user and the password of a URL', async () => {
+  it.each([
+    ['ge%3Aheim', 'ge:heim'],
+    ['100%', '100%'],
+    ['gr%E9n', 'gr%E9n'],
+  ])('sends the user and the password of a URL: %s', async (written, password) => {
     const { url, seen } = await start();
-    const target = `${url.replace('//', '//me:ge%3Aheim@')}/hook`;
+    const target = `${url.replace('//', `//me:${written}@`)}/hook`;
     await webhookSink({ url: target }).send([firing], signal);
-    expect(seen[0]?.headers.authorization).toBe(`Basic ${Buffer.from('me:ge:heim').toString('base64')}`);
+    expect(seen[0]?.headers.authorization).toBe(`Basic ${Buffer.from(`me:${password}`).toString('base64')}`);
     await webhookSink({ url: target, headers: { authorization: 'Bearer b' } }).send([firing], signal);
     expect(seen[1]?.headers.authorization).toBe('Bearer b');
   });

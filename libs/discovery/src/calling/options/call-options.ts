@@ -64,6 +64,8 @@ export interface TransportOptions<T> extends Omit<CallOptions, 'signal'> {
   isBodyUnread?: () => boolean;
   /** Reads a response of the transport. Default: for a `Response` of fetch. */
   readResponse?: (value: T) => HttpResponseInfo;
+  /** It is only sent: that it was says nothing about the instance. Default: false. */
+  isOneWay?: boolean;
   /** Releases a response that is not returned, because there is another attempt. */
   discardResponse?: (value: T) => void;
 }

@@ -1,7 +1,8 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { CallReceiver } from '@rookery/discovery/adapter';
-import { throwError, type Observable } from 'rxjs';
+import { CallReceiver, runInCall, type ReceivedCall } from '@rookery/discovery/adapter';
+import { finished, type Readable } from 'node:stream';
+import { Observable, of, throwError } from 'rxjs';
 import { handleWithin } from '../../received-call.js';
 import { installed } from '../experimental-api.js';
 
@@ -10,6 +11,15 @@ interface ServerCall {
   getDeadline(): Date | number;
   readonly cancelled?: boolean;
   on?(event: 'cancelled', listener: () => void): unknown;
+}
+
+/** What a handler that reads the stream itself is given (`@GrpcStreamCall`): with a function for the response, if there is one only. */
+type ServerStream = Readable &
+  Pick<ServerCall, 'getDeadline' | 'cancelled'> & { readonly metadata: Metadata };
+
+interface Refusal {
+  readonly code: number;
+  readonly message: string;
 }
 
 interface Metadata {
@@ -29,16 +39,20 @@ export class IncomingCallInterceptor implements NestInterceptor {
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const [, metadata, serverCall] =
-      context.getArgs<[unknown, Metadata | undefined, ServerCall | undefined]>();
+    const [first, second, third] = context.getArgs<[unknown, unknown, ServerCall | undefined]>();
+    const stream = isServerStream(first) ? first : undefined;
+    const metadata = stream ? stream.metadata : second;
+    const serverCall = stream ?? third;
     // Other transports have neither.
     if (context.getType() !== 'rpc' || !isMetadata(metadata) || !isServerCall(serverCall))
       return next.handle();
+    const refuse = (refusal: Refusal): Observable<unknown> =>
+      stream ? refuseStream(stream, second, refusal) : throwError(() => new RpcException(refusal));
     const headers = textsOf(metadata);
     const meant = this.#receiver.misdirected(headers);
     if (meant !== undefined) {
       const message = `This is ${this.#receiver.names}, not ${meant}`;
-      return throwError(() => new RpcException({ code: installed.status.UNAVAILABLE, message }));
+      return refuse({ code: installed.status.UNAVAILABLE, message });
     }
     const leftMs = Number(serverCall.getDeadline()) - Date.now();
     const deadline = leftMs === Infinity ? Infinity : this.#receiver.deadlineIn(leftMs);
@@ -46,14 +60,37 @@ export class IncomingCallInterceptor implements NestInterceptor {
     if (!call) return next.handle();
     if (this.#receiver.isPast(call)) {
       const message = "The caller's deadline has passed";
-      return throwError(() => new RpcException({ code: installed.status.DEADLINE_EXCEEDED, message }));
+      return refuse({ code: installed.status.DEADLINE_EXCEEDED, message });
     }
+    if (stream) return handleStream(call, stream, next);
     serverCall.on?.('cancelled', () => call.end(false));
     return handleWithin(call, next, () => serverCall.cancelled !== true);
   }
 }
 
-function isMetadata(value: Metadata | undefined): value is Metadata {
+/** Such a handler is over before its stream is. */
+function handleStream(call: ReceivedCall, stream: ServerStream, next: CallHandler): Observable<unknown> {
+  finished(stream, () => call.end(stream.cancelled !== true));
+  return new Observable((subscriber) => runInCall(call, () => next.handle().subscribe(subscriber)));
+}
+
+/** Nest tells nobody what such a handler throws. */
+function refuseStream(
+  stream: ServerStream,
+  respond: unknown,
+  { code, message }: Refusal,
+): Observable<undefined> {
+  const error = Object.assign(new Error(message), { code, details: message });
+  if (typeof respond === 'function') (respond as (error: Error) => void)(error);
+  else stream.emit('error', error);
+  return of(undefined);
+}
+
+function isServerStream(value: unknown): value is ServerStream {
+  return isServerCall(value as ServerCall | undefined) && isMetadata((value as ServerStream).metadata);
+}
+
+function isMetadata(value: unknown): value is Metadata {
   return typeof (value as Partial<Metadata> | undefined)?.getMap === 'function';
 }
 
