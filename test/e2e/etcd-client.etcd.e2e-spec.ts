@@ -120,6 +120,22 @@ describe('EtcdClient', () => {
     expect(watches.every((watch, n) => n === 7 || eventsOf(watch).length === 1)).toBe(true);
   });
 
+  it('keeps watches that have nothing to tell, and tells them the next change once', async () => {
+    const client = connect();
+    const revision = await client.kv.put('idle/1', 'before');
+    const busy = follow(client, 'idle/', revision + 1n);
+    const other = follow(client, 'elsewhere/', revision + 1n);
+    // Two looks at a stream that is silent, each with the time for its answer.
+    await sleep(9_000);
+    expect([busy.result, other.result]).toEqual([{}, {}]);
+    await client.kv.put('idle/1', 'after');
+    await eventually(() => busy.seen.length > 0);
+    expect(busy.seen.flatMap(({ events }) => events)).toMatchObject([
+      { type: 'put', key: 'idle/1', value: Buffer.from('after') },
+    ]);
+    expect(other.seen).toEqual([]);
+  }, 30_000);
+
   it('gives a consumer that was busy all that came meanwhile at once, so that it does not fall behind', async () => {
     const client = connect();
     const stopping = new AbortController();

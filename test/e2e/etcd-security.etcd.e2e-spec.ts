@@ -99,6 +99,23 @@ describe('EtcdClient and security', () => {
       expect((await kv.get('/rookery/services/app/1'))?.value.toString()).toBe('x');
     });
 
+    it('asks for one new token, however many requests the old one was refused for', async () => {
+      const server = await startServer({ signedTokens: true });
+      const { kv } = connect(server, { auth });
+      const logins = async (): Promise<number> => {
+        const metrics = await (await fetch(`${server.url}/metrics`)).text();
+        const handled = /^grpc_server_started_total{grpc_method="Authenticate".* (\d+)$/m.exec(metrics);
+        return Number(handled?.[1]);
+      };
+      const read = () => kv.get('/rookery/services/app/1');
+      await read();
+      await server.ctl(['user', 'add', 'another:geheim'], root);
+      const before = await logins();
+      expect(before).toBeGreaterThan(0);
+      await Promise.all(Array.from({ length: 30 }, read));
+      expect((await logins()) - before).toBe(1);
+    });
+
     it('goes on when a change of users ends its signed token: reads, and a watch beside one that has the old token', async () => {
       const server = await startServer({ signedTokens: true });
       const client = connect(server, { auth });

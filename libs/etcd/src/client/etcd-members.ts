@@ -78,8 +78,10 @@ export class EtcdMembers {
     for (let asked = 1; ; asked++) {
       const connection = this.current;
       const begun = this.#clock.now();
+      const asking = this.#metadata(connection, signal, needsLeader(method, request));
+      const token = this.#token;
       try {
-        const metadata = await this.#metadata(connection, signal, needsLeader(method, request));
+        const metadata = await asking;
         const response = await connection.unary(method, request, { metadata, timeoutMs, signal });
         this.#report(method, begun, undefined);
         return response;
@@ -88,7 +90,8 @@ export class EtcdMembers {
         this.#assertOpen();
         this.#report(method, begun, error);
         if (this.#isTokenInvalid(error) && !hasNewToken) {
-          this.#token = undefined;
+          // Another request that it was refused for may have asked for the next one.
+          if (this.#token === token) this.#token = undefined;
           hasNewToken = true;
           asked--;
           continue;

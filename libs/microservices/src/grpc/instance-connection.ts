@@ -37,7 +37,6 @@ export class InstanceConnection {
   readonly #tls: TlsSettings | undefined;
   readonly #certificates: Certificates | undefined;
   #isAsked = false;
-  #failures = 0;
   #isOver = false;
   #connecting: NodeJS.Timeout | undefined;
 
@@ -106,11 +105,6 @@ export class InstanceConnection {
     return this.#tls?.certificates?.current() !== this.#certificates;
   }
 
-  /** How often it has failed without ever being there. */
-  get failures(): number {
-    return this.#failures;
-  }
-
   connect(): void {
     if (!this.#isAsked) {
       this.#isAsked = true;
@@ -131,8 +125,6 @@ export class InstanceConnection {
     const wasReady = this.#state === READY;
     this.#state = state;
     if (error !== null) this.#error = error;
-    if (state === READY) this.#failures = 0;
-    else if (state === TRANSIENT_FAILURE) this.#failures++;
     clearTimeout(this.#connecting);
     // It goes on trying: should it succeed after all, it is used.
     if (state === CONNECTING)

@@ -33,8 +33,15 @@ interface ConnectionSource {
   readonly secured: ReadonlyMap<string, TlsSettings>;
 }
 
-/** Attempts at a connection with new certificates: after them, calls see why it cannot be made. */
-const MAX_FAILURES = 5;
+/** A peer may learn later of a new authority: after this time, calls see why a connection with new certificates cannot be made. */
+const RENEWAL_MS = 60_000;
+
+/** A connection with certificates from before. */
+interface Outdated {
+  readonly connection: InstanceConnection;
+  /** By the monotonic clock, in milliseconds. */
+  readonly since: number;
+}
 
 /** The policy has no settings: they are those of the service. */
 export class ServiceBalancerConfig implements TypedLoadBalancingConfig {
@@ -61,7 +68,7 @@ export function serviceBalancer(
     readonly #helper: ChannelControlHelper;
     readonly #connections = new Map<string, InstanceConnection>();
     /** With certificates from before: they take calls until the ones in their place are there. */
-    readonly #outdated = new Map<string, InstanceConnection>();
+    readonly #outdated = new Map<string, Outdated>();
     #source: ConnectionSource = {
       ...{ endpoints: new Map(), options: {}, registered: new Set(), secured: new Map() },
     };
@@ -158,7 +165,8 @@ export function serviceBalancer(
     }
 
     #all(): InstanceConnection[] {
-      return [...this.#connections.values(), ...this.#outdated.values()];
+      const outdated = [...this.#outdated.values()].map(({ connection }) => connection);
+      return [...this.#connections.values(), ...outdated];
     }
 
     #connectionTo(address: string): InstanceConnection | undefined {
@@ -175,17 +183,18 @@ export function serviceBalancer(
       // Of two renewals in a row, the first may not be there yet.
       if (connection.state === grpc.connectivityState.READY) {
         this.#closeOutdated(address);
-        this.#outdated.set(address, connection);
+        this.#outdated.set(address, { connection, since: performance.now() });
       } else connection.close();
       return renewed;
     }
 
     /** One with earlier certificates ends with the calls under way, once another is there in its place, or cannot be made. */
     #usable(address: string, connection: InstanceConnection): InstanceConnection {
-      const before = this.#outdated.get(address);
-      if (!before) return connection;
+      const outdated = this.#outdated.get(address);
+      if (!outdated) return connection;
+      const { connection: before, since } = outdated;
       const { READY, TRANSIENT_FAILURE } = grpc.connectivityState;
-      const isWanted = connection.state !== READY && connection.failures < MAX_FAILURES;
+      const isWanted = connection.state !== READY && performance.now() - since < RENEWAL_MS;
       if (isWanted && before.state === READY) {
         if (connection.state !== TRANSIENT_FAILURE) connection.connect();
         return before;
@@ -195,7 +204,7 @@ export function serviceBalancer(
     }
 
     #closeOutdated(address: string): void {
-      this.#outdated.get(address)?.close();
+      this.#outdated.get(address)?.connection.close();
       this.#outdated.delete(address);
     }
 
