@@ -118,14 +118,16 @@ describe('what a gRPC server receives', () => {
 
   it('its calls end when its caller has left, where an option says so', async () => {
     const registry = new InMemoryRegistry();
+    // Longer than the test waits.
+    const patient = { ...OPTIONS, timeout: '60s' } as const;
     const behind = await LibraryServer.start();
     cleanUps.push(() => behind.stop());
     registry.put({ service: 'library', port: behind.port });
     const { server, gateway } = await startServer(registry, { name: 'gateway' });
-    const library = server.get(GrpcClients).create<LibraryService>('library', OPTIONS);
+    const library = server.get(GrpcClients).create<LibraryService>('library', patient);
     // A promise: Nest unsubscribes from what is an Observable.
     gateway.library = { ...library, find: (...args) => from(firstValueFrom(library.find(...args))) };
-    const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', OPTIONS);
+    const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', patient);
     await find(caller);
     expect(behind.cancelled).toBe(0);
     behind.isHanging = true;
