@@ -277,7 +277,7 @@ export const OPTION_PAGES = [
   {
     file: 'libs/embedded-consul/docs/options.md',
     title: 'Options of the embedded Consul',
-    text: 'For [`EmbeddedConsul.start`](../README.md), and, with the same names, for the command: `npx -p @rookery/embedded-consul embedded-consul --help`.',
+    text: 'For [`EmbeddedConsul.start`](../README.md), and most of them, spelled as `npx -p @rookery/embedded-consul embedded-consul --help` says, for the command, which listens at port 8500.',
     roots: [
       { title: '`EmbeddedConsul.start`', entry: 'embedded-consul/index', type: 'EmbeddedConsulOptions' },
       { title: '`acl`', entry: 'embedded-consul/index', type: 'EmbeddedAclOptions' },
@@ -293,5 +293,6 @@ export const NOT_LISTED = new Set([
   'DashboardAsyncOptions',
   'EtcdClientOptions',
   'EtcdRegistryOptions',
+  'GrpcCallOptions',
   'OptionsReader',
 ]);

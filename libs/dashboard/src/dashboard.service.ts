@@ -9,6 +9,7 @@ import type {
 } from '@rookery/discovery';
 import {
   errorMessage,
+  isCrossSite,
   isExposedTo,
   toMilliseconds,
   type AppInspector,
@@ -107,7 +108,7 @@ export class DashboardService {
 
   /** Without a guard the page is for this host. A script of another site gets nothing in any case. */
   isAllowed(request: IncomingMessage): boolean {
-    return (this.#place.hasGuards || isExposedTo('loopback', request)) && !isCrossSite(request);
+    return (this.#place.hasGuards || isExposedTo('loopback', request)) && !isCrossSite(request.headers);
   }
 
   /** Whether another app of the system asks. */
@@ -231,12 +232,4 @@ export class DashboardService {
 
 function isEmpty({ services, removed, registrations, sections }: StatePatch): boolean {
   return services.length === 0 && removed.length === 0 && !registrations && !sections;
-}
-
-/** A page of another site, in the browser of one who may read this one: an app that lets every origin in does not mean this. */
-function isCrossSite({ headers }: IncomingMessage): boolean {
-  const { origin, host = '', 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers;
-  if (site !== undefined && site !== 'same-origin' && site !== 'none' && mode !== 'navigate') return true;
-  if (origin === undefined || origin === 'null') return origin === 'null';
-  return !URL.canParse(origin) || new URL(origin).host !== host;
 }

@@ -95,6 +95,7 @@ export type { CallCounts } from './calling/call-statistics.js';
 export { AppInspector } from './introspection/app-inspector.js';
 export type { InspectedService } from './introspection/app-inspector.js';
 export { isExposedTo } from './health/exposure.js';
+export { isCrossSite } from './receiving/cross-site.js';
 export { isHealthRequest } from './health/health-path.js';
 export { isOfRookery, READINESS_META } from './registry/service-instance.js';
 export { probeTcp } from './registry/tcp-probe.js';

@@ -6,6 +6,10 @@ import { ServiceAgent } from './http/agent/service-agent.js';
 import { domainsSchema, SERVICE_DOMAINS } from './http/dispatcher/service-host.js';
 import { serviceClientOptionsSchema, type ServiceClientOptions } from './http/service-client.options.js';
 
+/**
+ * As of `@ServiceClient`, so that settings can be shared. An agent hands out connections, and makes no request: of these options `timeout`, `attemptTimeout`, `strategy`,
+ * `isFailure` and `query` have an effect.
+ */
 export interface DiscoveryAgentOptions extends ServiceClientOptions {
   /** A host below one of these is a service: `inventory.service`. Default: `service` and `service.consul`. */
   domains?: readonly string[];

@@ -14,4 +14,5 @@ export { discoveryChannel } from './grpc/discovery-channel.js';
 export type { DiscoveryChannelOptions } from './grpc/discovery-channel.js';
 export { callInterceptor } from './grpc/call-interceptor.js';
 export type { CallInterceptorOptions } from './grpc/call-interceptor.js';
+export type { GrpcCallOptions } from './grpc/grpc-call-options.js';
 export { HASH_KEY } from './grpc/service-picker.js';

@@ -58,7 +58,7 @@ export interface AgentOptions {
   /** Deadline of a request that does not block. Default: `'5s'`. */
   timeout?: Duration;
   /**
-   * The connections of this process to an agent, which allows 200 for one host by default; at least 12. About half of them watch lists
+   * The connections of this process to an agent, which allows 200 for one host by default; at least 12, and 15 with `connect.native`. About half of them watch lists
    * of services; further services are polled. Default: 92.
    */
   maxConnections?: number;

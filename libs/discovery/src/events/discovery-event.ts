@@ -68,7 +68,7 @@ export type DiscoveryEvent =
       readonly reason: string;
       readonly wasRegistered: boolean;
     } & RegistrationScope)
-  /** The app, or one of its services, is put into maintenance, or taken out of it. */
+  /** The app, or one of its services, is put into maintenance, by itself or by an operator in the registry, or taken out of it. */
   | {
       readonly type: 'maintenance.started';
       /** Undefined: all services of the app. */
@@ -167,7 +167,7 @@ export type DiscoveryEvent =
       readonly available: number;
       readonly instances: number;
     }
-  /** A custom strategy threw, and an instance was picked without it; emitted once for each service. */
+  /** A custom strategy threw, and an instance was picked without it; emitted once for each service and query. */
   | {
       readonly type: 'strategy.failed';
       readonly service: string;

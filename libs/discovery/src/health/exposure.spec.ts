@@ -36,6 +36,17 @@ describe('isExposedTo', () => {
       expect([address, isExposedTo('loopback', request('localhost', address))]).toEqual([address, false]);
   });
 
+  it('is not for a page of another site in a browser on this host', () => {
+    const from = (headers: object): boolean =>
+      isExposedTo('loopback', request('localhost:3000', '127.0.0.1', headers));
+    expect(from({ origin: 'https://evil.example' })).toBe(false);
+    expect(from({ origin: 'null' })).toBe(false);
+    expect(from({ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' })).toBe(false);
+    expect(from({ origin: 'http://localhost:3000', 'sec-fetch-site': 'same-origin' })).toBe(true);
+    // A link that is followed, which no other page can read.
+    expect(from({ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' })).toBe(true);
+  });
+
   it('is not for what comes through a proxy on this host', () => {
     const headers = { 'x-forwarded-for': '203.0.113.7' };
     expect(isExposedTo('loopback', request('localhost', '127.0.0.1', headers))).toBe(false);

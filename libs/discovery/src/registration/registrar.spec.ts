@@ -315,7 +315,8 @@ describe('Registrar', () => {
     await registrar.stop();
   });
 
-  it('keeps maintenance that an operator set over a repair, and forgets it when the operator ends it', async () => {
+  it('keeps maintenance that an operator set over a repair, and forgets it when the operator ends it; events tell of both', async () => {
+    const seen = (): object[] => events.history.filter(({ type }) => type.startsWith('maintenance.'));
     registrar.start();
     await clock.advance(200);
     await registry.setMaintenance(ID, 'being looked at');
@@ -323,11 +324,13 @@ describe('Registrar', () => {
     registry.remove(ID);
     await clock.advance(200);
     expect(registry.record(ID)?.maintenance).toBe('being looked at');
+    expect(seen()).toMatchObject([{ type: 'maintenance.started', reason: 'being looked at' }]);
     await registry.setMaintenance(ID, undefined);
     await clock.advance(200);
     registry.remove(ID);
     await clock.advance(200);
     expect(registry.record(ID)?.maintenance).toBeUndefined();
+    expect(seen()).toMatchObject([{ type: 'maintenance.started' }, { type: 'maintenance.ended' }]);
     await registrar.stop();
   });
 

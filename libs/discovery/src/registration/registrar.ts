@@ -237,7 +237,11 @@ export class Registrar {
     if (wasUnreachable) reconnectSignal.reconnected();
     const afterOutage = wasUnreachable || this.#registry.disconnects !== this.#disconnects;
     this.#disconnects = this.#registry.disconnects;
-    if (actual) this.#maintenance.adopt(planned, actual, this.#history.justRegistered);
+    if (actual) {
+      this.#maintenance.adopt(planned, actual, this.#history.justRegistered);
+      const { reason } = this.#maintenance;
+      if (reason !== planned.maintenance) this.#announcer.maintenance(reason);
+    }
     const tags = planned.enableTagOverride && this.#history.isOurs && actual ? actual.tags : planned.tags;
     const desired = { ...planned, tags, maintenance: this.#maintenance.reason };
     const facts = {

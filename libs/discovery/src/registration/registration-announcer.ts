@@ -57,6 +57,16 @@ export class RegistrationAnnouncer {
     if (last.state !== state || last.reason !== reason) this.status$.next({ ...last, state, reason });
   }
 
+  /** An operator has set it, or ended it with undefined. */
+  maintenance(reason: string | undefined): void {
+    const { service } = this.#instance;
+    this.#events.emit(
+      reason === undefined
+        ? { type: 'maintenance.ended', service }
+        : { type: 'maintenance.started', service, reason },
+    );
+  }
+
   notReady(output: string): void {
     if (this.status$.value.reason !== output)
       this.#events.emit({ type: 'registration.notReady', ...this.#instance, reason: output });

@@ -6,15 +6,15 @@ import {
   discoveryPicks,
   incomingCall,
   systemClock,
-  type PicksOptions,
   type TargetPicks,
 } from '@rookery/discovery/adapter';
 import { latestApp } from '../connected-apps.js';
 import { installed } from './experimental-api.js';
+import type { GrpcCallOptions } from './grpc-call-options.js';
 import { InterceptedCall } from './intercepted-call.js';
 
 /** How the calls of a client are made; the rest is decided by its channel. */
-export interface CallInterceptorOptions extends Pick<PicksOptions, 'timeout' | 'isFailure'> {
+export interface CallInterceptorOptions extends Pick<GrpcCallOptions, 'timeout' | 'isFailure'> {
   /** Default: that of the latest app of this process which has imported `GrpcDiscoveryModule`. */
   discovery?: DiscoveryService;
 }

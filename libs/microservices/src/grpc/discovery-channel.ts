@@ -1,13 +1,14 @@
 import type { Channel, ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import type { DiscoveryService } from '@rookery/discovery';
-import { assertPicksOptions, type PicksOptions } from '@rookery/discovery/adapter';
+import { assertPicksOptions } from '@rookery/discovery/adapter';
 import { BINDING } from './channel-binding.js';
 import { installed } from './experimental-api.js';
+import type { GrpcCallOptions } from './grpc-call-options.js';
 import { discoveryCredentials } from './discovery-credentials.js';
 import { SCHEME } from './service-resolver.js';
 
 /** How a channel calls; a channel makes one attempt at a time, within the deadline that its caller gives the call. */
-export interface DiscoveryChannelOptions extends Omit<PicksOptions, 'hedge' | 'attemptTimeout' | 'timeout'> {
+export interface DiscoveryChannelOptions extends Omit<GrpcCallOptions, 'timeout'> {
   /** Default: TLS to instances that are registered as `secure`, by `clients.tls` or their mesh, and none to others. */
   credentials?: ChannelCredentials;
   /** Options of channels, as of the package grpc-js. Default: none. */

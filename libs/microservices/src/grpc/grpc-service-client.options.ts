@@ -1,17 +1,13 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { GrpcOptions } from '@nestjs/microservices';
-import {
-  invalidConfigError,
-  nonEmptyString,
-  validateOptions,
-  type PicksOptions,
-} from '@rookery/discovery/adapter';
+import { invalidConfigError, nonEmptyString, validateOptions } from '@rookery/discovery/adapter';
 import { z } from 'zod';
+import type { GrpcCallOptions } from './grpc-call-options.js';
 
 type OfNest = GrpcOptions['options'];
 
 /** As for a gRPC client of Nest, without its address; and how it calls, as for `@ServiceClient`. */
-export interface GrpcServiceClientOptions extends Omit<PicksOptions, 'hedge' | 'attemptTimeout'> {
+export interface GrpcServiceClientOptions extends GrpcCallOptions {
   /** The service in the `.proto` file, such as `BooksService`. */
   service: string;
   /** Its package in the `.proto` file, or several. */
