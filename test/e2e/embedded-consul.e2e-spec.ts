@@ -200,6 +200,16 @@ describe('EmbeddedConsul', () => {
     expect(await count('x')).toBe(0);
   });
 
+  it('goes on when its node was taken out of the catalog, and puts back what changes', async () => {
+    await register({ Name: 'x', Check: { CheckID: 'ttl', TTL: '30s', Status: 'passing' } });
+    await ask('PUT', '/v1/agent/leave');
+    expect(await count('x')).toBe(0);
+    consul.clock.advance(31_000);
+    expect(await statusOf('ttl')).toBe('critical');
+    expect(await count('x')).toBe(1);
+    expect((await ask('GET', '/v1/catalog/nodes')).json).toHaveLength(1);
+  });
+
   it('runs real checks: HTTP with 429 as warning, TCP, gRPC', async () => {
     const status = { http: 200, grpc: 1 };
     const http = createHttp((_, response) => {

@@ -69,6 +69,30 @@ describe('options of EmbeddedConsul', () => {
     expect(existsSync(socket)).toBe(false);
   });
 
+  it('socket: its connections can be cut like those of a port', async () => {
+    const socket = join(home, 'cut.sock');
+    const { faults } = await start({ socket });
+    const ask = (): Promise<string> => {
+      const request = get({ socketPath: socket, path: '/v1/status/leader' });
+      return once(request, 'response').then(
+        () => 'answered',
+        () => 'reset',
+      );
+    };
+    faults.reset();
+    expect(await ask()).toBe('reset');
+    faults.heal();
+    faults.halfOpen();
+    const open = ask();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    faults.heal();
+    expect(await open).toBe('reset');
+    faults.connectionLimit(0);
+    expect(await ask()).toBe('reset');
+    faults.heal();
+    expect(await ask()).toBe('answered');
+  });
+
   it('enableScriptChecks: programs are run, and what they exit with is the state', async () => {
     const script = (CheckID: string, code: string): object => ({
       CheckID,

@@ -29,6 +29,8 @@ const ASK_AGAIN_MS = 60_000;
 /** The registry is read at most this often, and not watched: a page is no reason for hundreds of watches. */
 const READ_AGAIN_MS = 30_000;
 const READ_TIMEOUT_MS = 10_000;
+/** Where that failed. */
+const RETRY_AFTER_MS = 5_000;
 
 /** What all apps of a system see: each is asked for what it sees, a few at a time. */
 export class SystemView {
@@ -49,8 +51,10 @@ export class SystemView {
    */
   async collect(ownId: string, ticks: number): Promise<SystemState> {
     if (ticks - this.#readAt >= READ_AGAIN_MS) {
-      this.#readAt = ticks;
+      // One that fails leaves what is known.
+      this.#readAt = ticks - READ_AGAIN_MS + RETRY_AFTER_MS;
       this.#known = await this.#read();
+      this.#readAt = ticks;
     }
     for (const [host, at] of this.#without) if (ticks - at > ASK_AGAIN_MS) this.#without.delete(host);
     const found = this.#known.filter(({ host }) => !this.#without.has(host) && !this.#settings.isOwn(host));
@@ -72,10 +76,11 @@ export class SystemView {
     const names = Object.keys(await this.#registry.services(signal));
     const peers = new Map<string, Peer>();
     await eachConcurrently(names, AT_ONCE, async (name) => {
-      const instances: readonly ServiceInstance[] = await this.#registry
+      const instances: readonly ServiceInstance[] | undefined = await this.#registry
         .readConsistent(name, {}, signal)
-        .catch(() => []);
-      for (const { id, service, address, port, secure, meta, status } of instances) {
+        .catch(() => undefined);
+      if (!instances) for (const peer of this.#known) if (peer.service === name) peers.set(peer.host, peer);
+      for (const { id, service, address, port, secure, meta, status } of instances ?? []) {
         const host = hostAndPort({ address, port });
         if (status === 'critical' || meta[READINESS_META] === undefined || peers.has(host)) continue;
         peers.set(host, { id, service, host, secure });
@@ -91,9 +96,11 @@ export class SystemView {
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
     try {
+      const url = new URL(`${secure ? 'https' : 'http'}://${host}${path}/peer`);
       const response = await untraced(false, () =>
-        request(`${secure ? 'https' : 'http'}://${host}${path}/peer`, {
-          headers: secret === undefined ? {} : { [PEER_HEADER]: signFor(host, secret, Date.now()) },
+        request(url, {
+          // As the peer is told it: without the port where it is that of the scheme.
+          headers: secret === undefined ? {} : { [PEER_HEADER]: signFor(url.host, secret, Date.now()) },
           signal: ending.signal,
         }),
       );

@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline/promises';
 import { buffer } from 'node:stream/consumers';
 import { Logger } from '@nestjs/common';
+import { confirm } from './confirm.js';
 import { run } from './run.js';
 
 const ending = new AbortController();
@@ -20,16 +20,16 @@ process.exitCode = await run(process.argv.slice(2), {
   isTerminal: process.stdout.isTTY && process.env.NO_COLOR === undefined,
   tell: (text) => void process.stderr.write(text),
   progress: process.stderr.isTTY ? (text) => void process.stderr.write(`\r\u001b[K${text}`) : undefined,
-  confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : undefined,
+  confirm:
+    process.stdin.isTTY && process.stderr.isTTY
+      ? (question) =>
+          confirm(question, {
+            input: process.stdin,
+            output: process.stderr,
+            signal: ending.signal,
+            onInterrupt: () => ending.abort(new Error('SIGINT')),
+          })
+      : undefined,
   readInput: () => buffer(process.stdin),
   signal: ending.signal,
 });
-
-async function confirm(question: string): Promise<boolean> {
-  const input = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await input.question(`${question} [y/N] `, { signal: ending.signal })).trim());
-  } finally {
-    input.close();
-  }
-}

@@ -6,6 +6,7 @@ import { parseCommand, positionals, type ParsedCommand } from './command-options
 import { readKeyFolder, valueOfFile } from './key-folder.js';
 import { listTree } from './list-tree.js';
 import { settingsOf } from './command-settings.js';
+import { printable } from './table.js';
 import type { Terminal } from './terminal.js';
 
 /** `check [FOLDER]`: reads the trees of a service as the app would, from a folder or from Consul. Exit code 1: something is wrong. */
@@ -31,9 +32,9 @@ export async function check(args: readonly string[], terminal: Terminal): Promis
   const problems = [...emptyTrees(layers), ...(await buildProblems(layers, options, terminal))];
   for (const { path, entries } of layers) {
     terminal.tell(`${path}: ${entries.length} ${entries.length === 1 ? 'key' : 'keys'}\n`);
-    for (const key of ignoredKeys(path, entries, options)) terminal.tell(`  ignored: ${key}\n`);
+    for (const key of ignoredKeys(path, entries, options)) terminal.tell(`  ignored: ${printable(key)}\n`);
   }
-  for (const problem of problems) terminal.print(`${problem}\n`);
+  for (const problem of problems) terminal.print(`${printable(problem)}\n`);
   terminal.tell(
     problems.length === 0 ? 'ok\n' : `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n`,
   );

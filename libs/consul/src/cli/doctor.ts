@@ -55,7 +55,7 @@ export async function doctor(args: readonly string[], terminal: Terminal): Promi
         const mark = status === 'ok' ? 'ok     ' : status === 'warning' ? 'warning' : 'FAILED ';
         const tone = terminal.isTerminal ? toneOf(status) : undefined;
         terminal.print(`${painted(mark, tone)}  ${what}: ${printable(says)}\n`);
-        if (cure !== undefined) terminal.print(`         → ${cure}\n`);
+        if (cure !== undefined) terminal.print(`         → ${printable(cure)}\n`);
       }
     return findings.some(({ status }) => status === 'failed') ? 1 : 0;
   });

@@ -22,6 +22,9 @@ describe('the rookery command', () => {
       out: expect.stringMatching(/^usage: rookery COMMAND/) as unknown,
     });
     expect((await runWith()).code).toBe(2);
+    // A value may be what is an option elsewhere.
+    const put = await runWith('config', 'put', 'a//b', '--', '-h');
+    expect([put.code, put.out]).toEqual([2, '']);
   });
 
   it.each<[string[], RegExp]>([

@@ -36,7 +36,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 /** Runs a command line. @returns the exit code */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const [group, name, ...rest] = args;
-  if (group === undefined || args.includes('--help') || args.includes('-h')) {
+  // What follows a double dash is no option.
+  const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  if (group === undefined || options.includes('--help') || options.includes('-h')) {
     terminal.print(USAGE);
     return group === undefined ? 2 : 0;
   }

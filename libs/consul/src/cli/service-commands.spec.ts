@@ -292,6 +292,12 @@ describe('the commands for services', () => {
       );
       agent.answers['/discovery/web'] = '<html>';
       expect(await errorOf(url)).toContain('answered 200, and no JSON: is this an app on Rookery?');
+      for (const status of [401, 500]) {
+        agent.answers['/discovery/web'] = new Response('{"message":"no\\u001b"}', { status });
+        expect(await errorOf(url)).toContain(`${url}/discovery/web answered ${status}: {"message":"no`);
+      }
+      agent.answers['/discovery/web'] = new Response('null');
+      expect(await errorOf(url)).toContain('answered 200, and no JSON');
       const [port = 0] = await freePorts(1);
       expect(await errorOf(`http://127.0.0.1:${port}`)).toMatch(/does not answer: .*ECONNREFUSED/);
     });
@@ -351,6 +357,27 @@ describe('the commands for services', () => {
       expect(agent.asked[0]).toBe('/v1/health/service/web');
     });
 
+    it('tells instances apart that have one id on several nodes', async () => {
+      const on = (Node: string, status: string): object => ({
+        ...entry('web', status),
+        Node: { Node, Address: '10.0.0.1' },
+      });
+      const { out } = await watch(
+        [
+          [on('a', 'passing'), on('b', 'passing')],
+          [on('a', 'critical'), on('b', 'passing')],
+        ],
+        ['--json'],
+        ({ out: printed }) => printed.split('\n').length > 3,
+      );
+      const lines = out.trim().split('\n');
+      expect(lines.map((line) => (JSON.parse(line) as { node: string; to: string }).node)).toEqual([
+        'a',
+        'b',
+        'a',
+      ]);
+    });
+
     it('is lines of JSON for programs', async () => {
       const { out } = await watch(
         [[entry('web-1', 'passing')], []],
@@ -363,8 +390,8 @@ describe('the commands for services', () => {
           .split('\n')
           .map((line) => JSON.parse(line) as unknown),
       ).toEqual([
-        { at: expect.any(String), id: 'web-1', address: '10.0.0.1:1', from: null, to: 'passing' },
-        { at: expect.any(String), id: 'web-1', address: '10.0.0.1:1', from: 'passing', to: null },
+        { at: expect.any(String), id: 'web-1', node: 'n', address: '10.0.0.1:1', from: null, to: 'passing' },
+        { at: expect.any(String), id: 'web-1', node: 'n', address: '10.0.0.1:1', from: 'passing', to: null },
       ]);
     });
 

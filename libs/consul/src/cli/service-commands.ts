@@ -208,8 +208,8 @@ async function explainForApp(
   return explained.some(({ usable }) => usable > 0) ? 0 : 1;
 }
 
-/** Reads JSON of an app. @throws CommandError that says what to do */
-export async function readApp(app: string, path: string, signal: AbortSignal): Promise<unknown> {
+/** Reads an object of JSON from an app. @throws CommandError that says what to do */
+export async function readApp(app: string, path: string, signal: AbortSignal): Promise<object> {
   const shown = app.replace(/^.*@/s, '(secret)@');
   if (!URL.canParse(app) || !/^https?:$/.test(new URL(app).protocol))
     throw new CommandError(`--app ${shown}: it is no URL, such as http://127.0.0.1:3000`);
@@ -232,12 +232,19 @@ export async function readApp(app: string, path: string, signal: AbortSignal): P
     throw new CommandError(
       `${url.href} answered 404: run this on the host of the app, or set discovery.endpoint.exposure; discovery.endpoint.path may be another one`,
     );
+  // An app that is not ready says so with 503.
+  if (!response.ok && response.status !== 503)
+    throw new CommandError(`${url.href} answered ${response.status}: ${printable(text).slice(0, 200)}`);
+  const found = parsed(text);
+  if (typeof found === 'object' && found !== null) return found;
+  throw new CommandError(`${url.href} answered ${response.status}, and no JSON: is this an app on Rookery?`);
+}
+
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new CommandError(
-      `${url.href} answered ${response.status}, and no JSON: is this an app on Rookery?`,
-    );
+    return undefined;
   }
 }
 
@@ -247,7 +254,7 @@ export async function watchService(args: readonly string[], terminal: Terminal):
   const [service = ''] = positionals(command, ['SERVICE']);
   return withClient(command, terminal, async (client) => {
     const { signal } = terminal;
-    let known = new Map<string, { address: string; status: string }>();
+    let known = new Map<string, WatchedInstance>();
     let index: string | undefined;
     let isFirst = true;
     while (!signal.aborted) {
@@ -258,7 +265,8 @@ export async function watchService(args: readonly string[], terminal: Terminal):
         });
         index = next;
         const fresh = new Map(
-          body.map(toInstance).map(({ id, address, status: each }) => [id, { address, status: each }]),
+          // An id is that of one instance on one node.
+          body.map(toInstance).map((each) => [`${each.node} ${each.id}`, each] as const),
         );
         for (const change of changes(known, fresh))
           terminal.print(changeLine(change, terminal, command.values.json === true));
@@ -279,8 +287,16 @@ export async function watchService(args: readonly string[], terminal: Terminal):
   });
 }
 
+interface WatchedInstance {
+  readonly id: string;
+  readonly node: string;
+  readonly address: string;
+  readonly status: string;
+}
+
 interface InstanceChange {
   readonly id: string;
+  readonly node: string;
   readonly address: string;
   /** Undefined: it was not, or is no longer, listed. */
   readonly from: string | undefined;
@@ -288,19 +304,24 @@ interface InstanceChange {
 }
 
 function changes(
-  before: ReadonlyMap<string, { address: string; status: string }>,
-  after: ReadonlyMap<string, { address: string; status: string }>,
+  before: ReadonlyMap<string, WatchedInstance>,
+  after: ReadonlyMap<string, WatchedInstance>,
 ): readonly InstanceChange[] {
-  return [...new Set([...before.keys(), ...after.keys()])].flatMap((id) => {
-    const [from, to] = [before.get(id), after.get(id)];
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
+    const [from, to] = [before.get(key), after.get(key)];
     if (from?.status === to?.status && from?.address === to?.address) return [];
-    return { id, address: to?.address ?? from?.address ?? '', from: from?.status, to: to?.status };
+    const { id = '', node = '', address = '' } = to ?? from ?? {};
+    return { id, node, address, from: from?.status, to: to?.status };
   });
 }
 
-function changeLine({ id, address, from, to }: InstanceChange, terminal: Terminal, isJson: boolean): string {
+function changeLine(
+  { id, node, address, from, to }: InstanceChange,
+  terminal: Terminal,
+  isJson: boolean,
+): string {
   const at = new Date().toISOString();
-  if (isJson) return `${JSON.stringify({ at, id, address, from: from ?? null, to: to ?? null })}\n`;
+  if (isJson) return `${JSON.stringify({ at, id, node, address, from: from ?? null, to: to ?? null })}\n`;
   const sign = from === undefined ? '+' : to === undefined ? '-' : '~';
   const states = [from, to].flatMap((each) => (each === undefined ? [] : toned(terminal, each)));
   return `${at}  ${sign} ${printable(id)}  ${printable(address)}  ${states.join(' → ')}\n`;

@@ -23,5 +23,7 @@ describe('showValue', () => {
     const change = { key: 'k', before: Buffer.from('1'), after: Buffer.from([255, 0]) };
     expect(showChange({ ...change, kind: 'update' }, secrets)).toBe('~ k: "1" → 2 bytes');
     expect(showChange({ ...change, kind: 'delete', after: undefined }, secrets)).toBe('- k: "1"');
+    const odd = { key: 'k\u001b[2K', before: Buffer.from('\u009b1A'), after: undefined };
+    expect(showChange({ ...odd, kind: 'delete' }, secrets)).toBe('- k [2K: " 1A"');
   });
 });

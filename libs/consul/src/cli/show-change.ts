@@ -8,6 +8,7 @@ import {
 } from '@rookery/discovery/adapter';
 import type { PlannedChange } from './import-plan.js';
 import { DOCUMENT } from './key-folder.js';
+import { printable } from './table.js';
 
 const SIGNS = { create: '+', update: '~', delete: '-' } as const;
 
@@ -25,7 +26,7 @@ export function showChange(
       : after === undefined
         ? shown(before)
         : `${shown(before)} → ${shown(after)}`;
-  return `${SIGNS[kind]} ${key}: ${values}`;
+  return `${SIGNS[kind]} ${printable(key)}: ${values}`;
 }
 
 /** Of a document only its size: a part of it may be a secret. */
@@ -34,7 +35,7 @@ export function showValue(key: string, value: Buffer, secrets: SecretPaths): str
   const text = value.toString('utf8');
   const isDocument = DOCUMENT.test(key) || text.trim().includes('\n') || /^\s*[{[]/.test(text);
   if (isDocument || text.includes('\uFFFD') || mentionsSecret(text)) return `${value.length} bytes`;
-  return brief(text);
+  return printable(brief(text));
 }
 
 /** Whether the value of a key is a secret. */

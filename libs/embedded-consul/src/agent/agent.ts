@@ -307,6 +307,8 @@ export class Agent {
     const service = this.services.get(serviceId);
     if (!service && serviceId !== '') return;
     const checks = [...this.checks.values()].filter((check) => check.serviceId === serviceId);
+    // It was taken out of the catalog, and an agent puts back what it has.
+    if (!this.catalog.hasNode(this.identity.node)) this.join();
     this.catalog.register({
       node: undefined,
       nodeName: this.identity.node,

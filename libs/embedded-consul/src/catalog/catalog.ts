@@ -184,6 +184,10 @@ export class Catalog {
     this.#commit(index, topics, lost);
   }
 
+  hasNode(name: string): boolean {
+    return this.#nodes.has(name);
+  }
+
   deregister(nodeName: string, what: { service?: string; check?: string } = {}): void {
     const entry = this.#nodes.get(nodeName);
     if (!entry) return;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Core } from '../core.js';
+import { resetSocket } from '../http/reset-socket.js';
 
 interface StatusFault {
   readonly status: 429 | 500 | 503;
@@ -145,14 +146,14 @@ export class Faults {
   /** @internal Whether a new connection may stay. */
   accept(socket: Socket, open: number): boolean {
     if (open < this.#connectionLimit) return true;
-    socket.resetAndDestroy();
+    resetSocket(socket);
     return false;
   }
 
   /** @internal False if the request was answered by a fault, or never will be. */
   async handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     if (this.#resetting) {
-      request.socket.resetAndDestroy();
+      resetSocket(request.socket);
       return false;
     }
     if (this.#halfOpen) return false;

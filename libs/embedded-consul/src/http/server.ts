@@ -8,6 +8,7 @@ import type { Faults } from '../faults/faults.js';
 import { renderJson } from '../json/render.js';
 import { ApiError, badRequest } from './api-error.js';
 import type { ApiReply } from './api-request.js';
+import { resetSocket } from './reset-socket.js';
 
 const compress = promisify(gzip);
 const SMALLEST_GZIP_BYTES = 1_400;
@@ -56,7 +57,7 @@ export class ApiServer {
 
   /** Resets every connection, as when the agent is killed. */
   resetAll(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetSocket(socket);
   }
 
   get connections(): number {
