@@ -26,6 +26,9 @@ describe('serviceConfigOf', () => {
 
   it('makes five attempts at most, as gRPC does, and one where there are no retries', () => {
     expect(serviceConfigOf(picks(9)).methodConfig[0]?.retryPolicy.maxAttempts).toBe(5);
-    expect(serviceConfigOf(picks(0))).toEqual({ loadBalancingConfig: [{ rookery: {} }], methodConfig: [] });
+    expect(serviceConfigOf(picks(0))).toEqual({
+      ...{ loadBalancingConfig: [{ rookery: {} }], methodConfig: [] },
+      retryThrottling: { maxTokens: 100, tokenRatio: 0.2 },
+    });
   });
 });

@@ -36,7 +36,9 @@ export function serviceConfigOf({
   retryBudget: { ratio },
 }: Pick<TargetPicks, 'settings' | 'retryBudget'>): ServiceConfigJson {
   const loadBalancingConfig = [{ [POLICY]: {} }];
-  if (retries === 0) return { loadBalancingConfig, methodConfig: [] };
+  // Channels share it by their target: without it, one that does not retry would take it from those that do.
+  const retryThrottling = { maxTokens: MAX_TOKENS, tokenRatio: ratio };
+  if (retries === 0) return { loadBalancingConfig, methodConfig: [], retryThrottling };
   const retryPolicy = {
     maxAttempts: Math.min(MAX_ATTEMPTS, retries + 1),
     initialBackoff: '0.025s',
@@ -44,9 +46,5 @@ export function serviceConfigOf({
     backoffMultiplier: 2,
     retryableStatusCodes: ['UNAVAILABLE'],
   };
-  return {
-    loadBalancingConfig,
-    methodConfig: [{ name: [{}], retryPolicy }],
-    retryThrottling: { maxTokens: MAX_TOKENS, tokenRatio: ratio },
-  };
+  return { loadBalancingConfig, methodConfig: [{ name: [{}], retryPolicy }], retryThrottling };
 }

@@ -140,9 +140,9 @@ export class ServicePicker implements Picker {
 
   #without(reason: string): string {
     const { note, picks } = this.#tools;
-    return reason === note && reason !== ''
-      ? reason
-      : `no connection to any instance of "${picks.service}": ${reason || 'none can take this call'}`;
+    // The last instance has just left, and the channel is told why in a moment.
+    if (reason === '') return `RK_NO_INSTANCES: no usable instance of "${picks.service}"`;
+    return reason === note ? reason : `no connection to any instance of "${picks.service}": ${reason}`;
   }
 
   #failed(details: string): PickResult {

@@ -95,6 +95,22 @@ describe('InstanceClient', () => {
       await eventually(() => peers.length === 2);
     });
 
+    it('keeps nothing of a request that has failed', async () => {
+      const { connections, instance } = await started((socket) => {
+        socket.on('data', (sent: Buffer) => {
+          const { id } = JSON.parse(sent.toString().replace(/^\d+#/, '')) as { id: string };
+          const answer = JSON.stringify({ err: { code: 'RK_MISDIRECTED' }, id });
+          socket.write(`${answer.length}#${answer}`);
+        });
+      });
+      const client = connections.to(instance);
+      const answers: WritePacket[] = [];
+      await request(client, (answer) => answers.push(answer));
+      await eventually(() => answers.length === 1);
+      const { routingMap } = client as unknown as { routingMap: Map<string, unknown> };
+      expect(routingMap.size).toBe(0);
+    });
+
     it('that does not speak the protocol, a request fails, and the next one has another connection', async () => {
       const { connections, instance, peers } = await started((socket) => socket.write('HTTP/1.1#400'));
       for (let n = 1; n <= 2; n++) {

@@ -97,9 +97,13 @@ export class InstanceClient extends ClientTCP {
       if (!isOver) this.#end();
       isOver = true;
     };
+    let forget = (): void => undefined;
     // A copy for each attempt: the id belongs to the connection.
-    const forget = this.publish({ ...packet }, (answer) => {
-      if (answer.isDisposed === true || answer.err !== undefined) end();
+    forget = this.publish({ ...packet }, (answer) => {
+      if (answer.isDisposed === true || answer.err !== undefined) {
+        end();
+        forget();
+      }
       onAnswer(answer);
     });
     return () => {
