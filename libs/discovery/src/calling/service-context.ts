@@ -92,10 +92,7 @@ export class ServiceContext {
 
   /** One pool for each query: the turns of one query must not shift those of another. */
   poolFor(query: ServiceQuery | undefined): QueryPool {
-    const known =
-      query === undefined || isEmpty(query)
-        ? this.#plainPool
-        : this.#pools.get(keyOfUnchecked(this.name, query));
+    const known = this.findPool(query);
     if (!known) return this.#openPool(query);
     if (known.view.isClosed) known.view = this.#catalog.open(this.name, query);
     return known;
