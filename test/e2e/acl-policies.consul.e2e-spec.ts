@@ -169,9 +169,11 @@ describe('the policies that the documentation gives', () => {
       if (!election.isLeader) throw new Error(refusals().join('\n'));
       return true;
     },
-    'The command `rookery doctor`': async (token) => {
+    'The commands `rookery doctor` and `rookery status`': async (token) => {
       const { out } = await runCommand(['doctor'], agent.url, { CONSUL_HTTP_TOKEN: token });
       if (!/^ok +agent:/m.test(out)) throw new Error(out);
+      const status = await runCommand(['status'], agent.url, { CONSUL_HTTP_TOKEN: token });
+      if (!status.out.startsWith('Consul ')) throw new Error(status.err);
       return true;
     },
   };

@@ -14,10 +14,13 @@ export type PickArgs = experimental.PickArgs;
 export type PickResult = experimental.PickResult;
 export type Resolver = experimental.Resolver;
 export type ResolverListener = experimental.ResolverListener;
-export type StatusOr<T> = experimental.StatusOr<T>;
 export type TypedLoadBalancingConfig = experimental.TypedLoadBalancingConfig;
 export type GrpcUri = experimental.GrpcUri;
 export type SecureConnector = experimental.SecureConnector;
+
+/** As it is since 1.14: the types of 1.13 have no such name. */
+export type StatusOr<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: StatusObject };
 
 /** What is used of a copy of @grpc/grpc-js; another copy has its own resolvers. */
 export type GrpcJs = typeof grpcJs;
