@@ -25,7 +25,7 @@ export async function confirm(
   try {
     const ended = once(asked, 'close').then(() => '');
     const answered = asked.question(`${question} [y/N] `, { signal });
-    // It may be told of the end as well, by an error.
+    // Some versions of Node tell the end of the input by an error too.
     const answer = await Promise.race([ended, answered.catch((error: unknown) => raise(error, signal))]);
     return /^y(es)?$/i.test(answer.trim());
   } finally {
