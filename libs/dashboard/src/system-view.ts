@@ -38,7 +38,7 @@ export class SystemView {
   readonly #settings: PeerSettings;
   readonly #without = new Map<string, number>();
   #known: readonly Peer[] = [];
-  #readAt = -Infinity;
+  #readNextAt = -Infinity;
 
   constructor(registry: ServiceRegistry, settings: PeerSettings) {
     this.#registry = registry;
@@ -50,11 +50,11 @@ export class SystemView {
    * @param ticks milliseconds of a monotonic clock
    */
   async collect(ownId: string, ticks: number): Promise<SystemState> {
-    if (ticks - this.#readAt >= READ_AGAIN_MS) {
+    if (ticks >= this.#readNextAt) {
       // One that fails leaves what is known.
-      this.#readAt = ticks - READ_AGAIN_MS + RETRY_AFTER_MS;
+      this.#readNextAt = ticks + RETRY_AFTER_MS;
       this.#known = await this.#read();
-      this.#readAt = ticks;
+      this.#readNextAt = ticks + READ_AGAIN_MS;
     }
     for (const [host, at] of this.#without) if (ticks - at > ASK_AGAIN_MS) this.#without.delete(host);
     const found = this.#known.filter(({ host }) => !this.#without.has(host) && !this.#settings.isOwn(host));

@@ -287,12 +287,7 @@ export async function watchService(args: readonly string[], terminal: Terminal):
   });
 }
 
-interface WatchedInstance {
-  readonly id: string;
-  readonly node: string;
-  readonly address: string;
-  readonly status: string;
-}
+type WatchedInstance = ReturnType<typeof toInstance>;
 
 interface InstanceChange {
   readonly id: string;

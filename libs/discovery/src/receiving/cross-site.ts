@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** A page of another site, in a browser that may reach this one: an app whose CORS lets every origin in does not mean this. */
+/** Whether a page of another site has sent it, from a browser that reaches this app: CORS for every origin is not meant for that. */
 export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   const { origin, host = '', 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers;
   if (site !== undefined && site !== 'same-origin' && site !== 'none' && mode !== 'navigate') return true;

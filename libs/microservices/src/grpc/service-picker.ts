@@ -55,11 +55,15 @@ export class ServicePicker implements Picker {
     }
   }
 
-  /** Connects to an instance that takes calls, for one that waits for a connection and makes no call yet. */
+  /** Connects to an instance that takes calls, for a client that waits for a connection and makes no call yet. */
   connect(): void {
     const { picks, connectionTo } = this.#tools;
-    const target = picks.pick({ hashKey: undefined, isRetry: true, excluded: NONE });
-    if (target) connectionTo(this.#routeTo(target).address)?.connect();
+    try {
+      const target = picks.pick({ hashKey: undefined, isRetry: true, excluded: NONE });
+      if (target) connectionTo(this.#routeTo(target).address)?.connect();
+    } catch {
+      // As in a pick, whose call is told why. There is no call here.
+    }
   }
 
   #pick({ metadata, extraPickInfo }: PickArgs): PickResult {
@@ -96,7 +100,7 @@ export class ServicePicker implements Picker {
       // The key belongs to this one.
       if (hashKey !== undefined) break;
     }
-    return isConnecting ? this.#queued() : this.#failed(this.#without(failure));
+    return isConnecting ? this.#queued() : this.#failed(this.#detailsOf(failure));
   }
 
   #routeTo({ instance }: Target): Route {
@@ -138,7 +142,7 @@ export class ServicePicker implements Picker {
     return { pickResultType: PickResultType.QUEUE, ...nothing };
   }
 
-  #without(reason: string): string {
+  #detailsOf(reason: string): string {
     const { note, picks } = this.#tools;
     // The last instance has just left, and the channel is told why in a moment.
     if (reason === '') return `RK_NO_INSTANCES: no usable instance of "${picks.service}"`;

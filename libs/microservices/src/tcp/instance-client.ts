@@ -134,7 +134,7 @@ export class InstanceClient extends ClientTCP {
     netSocket.once('close', () => clearTimeout(timer));
   }
 
-  /** The attempt that it failed tells of it: nothing is logged. What was no message of Nest's ends the connection, too. */
+  /** The attempt that it failed tells of it: nothing is logged. An error of the framing ends the connection, too. */
   override handleError(): void {
     this.socket?.netSocket.destroy();
   }

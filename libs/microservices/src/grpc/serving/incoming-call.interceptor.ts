@@ -74,7 +74,7 @@ function handleStream(call: ReceivedCall, stream: ServerStream, next: CallHandle
   return new Observable((subscriber) => runInCall(call, () => next.handle().subscribe(subscriber)));
 }
 
-/** Nest tells nobody what such a handler throws. */
+/** Nest does not answer with the error of such a handler. */
 function refuseStream(
   stream: ServerStream,
   respond: unknown,
