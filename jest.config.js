@@ -28,8 +28,9 @@ if (!group)
   throw new Error(
     `ROOKERY_SUITES is '${process.env.ROOKERY_SUITES}'; it must be one of ${Object.keys(GROUPS).join(', ')}`,
   );
-// Suites that make tokens or ACLs themselves, or start processes that get no environment.
-const OWN_SECURITY = '/(secrets|secrets-of-calls|discovery-endpoint|sample-apps|lifecycle)\\.both';
+// Of *.both.e2e-spec.ts, those that need not make tokens or ACLs themselves, nor start processes that get no environment.
+const OWN_SECURITY = 'secrets|secrets-of-calls|discovery-endpoint|sample-apps|lifecycle';
+const SECURED = `/test/(e2e|coordination|registries)/(?!(${OWN_SECURITY})\\.)[^/]+\\.both\\.`;
 const left = [...group.leaves, ...without.map(({ pattern }) => pattern)];
 
 const common = {
@@ -76,7 +77,7 @@ export default {
         '<rootDir>/test/{documentation,fuzz,history,mutation,simulation}/*.spec.ts',
       ],
     },
-    // *.both.e2e-spec.ts run twice, on the embedded Consul and on the real one; *.consul.e2e-spec.ts need the real one.
+    // *.both.e2e-spec.ts run twice, on the embedded Consul and on a real one; *.consul.e2e-spec.ts need a real one.
     {
       ...common,
       displayName: 'embedded',
@@ -84,24 +85,26 @@ export default {
       testPathIgnorePatterns: [
         '/node_modules/',
         '\\.(consul|monitoring|browser|etcd)\\.e2e-spec\\.ts$',
+        // What it starts, signals and waits for does not depend on the Consul.
+        ...(consul ? ['/lifecycle\\.both\\.'] : []),
         ...left,
       ],
       setupFiles: ['<rootDir>/test/support/on-embedded-consul.js'],
     },
     ...(consul
       ? [
-          // Again on an agent that denies by default, and speaks TLS only, with clients that have a certificate.
+          // On an agent that denies by default, and speaks TLS only, with clients that have a certificate; without all that, the embedded Consul and the others.
           {
             ...common,
             displayName: 'secured',
-            testMatch: ['<rootDir>/test/{e2e,coordination,registries}/*.both.e2e-spec.ts'],
-            testPathIgnorePatterns: ['/node_modules/', OWN_SECURITY, ...left],
+            testRegex: [SECURED],
             setupFiles: ['<rootDir>/test/support/on-secured-consul.js'],
           },
           {
             ...common,
             displayName: 'real',
             testMatch: ['<rootDir>/test/**/*.{both,consul,monitoring,browser,etcd}.e2e-spec.ts'],
+            testPathIgnorePatterns: ['/node_modules/', SECURED, ...left],
           },
         ]
       : []),

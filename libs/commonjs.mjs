@@ -125,6 +125,8 @@ function configuration(folder, out) {
       customConditions: ['require'],
       verbatimModuleSyntax: false,
       isolatedModules: true,
+      // `tsc -b` has checked the same sources.
+      noCheck: true,
       composite: false,
       incremental: false,
       declaration: true,

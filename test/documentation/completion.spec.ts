@@ -6,9 +6,15 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FILE = `${ROOT}test/documentation/completed.ts`;
 const CURSOR = '/*cursor*/';
 
-/** What an editor has of a file with a cursor in it. */
-function editorAt(text: string): { names: readonly string[]; documentationOf: (name: string) => string } {
-  const position = text.indexOf(CURSOR);
+interface Completed {
+  readonly names: readonly string[];
+  readonly documentationOf: (name: string) => string;
+}
+
+/** An editor with one file open, which reads the libraries once. */
+function openEditor(): (text: string) => Completed {
+  let shown = '';
+  let version = 0;
   const service = ts.createLanguageService({
     getCompilationSettings: () => ({
       module: ts.ModuleKind.NodeNext,
@@ -17,29 +23,36 @@ function editorAt(text: string): { names: readonly string[]; documentationOf: (n
       strict: true,
     }),
     getScriptFileNames: () => [FILE],
-    getScriptVersion: () => '1',
+    getScriptVersion: (name) => (name === FILE ? String(version) : '1'),
     getScriptSnapshot: (name) => {
-      const content = name === FILE ? text : ts.sys.readFile(name);
+      const content = name === FILE ? shown : ts.sys.readFile(name);
       return content === undefined ? undefined : ts.ScriptSnapshot.fromString(content);
     },
     getCurrentDirectory: () => ROOT,
     getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
     fileExists: (name) => name === FILE || ts.sys.fileExists(name),
-    readFile: (name) => (name === FILE ? text : ts.sys.readFile(name)),
+    readFile: (name) => (name === FILE ? shown : ts.sys.readFile(name)),
     directoryExists: (name) => ts.sys.directoryExists(name),
     getDirectories: (name) => ts.sys.getDirectories(name),
   });
-  const entries = service.getCompletionsAtPosition(FILE, position, {})?.entries ?? [];
-  return {
-    names: entries.map(({ name }) => name),
-    documentationOf: (name) =>
-      ts.displayPartsToString(
-        service.getCompletionEntryDetails(FILE, position, name, {}, undefined, {}, undefined)?.documentation,
-      ),
+  return (text) => {
+    shown = text;
+    version += 1;
+    const position = text.indexOf(CURSOR);
+    const entries = service.getCompletionsAtPosition(FILE, position, {})?.entries ?? [];
+    return {
+      names: entries.map(({ name }) => name),
+      documentationOf: (name) =>
+        ts.displayPartsToString(
+          service.getCompletionEntryDetails(FILE, position, name, {}, undefined, {}, undefined)
+            ?.documentation,
+        ),
+    };
   };
 }
 
 describe('an editor', () => {
+  const editorAt = openEditor();
   const use = (options: string): string =>
     `import { ConsulModule } from '@rookery/consul';\nConsulModule.forRoot(${options});\n`;
 

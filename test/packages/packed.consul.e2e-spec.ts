@@ -35,6 +35,7 @@ const NESTS = {
   'Nest 11, CommonJS': { ...NEST_11, type: 'commonjs' },
 } as const;
 
+/** Those that an app of these tests has. */
 const LIBRARIES = ['discovery', 'consul', 'etcd', 'microservices'] as const;
 
 const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'libs/consul/package.json'), 'utf8')) as {
@@ -111,10 +112,19 @@ async function expectToWork(node: string, folder: string, main: string, consul: 
   }
 }
 
+/** Packs all of them. */
+async function pack(into: string): Promise<void> {
+  const workspaces = Object.keys(MOST_KB).flatMap((library) => ['-w', `libs/${library}`]);
+  mkdirSync(into);
+  await run('npm', ['pack', ...workspaces, '--pack-destination', into], { cwd: ROOT });
+}
+
+const bin = (name: string): string => join(ROOT, 'node_modules/.bin', name);
+
 describe("the packed packages, in the README's app, outside of the monorepo", () => {
   let home: string;
   let consul: ConsulAgent;
-  let tarballs: string[];
+  let packed: string;
   let nodes: readonly NodeVersion[];
   /** The packages of a version of Nest, once they are installed. */
   const installedFor = new Map<string, string>();
@@ -122,10 +132,8 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'rookery-packed-'));
     consul = await ConsulAgent.start();
-    const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
-    await run('npm', ['pack', ...workspaces, '--pack-destination', home], { cwd: ROOT });
-    tarballs = readdirSync(home).map((name) => join(home, name));
-    expect(tarballs).toHaveLength(LIBRARIES.length);
+    packed = join(home, 'packed');
+    await pack(packed);
     nodes = await nodeVersions(home);
   }, INSTALL_WITHIN_MS);
   afterAll(async () => {
@@ -133,8 +141,10 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
     rmSync(home, { recursive: true, force: true });
   });
 
+  const tarballOf = (library: string): string => join(packed, `rookery-${library}-${VERSION}.tgz`);
+
   it('contain what they need and no tests', async () => {
-    for (const tarball of tarballs) {
+    for (const tarball of LIBRARIES.map(tarballOf)) {
       const { stdout } = await run('tar', ['-tzf', tarball]);
       const files = stdout.trim().split('\n');
       expect(files).toEqual(
@@ -156,33 +166,26 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
   it.each(Object.entries(MOST_KB))(
     'are right for ESM, CommonJS and bundlers, and not large: %s',
     async (library, most) => {
-      const folder = join(ROOT, 'libs', library);
-      await run('npx', ['publint', '--strict', folder], { cwd: ROOT });
-      const into = join(home, 'sizes');
-      mkdirSync(into, { recursive: true });
-      await run('npm', ['pack', '--silent', '--pack-destination', into], { cwd: folder });
-      const packed = join(into, `rookery-${library}-${VERSION}.tgz`);
-      const kilobytes = Math.round(statSync(packed).size / 1024);
+      await run(bin('publint'), ['--strict', join(ROOT, 'libs', library)], { cwd: ROOT });
+      const kilobytes = Math.round(statSync(tarballOf(library)).size / 1024);
       figure('F59', `@rookery/${library}: ${kilobytes} kB packed, of ${most} kB`);
       expect(kilobytes).toBeLessThanOrEqual(most);
-      await run('npx', ['attw', packed], { cwd: ROOT });
+      await run(bin('attw'), [tarballOf(library)], { cwd: ROOT });
     },
     120_000,
   );
 
   it('say what is installed with them, and are the same bytes each time', async () => {
     const again = join(home, 'again');
-    mkdirSync(again);
-    const workspaces = LIBRARIES.flatMap((library) => ['-w', `libs/${library}`]);
-    await run('npm', ['pack', ...workspaces, '--pack-destination', again], { cwd: ROOT });
-    for (const tarball of tarballs) {
+    await pack(again);
+    for (const tarball of Object.keys(MOST_KB).map(tarballOf)) {
       expect(readFileSync(join(again, basename(tarball))).equals(readFileSync(tarball))).toBe(true);
       const content = async (name: string): Promise<string> =>
         (await run('tar', ['-xzOf', tarball, `package/${name}`])).stdout;
       const bom = await content('sbom.cdx.json');
       const manifest = await content('package.json');
       const { components } = JSON.parse(bom) as { components: { name: string; hashes?: unknown }[] };
-      const { dependencies } = JSON.parse(manifest) as { dependencies: Record<string, string> };
+      const { dependencies = {} } = JSON.parse(manifest) as { dependencies?: Record<string, string> };
       expect(components.map(({ name }) => name)).toEqual(expect.arrayContaining(Object.keys(dependencies)));
       const foreign = components.filter(({ name }) => !name.startsWith('@rookery/'));
       expect(foreign.every(({ hashes }) => hashes !== undefined)).toBe(true);
@@ -214,10 +217,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
             'reflect-metadata': '^0.2.2',
             rxjs: '^7.8.2',
             ...Object.fromEntries(
-              tarballs.map((file) => [
-                `@rookery/${LIBRARIES.find((library) => file.includes(`rookery-${library}-`))}`,
-                `file:${file}`,
-              ]),
+              LIBRARIES.map((library) => [`@rookery/${library}`, `file:${tarballOf(library)}`]),
             ),
           },
         }),
@@ -254,7 +254,9 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       const evaluated = ['--input-type', type, '--eval', LOAD_ETCD[type]];
       expect((await run(process.execPath, evaluated, { cwd: folder })).stdout).toBe('object\n');
 
-      for (const { path, version } of nodes) {
+      // What a version of Node makes of ESM is the same for each; CommonJS has to require what is ESM only.
+      const tried = nodes.filter((_, n) => type === 'commonjs' || n === 0 || n === nodes.length - 1);
+      for (const { path, version } of tried) {
         await expectGrpcToWork(path, folder, consul);
         await expectToWork(path, folder, 'dist/app.js', consul);
         figure(
@@ -280,8 +282,7 @@ describe("the packed packages, in the README's app, outside of the monorepo", ()
       const file = join(folder, 'package.json');
       const manifest = JSON.parse(readFileSync(file, 'utf8')) as { dependencies: Record<string, string> };
       for (const library of ['discovery', 'consul'])
-        manifest.dependencies[`@rookery/${library}`] =
-          `file:${join(home, `rookery-${library}-${VERSION}.tgz`)}`;
+        manifest.dependencies[`@rookery/${library}`] = `file:${tarballOf(library)}`;
       writeFileSync(file, JSON.stringify(manifest));
       await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder });
       await run('npm', ['run', 'build'], { cwd: folder });
