@@ -101,7 +101,7 @@ module.exports = {
     layer('calling', [...foundation, 'certificates', 'events', 'catalog', 'balancing']),
     layer('http', [...foundation, 'certificates', 'catalog', 'balancing', 'calling']),
     layer('receiving', [...foundation, 'calling']),
-    layer('health', [...foundation, 'receiving/proxied.ts', 'receiving/cross-site.ts']),
+    layer('health', [...foundation, 'scanning', 'receiving/proxied.ts', 'receiving/cross-site.ts']),
     layer('registration', [...foundation, 'certificates', 'events', 'health']),
     layer('telemetry', [
       ...foundation,

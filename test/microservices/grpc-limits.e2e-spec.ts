@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { SpanKind } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { ServicePolicy } from '@rookery/discovery';
+import { DiscoveryService, type ServicePolicy } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { callInterceptor, GrpcClients, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
@@ -34,7 +34,7 @@ describe('calls over gRPC', () => {
     const clients = app.get(GrpcClients);
     const library = clients.create<LibraryService>('library', OPTIONS);
     const [server] = servers as [LibraryServer];
-    return { server, servers, clients, library };
+    return { app, server, servers, clients, library };
   };
   const find = (library: LibraryService): Promise<Found> =>
     firstValueFrom(library.find({ title: 'Dune' }, new Metadata()));
@@ -73,6 +73,21 @@ describe('calls over gRPC', () => {
     expect(server.calls).toBe(2);
     expect(cancelled).toBe(false);
     await find(library);
+  });
+
+  it('end with the app, in the queue too, and leave their places to those of other clients', async () => {
+    const { server, app, library } = await start({ bulkhead: { concurrency: 1, queue: 5 } });
+    server.delayMs = 300;
+    const others = new GrpcClients(app.get(DiscoveryService));
+    const other = others.create<LibraryService>('library', OPTIONS);
+    const first = find(library);
+    const ends: unknown[] = [];
+    other.follow({ title: 'Emma' }).subscribe({ error: (error: unknown) => ends.push(error) });
+    others.onApplicationShutdown();
+    await first;
+    await eventually(() => ends.length === 1);
+    expect(ends).toEqual([expect.objectContaining({ code: status.UNAVAILABLE })]);
+    expect(await find(library)).toMatchObject({ title: 'Dune' });
   });
 
   it('end with their deadline, in the queue too', async () => {

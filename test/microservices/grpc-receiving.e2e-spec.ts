@@ -137,6 +137,28 @@ describe('what a gRPC server receives', () => {
     await eventually(() => behind.cancelled === 1);
   });
 
+  it('what goes on after the answer is not cancelled, although grpc-js says of each call that it is', async () => {
+    const registry = new InMemoryRegistry();
+    const behind = await LibraryServer.start();
+    cleanUps.push(() => behind.stop());
+    registry.put({ service: 'library', port: behind.port });
+    const { server, gateway } = await startServer(registry, { name: 'gateway' });
+    const library = server.get(GrpcClients).create<LibraryService>('library', OPTIONS);
+    let later: Promise<Found> | undefined;
+    behind.delayMs = 500;
+    gateway.library = {
+      ...library,
+      find: (...args) => {
+        later = firstValueFrom(library.find(...args));
+        return from([{ title: 'at once', port: 0 }]);
+      },
+    };
+    const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', OPTIONS);
+    expect(await find(caller)).toMatchObject({ title: 'at once' });
+    expect(await later).toMatchObject({ title: 'Dune' });
+    expect(behind.cancelled).toBe(0);
+  });
+
   it('a handler that reads the stream itself sends on what came along, and refuses a call for another service', async () => {
     const registry = new InMemoryRegistry();
     const behind = await LibraryServer.start();
@@ -204,6 +226,11 @@ describe('what a gRPC server receives', () => {
     for (let n = 0; n < 20; n++) await find(byLatency);
     expect(await reports()).toEqual([undefined, undefined]);
     const byLoad = clients.create<LibraryService>('gateway', { ...OPTIONS, strategy: 'p2c-load' });
+    // Behind a proxy, who asks is not known.
+    const proxied = new Metadata();
+    proxied.set('x-forwarded-for', '203.0.113.9');
+    for (let n = 0; n < 20; n++) await find(byLoad, proxied);
+    expect(await reports()).toEqual([undefined, undefined]);
     await eventually(async () => {
       await find(byLoad);
       return (await reports()).every((inFlight) => inFlight === 0);

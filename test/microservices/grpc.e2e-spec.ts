@@ -187,7 +187,7 @@ describe('gRPC by the name of a service', () => {
 
   describe('an instance whose connection ends after it has begun a response', () => {
     const callOfBroken = async (policy: ServicePolicy = {}) => {
-      const { servers, library } = await started(2, policy);
+      const { servers, library, app } = await started(2, policy);
       const [first, second] = servers as [LibraryServer, LibraryServer];
       for (const server of servers) server.beginsResponse = server.isHanging = true;
       const call = find(library).catch((error: unknown) => error);
@@ -196,7 +196,7 @@ describe('gRPC by the name of a service', () => {
       other.isHanging = false;
       // The headers are on their way; nothing tells a client of Nest that they have come.
       await sleep(100);
-      return { broken, other, library, call };
+      return { broken, other, library, app, call };
     };
 
     it('costs no call', async () => {
@@ -214,6 +214,14 @@ describe('gRPC by the name of a service', () => {
       expect(other.calls).toBe(0);
     });
 
+    it('fails the call, and not the process, where the app is closed meanwhile', async () => {
+      const { broken, other, app, call } = await callOfBroken();
+      await app.close();
+      broken.kill();
+      expect(await call).toMatchObject({ code: status.UNAVAILABLE });
+      expect(other.calls).toBe(0);
+    });
+
     it('fails the call if the server itself says unavailable after it has begun to respond', async () => {
       const { servers, library } = await started(2);
       for (const server of servers) {
@@ -223,6 +231,35 @@ describe('gRPC by the name of a service', () => {
       expect(await thrownBy(() => find(library))).toMatchObject({ details: 'as it was told' });
       expect(servers.reduce((sum, { calls }) => sum + calls, 0)).toBe(1);
     });
+  });
+
+  it('does not ask a proxy of the environment, which knows no names of services', async () => {
+    process.env.http_proxy = 'http://127.0.0.1:9';
+    try {
+      const { library, app, servers } = await started(1);
+      expect(await find(library)).toMatchObject({ port: servers[0]?.port });
+      const channel = discoveryChannel(app.get(DiscoveryService), 'library');
+      const client = new Library('library', credentials.createInsecure(), { channelOverride: channel });
+      cleanUps.push(() => client.close());
+      expect(await callFind(client)).toMatchObject({ title: 'Emma' });
+    } finally {
+      delete process.env.http_proxy;
+    }
+  });
+
+  it('a client takes providers of interceptors, as those of grpc-js do', async () => {
+    const { app } = await started(1);
+    let intercepted = 0;
+    const provider = () => (options: object, next: (options: object) => unknown) => {
+      intercepted++;
+      return next(options);
+    };
+    const library = app.get(GrpcClients).create<LibraryService>('library', {
+      ...LIBRARY,
+      channelOptions: { interceptor_providers: [provider] },
+    });
+    expect(await find(library)).toMatchObject({ title: 'Dune' });
+    expect(intercepted).toBe(1);
   });
 
   it('judges statuses as calls over HTTP: unavailable ejects and is retried, not found does neither', async () => {

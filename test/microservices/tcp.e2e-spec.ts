@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Injectable, type DynamicModule, type INestApplication, type Provider } from '@nestjs/common';
@@ -229,6 +230,19 @@ describe("Nest's TCP transport by the name of a service", () => {
       collect();
       return used.deref() === undefined;
     });
+  });
+
+  it('makes a call not again that ends because its client is closed', async () => {
+    const { servers, app } = await started(2);
+    const library = app.get(TcpClients).create({ service: 'library-tcp', idempotent: true });
+    for (const { behaviour } of servers) behaviour.isHanging = true;
+    const call = thrownBy(() => find(library));
+    await eventually(() => servers.some(({ calls }) => calls === 1));
+    library.close();
+    expect((await call).message).toContain('closed');
+    // Longer than a retry waits.
+    await sleep(200);
+    expect(servers.reduce((sum, { calls }) => sum + calls, 0)).toBe(1);
   });
 
   it('leaves nothing open when the app is closed', async () => {

@@ -57,6 +57,7 @@ export {
 } from './configuration/validate-options.js';
 export type { OptionIssue, OptionShape } from './configuration/validate-options.js';
 export { omitUndefined } from './configuration/omit-undefined.js';
+export { withoutUrlSecrets } from './configuration/without-url-secrets.js';
 export { readSetting } from './configuration/read-setting.js';
 export { certificateFiles } from './certificates/certificate-files.js';
 export type { CertificateFiles, CertificatePaths } from './certificates/certificate-files.js';
@@ -107,7 +108,7 @@ export { fileNameFor, readCheckedFile, writeCheckedFile } from './storage/checke
 
 export { backoffDelay, describeRegistryCap } from './timing/backoff.js';
 export type { BackoffOptions } from './timing/backoff.js';
-export { abortReason, delay, isAborted, systemClock } from './timing/clock.js';
+export { abortReason, delay, isAborted, MAX_TIMER_MS, systemClock } from './timing/clock.js';
 export type { CancelSignal, Clock, Random } from './timing/clock.js';
 export { eachConcurrently } from './timing/each-concurrently.js';
 export { withScopedSignal } from './timing/scoped-signal.js';

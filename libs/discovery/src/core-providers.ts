@@ -285,13 +285,18 @@ export const coreProviders: Provider[] = [
   },
   {
     provide: RegistryHealthIndicator,
-    useFactory: (registry: ServiceRegistry, registration: RegistrationService, catalog: ServiceCatalog) =>
-      new RegistryHealthIndicator(registry, registration, catalog),
-    inject: [ServiceRegistry, RegistrationService, ServiceCatalog],
+    useFactory: (
+      registry: ServiceRegistry,
+      registration: RegistrationService,
+      catalog: ServiceCatalog,
+      { health }: ResolvedDiscoveryOptions,
+    ) => new RegistryHealthIndicator(registry, registration, catalog, health.timeoutMs / 2),
+    inject: [ServiceRegistry, RegistrationService, ServiceCatalog, RESOLVED_OPTIONS],
   },
   {
     provide: ServiceHealthIndicator,
-    useFactory: (catalog: ServiceCatalog) => new ServiceHealthIndicator(catalog),
-    inject: [ServiceCatalog],
+    useFactory: (catalog: ServiceCatalog, { health }: ResolvedDiscoveryOptions) =>
+      new ServiceHealthIndicator(catalog, systemClock, health.timeoutMs / 2),
+    inject: [ServiceCatalog, RESOLVED_OPTIONS],
   },
 ];

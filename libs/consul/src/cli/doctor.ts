@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { ruleOf, type AclRight } from '../acl/acl-right.js';
 import { DiscoveryError } from '@rookery/discovery';
-import { errorMessage, probeTcp } from '@rookery/discovery/adapter';
+import { errorMessage, probeTcp, withoutUrlSecrets } from '@rookery/discovery/adapter';
 import type { ConsulClient } from '../client/consul-client.js';
 import { worstStatus } from '../client/worst-status.js';
 import { parseCommand, positionals } from './command-options.js';
@@ -202,7 +202,7 @@ const registrations: Look = async ({ client, terminal: { signal } }) => {
       problems.push(
         `${ID} is critical: ${own
           .filter(({ Status }) => Status === 'critical')
-          .map(({ Output }) => Output)
+          .map(({ Output }) => withoutUrlSecrets(Output))
           .join('; ')}`,
       );
     const host = Address === '' ? self.Member.Addr : Address;

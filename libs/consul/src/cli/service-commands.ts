@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DiscoveryError } from '@rookery/discovery';
-import { closeNames, eachConcurrently, isAborted } from '@rookery/discovery/adapter';
+import { closeNames, eachConcurrently, isAborted, withoutUrlSecrets } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
 import { ConsulClient } from '../client/consul-client.js';
+import { nextIndex } from '../client/consul-response.js';
 import { worstStatus } from '../client/worst-status.js';
 import { parseCommand, positionals, type ParsedCommand } from './command-options.js';
 import { ProgressBar } from './progress-bar.js';
@@ -37,7 +38,7 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
           service: Service,
           address: `${Address === '' ? self.body.Member.Addr : Address}:${Port}`,
           status: worstStatus(own),
-          output: failing.map(({ Name, Output }) => `${Name}: ${Output}`).join('; '),
+          output: failing.map(({ Name, Output }) => `${Name}: ${withoutUrlSecrets(Output)}`).join('; '),
         };
       })
       .sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -263,7 +264,7 @@ export async function watchService(args: readonly string[], terminal: Terminal):
           signal,
           ...(index === undefined ? {} : { index, wait: '60s' }),
         });
-        index = next;
+        index = nextIndex(index, next);
         const fresh = new Map(
           // An id is that of one instance on one node.
           body.map(toInstance).map((each) => [`${each.node} ${each.id}`, each] as const),
@@ -274,6 +275,8 @@ export async function watchService(args: readonly string[], terminal: Terminal):
           terminal.tell(`no instance of "${service}" is listed; waiting for one\n`);
         known = fresh;
         isFirst = false;
+        // Without an index each read returns at once.
+        if (index === undefined) await delay(1_000, undefined, { signal }).catch(() => undefined);
       } catch (error) {
         if (isAborted(signal)) break;
         // The first answer decides whether the address and the token are right.
@@ -335,7 +338,11 @@ function toInstance({ Node, Service, Checks }: ServiceEntry): {
     address: `${Service.Address === '' ? Node.Address : Service.Address}:${Service.Port}`,
     node: Node.Node,
     status: worstStatus(checks),
-    checks: checks.map(({ Name, Status, Output }) => ({ name: Name, status: Status, output: Output })),
+    checks: checks.map(({ Name, Status, Output }) => ({
+      name: Name,
+      status: Status,
+      output: withoutUrlSecrets(Output),
+    })),
   };
 }
 

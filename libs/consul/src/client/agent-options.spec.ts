@@ -83,6 +83,12 @@ describe('resolveAgent', () => {
     expect((await agent?.token.current())?.reveal()).toBe('from-file');
   });
 
+  it('refuses a token of the environment that no header may have, and does not show it', () => {
+    const { issues } = resolveAgent({}, { CONSUL_HTTP_TOKEN: '“pasted”' });
+    expect(issues).toEqual([expect.objectContaining({ field: 'CONSUL_HTTP_TOKEN', value: '(not shown)' })]);
+    expect(JSON.stringify(issues)).not.toContain('pasted');
+  });
+
   it('names every wrong option with its field, its value and its cure', () => {
     expect(
       problems({

@@ -23,6 +23,7 @@ import { DEFAULT_CONNECTIONS, MIN_CONNECTIONS } from './connection-budget.js';
 import { LoginTokenSource, type LoginOptions } from './login-token.js';
 import {
   fixedToken,
+  isTokenText,
   providedToken,
   tokenFile,
   type TokenProvider,
@@ -274,7 +275,16 @@ class Settings {
     if (options.tokenProvider) return providedToken(options.tokenProvider, systemClock, warn);
     if (options.token) return fixedToken(options.token.trim());
     const path = this.find(options.tokenFile, 'CONSUL_HTTP_TOKEN_FILE', 'agent.tokenFile');
-    if (!path) return fixedToken(environment.CONSUL_HTTP_TOKEN?.trim());
+    if (!path) {
+      const token = environment.CONSUL_HTTP_TOKEN?.trim();
+      if (token && !isTokenText(token))
+        this.issues.push({
+          field: 'CONSUL_HTTP_TOKEN',
+          value: '(not shown)',
+          hint: 'a token, without spaces, line breaks and characters beyond ASCII',
+        });
+      return fixedToken(token);
+    }
     this.read(path, 'a readable file that contains the token', () => accessSync(path.value, constants.R_OK));
     return tokenFile(path.value, systemClock, warn);
   }

@@ -1,5 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
-import { errorMessage, formatDuration, toMilliseconds } from '@rookery/discovery/adapter';
+import { errorMessage, formatDuration, MAX_TIMER_MS, toMilliseconds } from '@rookery/discovery/adapter';
 import type { ResolvedAgent } from './agent-options.js';
 import { toConsulResponse, type ConsulResponse } from './consul-response.js';
 import { ConsulError } from './consul-error.js';
@@ -95,7 +95,8 @@ export class ConsulRequester {
 
   /** Consul adds up to a sixteenth to `wait`, so that clients do not return together. */
   #deadlineMs(options: ConsulRequestOptions, waitMs: number | undefined): number {
-    if (options.timeout !== undefined) return toMilliseconds(options.timeout, 'timeout');
+    if (options.timeout !== undefined)
+      return Math.min(toMilliseconds(options.timeout, 'timeout'), MAX_TIMER_MS);
     return waitMs === undefined ? this.#agent.timeoutMs : waitMs + waitMs / 16 + GRACE_MS;
   }
 
@@ -143,12 +144,13 @@ export function parseJson(response: TransportResponse, request: string, shape?: 
 
 /** Encodes one segment of a path. */
 export function segment(value: string, field: string): string {
-  if (value !== '' && value !== '.' && value !== '..') return encodeURIComponent(value);
+  const isSegment = value !== '' && value !== '.' && value !== '..' && !/\p{Surrogate}/u.test(value);
+  if (isSegment) return encodeURIComponent(value);
   throw new DiscoveryError(
     'RK_INVALID_ARGUMENT',
     `${field}: ${JSON.stringify(value)} cannot be part of a path`,
     {
-      hint: 'It must not be empty, "." or ".."',
+      hint: 'It must not be empty, "." or "..", nor have half of a surrogate pair',
     },
   );
 }

@@ -91,6 +91,28 @@ describe('a token', () => {
     expect(asked).toBe(2);
   });
 
+  it.each([['two lines\nof an error'], ['“pasted”'], ['with a space']])(
+    'that no header may have is asked for again: %j',
+    async (wrong) => {
+      const tokens = [wrong, 'right'];
+      const source = providedToken(async () => tokens.shift() ?? '', clock, warn);
+      const error = await thrownBy(() => source.current());
+      expect(error).toMatchObject({ code: 'RK_ACL_DENIED' });
+      expect(String(error)).toMatch(/the tokenProvider has no valid token/);
+      expect(String(error)).not.toContain(wrong);
+      expect(await value(source)).toBe('right');
+    },
+  );
+
+  it('from a provider that never answers is asked for again after ten seconds', async () => {
+    const answers = [new Promise<string>(() => undefined), Promise.resolve('right')];
+    const source = providedToken(async () => answers.shift() ?? '', clock, warn);
+    const asked = thrownBy(() => source.current());
+    await clock.advance(10_000);
+    expect(String(await asked)).toMatch(/the tokenProvider failed/);
+    expect(await value(source)).toBe('right');
+  });
+
   it('that is new has its predecessor for a minute', async () => {
     const tokens = ['first', 'second'];
     const source = providedToken(async () => tokens.shift() ?? 'third', clock, warn);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { DiscoveryError } from '@rookery/discovery';
-import { Secret, type Clock } from '@rookery/discovery/adapter';
+import { Secret, withTimeout, type Clock } from '@rookery/discovery/adapter';
 import type { AclLogin, LoginResult } from './api/types.js';
 import { ConsulError } from './consul-error.js';
 
@@ -96,8 +96,15 @@ export interface CachedTokenOptions {
 
 /** Of its validity: then it is renewed. */
 const RENEWED_AFTER = 0.75;
+/** A vault whose connection is dead never answers: it is asked again then. */
+const LOAD_TIMEOUT_MS = 10_000;
 /** Between attempts to renew it. */
 const RETRY_MS = 5_000;
+
+/** Whether a header may have it: a token that was pasted with quotation marks of typography, or that is a page with an error, may not. */
+export function isTokenText(token: string): boolean {
+  return /^[\x21-\x7e]+$/.test(token);
+}
 
 /** The form of Consul's own tokens. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -152,8 +159,9 @@ export function cachedToken({
     expiresAt = clock.now() + (validForMs ?? Infinity);
     adopt(next);
   };
+  const tooLate = (): Error => new Error(`no result in ${LOAD_TIMEOUT_MS} ms`);
   const reload = (): Promise<void> => {
-    loading ??= load()
+    loading ??= withTimeout(clock, LOAD_TIMEOUT_MS, load(), tooLate)
       .then(loaded, (error: unknown) => {
         dueAt = clock.now() + (expiresAt === Infinity ? freshForMs : RETRY_MS);
         keep(failure, error);
@@ -187,6 +195,8 @@ export function cachedToken({
 /** Undefined: it is a token. A file that is being rewritten is empty for a moment, or has half of a token. */
 function problemOf(next: string, last: string | undefined): string | undefined {
   if (next === '') return 'is empty';
+  if (!isTokenText(next))
+    return 'has no valid token: it has a space, a line break or a character beyond ASCII';
   if (last !== undefined && UUID.test(last) && !UUID.test(next)) return 'has no valid token';
   return undefined;
 }

@@ -1,5 +1,4 @@
-import { closeNames } from '@rookery/discovery/adapter';
-import type { SourceQuery } from '@rookery/discovery/adapter';
+import { closeNames, withoutUrlSecrets, type SourceQuery } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
 import { deniedListError, lackingRights } from './empty-list.js';
 import type { ConsulClient } from '../client/consul-client.js';
@@ -51,7 +50,9 @@ function describeFailing(entries: readonly ServiceEntry[], filter: string | unde
     const critical = (Checks ?? []).filter(
       ({ CheckID, Status }) => Status === 'critical' && !MAINTENANCE_CHECK.test(CheckID),
     );
-    return critical.slice(0, 1).map(({ Name, Output }) => `${Service.ID}, ${Name}: ${shorten(Output)}`);
+    return critical
+      .slice(0, 1)
+      .map(({ Name, Output }) => `${Service.ID}, ${Name}: ${shorten(withoutUrlSecrets(Output))}`);
   });
   const maintained = entries.flatMap(({ Checks }) => {
     const check = Checks?.find(({ CheckID }) => MAINTENANCE_CHECK.test(CheckID));

@@ -1,4 +1,4 @@
-import type { RegistrationRecord } from '@rookery/discovery/adapter';
+import { withoutUrlSecrets, type RegistrationRecord } from '@rookery/discovery/adapter';
 import type { AgentService, HealthCheck } from '../client/api/types.js';
 import { SECURE_META } from './service-definition.js';
 import { MAINTENANCE_CHECK, worstStatus } from '../client/worst-status.js';
@@ -26,7 +26,10 @@ export function toRegistrationRecord(service: AgentService, own: readonly Health
     status: worstStatus(own),
     failing: own
       .filter(({ CheckID, Status }) => Status === 'critical' && !MAINTENANCE_CHECK.test(CheckID))
-      .map(({ CheckID: id, Name, Output }) => ({ id, output: `${Name}: ${Output.trim()}` })),
+      .map(({ CheckID: id, Name, Output }) => ({
+        id,
+        output: `${Name}: ${withoutUrlSecrets(Output.trim())}`,
+      })),
     maintenance: own.find(({ CheckID }) => MAINTENANCE_CHECK.test(CheckID))?.Notes,
   };
 }

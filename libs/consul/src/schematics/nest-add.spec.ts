@@ -129,6 +129,13 @@ describe('nest add', () => {
     expect(read('apps/shop/src/shop/shop.module.ts')).toContain("name: 'shop'");
   });
 
+  it('refuses a name that would not be one text of the source', async () => {
+    await expect(add({ name: "o'brien" })).rejects.toThrow(
+      '--name "o\'brien": use letters, digits and hyphens',
+    );
+    expect(read('src/app.module.ts')).toBe(MODULE);
+  });
+
   it('keeps the other imports of a module', async () => {
     files.set('src/app.module.ts', MODULE.replace('imports: []', 'imports: [OtherModule]'));
     await add();

@@ -35,6 +35,10 @@ export function nestAdd(options: NestAddOptions = {}): Rule {
       throw new SchematicError('there is no package.json here: run it in the folder of an app of nest new');
     const { text, packageName } = withPeers(packageText);
     const name = options.name ?? serviceName(packageName);
+    if (!/^[\w.-]+$/.test(name))
+      throw new SchematicError(
+        `--name ${JSON.stringify(name)}: use letters, digits and hyphens, as in book-shop`,
+      );
 
     const mainPath = posix.join(sourceRoot, 'main.ts');
     const main = readText(tree, mainPath);

@@ -68,6 +68,7 @@ export class TargetPicker {
     // Retries have a balancer of their own: one that took a turn would shift the turns of first attempts.
     const isRetry = request.attempt > 0 && !needsWholeService(strategy);
     const balancer = this.#strategies.get(strategy, isRetry ? `${zone} retries` : zone);
+    if (!balancer) return undefined;
     for (let n = 0; n < MAX_PICKS; n++) {
       const picked = this.#strategies.pick(balancer, strategy, group.targets, request);
       if (!(picked instanceof TrackedTarget) || !isOffered(picked, strategy, group.targets)) continue;

@@ -377,6 +377,32 @@ describe('TargetPool', () => {
     ]);
   });
 
+  it('picks an instance although the constructor of a custom strategy throws, as for retries, which have one of their own', () => {
+    let made = 0;
+    class Once extends LoadBalancer {
+      constructor() {
+        super();
+        if (++made > 1) throw new Error('the metric is there');
+      }
+      override pick(targets: readonly Target[]): Target | undefined {
+        return targets[0];
+      }
+    }
+    for (const attempt of [0, 1, 1]) {
+      const request = {
+        attempt,
+        hashKey: undefined,
+        tried: new Set<TrackedTarget>(),
+        mayTry: 'yes',
+      } as const;
+      expect(pool.active).toContain(pool.pick(Once, request));
+    }
+    expect(made).toBe(2);
+    expect(events).toEqual([
+      { type: 'strategy.failed', service: 's', strategy: 'Once', reason: 'the metric is there' },
+    ]);
+  });
+
   it('gives a new instance a tenth of its share at first, and the full share after 30 s', async () => {
     pool.update(listOf(many(5)));
     expect(find(4).weight).toBe(0.1);

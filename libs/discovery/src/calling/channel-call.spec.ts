@@ -45,6 +45,13 @@ describe('ChannelCall', () => {
     limited({});
   });
 
+  it('that is not admitted tells telemetry once, although its channel says how it ended, too', () => {
+    const call = create();
+    call.rejected(new DiscoveryError('RK_CIRCUIT_OPEN', 'open'));
+    call.end({ name: 'UNAVAILABLE', details: 'RK_CIRCUIT_OPEN: open', error: new Error('open') }, false);
+    expect(ended.map(({ errorType }) => errorType)).toEqual(['RK_CIRCUIT_OPEN']);
+  });
+
   it('tells telemetry of its end and how long it took, and has headers of it', async () => {
     const call = create();
     expect(call.headers).toEqual(['traceparent', '00-1']);

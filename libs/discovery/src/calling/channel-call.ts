@@ -33,7 +33,7 @@ export class ChannelCall implements AdmissibleCall {
   readonly report: CallReport;
   admitted: AdmittedCall | undefined;
   readonly #context: ServiceContext;
-  readonly #observed: ObservedRpc | undefined;
+  #observed: ObservedRpc | undefined;
   readonly #judge: (error: Error | undefined, elapsedMs: number) => CallOutcome;
   readonly #tools: Pick<AdmissionOptions, 'clock' | 'emit'>;
   readonly #startedAt: number;
@@ -78,7 +78,7 @@ export class ChannelCall implements AdmissibleCall {
     const status = rejectionStatus(error);
     const outcome = code ? 'rejected' : 'cancelled';
     const ended = { status, outcome, errorType: code ?? outcome, details: errorMessage(error) } as const;
-    this.#observed?.end(ended, this.#elapsedMs);
+    this.#observe(ended, this.#elapsedMs);
     return error;
   }
 
@@ -98,9 +98,8 @@ export class ChannelCall implements AdmissibleCall {
     const elapsedMs = this.#elapsedMs;
     const [code] = error ? (REJECTED.exec(details) ?? []) : [];
     this.#release(isAbandoned || code ? undefined : hasFailed(this.#judge(error, elapsedMs)));
-    if (!this.#observed) return;
     const failed = code ? 'rejected' : 'failure';
-    this.#observed.end(
+    this.#observe(
       {
         status: name,
         outcome: isAbandoned ? 'cancelled' : error ? failed : 'success',
@@ -109,6 +108,12 @@ export class ChannelCall implements AdmissibleCall {
       },
       elapsedMs,
     );
+  }
+
+  /** Once: that it was not admitted is told before its channel says how it ended. */
+  #observe(...ended: Parameters<ObservedRpc['end']>): void {
+    this.#observed?.end(...ended);
+    this.#observed = undefined;
   }
 
   /** Once: the limits count it no longer. */

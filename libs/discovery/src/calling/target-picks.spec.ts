@@ -98,6 +98,19 @@ describe('TargetPicks', () => {
     for (const end of hanging) end(OK);
   });
 
+  it('a stream that its caller ends says nothing of the instance', async () => {
+    const picks = await picksOf([1, 2]);
+    const targets = [pick(picks), pick(picks)];
+    const [first = pick(picks)] = targets;
+    for (let n = 0; n < 12; n++) {
+      const end = picks.begin(first, 'stream');
+      await clock.advance(1_000);
+      end({ ...OK, isAbandoned: true });
+    }
+    expect((first as TrackedTarget).history.consecutiveFailures).toBe(0);
+    expect(first.inFlight).toBe(0);
+  });
+
   it('an open stream is load, and neither it nor its length is a latency', async () => {
     const picks = await picksOf([1]);
     const target = pick(picks);

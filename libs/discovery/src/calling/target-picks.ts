@@ -169,7 +169,9 @@ export class TargetPicks {
         shape === 'stream' || (shape === 'unknown' && elapsedMs > this.#settings.attemptTimeoutMs);
       const { outcome, reason, isRefusal } = this.#judge(error, isAbandoned, elapsedMs);
       const measuredMs = isStream ? tracked.latencyMs : elapsedMs;
-      pool.report(tracked, measuredMs, outcome, { reason, isRefusal });
+      // A caller that has enough of a stream says nothing of the instance.
+      const told = isStream && outcome === 'abandoned' ? 'ignored' : outcome;
+      pool.report(tracked, measuredMs, told, { reason, isRefusal });
       if (outcome !== 'ignored' && outcome !== 'abandoned')
         this.#context.statistics.add(measuredMs, outcome !== 'success');
       // A server that only fails has nothing to do.

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { FakeClock, RecordingLogger, settle } from '@rookery/test-support';
+import { FakeClock, RecordingLogger, settle, thrownBy } from '@rookery/test-support';
 import { map } from 'rxjs';
 import { describeEvent } from '../events/describe-event.js';
 import type { DiscoveryEvent } from '../events/discovery-event.js';
@@ -496,6 +496,18 @@ describe('ServiceCatalog', () => {
       expect(() => catalog.open('orders')).toThrow(/shut down/);
       catalog.watch('orders').subscribe({ complete: () => ends.push('after') });
       expect(ends).toEqual(['before', 'after']);
+    });
+
+    it('ends what waits for a first list, with its code', async () => {
+      open();
+      registry.watch = async function* (_service, _query, signal: AbortSignal) {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        yield* [];
+      };
+      const waiting = thrownBy(() => catalog.snapshot('inventory'));
+      await clock.advance(100);
+      await catalog.close();
+      expect(await waiting).toMatchObject({ code: 'RK_SHUT_DOWN' });
     });
 
     it('closes the sources that are its own, and waits two seconds at most for its files', async () => {

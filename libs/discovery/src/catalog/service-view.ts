@@ -97,7 +97,8 @@ export class ServiceView {
       this.#refresh();
       const pending = this.sources.filter(({ watcher }) => !watcher.hasResult);
       const remaining = deadline - clock.now();
-      if (this.#snapshot || pending.length === 0 || remaining <= 0) break;
+      // The watchers of a closed view have nothing to wait for, and say so at once each time.
+      if (this.#snapshot || this.#isClosed || pending.length === 0 || remaining <= 0) break;
       const untilPreferred = this.#preferredSourceDeadline - clock.now();
       const wait =
         this.sources.length > 1 && untilPreferred > 0 ? Math.min(remaining, untilPreferred) : remaining;
@@ -131,7 +132,9 @@ export class ServiceView {
   #noListError(timeoutMs: number): Error {
     const watcher = this.sources.find((source) => !source.watcher.snapshot)?.watcher;
     if (!watcher) return new Error('a view without sources');
-    return watcher.hasResult ? watcher.noListError() : watcher.noListError(`no response in ${timeoutMs} ms`);
+    return watcher.hasResult || this.#isClosed
+      ? watcher.noListError()
+      : watcher.noListError(`no response in ${timeoutMs} ms`);
   }
 
   #refresh(): void {

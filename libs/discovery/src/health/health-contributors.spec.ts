@@ -29,6 +29,21 @@ class Pages {
   }
 }
 
+@Injectable({ scope: Scope.TRANSIENT })
+class Pool {
+  readonly name = 'pool';
+
+  @HealthContributor()
+  ping() {
+    return up(this.name);
+  }
+}
+
+@Injectable()
+class Orders {
+  constructor(readonly pool: Pool) {}
+}
+
 @Injectable({ scope: Scope.REQUEST })
 class PerRequest {
   @HealthContributor()
@@ -45,6 +60,9 @@ class PerRequest {
   imports: [DiscoveryModule],
   providers: [
     Database,
+    { provide: 'DATABASE', useExisting: Database },
+    Pool,
+    Orders,
     PerRequest,
     { provide: 'nothing', useValue: null },
     { provide: 'text', useValue: 'text' },
@@ -70,15 +88,16 @@ describe('HealthContributors', () => {
 
   it('are the methods with the decorator, by their groups, each with its provider as this', async () => {
     const contributors = await start();
-    expect(namesOf(contributors.of(undefined))).toEqual(['Database.ping', 'Pages.alive']);
-    expect(namesOf(contributors.of('readiness'))).toEqual(['Database.ping']);
+    expect(namesOf(contributors.of(undefined))).toEqual(['Database.ping', 'Pool.ping', 'Pages.alive']);
+    expect(namesOf(contributors.of('readiness'))).toEqual(['Database.ping', 'Pool.ping']);
     expect(namesOf(contributors.of('liveness'))).toEqual(['Pages.alive']);
     expect(namesOf(contributors.of('startup'))).toEqual(['Database.ping']);
     expect(contributors.of('unknown')).toEqual([]);
-    const [database, pages] = contributors.of(undefined);
+    const [database, pool, pages] = contributors.of(undefined);
     expect(database).toMatchObject({ groups: ['readiness', 'startup'], timeout: 2_000 });
     expect(pages?.timeout).toBeUndefined();
     expect(database?.run()).toEqual(up('database'));
+    expect(pool?.run()).toEqual(up('pool'));
     expect(await pages?.run()).toEqual(up('pages'));
     expect(contributors.customGroups()).toEqual(['startup']);
   });

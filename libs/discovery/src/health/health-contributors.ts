@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DiscoveryService as ProviderScanner, MetadataScanner, Reflector } from '@nestjs/core';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 import { toMilliseconds } from '../configuration/duration.js';
+import { providedInstances } from '../scanning/provided-instances.js';
 import {
   HEALTH_CONTRIBUTOR,
   type HealthContributorOptions,
@@ -51,16 +52,11 @@ export class HealthContributors {
   }
 
   #scan(): Contributor[] {
-    const wrappers = [...this.providers.getProviders(), ...this.providers.getControllers()];
-    return wrappers.flatMap((wrapper) => {
-      const instance: unknown = wrapper.instance;
-      if (typeof instance !== 'object' || instance === null) return [];
+    const { instances, requestScoped } = providedInstances(this.providers);
+    for (const { prototype } of requestScoped) this.#warnRequestScoped(prototype as Record<string, unknown>);
+    return [...instances].flatMap((instance) => {
       const prototype = Object.getPrototypeOf(instance) as Record<string, unknown> | null;
       if (!prototype) return [];
-      if (!wrapper.isDependencyTreeStatic()) {
-        this.#warnRequestScoped(prototype);
-        return [];
-      }
       return this.methods.getAllMethodNames(prototype).flatMap((method) => {
         const found = this.#contributor(instance as Record<string, unknown>, prototype, method);
         return found ? [found] : [];

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { HealthCheckService, TerminusModule, type HealthIndicatorResult } from '@nestjs/terminus';
 import { FakeClock, settle } from '@rookery/test-support';
 import type { HealthChange } from './contributor-statuses.js';
+import type { HealthGroup } from './health-contributor.decorator.js';
 import type { Contributor, HealthContributors } from './health-contributors.js';
 import { HealthService } from './health.service.js';
 
@@ -115,6 +116,33 @@ describe('HealthService', () => {
           status: 'down',
           message: expect.stringMatching(/^not a Terminus result/),
         });
+    });
+
+    it('runs one that hangs again only after a while, longer each time, and at once when it has ended', async () => {
+      const answers: ((result: HealthIndicatorResult) => void)[] = [];
+      const { service, clock } = of([
+        { run: () => new Promise((resolve) => answers.push(resolve)), timeout: 1_000 },
+      ]);
+      const check = async (group?: HealthGroup) => {
+        const checked = service.check(group);
+        await clock.advance(1_000);
+        return (await checked).details;
+      };
+      const down = { 'C.c0': { status: 'down', message: 'no result in 1000 ms' } };
+      expect(await check()).toEqual(down);
+      // Now without waiting.
+      expect((await service.check()).details).toEqual(down);
+      expect((await service.check('readiness')).details).toEqual(down);
+      expect(answers).toHaveLength(1);
+      for (let second = 0; second < 100; second++) await check();
+      expect(answers).toHaveLength(4);
+      answers[0]?.({ database: { status: 'up' } });
+      await settle();
+      const checked = service.check();
+      await settle();
+      answers.at(-1)?.({ database: { status: 'up' } });
+      expect((await checked).details).toEqual({ database: { status: 'up' } });
+      expect(answers).toHaveLength(5);
     });
 
     it('tells when a contributor changes, and keeps its key when it throws', async () => {

@@ -2,9 +2,9 @@ import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckService, type HealthCheckResult, type HealthIndicatorResult } from '@nestjs/terminus';
 import { NamesItsModule } from '../errors/provided-by.js';
 import { errorMessage } from '../errors/error-message.js';
-import { withTimeout } from '../timing/with-timeout.js';
 import { type Clock } from '../timing/clock.js';
 import type { HealthGroup } from './health-contributor.decorator.js';
+import { ContributorRuns } from './contributor-runs.js';
 import { ContributorStatuses, type HealthChange } from './contributor-statuses.js';
 import { HealthContributors, type Contributor } from './health-contributors.js';
 
@@ -34,12 +34,14 @@ export class HealthService {
   readonly #options: HealthServiceOptions;
   readonly #cache = new Map<string, CachedResult>();
   readonly #statuses = new ContributorStatuses();
+  readonly #runs: ContributorRuns;
   #notReadyReason: string | undefined;
 
   constructor(terminus: HealthCheckService, contributors: HealthContributors, options: HealthServiceOptions) {
     this.#terminus = terminus;
     this.#contributors = contributors;
     this.#options = options;
+    this.#runs = new ContributorRuns(options.clock);
   }
 
   /** The result of one group, or of liveness and readiness together; never rejects. */
@@ -91,10 +93,7 @@ export class HealthService {
   }
 
   async #resultOf(contributor: Contributor): Promise<HealthIndicatorResult> {
-    const { clock, timeoutMs } = this.#options;
-    const limitMs = contributor.timeout ?? timeoutMs;
-    const onTimeout = (): Error => new Error(`no result in ${limitMs} ms`);
-    const result = await withTimeout(clock, limitMs, (async () => contributor.run())(), onTimeout);
+    const result = await this.#runs.run(contributor, contributor.timeout ?? this.#options.timeoutMs);
     assertResult(result);
     return result;
   }

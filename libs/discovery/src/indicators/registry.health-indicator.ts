@@ -26,19 +26,27 @@ export class RegistryHealthIndicator {
   readonly #registry: ServiceRegistry;
   readonly #registration: RegistrationService;
   readonly #catalog: ServiceCatalog;
+  readonly #withinMs: number;
 
-  constructor(registry: ServiceRegistry, registration: RegistrationService, catalog: ServiceCatalog) {
+  /** @param withinMs how long it waits for the registry: less than a contributor has */
+  constructor(
+    registry: ServiceRegistry,
+    registration: RegistrationService,
+    catalog: ServiceCatalog,
+    withinMs: number,
+  ) {
+    this.#withinMs = Math.min(PING_TIMEOUT_MS, withinMs);
     this.#registry = registry;
     this.#registration = registration;
     this.#catalog = catalog;
   }
 
   /**
-   * Pings the registry, for up to 2 s, and never rejects. The result has `leader`, the `registration` state, and
+   * Pings the registry, for up to 2 s or half of `health.timeout`, and never rejects; a contributor with a `timeout` of its own needs more than that. The result has `leader`, the `registration` state, and
    * `oldestListMs`: milliseconds since the most outdated list was confirmed.
    */
   async isHealthy(key = 'registry'): Promise<HealthIndicatorResult> {
-    const ping = await this.#registry.ping(AbortSignal.timeout(PING_TIMEOUT_MS)).catch((error: unknown) => ({
+    const ping = await this.#registry.ping(AbortSignal.timeout(this.#withinMs)).catch((error: unknown) => ({
       leader: false,
       failure: errorMessage(error),
     }));

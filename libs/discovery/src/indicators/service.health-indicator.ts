@@ -5,6 +5,8 @@ import type { ServiceCatalog } from '../catalog/service-catalog.js';
 import { usableInstances } from '../catalog/service-snapshot.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { ServiceQuery } from '../registry/service-query.js';
+import type { Clock } from '../timing/clock.js';
+import { withTimeout } from '../timing/with-timeout.js';
 
 export interface ServiceAvailabilityOptions {
   /** The minimum number of usable instances. Default: 1. */
@@ -32,17 +34,24 @@ export interface ServiceAvailabilityOptions {
 @NamesItsModule()
 export class ServiceHealthIndicator {
   readonly #catalog: ServiceCatalog;
+  readonly #clock: Clock;
+  readonly #withinMs: number;
 
-  constructor(catalog: ServiceCatalog) {
+  /** @param withinMs how long the first use waits for a list: less than a contributor has */
+  constructor(catalog: ServiceCatalog, clock: Clock, withinMs: number) {
     this.#catalog = catalog;
+    this.#clock = clock;
+    this.#withinMs = withinMs;
   }
 
-  /** From memory, after the first use; never rejects. */
+  /** From memory, after the first use, which waits for half of `health.timeout` at most; never rejects. */
   async isAvailable(
     service: string,
     { atLeast = 1, otherwise = 'down', query = {}, key = service }: ServiceAvailabilityOptions = {},
   ): Promise<HealthIndicatorResult> {
-    const found = await this.#catalog.snapshot(service, query).then(
+    const tooLate = (): Error => new Error(`no list within ${this.#withinMs} ms`);
+    const listed = withTimeout(this.#clock, this.#withinMs, this.#catalog.snapshot(service, query), tooLate);
+    const found = await listed.then(
       (snapshot) => ({ instances: usableInstances(snapshot, query).length, message: undefined }),
       (error: unknown) => ({ instances: 0, message: errorMessage(error) }),
     );

@@ -8,5 +8,7 @@ export function keyIssue(key: string): string | undefined {
   if (segments.some((part) => part === '.' || part === '..')) return 'has a segment "." or ".."';
   // eslint-disable-next-line no-control-regex -- control characters are what it searches for
   if (/[\u0000-\u001f\u007f]/.test(key)) return 'has a control character';
+  // No UTF-8 stands for it: etcd would store another key, and a path cannot have it.
+  if (/\p{Surrogate}/u.test(key)) return 'has half of a surrogate pair';
   return undefined;
 }

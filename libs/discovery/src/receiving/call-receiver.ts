@@ -4,7 +4,7 @@ import type { IncomingCall } from '../calling/incoming-call.js';
 import { CancelSource } from '../timing/cancel-source.js';
 import type { Clock } from '../timing/clock.js';
 import type { ContextSettings } from './context-options.js';
-import { isToldOver, isToldTo, type LoadExposure } from './load/load-exposure.js';
+import { isToldOver, type LoadExposure } from './load/load-exposure.js';
 import type { LoadReport } from './load/load-report.js';
 import type { LoadReporter } from './load/load-reporter.js';
 import { ReceivedContext, type ReceivedHeaders } from './received-context.js';
@@ -94,12 +94,13 @@ export class CallReceiver {
   }
 
   /**
+   * @param headers of the call, by which a proxy is known
    * @param address of the caller's end of the connection; undefined: a socket of this host
    * @returns undefined: a caller there is not told
    */
-  loadReport(address: string | undefined): LoadReport | undefined {
+  loadReport(headers: IncomingHttpHeaders, address: string | undefined): LoadReport | undefined {
     const { load, loadReports = 'none' } = this.#options;
-    return isToldTo(loadReports, address) ? load?.report() : undefined;
+    return isToldOver(loadReports, headers, address) ? load?.report() : undefined;
   }
 
   /**
@@ -135,6 +136,8 @@ export class ReceivedCall implements IncomingCall {
 
   /** @param isAnswered false: its client went away before there was an answer */
   end(isAnswered: boolean): void {
+    // A server of gRPC says of each call that it is cancelled, also when it has been answered.
+    if (this.isOver) return;
     this.isOver = true;
     if (!isAnswered) this.departure?.abort(new Error('the client of the incoming request went away'));
   }

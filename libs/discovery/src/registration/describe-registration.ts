@@ -1,4 +1,5 @@
 import { formatDuration, toMilliseconds, type Duration } from '../configuration/duration.js';
+import { withoutUrlSecrets } from '../configuration/without-url-secrets.js';
 import { CONTEXT_PATH_META, hostAndPort, READINESS_META, RPC_META } from '../registry/service-instance.js';
 import type { RegistrationCheck, ServiceRegistration } from '../registry/service-registration.js';
 import { checkIdOf, type CheckOptions } from './options/check-options.js';
@@ -135,8 +136,8 @@ function describeByType(check: CheckOptions, location: CheckLocation): CheckDesc
       const url = check.url ?? `${check.type}://${addressOf(port)}${path}`;
       const { method, headers, body, tlsSkipVerify = false } = check;
       // Everyone who may read the catalog sees these two.
-      const name = `${check.type.toUpperCase()} ${check.url === undefined ? path : withoutPassword(check.url)}`;
-      const description = `${method ?? 'GET'} ${withoutPassword(url)} ${schedule(check)}`;
+      const name = `${check.type.toUpperCase()} ${check.url === undefined ? path : withoutUrlSecrets(check.url)}`;
+      const description = `${method ?? 'GET'} ${withoutUrlSecrets(url)} ${schedule(check)}`;
       return { type: 'http', name, description, url, method, headers, body, tlsSkipVerify, ...polled(check) };
     }
     case 'tcp': {
@@ -192,8 +193,4 @@ function schedule({ interval, timeout = DEFAULT_TIMEOUT }: PolledCheckOptions): 
 /** As the user wrote it, if it is a string. */
 function written(duration: Duration): string {
   return typeof duration === 'string' ? duration : formatDuration(duration);
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/^(\w+:\/\/)[^/?#]*@/, '$1');
 }

@@ -148,9 +148,12 @@ describe('what is announced of a registration', () => {
     expect(heard).toEqual(['unreachable: nothing listens', 'reachable after 300 ms']);
   });
 
-  it('no longer counts for the reachability of the registry once it is deregistered', async () => {
+  it.each([
+    ['it is deregistered', () => announcer.setState('deregistered')],
+    ['it could not be deregistered', () => announcer.deregistrationFailed(new Error('away'), true)],
+  ])('no longer counts for the reachability of the registry once %s', async (_name, leave) => {
     announcer.failed(new DiscoveryError('RK_REGISTRY_UNREACHABLE', 'away', {}), true, true);
-    announcer.setState('deregistered');
+    leave();
     await clock.advance(10);
     const other = {};
     reachability.unreachable(other, 'away');

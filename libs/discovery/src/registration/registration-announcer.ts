@@ -186,6 +186,8 @@ export class RegistrationAnnouncer {
       reason,
       wasRegistered,
     });
+    // It asks the registry no more, so that it would not learn that it is back.
+    this.#reachability.forget(this);
     if (wasRegistered) this.setState('unconfirmed', `deregistration failed: ${reason}`);
     else this.setState('deregistered');
   }

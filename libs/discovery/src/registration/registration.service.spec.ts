@@ -38,6 +38,11 @@ class FakeServers {
     return this.http;
   }
 
+  isLate = false;
+  listensLater(): boolean {
+    return this.isLate;
+  }
+
   async untilListening({ name }: ServiceOptions, signal: AbortSignal): Promise<ListeningServer | undefined> {
     this.waits.push(name);
     await Promise.race([
@@ -266,6 +271,37 @@ describe('RegistrationService', () => {
     await service.register();
     await clock.advance(500);
     expect([await registered(), health]).toEqual([['inventory'], ['ready']]);
+  });
+
+  it('can be told so, or the contrary, in a lifecycle hook, before it listens', async () => {
+    let listen: () => void = () => undefined;
+    servers.listening = new Promise((resolve) => (listen = resolve));
+    servers.isLate = true;
+    const service = create([{ name: 'inventory', register: 'manual' }]);
+    const other = create([{ name: 'orders' }]);
+    for (const each of [service, other]) await each.onApplicationBootstrap();
+    await service.register();
+    await other.deregister();
+    listen();
+    await clock.advance(500);
+    expect(await registered()).toEqual(['inventory']);
+    await other.register();
+    await clock.advance(500);
+    expect(await registered()).toEqual(['inventory', 'orders']);
+    expect(logger.matching(/error/)).toEqual([]);
+  });
+
+  it('tells its status also to what comes after a subscriber that throws', async () => {
+    const service = create();
+    const seen: string[] = [];
+    service.status$.subscribe(() => {
+      throw new Error('of the app');
+    });
+    service.status$.subscribe(({ state }) => seen.push(state));
+    await service.onApplicationBootstrap();
+    await clock.advance(500);
+    expect(seen.at(-1)).toBe('registered');
+    expect(logger.matching(/^error .*status threw: of the app/).length).toBeGreaterThan(1);
   });
 
   it('tries again where something is in the way, such as a port of checks that is taken', async () => {

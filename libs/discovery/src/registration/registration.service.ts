@@ -21,6 +21,7 @@ import { toMilliseconds } from '../configuration/duration.js';
 import { DiscoveryError, shutDownError } from '../errors/discovery-error.js';
 import { errorMessage } from '../errors/error-message.js';
 import type { DiscoveryEvents } from '../events/discovery-events.js';
+import { IsolatedObservable } from '../events/isolated-observable.js';
 import type { HealthService } from '../health/health.service.js';
 import { ReconnectSignal } from '../registry/reconnect-signal.js';
 import { RegistryReachability } from '../registry/registry-reachability.js';
@@ -114,10 +115,15 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   readonly #health: HealthService;
   readonly #options: RegistrationOptions;
   readonly #status = new BehaviorSubject<RegistrationStatus>(worstRegistration([]));
+  readonly #isolatedStatus = new IsolatedObservable(this.#status, (thrown) =>
+    this.#logger.error(`A subscriber of the registration's status threw: ${errorMessage(thrown)}`),
+  );
   readonly #services: readonly OwnService[];
   readonly #closing = new AbortController();
   readonly #releases: (() => void)[] = [];
   readonly #beforeLeaving: (() => Promise<void>)[] = [];
+  /** Aborts what waits to register the app, when it is deregistered. */
+  #starting = new AbortController();
   #statusSubscription: Subscription | undefined;
   #requests: RequestTracker | undefined;
   /** The last command; commands run one after the other. */
@@ -144,9 +150,9 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     );
   }
 
-  /** The current status at once, then each change. */
+  /** The current status at once, then each change. An error that a subscriber throws is logged, and it is called again with the next one. */
   get status$(): Observable<RegistrationStatus> {
-    return this.#status.asObservable();
+    return this.#isolatedStatus;
   }
 
   get status(): RegistrationStatus {
@@ -189,7 +195,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   /**
    * Registers the app: again, after `deregister()` or `drain()`, or for the first time with `register: 'manual'`. Resolves
-   * when registration has begun; `status$` has the outcome.
+   * when registration has begun, or at once before the app listens, as in a lifecycle hook; `status$` has the outcome.
    *
    * @throws DiscoveryError `RK_SHUT_DOWN` after `app.close()`
    */
@@ -198,7 +204,12 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     await this.#enqueue(async () => {
       this.#health.markReady();
       this.#requests?.resume();
-      await Promise.all(this.#services.map((service) => this.#start(service)));
+      // Nest listens once all hooks have returned: one that awaits this would wait for itself.
+      const isLater = (service: OwnService): boolean =>
+        !service.registrar && this.#servers.listensLater(service.options);
+      const now = this.#services.filter((service) => !isLater(service));
+      for (const service of this.#services.filter(isLater)) this.#startInBackground(service);
+      await Promise.all(now.map((service) => this.#start(service)));
     });
   }
 
@@ -342,7 +353,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   #startInBackground(service: OwnService): void {
     const { clock } = this.#options;
-    const { signal } = this.#closing;
+    const signal = AbortSignal.any([this.#closing.signal, this.#starting.signal]);
     const { name, registrationDelay } = service.options;
     const start = async (): Promise<void> => {
       await this.#servers.untilListening(service.options, signal);
@@ -360,7 +371,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     const { clock, random } = this.#options;
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        await this.#enqueue(() => this.#start(service));
+        await this.#enqueue(async () => (isAborted(signal) ? undefined : this.#start(service)));
         return;
       } catch (error) {
         const isLasting = error instanceof DiscoveryError && error.code === 'RK_CONFIG_INVALID';
@@ -389,6 +400,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   }
 
   async #stopAll(): Promise<void> {
+    this.#starting.abort(new Error('the app was deregistered'));
+    this.#starting = new AbortController();
     const isKept = this.#closing.signal.aborted && !this.#options.shutdown.deregister;
     await Promise.allSettled(this.#beforeLeaving.map((work) => work()));
     const registrars = this.#services.flatMap(({ registrar }) => registrar ?? []);

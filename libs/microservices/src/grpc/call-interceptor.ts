@@ -15,6 +15,10 @@ import { InterceptedCall } from './intercepted-call.js';
 
 /** How the calls of a client are made; the rest is decided by its channel. */
 export interface CallInterceptorOptions extends Pick<GrpcCallOptions, 'timeout' | 'isFailure'> {
+  /**
+   * More than 0: a call that is no stream, and whose connection ends in the middle of its response, is made once more. All other retries are the channel's. Default: 0.
+   */
+  retries?: number;
   /** Default: that of the latest app of this process which has imported `GrpcDiscoveryModule`. */
   discovery?: DiscoveryService;
 }
@@ -40,13 +44,17 @@ export function callInterceptor(
     const app = discovery ?? latestApp();
     // Its resolver says so.
     if (!app) return undefined;
-    if (bound?.app !== app) bound = { app, picks: discoveryPicks(app, service, options, 'callInterceptor') };
+    if (bound?.app !== app)
+      bound = { app, picks: discoveryPicks(app, service, { retries: 0, ...options }, 'callInterceptor') };
     return bound.picks;
   });
 }
 
-/** @param picksOf undefined: there is no app to call for */
-export function interceptCalls(picksOf: () => TargetPicks | undefined): Interceptor {
+/**
+ * @param picksOf undefined: there is no app to call for
+ * @param repeats whether a call is made once more where its response broke, if the service has retries
+ */
+export function interceptCalls(picksOf: () => TargetPicks | undefined, repeats = true): Interceptor {
   return (options, nextCall) => {
     const picks = picksOf();
     if (!picks) return new installed.InterceptingCall(nextCall(options));
@@ -60,6 +68,6 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
     const deadline = Math.min(own, received, given);
     // To spread them takes V8 six times as long, since they come of Object.assign.
     const dated = deadline === Infinity ? options : Object.assign({}, options, { deadline });
-    return new InterceptedCall({ picks, deadline, isStream, incoming }, dated, nextCall);
+    return new InterceptedCall({ picks, deadline, isStream, repeats, incoming }, dated, nextCall);
   };
 }

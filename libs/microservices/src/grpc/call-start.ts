@@ -11,7 +11,8 @@ export interface StartingCall {
   readonly deadline: number;
   /** Aborts when the caller cancels it. Undefined: it never waits. */
   readonly signal: AbortSignal | undefined;
-  readonly begin: () => void;
+  /** @throws Error that ends the call as one that was not admitted */
+  readonly begin: (hasWaited: boolean) => void;
 }
 
 /** Timers may be that early. */
@@ -23,13 +24,15 @@ export function startCall(call: ChannelCall, starting: StartingCall): void {
   const reject = (error: unknown): void => end(starting, rejectionOf(installed, error));
   try {
     const waiting = call.admit(deadline - Date.now(), signal);
-    if (!waiting) begin();
+    if (!waiting) begin(false);
     else
-      waiting.then(() => {
-        // What its deadline has ended would not be answered.
-        if (Date.now() < deadline - TIMER_MS) begin();
-        else reject(call.expired());
-      }, reject);
+      waiting
+        .then(() => {
+          // What its deadline has ended would not be answered.
+          if (Date.now() < deadline - TIMER_MS) begin(true);
+          else reject(call.expired());
+        })
+        .catch(reject);
   } catch (error) {
     // Not before the caller has its call.
     process.nextTick(reject, error);

@@ -15,6 +15,9 @@ export interface DiscoveryChannelOptions extends Omit<GrpcCallOptions, 'timeout'
   channelOptions?: ChannelOptions;
 }
 
+/** A proxy of the environment (`http_proxy`) would be called in place of the service, whose name it would have to know. */
+export const WITHOUT_PROXY = { 'grpc.enable_http_proxy': 0 } as const;
+
 /** The address of a service for a channel. */
 export function targetOf(service: string): string {
   return `${SCHEME}:${encodeURIComponent(service)}`;
@@ -38,6 +41,7 @@ export function discoveryChannel(
 ): Channel {
   assertPicksOptions(`discoveryChannel('${service}')`, options);
   return new installed.Channel(targetOf(service), credentials ?? discoveryCredentials, {
+    ...WITHOUT_PROXY,
     ...channelOptions,
     [BINDING]: { discovery, options },
   });

@@ -5,9 +5,16 @@ import { discoveryPicks, NamesItsModule } from '@rookery/discovery/adapter';
 import { interceptCalls } from './call-interceptor.js';
 import { connectApp, disconnectApp } from '../connected-apps.js';
 import { BINDING } from './channel-binding.js';
-import { targetOf } from './discovery-channel.js';
+import { targetOf, WITHOUT_PROXY } from './discovery-channel.js';
 import { assertGrpcServiceClient, type GrpcServiceClientOptions } from './grpc-service-client.options.js';
 import { discoveryCredentials } from './discovery-credentials.js';
+
+/** Of the options that a client of grpc-js has beside those of its channel. */
+interface OptionsOfClient {
+  readonly interceptors?: readonly unknown[];
+  readonly interceptor_providers?: readonly unknown[];
+  readonly 'grpc.enable_retries'?: unknown;
+}
 
 /** Makes typed clients, and closes them with the app. Injectable where `GrpcDiscoveryModule` is imported. */
 @Injectable()
@@ -39,7 +46,9 @@ export class GrpcClients implements OnApplicationShutdown {
       ...calls
     } = options;
     const picks = discoveryPicks(this.#discovery, service, calls, '@GrpcServiceClient');
-    const { interceptors = [], ...channel } = (channelOptions ?? {}) as { interceptors?: unknown[] };
+    const { interceptors = [], ...channel } = (channelOptions ?? {}) as OptionsOfClient;
+    const { interceptor_providers: providers } = channel;
+    const interceptor = interceptCalls(() => picks, channel['grpc.enable_retries'] !== 0);
     const proxy = new ClientGrpcProxy({
       url: targetOf(service),
       package: packages,
@@ -47,8 +56,12 @@ export class GrpcClients implements OnApplicationShutdown {
       ...(loader === undefined ? {} : { loader }),
       credentials: credentials ?? discoveryCredentials,
       channelOptions: {
+        ...WITHOUT_PROXY,
         ...channel,
-        interceptors: [interceptCalls(() => picks), ...interceptors],
+        // A client of grpc-js takes either of them.
+        ...(providers
+          ? { interceptor_providers: [() => interceptor, ...providers] }
+          : { interceptors: [interceptor, ...interceptors] }),
         [BINDING]: { discovery: this.#discovery, options: calls },
       },
     });

@@ -1,4 +1,5 @@
 import type { InterceptingListener, InterceptorOptions, Metadata, NextCall, status } from '@grpc/grpc-js';
+import { DiscoveryError } from '@rookery/discovery';
 import {
   errorMessage,
   type CancelSignal,
@@ -24,6 +25,8 @@ export interface InterceptedCallOptions {
   /** In milliseconds since the epoch; Infinity: none. */
   readonly deadline: number;
   readonly isStream: boolean;
+  /** Whether it is made once more where a response broke, if the service has retries. */
+  readonly repeats: boolean;
   /** The request that the app is processing. */
   readonly incoming: IncomingCall | undefined;
 }
@@ -36,8 +39,8 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
   readonly #own: InterceptedCallOptions;
   readonly #options: InterceptorOptions;
   readonly #nextCall: NextCall;
-  readonly #first: Call;
-  #second: Call | undefined;
+  /** The one that is under way, or would be. */
+  #current: Call;
   #metadata: Metadata | undefined;
   /** False: it waits to be admitted. */
   #hasBegun = false;
@@ -55,7 +58,7 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     this.#own = own;
     this.#options = options;
     this.#nextCall = nextCall;
-    this.#first = first;
+    this.#current = first;
   }
 
   get method(): string {
@@ -78,7 +81,7 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     const departure = incoming?.departure;
     const heard = departure ? this.#until(departure, listener) : listener;
     const response = !call && isWhole(heard) ? heard : new CallResponse(heard, call, isStream);
-    const mayRepeat = !isStream && picks.settings.retries > 0;
+    const mayRepeat = !isStream && this.#own.repeats && picks.settings.retries > 0;
     const held = mayRepeat ? new UnfinishedResponse(response, this) : response;
     if (call) this.#await(call, metadata, response, held);
     else this.#begin(metadata, held);
@@ -88,7 +91,7 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     this.#hasMessage = true;
     this.#message = message;
     this.#context = context;
-    if (this.#hasBegun) this.#first.sendMessageWithContext(context, message);
+    if (this.#hasBegun) this.#current.sendMessageWithContext(context, message);
   }
 
   override sendMessage(message: unknown): void {
@@ -97,23 +100,28 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
 
   override halfClose(): void {
     this.#isHalfClosed = true;
-    if (this.#hasBegun) this.#first.halfClose();
+    if (this.#hasBegun) this.#current.halfClose();
   }
 
   override cancelWithStatus(status: status, details: string): void {
     this.#isCancelled = true;
     this.#leaving?.abort(new Error(details));
-    (this.#second ?? this.#first).cancelWithStatus(status, details);
+    this.#current.cancelWithStatus(status, details);
   }
 
   repeat(listener: InterceptingListener): boolean {
     const metadata = this.#metadata;
     if (!metadata || this.#isCancelled || !this.#own.picks.takeRetry()) return false;
-    this.#second = this.#nextCall(this.#options);
+    try {
+      this.#current = this.#nextCall(this.#options);
+    } catch {
+      // Its channel has been closed meanwhile: then the first end is the last one.
+      return false;
+    }
     metadata.set(PREVIOUS_ATTEMPTS, '1');
-    this.#second.start(metadata, listener);
-    this.#second.sendMessage(this.#message);
-    this.#second.halfClose();
+    this.#current.start(metadata, listener);
+    this.#current.sendMessage(this.#message);
+    this.#current.halfClose();
     return true;
   }
 
@@ -142,15 +150,35 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     if (call.mayWait) this.#leaving = new AbortController();
     const { deadline } = this.#own;
     const signal = this.#leaving?.signal;
-    const begin = (): void => this.#begin(metadata, held);
-    startCall(call, { next: this.#first, listener: response, deadline, signal, begin });
+    const begin = (hasWaited: boolean): void => {
+      if (hasWaited) this.#renew();
+      this.#begin(metadata, held);
+    };
+    startCall(call, { next: this.#current, listener: response, deadline, signal, begin });
+  }
+
+  /**
+   * A channel that was closed meanwhile would never end what was made before, and refuses what is made now.
+   *
+   * @throws DiscoveryError `RK_SHUT_DOWN` when it is closed
+   */
+  #renew(): void {
+    const before = this.#current;
+    try {
+      this.#current = this.#nextCall(this.#options);
+    } catch (error) {
+      throw new DiscoveryError('RK_SHUT_DOWN', 'the channel was closed while the call waited', {
+        cause: error,
+      });
+    }
+    before.cancelWithStatus(installed.status.CANCELLED, 'made anew');
   }
 
   #begin(metadata: Metadata, listener: InterceptingListener): void {
     this.#hasBegun = true;
-    this.#first.start(metadata, listener);
-    if (this.#hasMessage) this.#first.sendMessageWithContext(this.#context, this.#message);
-    if (this.#isHalfClosed) this.#first.halfClose();
+    this.#current.start(metadata, listener);
+    if (this.#hasMessage) this.#current.sendMessageWithContext(this.#context, this.#message);
+    if (this.#isHalfClosed) this.#current.halfClose();
   }
 }
 

@@ -10,7 +10,7 @@ import {
 } from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
 import { describe } from './call-status.js';
-import { bindingOf } from './channel-binding.js';
+import { bindingOf, type ChannelBinding } from './channel-binding.js';
 import {
   type Endpoint,
   type GrpcJs,
@@ -63,6 +63,8 @@ export function serviceResolver({
     readonly #listener: ResolverListener;
     readonly #options: Readonly<Record<string, unknown>>;
     #subscription: Subscription | undefined;
+    /** Of the app that it follows: another one that starts later has other settings. */
+    #binding: ChannelBinding | undefined;
     /** What is being told; what comes meanwhile replaces it. */
     #turn = 0;
 
@@ -109,7 +111,7 @@ export function serviceResolver({
     }
 
     #picks(): TargetPicks {
-      const binding = bindingOf(this.#options);
+      const binding = (this.#binding = bindingOf(this.#options));
       if (binding) return discoveryPicks(binding.discovery, this.#service, binding.options, `${SCHEME}:`);
       throw new DiscoveryError('RK_CONFIG_INVALID', `${SCHEME}:${this.#service}: no app of this process`, {
         hint: 'Import GrpcDiscoveryModule of @rookery/microservices/grpc beside ConsulModule, and await app.init()',
@@ -132,7 +134,7 @@ export function serviceResolver({
     }
 
     #secured(instances: readonly ServiceInstance[]): ReadonlyMap<string, TlsSettings> {
-      const binding = bindingOf(this.#options);
+      const binding = this.#binding;
       return new Map(
         instances.flatMap((instance) => {
           const settings = binding && tlsTo(binding.discovery, instance);

@@ -83,6 +83,8 @@ export class DiscoveryClientProxy extends ClientProxy {
   readonly #options: DiscoveryClientOptions;
   readonly #connections: TcpConnections;
   readonly #discovery: DiscoveryService | undefined;
+  /** Of the calls that are under way. */
+  readonly #leaving = new Set<AbortController>();
 
   /**
    * @param discovery of the app; default: the latest one of this process that has imported `TcpDiscoveryModule`
@@ -105,6 +107,8 @@ export class DiscoveryClientProxy extends ClientProxy {
 
   /** A later call connects again. */
   override close(): void {
+    // Before their connections end, which would have them made again.
+    for (const leaving of this.#leaving) leaving.abort(new Error('the client was closed'));
     this.#connections.close();
   }
 
@@ -117,13 +121,16 @@ export class DiscoveryClientProxy extends ClientProxy {
 
   protected override publish(packet: ReadPacket, callback: Answer): () => void {
     const leaving = new AbortController();
+    this.#leaving.add(leaving);
+    let hasLeft = false;
     let end: () => void = () => undefined;
     const attempt: Attempt<Began> = (instance, signal, { headers }) =>
       this.#begin(instance, withMetadata(packet, instance, headers), signal);
     this.#call(packet, attempt, leaving.signal).then(
       (began) => {
+        this.#leaving.delete(leaving);
         end = began.end;
-        if (leaving.signal.aborted) {
+        if (hasLeft) {
           end();
           return;
         }
@@ -131,18 +138,21 @@ export class DiscoveryClientProxy extends ClientProxy {
         began.follow(callback);
       },
       (error: unknown) => {
-        if (!leaving.signal.aborted) callback({ err: error });
+        this.#leaving.delete(leaving);
+        if (!hasLeft) callback({ err: error });
       },
     );
     return () => {
+      hasLeft = true;
+      this.#leaving.delete(leaving);
       leaving.abort(new Error('the subscriber has left'));
       end();
     };
   }
 
   protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
-    const attempt: Attempt<void> = (instance, _signal, { headers }) =>
-      this.#connections.to(instance).event(withMetadata(packet, instance, headers));
+    const attempt: Attempt<void> = (instance, signal, { headers }) =>
+      this.#connections.to(instance).event(withMetadata(packet, instance, headers), signal);
     await callOneWay(this.#app(), this.#options.service, attempt, this.#callOptions(packet));
     return undefined as T;
   }

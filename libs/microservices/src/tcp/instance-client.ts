@@ -114,11 +114,15 @@ export class InstanceClient extends ClientTCP {
     };
   }
 
-  /** @throws Error of the connection, before anything was sent */
-  async event(packet: ReadPacket): Promise<void> {
+  /**
+   * @param signal of an attempt that may end while it waits for the connection
+   * @throws Error of the connection, before anything was sent; the reason of the signal
+   */
+  async event(packet: ReadPacket, signal: AbortSignal): Promise<void> {
     this.#begin();
     try {
       await this.#connected();
+      signal.throwIfAborted();
       await this.dispatchEvent(packet);
     } finally {
       this.#end();

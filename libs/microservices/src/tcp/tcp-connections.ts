@@ -8,6 +8,8 @@ export class TcpConnections {
   readonly #options: TcpConnectionOptions;
   readonly #tlsTo: (instance: ServiceInstance) => TlsSettings | undefined;
   readonly #clients = new Map<string, InstanceClient>();
+  /** They end with the calls that are under way. */
+  readonly #retired = new Set<InstanceClient>();
 
   /** @param tlsTo how a connection is secured; undefined: it is not */
   constructor(options: TcpConnectionOptions, tlsTo: (instance: ServiceInstance) => TlsSettings | undefined) {
@@ -36,17 +38,24 @@ export class TcpConnections {
     const client: InstanceClient = new InstanceClient(instance, options, {
       ...{ tls, certificates },
       onClosed: () => {
+        this.#retired.delete(client);
         if (this.#clients.get(address) === client) this.#clients.delete(address);
       },
     });
     this.#clients.set(address, client);
     // There are newer certificates, or it may be dead.
-    present?.retire();
+    if (present) this.#retire(present);
     return client;
   }
 
   close(): void {
-    for (const client of [...this.#clients.values()]) client.close();
+    for (const client of [...this.#clients.values(), ...this.#retired]) client.close();
     this.#clients.clear();
+    this.#retired.clear();
+  }
+
+  #retire(client: InstanceClient): void {
+    this.#retired.add(client);
+    client.retire();
   }
 }

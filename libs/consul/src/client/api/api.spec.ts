@@ -233,6 +233,20 @@ describe('the endpoints of the HTTP API', () => {
     });
   });
 
+  it('take nothing for an answer of Consul that is none', async () => {
+    const bad = { code: 'RK_REGISTRY_BAD_RESPONSE', hint: expect.stringMatching(/Another server/) };
+    const { kv, txn } = client;
+    for (const body of [[{ error: 'maintenance' }], [null], [{ Key: 'a', Value: 7 }]]) {
+      answers = [{ body }];
+      await expect(kv.list('a')).rejects.toMatchObject(bad);
+    }
+    answers = [{ body: {} }, { body: 'null' }, { body: {} }, { body: { error: 'maintenance' } }];
+    await expect(kv.put('a', 'b')).rejects.toMatchObject(bad);
+    await expect(kv.put('a', 'b', { cas: 1 })).rejects.toMatchObject(bad);
+    await expect(kv.delete('a')).rejects.toMatchObject(bad);
+    await expect(txn.commit([{ KV: { Verb: 'delete', Key: 'a' } }])).rejects.toMatchObject(bad);
+  });
+
   it('of transactions', async () => {
     const { txn } = client;
     const operation = { KV: { Verb: 'set', Key: 'a', Value: 'eA==' } } as const;

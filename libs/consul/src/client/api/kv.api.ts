@@ -1,4 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
+import { ConsulError } from '../consul-error.js';
 import { toConsulResponse, type ConsulResponse } from '../consul-response.js';
 import { parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
@@ -71,17 +72,18 @@ export class KvApi {
       });
     }
     const { cas, flags, acquire, release } = options;
-    const { body } = await this.#requester.json<boolean>('PUT', kvPath(key), options, {
+    const { body } = await this.#requester.json<unknown>('PUT', kvPath(key), options, {
       bytes: value,
       query: { cas, flags, acquire, release },
     });
-    return body;
+    return asWritten(body, `PUT key ${key}`);
   }
 
   /** @returns false when the condition of `cas` did not hold; a missing key is not an error */
   async delete(key: string, options: ConsulRequestOptions & { cas?: number } = {}): Promise<boolean> {
     const query = { cas: options.cas };
-    return (await this.#requester.json<boolean>('DELETE', kvPath(key), options, { query })).body;
+    const { body } = await this.#requester.json<unknown>('DELETE', kvPath(key), options, { query });
+    return asWritten(body, `DELETE key ${key}`);
   }
 
   /** Deletes every key that begins with the prefix. */
@@ -96,11 +98,29 @@ export class KvApi {
   ): Promise<ConsulResponse<KvEntry[]>> {
     const answer = await this.#requester.raw('GET', kvPath(key), options, { query, accept: [404] });
     const raw = answer.status === 404 ? [] : (parseJson(answer, `GET key ${key}`, 'array') as RawEntry[]);
-    return toConsulResponse(raw.map(decode), answer.headers);
+    return toConsulResponse(
+      raw.map((entry) => decode(entry, key)),
+      answer.headers,
+    );
   }
 }
 
-function decode(raw: RawEntry): KvEntry {
+/** A gateway in front of Consul, say, answers 200 with a text of its own: then nothing was written. */
+function asWritten(body: unknown, request: string): boolean {
+  if (typeof body === 'boolean') return body;
+  throw invalidAnswer(request, 'the body is neither true nor false');
+}
+
+function invalidAnswer(request: string, reason: string): ConsulError {
+  return new ConsulError('RK_REGISTRY_BAD_RESPONSE', `${request} → 200, but ${reason}`, {
+    hint: 'Another server than Consul may be listening at this address',
+  });
+}
+
+function decode(raw: RawEntry | null, asked: string): KvEntry {
+  const isEntry =
+    typeof raw?.Key === 'string' && ['string', 'object', 'undefined'].includes(typeof raw.Value);
+  if (!isEntry) throw invalidAnswer(`GET key ${asked}`, 'an entry has no key, or a value that is no text');
   return {
     key: raw.Key,
     value: Buffer.from(raw.Value ?? '', 'base64'),

@@ -1,4 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
+import { ConsulError } from '../consul-error.js';
 import { parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulRequestOptions } from '../request-options.js';
 import type { TxnOperation, TxnOutcome, TxnResult } from './types.js';
@@ -28,9 +29,19 @@ export class TxnApi {
     const parts = { bytes: `[${operations.map(toJson).join()}]`, accept: [409] };
     const answer = await this.#requester.raw('PUT', '/v1/txn', options, parts);
     const body = parseJson(answer, 'PUT /v1/txn', 'object') as {
-      Results: TxnResult[] | null;
-      Errors: TxnOutcome['errors'] | null;
+      Results?: TxnResult[] | null;
+      Errors?: TxnOutcome['errors'] | null;
     };
+    // Consul has both in each answer; without them something else has answered, and nothing was written.
+    if (body.Results === undefined)
+      throw new ConsulError(
+        'RK_REGISTRY_BAD_RESPONSE',
+        `PUT /v1/txn → ${answer.status}, but it has no results`,
+        {
+          status: answer.status,
+          hint: 'Another server than Consul may be listening at this address',
+        },
+      );
     return { committed: answer.status !== 409, results: body.Results ?? [], errors: body.Errors ?? [] };
   }
 }

@@ -103,6 +103,22 @@ describe('the sinks of alerts', () => {
     });
   });
 
+  it('what a format of the application cannot render is refused, as it will be later', async () => {
+    const { url, seen } = await start();
+    const throwing = webhookSink({
+      url,
+      format: () => {
+        throw new Error('no description');
+      },
+    });
+    await expect(throwing.send([firing], signal)).rejects.toThrow(AlertRefused);
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    const unwritable = webhookSink({ url, format: () => circular });
+    await expect(unwritable.send([firing], signal)).rejects.toThrow(/^format: .*circular/);
+    expect(seen).toEqual([]);
+  });
+
   it('DingTalk and Feishu get messages that are signed', () => {
     const now = 1_767_225_600_123;
     const dingtalk = FORMATS.dingtalk.message([firing, resolved], 'SEC1', now);

@@ -9,6 +9,7 @@ import {
   type OptionShape,
 } from '../../configuration/validate-options.js';
 import { DiscoveryError } from '../../errors/discovery-error.js';
+import { errorMessage } from '../../errors/error-message.js';
 import type { Alert } from '../alert.js';
 import { AlertRefused, type AlertSink } from '../alert-sink.js';
 import { httpUrl, oneLine, postJson } from './post-json.js';
@@ -71,7 +72,7 @@ export function webhookSink(options: WebhookOptions): AlertSink {
     deduplicates: false,
     repeatEveryMs: toMilliseconds(repeatEvery, 'repeatEvery'),
     send: async (alerts, signal) => {
-      const { body, query = {} } = message(format, alerts, secret);
+      const { body, query = {} } = rendered(format, alerts, secret);
       const target = new URL(url);
       for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
       const response = await postJson(target, body, { ...(headers ? { headers } : {}), signal });
@@ -81,6 +82,18 @@ export function webhookSink(options: WebhookOptions): AlertSink {
       throw refusal.isBusy ? new DiscoveryError('RK_CALL_FAILED', text) : new AlertRefused(text);
     },
   };
+}
+
+/** What cannot be rendered is refused, so that it is dropped alone: it will not be rendered later either. */
+function rendered(...of: Parameters<typeof message>): WebhookMessage {
+  try {
+    const rendering = message(...of);
+    // As it is sent: a body may have what JSON has not.
+    JSON.stringify(rendering.body);
+    return rendering;
+  } catch (error) {
+    throw new AlertRefused(`format: ${errorMessage(error)}`);
+  }
 }
 
 function message(

@@ -15,22 +15,23 @@ const MAX_STRATEGIES = 50;
 /** The balancers of one pool: one for each strategy and group of targets, since a balancer may keep state about its targets. */
 export class StrategyCache {
   readonly #options: StrategyCacheOptions;
-  readonly #balancers = new Map<Strategy, Map<string, LoadBalancer>>();
+  /** Undefined: its constructor threw. */
+  readonly #balancers = new Map<Strategy, Map<string, LoadBalancer | undefined>>();
   #hasFailed = false;
 
   constructor(options: StrategyCacheOptions) {
     this.#options = options;
   }
 
-  get(strategy: Strategy, group: string): LoadBalancer {
+  /** Undefined when the constructor of a custom strategy throws. */
+  get(strategy: Strategy, group: string): LoadBalancer | undefined {
     let byGroup = this.#balancers.get(strategy);
     if (!byGroup) {
       if (this.#balancers.size >= MAX_STRATEGIES) this.#balancers.clear();
-      this.#balancers.set(strategy, (byGroup = new Map<string, LoadBalancer>()));
+      this.#balancers.set(strategy, (byGroup = new Map<string, LoadBalancer | undefined>()));
     }
-    let balancer = byGroup.get(group);
-    if (!balancer) byGroup.set(group, (balancer = createBalancer(strategy, this.#options.random)));
-    return balancer;
+    if (!byGroup.has(group)) byGroup.set(group, this.#create(strategy));
+    return byGroup.get(group);
   }
 
   /** Undefined when a custom strategy throws, so that its error costs no call. */
@@ -43,12 +44,24 @@ export class StrategyCache {
     try {
       return balancer.pick(targets, context);
     } catch (error) {
-      if (!this.#hasFailed) {
-        this.#hasFailed = true;
-        const name = typeof strategy === 'string' ? strategy : strategy.name;
-        this.#options.onFailure(name, errorMessage(error));
-      }
+      this.#failed(strategy, error);
       return undefined;
     }
+  }
+
+  #create(strategy: Strategy): LoadBalancer | undefined {
+    try {
+      return createBalancer(strategy, this.#options.random);
+    } catch (error) {
+      this.#failed(strategy, error);
+      return undefined;
+    }
+  }
+
+  #failed(strategy: Strategy, error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    const name = typeof strategy === 'string' ? strategy : strategy.name;
+    this.#options.onFailure(name, errorMessage(error));
   }
 }

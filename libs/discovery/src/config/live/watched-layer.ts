@@ -144,17 +144,22 @@ export class WatchedLayer {
   /** One at a time, and then the latest update only. */
   #check(received: ReceivedTree, signal: AbortSignal): void {
     this.#latest = received;
-    if (!this.#isChecking) void this.#checkLatest(signal);
+    if (this.#isChecking) return;
+    // What it can make no sense of: the keys in use stay, until the next update.
+    this.#checkLatest(signal).catch((error: unknown) => void this.#fail(error));
   }
 
   async #checkLatest(signal: AbortSignal): Promise<void> {
     this.#isChecking = true;
-    while (this.#latest && !isAborted(signal)) {
-      const latest = this.#latest;
-      this.#latest = undefined;
-      await this.#accept(latest, signal);
+    try {
+      while (this.#latest && !isAborted(signal)) {
+        const latest = this.#latest;
+        this.#latest = undefined;
+        await this.#accept(latest, signal);
+      }
+    } finally {
+      this.#isChecking = false;
     }
-    this.#isChecking = false;
     if (this.#missing.count === 0) this.#pauseMs = MIN_CHECK_MS;
     else if (!isAborted(signal)) this.#readLater(signal);
   }

@@ -143,7 +143,12 @@ export class LockTable {
       this.#logger.warn(
         `work under ${held.map(({ key }) => key).join(', ') || 'a lock'} did not end ${shutdownTimeoutMs} ms after its signal aborted: it is released, and another process may begin`,
       );
-    await Promise.all(held.map((lock) => lock.release()));
+    // With a registry that says nothing each takes seconds, and many wait for each other; they go on in the background.
+    const released = Promise.all(held.map((lock) => lock.release()));
+    const { clock } = this.#environment;
+    await withTimeout(clock, BACKGROUND_TIMEOUT_MS, released, () => new Error('too late')).catch(
+      () => undefined,
+    );
   }
 
   #warnAfterMs(warnAfter: Duration | undefined): number | undefined {

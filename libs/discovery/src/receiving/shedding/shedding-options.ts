@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { Logger } from '@nestjs/common';
 import { z } from 'zod';
 import { toMilliseconds, type Duration } from '../../configuration/duration.js';
 import { durationSchema, integer, type OptionShape } from '../../configuration/validate-options.js';
-import { urgencyOfHeader, type Urgency } from './urgency.js';
+import { urgencyByRule, urgencyOfHeader, type Urgency } from './urgency.js';
 
 /** Which requests a server refuses when it has more than it can answer. */
 export interface LoadSheddingOptions {
@@ -26,6 +27,7 @@ export interface SheddingSettings {
 /** @returns undefined: nothing is refused */
 export function sheddingSettings(
   options: boolean | LoadSheddingOptions = false,
+  warn = (message: string): void => new Logger('LoadShedding').warn(message),
 ): SheddingSettings | undefined {
   if (options === false) return undefined;
   const {
@@ -35,7 +37,7 @@ export function sheddingSettings(
   } = options === true ? {} : options;
   return {
     concurrency,
-    urgency: typeof urgency === 'string' ? urgencyOfHeader(urgency) : urgency,
+    urgency: typeof urgency === 'string' ? urgencyOfHeader(urgency) : urgencyByRule(urgency, warn),
     retryAfterSeconds: Math.max(1, Math.ceil(toMilliseconds(retryAfter, 'loadShedding.retryAfter') / 1_000)),
   };
 }

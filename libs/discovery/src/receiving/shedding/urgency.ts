@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { errorMessage } from '../../errors/error-message.js';
 
 /** How urgent a request is, from 0, the most urgent, to 7, as in RFC 9218. */
 export type Urgency = (request: IncomingMessage) => number;
@@ -17,6 +18,33 @@ export function urgencyOfHeader(name: string): Urgency {
     const [, level] =
       typeof value === 'string' ? (/(?:^|[\s,])(?:u=)?([0-7])(?=$|[\s,;])/.exec(value) ?? []) : [];
     return level === undefined ? DEFAULT_URGENCY : Number(level);
+  };
+}
+
+/**
+ * Of a rule of the application's: one that throws, or returns no number, must not cost the request.
+ *
+ * @param warn is told once
+ */
+export function urgencyByRule(
+  rule: (request: IncomingMessage) => unknown,
+  warn: (message: string) => void,
+): Urgency {
+  let hasWarned = false;
+  const failed = (reason: string): number => {
+    if (!hasWarned) warn(`loadShedding.urgency ${reason}: the request has ${DEFAULT_URGENCY}`);
+    hasWarned = true;
+    return DEFAULT_URGENCY;
+  };
+  return (request) => {
+    try {
+      const urgency = rule(request);
+      if (typeof urgency === 'number') return urgency;
+      if (urgency instanceof Promise) urgency.catch(() => undefined);
+      return failed('returned no number');
+    } catch (error) {
+      return failed(`threw: ${errorMessage(error)}`);
+    }
   };
 }
 

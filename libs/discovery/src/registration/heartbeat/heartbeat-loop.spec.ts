@@ -15,6 +15,7 @@ describe('the heartbeats of a worker thread', () => {
   let isClosed: boolean;
   let isReporterClosed: boolean;
   let failure: Error | undefined;
+  let busy: Promise<void> | undefined;
   let say: (message: ToHeartbeatWorker) => void;
   let ended: Promise<void>;
 
@@ -25,6 +26,7 @@ describe('the heartbeats of a worker thread', () => {
     tokens = [];
     isClosed = isReporterClosed = false;
     failure = undefined;
+    busy = undefined;
   });
 
   const start = async (
@@ -48,6 +50,7 @@ describe('the heartbeats of a worker thread', () => {
       {
         report: async (...report) => {
           reports.push(report);
+          await busy;
           if (failure) throw failure;
         },
         setToken: (token) => tokens.push(token),
@@ -98,6 +101,17 @@ describe('the heartbeats of a worker thread', () => {
     await settle();
     expect(reports.slice(1)).toEqual([['a:ttl', 'warning', 'cache is slow', 3_000]]);
     expect(tokens.at(-1)).toBe('second');
+    expect(clock.pending).toBe(1);
+  });
+
+  it('tell at once of a change that came while one of them was sent', async () => {
+    let sent: () => void = () => undefined;
+    busy = new Promise((resolve) => (sent = resolve));
+    await start();
+    alive({ status: 'warning', output: 'cache is slow' });
+    sent();
+    await settle();
+    expect(reports.map((report) => (report as unknown[])[1])).toEqual(['passing', 'warning']);
     expect(clock.pending).toBe(1);
   });
 

@@ -26,6 +26,8 @@ export async function runHeartbeats(
   let wake: () => void = () => undefined;
   const stopping = new AbortController();
   let failures = 0;
+  /** Counts what is to be told at once: something may come while a heartbeat is sent. */
+  let news = 0;
   const send = (message: FromHeartbeatWorker): void => port.postMessage(message);
 
   port.on('message', (message: ToHeartbeatWorker) => {
@@ -40,10 +42,13 @@ export async function runHeartbeats(
     last = message.report;
     reporter.setToken(message.token);
     // A recovery or a change of status does not wait for the next heartbeat.
-    if (hasChanged || wasStalled) wake();
+    if (!hasChanged && !wasStalled) return;
+    news++;
+    wake();
   });
 
   while (!stopping.signal.aborted) {
+    const told = news;
     const report = stallReport(last, { silentMs: clock.now() - heardAt, expectedMs, maxStallMs });
     if (report) {
       try {
@@ -60,6 +65,8 @@ export async function runHeartbeats(
       }
     }
     if (isAborted(stopping.signal)) break;
+    // Only what it has failed to send waits.
+    if (news !== told && failures === 0) continue;
     await new Promise<void>((resolve) => {
       const waitMs = failures > 0 ? Math.min(RETRY_INTERVAL_MS, intervalMs) : intervalMs;
       const cancel = clock.after(waitMs, resolve);

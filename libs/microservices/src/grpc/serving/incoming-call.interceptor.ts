@@ -5,6 +5,7 @@ import { finished, type Readable } from 'node:stream';
 import { Observable, of, throwError } from 'rxjs';
 import { handleWithin } from '../../received-call.js';
 import { installed } from '../experimental-api.js';
+import { textsOf, type ReadableMetadata } from './metadata-texts.js';
 
 /** The part of a server's call of @grpc/grpc-js that is used. */
 interface ServerCall {
@@ -15,15 +16,11 @@ interface ServerCall {
 
 /** What a handler that reads the stream itself is given (`@GrpcStreamCall`): with a function for the response, if there is one only. */
 type ServerStream = Readable &
-  Pick<ServerCall, 'getDeadline' | 'cancelled'> & { readonly metadata: Metadata };
+  Pick<ServerCall, 'getDeadline' | 'cancelled'> & { readonly metadata: ReadableMetadata };
 
 interface Refusal {
   readonly code: number;
   readonly message: string;
-}
-
-interface Metadata {
-  getMap(): Record<string, string | Buffer>;
 }
 
 /**
@@ -90,18 +87,10 @@ function isServerStream(value: unknown): value is ServerStream {
   return isServerCall(value as ServerCall | undefined) && isMetadata((value as ServerStream).metadata);
 }
 
-function isMetadata(value: unknown): value is Metadata {
-  return typeof (value as Partial<Metadata> | undefined)?.getMap === 'function';
+function isMetadata(value: unknown): value is ReadableMetadata {
+  return typeof (value as Partial<ReadableMetadata> | undefined)?.getMap === 'function';
 }
 
 function isServerCall(value: ServerCall | undefined): value is ServerCall {
   return typeof (value as Partial<ServerCall> | undefined)?.getDeadline === 'function';
-}
-
-/** Without those that are bytes. */
-function textsOf(metadata: Metadata): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const [name, value] of Object.entries(metadata.getMap()))
-    if (typeof value === 'string') texts[name] = value;
-  return texts;
 }

@@ -1,7 +1,8 @@
-import type { ServerInterceptor } from '@grpc/grpc-js';
+import type { Metadata, ServerInterceptor } from '@grpc/grpc-js';
 import type { LoadReport } from '@rookery/discovery';
 import type { CallReceiver } from '@rookery/discovery/adapter';
 import { installed } from '../experimental-api.js';
+import { textsOf } from './metadata-texts.js';
 import { encodeLoadReport, HEALTH_SERVICE, LOAD_TRAILER } from './standard-services.js';
 
 /** Counts the calls of a server, and tells its callers about the load in the trailers of each. */
@@ -10,14 +11,20 @@ export function loadTrailer(receiver: CallReceiver): ServerInterceptor {
     if (path.startsWith(`/${HEALTH_SERVICE}/`)) return new installed.ServerInterceptingCall(call);
     const end = receiver.begin();
     if (!end) return new installed.ServerInterceptingCall(call);
+    let received: Metadata | undefined;
     return new installed.ServerInterceptingCall(call, {
       start: (next) =>
         next({
+          onReceiveMetadata: (metadata, toNext) => {
+            received = metadata;
+            toNext(metadata);
+          },
           onCancel: () => end(false),
         }),
       sendStatus: (status, next) => {
         end(isFailure(status));
-        const report = receiver.loadReport(addressOf(call.getPeer()));
+        const headers = received ? textsOf(received) : {};
+        const report = receiver.loadReport(headers, addressOf(call.getPeer()));
         if (!report) {
           next(status);
           return;
