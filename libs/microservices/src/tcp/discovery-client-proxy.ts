@@ -121,12 +121,13 @@ export class DiscoveryClientProxy extends ClientProxy {
 
   protected override publish(packet: ReadPacket, callback: Answer): () => void {
     const leaving = new AbortController();
-    this.#leaving.add(leaving);
     let hasLeft = false;
     let end: () => void = () => undefined;
     const attempt: Attempt<Began> = (instance, signal, { headers }) =>
       this.#begin(instance, withMetadata(packet, instance, headers), signal);
-    this.#call(packet, attempt, leaving.signal).then(
+    const called = this.#call(packet, attempt, leaving.signal);
+    this.#leaving.add(leaving);
+    called.then(
       (began) => {
         this.#leaving.delete(leaving);
         end = began.end;
