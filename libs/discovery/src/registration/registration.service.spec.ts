@@ -38,11 +38,6 @@ class FakeServers {
     return this.http;
   }
 
-  isLate = false;
-  listensLater(): boolean {
-    return this.isLate;
-  }
-
   async untilListening({ name }: ServiceOptions, signal: AbortSignal): Promise<ListeningServer | undefined> {
     this.waits.push(name);
     await Promise.race([
@@ -271,24 +266,6 @@ describe('RegistrationService', () => {
     await service.register();
     await clock.advance(500);
     expect([await registered(), health]).toEqual([['inventory'], ['ready']]);
-  });
-
-  it('can be told so, or the contrary, in a lifecycle hook, before it listens', async () => {
-    let listen: () => void = () => undefined;
-    servers.listening = new Promise((resolve) => (listen = resolve));
-    servers.isLate = true;
-    const service = create([{ name: 'inventory', register: 'manual' }]);
-    const other = create([{ name: 'orders' }]);
-    for (const each of [service, other]) await each.onApplicationBootstrap();
-    await service.register();
-    await other.deregister();
-    listen();
-    await clock.advance(500);
-    expect(await registered()).toEqual(['inventory']);
-    await other.register();
-    await clock.advance(500);
-    expect(await registered()).toEqual(['inventory', 'orders']);
-    expect(logger.matching(/error/)).toEqual([]);
   });
 
   it('tells its status also to what comes after a subscriber that throws', async () => {

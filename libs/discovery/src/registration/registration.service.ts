@@ -122,8 +122,6 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   readonly #closing = new AbortController();
   readonly #releases: (() => void)[] = [];
   readonly #beforeLeaving: (() => Promise<void>)[] = [];
-  /** Aborts what waits to register the app, when it is deregistered. */
-  #starting = new AbortController();
   #statusSubscription: Subscription | undefined;
   #requests: RequestTracker | undefined;
   /** The last command; commands run one after the other. */
@@ -195,7 +193,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   /**
    * Registers the app: again, after `deregister()` or `drain()`, or for the first time with `register: 'manual'`. Resolves
-   * when registration has begun, or at once before the app listens, as in a lifecycle hook; `status$` has the outcome.
+   * when registration has begun; `status$` has the outcome.
    *
    * @throws DiscoveryError `RK_SHUT_DOWN` after `app.close()`
    */
@@ -204,12 +202,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     await this.#enqueue(async () => {
       this.#health.markReady();
       this.#requests?.resume();
-      // Nest listens once all hooks have returned: one that awaits this would wait for itself.
-      const isLater = (service: OwnService): boolean =>
-        !service.registrar && this.#servers.listensLater(service.options);
-      const now = this.#services.filter((service) => !isLater(service));
-      for (const service of this.#services.filter(isLater)) this.#startInBackground(service);
-      await Promise.all(now.map((service) => this.#start(service)));
+      await Promise.all(this.#services.map((service) => this.#start(service)));
     });
   }
 
@@ -353,7 +346,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   #startInBackground(service: OwnService): void {
     const { clock } = this.#options;
-    const signal = AbortSignal.any([this.#closing.signal, this.#starting.signal]);
+    const { signal } = this.#closing;
     const { name, registrationDelay } = service.options;
     const start = async (): Promise<void> => {
       await this.#servers.untilListening(service.options, signal);
@@ -371,7 +364,7 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
     const { clock, random } = this.#options;
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        await this.#enqueue(async () => (isAborted(signal) ? undefined : this.#start(service)));
+        await this.#enqueue(() => this.#start(service));
         return;
       } catch (error) {
         const isLasting = error instanceof DiscoveryError && error.code === 'RK_CONFIG_INVALID';
@@ -400,8 +393,6 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
   }
 
   async #stopAll(): Promise<void> {
-    this.#starting.abort(new Error('the app was deregistered'));
-    this.#starting = new AbortController();
     const isKept = this.#closing.signal.aborted && !this.#options.shutdown.deregister;
     await Promise.allSettled(this.#beforeLeaving.map((work) => work()));
     const registrars = this.#services.flatMap(({ registrar }) => registrar ?? []);

@@ -97,11 +97,6 @@ export class AppServers {
     return transport === undefined || transport === 'http' ? this.adapter?.getHttpServer() : undefined;
   }
 
-  /** Whether the service's server is the HTTP server of the app, which does not listen yet. */
-  listensLater(options: ServiceOptions): boolean {
-    return this.httpServer(options) !== undefined && !this.#host.listening;
-  }
-
   /** Resolves when the service's server listens; undefined when its port is unknown. */
   async untilListening(options: ServiceOptions, signal: AbortSignal): Promise<ListeningServer | undefined> {
     if (this.httpServer(options)) return this.#untilHttpListens(signal);
