@@ -28,8 +28,9 @@ if (!group)
   throw new Error(
     `ROOKERY_SUITES is '${process.env.ROOKERY_SUITES}'; it must be one of ${Object.keys(GROUPS).join(', ')}`,
   );
-// Of *.both.e2e-spec.ts, those that need not make tokens or ACLs themselves, nor start processes that get no environment.
+// Suites that make tokens or ACLs themselves, or start processes that get no environment.
 const OWN_SECURITY = 'secrets|secrets-of-calls|discovery-endpoint|sample-apps|lifecycle';
+/** The other *.both.e2e-spec.ts. */
 const SECURED = `/test/(e2e|coordination|registries)/(?!(${OWN_SECURITY})\\.)[^/]+\\.both\\.`;
 const left = [...group.leaves, ...without.map(({ pattern }) => pattern)];
 

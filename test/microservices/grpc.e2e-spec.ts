@@ -14,6 +14,7 @@ import {
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import {
+  callInterceptor,
   discoveryChannel,
   getGrpcServiceClientToken,
   GrpcClients,
@@ -221,6 +222,36 @@ describe('gRPC by the name of a service', () => {
       expect(await call).toMatchObject({ code: status.UNAVAILABLE });
       expect(other.calls).toBe(0);
     });
+
+    it.each([
+      [0, 0],
+      [1, 1],
+    ])(
+      'is for the interceptor of a client without Nest to repeat, with its retries: %d',
+      async (retries, repeated) => {
+        const { servers, app } = await started(2);
+        const discovery = app.get(DiscoveryService);
+        const channelOverride = discoveryChannel(discovery, 'library', { retries: 0 });
+        // Without the option it makes none.
+        const own = retries === 0 ? {} : { retries };
+        const client = new Library('library', credentials.createInsecure(), {
+          channelOverride,
+          interceptors: [callInterceptor('library', { discovery, ...own })],
+        });
+        cleanUps.push(() => client.close());
+        const [first, second] = servers as [LibraryServer, LibraryServer];
+        for (const server of servers) server.beginsResponse = server.isHanging = true;
+        const call = callFind(client).catch((error: unknown) => error);
+        await eventually(() => first.calls + second.calls === 1);
+        const [broken, other] = first.calls === 1 ? [first, second] : [second, first];
+        other.isHanging = false;
+        await sleep(100);
+        broken.kill();
+        const end = await call;
+        expect(end).toMatchObject(repeated === 0 ? { code: status.UNAVAILABLE } : { title: 'Emma' });
+        expect(other.calls).toBe(repeated);
+      },
+    );
 
     it('fails the call if the server itself says unavailable after it has begun to respond', async () => {
       const { servers, library } = await started(2);

@@ -122,11 +122,7 @@ export class ConsulRequester {
 
 /** @throws ConsulError `RK_REGISTRY_BAD_RESPONSE` when it is not JSON, or of another type */
 export function parseJson(response: TransportResponse, request: string, shape?: 'array' | 'object'): unknown {
-  const invalid = (reason: string): ConsulError =>
-    new ConsulError('RK_REGISTRY_BAD_RESPONSE', `${request} → ${response.status}, but ${reason}`, {
-      status: response.status,
-      hint: 'Another server than Consul may be listening at this address',
-    });
+  const invalid = (reason: string): ConsulError => badResponse(request, response.status, reason);
   let body: unknown;
   try {
     body = JSON.parse(response.body.toString('utf8'));
@@ -140,6 +136,14 @@ export function parseJson(response: TransportResponse, request: string, shape?: 
       : 'other';
   if (shape !== undefined && found !== shape) throw invalid(`the body is not an ${shape}`);
   return body;
+}
+
+/** @param request its method and what it asks for */
+export function badResponse(request: string, status: number, reason: string): ConsulError {
+  return new ConsulError('RK_REGISTRY_BAD_RESPONSE', `${request} → ${status}, but ${reason}`, {
+    status,
+    hint: 'Another server than Consul may be listening at this address',
+  });
 }
 
 /** Encodes one segment of a path. */

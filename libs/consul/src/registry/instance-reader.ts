@@ -2,10 +2,12 @@ import { hash } from 'node:crypto';
 import type { ServiceInstance } from '@rookery/discovery';
 import { errorMessage, Interner, type InvalidInstance, instanceKey } from '@rookery/discovery/adapter';
 import type { ServiceEntry } from '../client/api/types.js';
-import { ConsulError } from '../client/consul-error.js';
+import { badResponse } from '../client/consul-requester.js';
 import { splitEntries, type Pieces } from './entry-pieces.js';
 import { toServiceInstance } from './to-service-instance.js';
 import { idOf, invalidReason, isEntry } from './invalid-entry.js';
+
+const REQUEST = 'GET /v1/health/service';
 
 /** From this size on a list is parsed piece by piece, and unchanged elements are not parsed again. */
 const LARGE_BYTES = 64 * 1024;
@@ -51,7 +53,7 @@ export class InstanceReader {
     const instances = elements.flatMap((instance) => instance ?? []);
     const [first] = this.#found;
     if (first && instances.length === 0 && this.#strangers === this.#found.length)
-      throw badResponse(`none of its elements is an instance: ${first.reason}`);
+      throw badResponse(REQUEST, 200, `none of its elements is an instance: ${first.reason}`);
     this.#invalid = this.#found;
     this.#instances = instances;
     this.#digest = digest;
@@ -62,7 +64,7 @@ export class InstanceReader {
     this.#found = [];
     this.#strangers = 0;
     const list = parse(body.toString('utf8'));
-    if (!Array.isArray(list)) throw badResponse('the body is not an array');
+    if (!Array.isArray(list)) throw badResponse(REQUEST, 200, 'the body is not an array');
     return list.map((entry) => this.#convert(entry));
   }
 
@@ -121,13 +123,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw badResponse(errorMessage(error));
+    throw badResponse(REQUEST, 200, errorMessage(error));
   }
-}
-
-function badResponse(reason: string): ConsulError {
-  return new ConsulError('RK_REGISTRY_BAD_RESPONSE', `GET /v1/health/service → 200, but ${reason}`, {
-    status: 200,
-    hint: 'Another server than Consul may be listening at this address',
-  });
 }

@@ -50,11 +50,8 @@ export function callInterceptor(
   });
 }
 
-/**
- * @param picksOf undefined: there is no app to call for
- * @param repeats whether a call is made once more where its response broke, if the service has retries
- */
-export function interceptCalls(picksOf: () => TargetPicks | undefined, repeats = true): Interceptor {
+/** @param picksOf undefined: there is no app to call for */
+export function interceptCalls(picksOf: () => TargetPicks | undefined): Interceptor {
   return (options, nextCall) => {
     const picks = picksOf();
     if (!picks) return new installed.InterceptingCall(nextCall(options));
@@ -68,6 +65,6 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined, repeats =
     const deadline = Math.min(own, received, given);
     // To spread them takes V8 six times as long, since they come of Object.assign.
     const dated = deadline === Infinity ? options : Object.assign({}, options, { deadline });
-    return new InterceptedCall({ picks, deadline, isStream, repeats, incoming }, dated, nextCall);
+    return new InterceptedCall({ picks, deadline, isStream, incoming }, dated, nextCall);
   };
 }

@@ -45,10 +45,12 @@ export class GrpcClients implements OnApplicationShutdown {
       channelOptions,
       ...calls
     } = options;
-    const picks = discoveryPicks(this.#discovery, service, calls, '@GrpcServiceClient');
     const { interceptors = [], ...channel } = (channelOptions ?? {}) as OptionsOfClient;
     const { interceptor_providers: providers } = channel;
-    const interceptor = interceptCalls(() => picks, channel['grpc.enable_retries'] !== 0);
+    // Then its channel retries nothing, and no call is to be made once more.
+    const intercepted = channel['grpc.enable_retries'] === 0 ? { ...calls, retries: 0 } : calls;
+    const picks = discoveryPicks(this.#discovery, service, intercepted, '@GrpcServiceClient');
+    const interceptor = interceptCalls(() => picks);
     const proxy = new ClientGrpcProxy({
       url: targetOf(service),
       package: packages,

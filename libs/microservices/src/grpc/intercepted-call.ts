@@ -25,8 +25,6 @@ export interface InterceptedCallOptions {
   /** In milliseconds since the epoch; Infinity: none. */
   readonly deadline: number;
   readonly isStream: boolean;
-  /** Whether it is made once more where a response broke, if the service has retries. */
-  readonly repeats: boolean;
   /** The request that the app is processing. */
   readonly incoming: IncomingCall | undefined;
 }
@@ -81,7 +79,7 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     const departure = incoming?.departure;
     const heard = departure ? this.#until(departure, listener) : listener;
     const response = !call && isWhole(heard) ? heard : new CallResponse(heard, call, isStream);
-    const mayRepeat = !isStream && this.#own.repeats && picks.settings.retries > 0;
+    const mayRepeat = !isStream && picks.settings.retries > 0;
     const held = mayRepeat ? new UnfinishedResponse(response, this) : response;
     if (call) this.#await(call, metadata, response, held);
     else this.#begin(metadata, held);

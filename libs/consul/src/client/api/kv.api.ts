@@ -1,7 +1,6 @@
 import { DiscoveryError } from '@rookery/discovery';
-import { ConsulError } from '../consul-error.js';
 import { toConsulResponse, type ConsulResponse } from '../consul-response.js';
-import { parseJson, type ConsulRequester } from '../consul-requester.js';
+import { badResponse, parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../request-options.js';
 import { kvPath } from './kv-key.js';
 import type { KvEntry } from './types.js';
@@ -108,19 +107,13 @@ export class KvApi {
 /** A gateway in front of Consul, say, answers 200 with a text of its own: then nothing was written. */
 function asWritten(body: unknown, request: string): boolean {
   if (typeof body === 'boolean') return body;
-  throw invalidAnswer(request, 'the body is neither true nor false');
-}
-
-function invalidAnswer(request: string, reason: string): ConsulError {
-  return new ConsulError('RK_REGISTRY_BAD_RESPONSE', `${request} → 200, but ${reason}`, {
-    hint: 'Another server than Consul may be listening at this address',
-  });
+  throw badResponse(request, 200, 'the body is neither true nor false');
 }
 
 function decode(raw: RawEntry | null, asked: string): KvEntry {
   const isEntry =
     typeof raw?.Key === 'string' && ['string', 'object', 'undefined'].includes(typeof raw.Value);
-  if (!isEntry) throw invalidAnswer(`GET key ${asked}`, 'an entry has no key, or a value that is no text');
+  if (!isEntry) throw badResponse(`GET key ${asked}`, 200, 'an entry has no key, or a value that is no text');
   return {
     key: raw.Key,
     value: Buffer.from(raw.Value ?? '', 'base64'),

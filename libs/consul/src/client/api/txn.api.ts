@@ -1,6 +1,5 @@
 import { DiscoveryError } from '@rookery/discovery';
-import { ConsulError } from '../consul-error.js';
-import { parseJson, type ConsulRequester } from '../consul-requester.js';
+import { badResponse, parseJson, type ConsulRequester } from '../consul-requester.js';
 import type { ConsulRequestOptions } from '../request-options.js';
 import type { TxnOperation, TxnOutcome, TxnResult } from './types.js';
 
@@ -33,15 +32,7 @@ export class TxnApi {
       Errors?: TxnOutcome['errors'] | null;
     };
     // Consul has both in each answer; without them something else has answered, and nothing was written.
-    if (body.Results === undefined)
-      throw new ConsulError(
-        'RK_REGISTRY_BAD_RESPONSE',
-        `PUT /v1/txn → ${answer.status}, but it has no results`,
-        {
-          status: answer.status,
-          hint: 'Another server than Consul may be listening at this address',
-        },
-      );
+    if (body.Results === undefined) throw badResponse('PUT /v1/txn', answer.status, 'it has no results');
     return { committed: answer.status !== 409, results: body.Results ?? [], errors: body.Errors ?? [] };
   }
 }
