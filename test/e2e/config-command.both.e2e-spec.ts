@@ -345,6 +345,10 @@ describe('the rookery command', () => {
     await client.kv.put('config/a', '1', { flags: 7 });
     expect(await rookery('import', folder, '--yes')).toMatchObject({ code: 0 });
     expect((await client.kv.get('config/a')).body).toMatchObject({ flags: 7, value: Buffer.from('2') });
+    // It is too large for a transaction.
+    write({ a: 'x'.repeat(500_000) });
+    expect(await rookery('import', folder, '--yes')).toMatchObject({ code: 0 });
+    expect((await client.kv.get('config/a')).body).toMatchObject({ flags: 7 });
     expect(await rookery('export', join(folder, 'out'))).toMatchObject({
       code: 0,
       err: expect.stringMatching(/Some of them are secrets/) as unknown,

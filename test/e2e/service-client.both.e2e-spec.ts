@@ -226,6 +226,8 @@ describe('@ServiceClient with Consul', () => {
     const absolute = await failure(axiosRef.get('http://elsewhere/books'));
     expect(absolute.message).toMatch(/"http:\/\/elsewhere\/books" is not relative to the service "echo"/);
     expect((await failure(axiosRef.get('//elsewhere/books'))).message).toMatch(/is not relative/);
+    const secret = await failure(axiosRef.get('http://user:hunter2@elsewhere/books'));
+    expect(secret.message).toMatch(/"http:\/\/\(not shown\)@elsewhere\/books" is not relative/);
     const absent = await failure(caller.absent.axiosRef.get('/'));
     expect(absent).toMatchObject({ code: 'RK_NO_INSTANCES' });
     expect(absent.cause).toBeInstanceOf(DiscoveryError);

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
 import { ServiceClient } from '@rookery/discovery';
-import { freePorts } from '@rookery/test-support';
+import { freePorts, thrownBy } from '@rookery/test-support';
 import axios, { type AxiosError, type AxiosInstance } from 'axios';
 import { firstValueFrom } from 'rxjs';
 import { rootModule } from './test-app.js';
@@ -95,6 +95,8 @@ describe('service:// URLs on a plain HttpService', () => {
         code: 'ERR_INVALID_URL',
         message: expect.stringContaining('is not the URL of a service') as unknown,
       });
+    const secret = await thrownBy(() => http.axiosRef.get('service://user:hunter2@Books_2/'));
+    expect(secret.message).toContain('"service://(not shown)@Books_2/" is not the URL');
   });
 
   it('leave service clients as they are: another adapter would cost them their short way', async () => {

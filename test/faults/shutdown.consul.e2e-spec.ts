@@ -63,6 +63,8 @@ describe('an app that shuts down', () => {
     await load.warmUp();
 
     const running = load.run();
+    // An instance that was never called stops listening 200 ms after it left: each has been called when the first of them ends.
+    await eventually(() => load.sent >= REQUESTS_PER_SECOND);
     for (const old of generation) {
       const ending = old.stop(60_000);
       const next = await start('rolled', environment);

@@ -105,6 +105,15 @@ describe('calls over gRPC', () => {
     await eventually(async () => (await find(library)).title === 'Dune');
   });
 
+  it('that stream are read after they have waited in the queue', async () => {
+    const { server, library } = await start({ bulkhead: { concurrency: 1, queue: 1 } });
+    server.delayMs = 200;
+    const first = find(library);
+    const followed = firstValueFrom(library.follow({ title: 'Emma' }));
+    await first;
+    expect(await followed).toMatchObject({ title: 'Emma' });
+  });
+
   it('that stream count until their response begins', async () => {
     const { library } = await start({ bulkhead: { concurrency: 1, queue: 0 } });
     const seen: Found[] = [];

@@ -1,4 +1,10 @@
-import { Metadata, status, type ServerDuplexStream } from '@grpc/grpc-js';
+import {
+  Metadata,
+  status,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+} from '@grpc/grpc-js';
 import { Controller, Injectable, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { GrpcMethod, GrpcStreamCall, Transport } from '@nestjs/microservices';
@@ -49,6 +55,17 @@ describe('what a gRPC server receives', () => {
         call.write(found instanceof Observable ? await firstValueFrom(found) : found);
       }
       call.end();
+    }
+
+    @GrpcStreamCall('Library', 'Collect')
+    async collect(
+      call: ServerReadableStream<{ title: string }, Found>,
+      answer: sendUnaryData<Found>,
+    ): Promise<void> {
+      const titles: string[] = [];
+      for await (const { title } of call as AsyncIterable<{ title: string }>) titles.push(title);
+      const found = this.gateway.find({ title: titles.join(' and ') });
+      answer(null, found instanceof Observable ? await firstValueFrom(found) : found);
     }
   }
 
@@ -185,6 +202,26 @@ describe('what a gRPC server receives', () => {
       details: 'This is gateway, not orders',
     });
     expect(gateway.calls).toBe(2);
+  });
+
+  it('what is called for a stream that was read to its end ends when its caller leaves before the answer', async () => {
+    const registry = new InMemoryRegistry();
+    const behind = await LibraryServer.start();
+    cleanUps.push(() => behind.stop());
+    registry.put({ service: 'library', port: behind.port });
+    const { server, gateway } = await startServer(registry, { name: 'gateway' });
+    const patient = { ...OPTIONS, timeout: '60s' } as const;
+    const library = server.get(GrpcClients).create<LibraryService>('library', patient);
+    gateway.library = { ...library, find: (...args) => from(firstValueFrom(library.find(...args))) };
+    const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', patient);
+    const collect = (): Observable<Found> => caller.collect(from([{ title: 'Dune' }, { title: 'Emma' }]));
+    expect(await firstValueFrom(collect())).toMatchObject({ title: 'Dune and Emma' });
+    behind.isHanging = true;
+    const leaving = collect().subscribe({ error: () => undefined });
+    await eventually(() => behind.calls === 2);
+    expect(behind.cancelled).toBe(0);
+    leaving.unsubscribe();
+    await eventually(() => behind.cancelled === 1);
   });
 
   it('in a hybrid app too, where the microservice inherits what the app has', async () => {

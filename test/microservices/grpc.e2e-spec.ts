@@ -293,6 +293,32 @@ describe('gRPC by the name of a service', () => {
     expect(intercepted).toBe(1);
   });
 
+  it('an instance that dies with a hundred calls under way costs none of them', async () => {
+    const { servers, library } = await started(2);
+    const [dying, other] = servers as [LibraryServer, LibraryServer];
+    dying.isHanging = true;
+    other.delayMs = 300;
+    const calls = Array.from({ length: 200 }, () => find(library));
+    await eventually(() => servers.reduce((sum, { calls: made }) => sum + made, 0) === 200);
+    expect(dying.calls).toBeGreaterThan(60);
+    dying.kill();
+    const ports = (await Promise.all(calls)).map(({ port }) => port);
+    expect(ports.filter((port) => port === other.port).length).toBe(200);
+  });
+
+  it('a response that is larger than the client takes does not count against its instance', async () => {
+    const { servers, app, library } = await started(1);
+    const [server] = servers as [LibraryServer];
+    server.answer = 'x'.repeat(5 * 1024 * 1024);
+    for (let n = 0; n < 6; n++)
+      expect(await thrownBy(() => find(library))).toMatchObject({
+        code: status.RESOURCE_EXHAUSTED,
+        details: expect.stringContaining('Received message larger than max') as unknown,
+      });
+    expect(server.calls).toBe(6);
+    expect((await explained(app)).instances[0]).toMatchObject({ calls: { successRate: 1 } });
+  });
+
   it('judges statuses as calls over HTTP: unavailable ejects and is retried, not found does neither', async () => {
     const { servers, library, app } = await started(3);
     const [broken, ...others] = servers as [LibraryServer, LibraryServer, LibraryServer];

@@ -31,6 +31,7 @@ export interface LibraryService {
   find(query: Query, metadata?: Metadata): Observable<Found>;
   follow(query: Query, metadata?: Metadata): Observable<Found>;
   discuss(queries: Observable<Query>, metadata?: Metadata): Observable<Found>;
+  collect(queries: Observable<Query>, metadata?: Metadata): Observable<Found>;
 }
 
 export const { Library } = (
@@ -47,6 +48,8 @@ export class LibraryServer {
   directPort = 0;
   calls = 0;
   delayMs = 0;
+  /** It answers with this title, in place of the one that it was asked for. */
+  answer: string | undefined;
   /** It answers with this status instead. */
   failsWith: status | undefined;
   /** It begins each response before it sends or does anything else. */
@@ -124,7 +127,7 @@ export class LibraryServer {
     const { failsWith: code } = this;
     const send = (): void =>
       code === undefined
-        ? answer(null, { title: request.title, port: this.port })
+        ? answer(null, { title: this.answer ?? request.title, port: this.port })
         : answer({ code, details: 'as it was told' });
     if (this.delayMs === 0) send();
     else setTimeout(send, this.delayMs);

@@ -146,8 +146,9 @@ async function write(
     await kv.transaction(transaction.map(toOperation), { signal });
     return;
   }
-  const { key, after, modifyIndex } = only;
-  if (await kv.compareAndSet<Uint8Array>(key, after, modifyIndex, { codec: bytesCodec, signal })) return;
+  const { key, after, flags, modifyIndex } = only;
+  if (await kv.compareAndSet<Uint8Array>(key, after, modifyIndex, { codec: bytesCodec, flags, signal }))
+    return;
   const text = 'index is stale';
   throw new KvTransactionError([toOperation(only)], [{ OpIndex: 0, What: text }]);
 }

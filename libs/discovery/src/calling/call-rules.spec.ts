@@ -135,6 +135,10 @@ describe('the result of an attempt', () => {
         metadata: { getMap: () => received },
       });
     expect(classifyError(unavailable(noConnection, {}))).toMatchObject({ type: 'failed', retry: 'safe' });
+    const tooLarge = (received: object): Error =>
+      Object.assign(unavailable('Received message larger than max (5 vs 4)', received), { code: 8 });
+    expect(errorKind(tooLarge({}))).toBe('none');
+    expect(errorKind(tooLarge({ 'content-type': 'application/grpc' }))).toBe('failure');
     // A handler may pass on the error of a call of its own: it has run.
     for (const executed of [
       unavailable(noConnection, { 'content-type': 'application/grpc' }),

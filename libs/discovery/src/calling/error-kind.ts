@@ -1,5 +1,5 @@
 import { aggregatedErrors, causeChain } from '../errors/error-message.js';
-import { grpcStatusOf, GRPC_FAILURES, GRPC_SERVER_ERRORS } from './grpc-status.js';
+import { grpcStatusOf, GRPC_FAILURES, GRPC_SERVER_ERRORS, isGrpcResponseTooLarge } from './grpc-status.js';
 import { ConnectionsInUse, isCallError, isNotSent } from './not-sent.js';
 
 /** Another attempt of the same call was answered first. */
@@ -104,6 +104,7 @@ function knownKind(error: Error): FailureKind | undefined {
   const { code, name } = error as { code?: unknown; name?: unknown };
   const grpc = grpcStatusOf(error);
   if (grpc !== undefined) {
+    if (isGrpcResponseTooLarge(error)) return 'none';
     if (GRPC_FAILURES.has(grpc)) return 'failure';
     return GRPC_SERVER_ERRORS.has(grpc) ? 'server-error' : 'none';
   }

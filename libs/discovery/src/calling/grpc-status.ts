@@ -36,12 +36,21 @@ export function isGrpcDeadline(error: unknown): boolean {
  * status come from the server otherwise, which may pass on those of an error of its own.
  */
 export function isGrpcNotConnected(error: Error): boolean {
-  if (grpcStatusOf(error) !== UNAVAILABLE) return false;
+  return isOwn(error, UNAVAILABLE, /^(No connection established|Name resolution failed)/);
+}
+
+/** The response is larger than the client itself allows (`grpc.max_receive_message_length`), which says nothing of the instance. */
+export function isGrpcResponseTooLarge(error: Error): boolean {
+  return isOwn(error, RESOURCE_EXHAUSTED, /^Received message (larger than max|that decompresses)/);
+}
+
+/** Of this client, and of no server: with a text of its own, and without metadata. */
+function isOwn(error: Error, status: number, text: RegExp): boolean {
+  if (grpcStatusOf(error) !== status) return false;
   const { details, metadata } = error as {
     details?: unknown;
     metadata?: { getMap?: () => Record<string, unknown> };
   };
-  const isLocal = /^(No connection established|Name resolution failed)/.test(String(details));
   const received = metadata?.getMap?.();
-  return isLocal && received !== undefined && Object.keys(received).length === 0;
+  return text.test(String(details)) && received !== undefined && Object.keys(received).length === 0;
 }

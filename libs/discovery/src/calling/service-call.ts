@@ -44,8 +44,8 @@ export interface ServiceCallOptions<T> {
   readonly tools: CallTools;
 }
 
-/** Attempts of a call that reached an instance. Those that did not are bounded by the number of instances and by the deadline. */
-const MAX_ATTEMPTS = 10;
+/** Attempts of a call that reached an instance: the first, and ten retries. Those that did not are bounded by the number of instances and by the deadline. */
+const MAX_ATTEMPTS = 11;
 
 /** How a call ended, with a response. */
 export interface CallResult<T> {

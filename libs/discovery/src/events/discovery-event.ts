@@ -76,7 +76,7 @@ export type DiscoveryEvent =
       readonly reason: string;
     }
   | { readonly type: 'maintenance.ended'; readonly service: string | undefined }
-  /** The app's event loop was blocked for `lagMs`; its heartbeat reported that to the registry. */
+  /** With `heartbeat: 'worker-thread'`: the app's event loop was blocked for `lagMs`, more than 3 s; meanwhile the heartbeat told the registry, for up to `maxStall`. */
   | ({ readonly type: 'heartbeat.stalled'; readonly lagMs: number } & RegistrationScope)
   /** Heartbeats of a TTL check do not arrive, though the registration is there. */
   | ({ readonly type: 'heartbeat.failed'; readonly reason: string } & RegistrationScope)
@@ -93,7 +93,7 @@ export type DiscoveryEvent =
       readonly to: string;
       readonly reason: string | undefined;
     }
-  /** Requests to the registry fail, as far as the registration is concerned. */
+  /** Requests to the registry get no answer, those of a registration or of a list of services; and all of them do again. */
   | { readonly type: 'registry.unreachable'; readonly reason: string }
   | { readonly type: 'registry.reachable'; readonly afterMs: number }
   /** Requests go to another agent, since this one cannot be used; without a reason: it is back. */

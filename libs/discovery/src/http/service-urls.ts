@@ -1,3 +1,4 @@
+import { withoutCredentials } from '../configuration/without-credentials.js';
 import type { HttpService } from '@nestjs/axios';
 import axios, {
   AxiosError,
@@ -87,9 +88,13 @@ function serviceTarget(config: InternalAxiosRequestConfig): { service: string; u
   const { host, username, pathname, search } = new URL(whole);
   const service = decoded(host);
   if (service === '' || host.includes(':') || username !== '') {
-    const cause = new DiscoveryError('RK_INVALID_ARGUMENT', `"${whole}" is not the URL of a service`, {
-      hint: 'Write service://<name of the service>/path, without a port or a user',
-    });
+    const cause = new DiscoveryError(
+      'RK_INVALID_ARGUMENT',
+      `"${withoutCredentials(whole, '(not shown)')}" is not the URL of a service`,
+      {
+        hint: 'Write service://<name of the service>/path, without a port or a user',
+      },
+    );
     throw AxiosError.from(cause, AxiosError.ERR_INVALID_URL, config);
   }
   return { service, url: (pathname === '' ? '/' : pathname) + search };

@@ -58,7 +58,13 @@ function classify(code: status, text: string): Classification {
     case status.NOT_FOUND:
       return { code: 'RK_NOT_FOUND' };
     case status.RESOURCE_EXHAUSTED:
-      return text.includes('database space exceeded') ? NO_SPACE : { code: 'RK_REGISTRY_LIMITED' };
+      if (text.includes('database space exceeded')) return NO_SPACE;
+      // Of grpc-js, about a response.
+      if (/^Received message (larger than max|that decompresses)/.test(text))
+        return { code: 'RK_REGISTRY_BAD_RESPONSE' };
+      // Of grpc-go in the member, about a request.
+      if (text.includes('received message larger than max')) return { code: 'RK_REGISTRY_BAD_REQUEST' };
+      return { code: 'RK_REGISTRY_LIMITED' };
     case status.UNIMPLEMENTED:
       return NO_ETCD;
     case status.FAILED_PRECONDITION:

@@ -14,6 +14,9 @@ import type { RequestOf, ResponseOf, UnaryMethod } from './api/messages.js';
 import { toEtcdError } from './classify-status.js';
 import type { EtcdEndpoint, ResolvedEtcd } from './etcd-options.js';
 
+/** As of Consul's client: no registry has that much of one service or folder to tell. */
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+
 /** Time in milliseconds, unless it says otherwise. */
 const OPTIONS: ClientOptions = {
   // More often, and etcd ends the connection (its --grpc-keepalive-min-time is 5 s). Watches have a sign of life of their own.
@@ -21,7 +24,7 @@ const OPTIONS: ClientOptions = {
   'grpc.keepalive_timeout_ms': 3_000,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
-  'grpc.max_receive_message_length': -1,
+  'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
   'grpc.max_send_message_length': -1,
   'grpc.enable_retries': 0,
   'grpc.service_config_disable_resolution': 1,

@@ -46,6 +46,7 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
   #message: unknown;
   #context: MessageContext = NO_CONTEXT;
   #isHalfClosed = false;
+  #isReading = false;
   #isCancelled = false;
   #leaving: AbortController | undefined;
 
@@ -99,6 +100,16 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
   override halfClose(): void {
     this.#isHalfClosed = true;
     if (this.#hasBegun) this.#current.halfClose();
+  }
+
+  /** Streams are read from a message at a time, and asked for the first one before they begin. */
+  override startRead(): void {
+    this.#isReading = true;
+    if (this.#hasBegun) this.#current.startRead();
+  }
+
+  override getPeer(): string {
+    return this.#current.getPeer();
   }
 
   override cancelWithStatus(status: status, details: string): void {
@@ -176,6 +187,7 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     this.#hasBegun = true;
     this.#current.start(metadata, listener);
     if (this.#hasMessage) this.#current.sendMessageWithContext(this.#context, this.#message);
+    if (this.#isReading) this.#current.startRead();
     if (this.#isHalfClosed) this.#current.halfClose();
   }
 }

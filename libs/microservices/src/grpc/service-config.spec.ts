@@ -20,7 +20,7 @@ describe('serviceConfigOf', () => {
           },
         },
       ],
-      retryThrottling: { maxTokens: 100, tokenRatio: 0.2 },
+      retryThrottling: { maxTokens: 1_000, tokenRatio: 0.2 },
     });
   });
 
@@ -28,7 +28,7 @@ describe('serviceConfigOf', () => {
     expect(serviceConfigOf(picks(9)).methodConfig[0]?.retryPolicy.maxAttempts).toBe(5);
     expect(serviceConfigOf(picks(0))).toEqual({
       ...{ loadBalancingConfig: [{ rookery: {} }], methodConfig: [] },
-      retryThrottling: { maxTokens: 100, tokenRatio: 0.2 },
+      retryThrottling: { maxTokens: 1_000, tokenRatio: 0.2 },
     });
   });
 });

@@ -24,8 +24,11 @@ export const NO_LIST: ServiceConfigJson = { loadBalancingConfig: [{ [POLICY]: {}
 
 /** A6: implementations may cap it there, and this one does. */
 const MAX_ATTEMPTS = 5;
-/** At half of it retries stop: fifty failures more than successes pay for. */
-const MAX_TOKENS = 100;
+/**
+ * At half of it retries stop. The most that A6 allows: where an instance dies, all of its calls under way fail at once, and each takes a token before the first of them is
+ * made again.
+ */
+const MAX_TOKENS = 1_000;
 
 /**
  * How channels retry, by gRPC's own rules: on *unavailable* only, before the response has begun, within a budget. A message that was sent may have been

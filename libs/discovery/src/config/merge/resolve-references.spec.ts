@@ -87,6 +87,17 @@ describe('resolveReferences', () => {
     }
   });
 
+  it('does not quote a secret that another value refers to, and quotes what comes after it', () => {
+    const url = 'pg://u:${db.password}@h';
+    for (const password of ['abc${hunter2}x', 'abc${hunter2:x']) {
+      const { problems } = resolve({ url, db: { password }, after: '${none}' });
+      const reasons = problems.map(({ reason }) => reason).join('\n');
+      expect(reasons).toMatch(/^url: a reference in it cannot be resolved/m);
+      expect(reasons).toMatch(/^after: "\$\{none\}" refers to no value/m);
+      expect(reasons).not.toContain('hunter2');
+    }
+  });
+
   it('leaves a secret the text that it is', () => {
     const given = { password: '${PIN}', token: '${none:42}', other: '${PIN}' };
     expect(resolve(given, { PIN: '12345' }).value).toEqual({ password: '12345', token: '42', other: 12345 });

@@ -51,6 +51,8 @@ class Resolution implements ResolvedReferences {
   #copied = 0;
   /** The leaves on the way from the first reference to the present one. */
   readonly #open: string[] = [];
+  /** How many of those are secrets. */
+  #openSecrets = 0;
 
   constructor(tree: ConfigTree, options: ReferenceOptions) {
     this.#tree = tree;
@@ -63,13 +65,15 @@ class Resolution implements ResolvedReferences {
       this.#leaf(path, leaf);
     } catch (error) {
       if (!(error instanceof Unresolved)) throw error;
-      // A password may contain what looks like a reference.
-      const reason = this.#options.secrets.isSecret(path)
-        ? 'a reference in it cannot be resolved; write "$${" for "${" in a text that is none'
-        : error.message;
+      // A password may contain what looks like a reference, and another value refer to it.
+      const reason =
+        this.#openSecrets > 0
+          ? 'a reference in it cannot be resolved; write "$${" for "${" in a text that is none'
+          : error.message;
       this.problems.push({ key: leaf.key, reason: `${formatConfigPath(path)}: ${reason}` });
     }
     this.#open.length = 0;
+    this.#openSecrets = 0;
   }
 
   /** @returns whether it contains a secret */
@@ -82,10 +86,12 @@ class Resolution implements ResolvedReferences {
         `refers to itself: ${[...this.#open.slice(this.#open.indexOf(name)), name].join(' → ')}`,
       );
     if (this.#open.length >= MAX_CHAIN) throw new Unresolved(`a chain of more than ${MAX_CHAIN} references`);
+    const isNamedSecret = this.#options.secrets.isSecret(path);
     this.#open.push(name);
+    if (isNamedSecret) this.#openSecrets++;
     const { value, isSecret } = this.#value(leaf.value);
     this.#open.pop();
-    const isNamedSecret = this.#options.secrets.isSecret(path);
+    if (isNamedSecret) this.#openSecrets--;
     // A secret is the text that it is, wherever it comes from.
     const isScalar = typeof value === 'number' || typeof value === 'boolean';
     const isReference = value !== leaf.value;

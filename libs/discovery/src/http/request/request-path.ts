@@ -1,3 +1,4 @@
+import { withoutCredentials } from '../../configuration/without-credentials.js';
 import axios, { AxiosError, type InternalAxiosRequestConfig } from 'axios';
 import { DiscoveryError } from '../../errors/discovery-error.js';
 
@@ -28,7 +29,7 @@ export function requestPath(service: string, config: InternalAxiosRequestConfig)
 function parsedPath(service: string, config: InternalAxiosRequestConfig): string {
   const absolute = [config.url, config.baseURL].find((url) => ABSOLUTE.test(url ?? ''));
   if (absolute !== undefined) {
-    const what = `"${absolute}" is not relative to the service "${service}"`;
+    const what = `"${withoutCredentials(absolute, '(not shown)')}" is not relative to the service "${service}"`;
     const cause = new DiscoveryError('RK_INVALID_ARGUMENT', what, {
       hint: 'Use a path such as /books; for other hosts inject HttpService without @ServiceClient',
     });

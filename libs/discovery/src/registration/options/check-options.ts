@@ -22,7 +22,7 @@ interface CommonCheckOptions {
   name?: string;
   /** For humans. Default: what it does, and how often. */
   notes?: string;
-  /** Its initial status. Default: `passing`, since the app's own readiness check has passed. */
+  /** Its initial status. Default: `passing`, or `warning` while the app is degraded, since its own readiness check has passed. */
   status?: 'passing' | 'warning' | 'critical';
   /** Consecutive successes until it is *passing* again. Default: the agent's, 1. */
   successBeforePassing?: number;

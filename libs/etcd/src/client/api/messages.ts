@@ -85,7 +85,8 @@ export interface WatchRequest {
 
 export interface EventMessage {
   readonly type: 'PUT' | 'DELETE';
-  readonly kv: KeyValueMessage;
+  /** Null: it is no etcd. */
+  readonly kv: KeyValueMessage | null;
 }
 
 export interface WatchResponse {

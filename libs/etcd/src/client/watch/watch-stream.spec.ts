@@ -34,6 +34,11 @@ class Member extends EventEmitter {
     this.#respond({ watch_id: watchId, events: [{ type: 'PUT', kv: whole }] });
   }
 
+  /** What no etcd says. */
+  putNothing(watchId: string): void {
+    this.#respond({ watch_id: watchId, events: [{ type: 'PUT', kv: null }] });
+  }
+
   cancel(): void {
     this.removeAllListeners();
   }
@@ -77,6 +82,14 @@ describe('WatchStream', () => {
     member.put('1', 8);
     await settle();
     expect(seen.flatMap(({ events }) => events.map(({ modRevision }) => modRevision))).toEqual([8n]);
+  });
+
+  it('ends with an error that says so where an event names no key', async () => {
+    const { member, error } = await followed(8n);
+    member.putNothing('1');
+    await settle();
+    expect(error()).toMatchObject({ code: 'RK_REGISTRY_BAD_RESPONSE' });
+    expect(String(error())).toContain('an event of a watch names no key');
   });
 
   it('ends where the member says nothing at all', async () => {

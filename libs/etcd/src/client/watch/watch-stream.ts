@@ -152,7 +152,11 @@ export class WatchStream {
     };
     stream.on('data', (response: WatchResponse) => {
       open.isAnswering = true;
-      this.#dispatch(open, response);
+      try {
+        this.#dispatch(open, response);
+      } catch (error) {
+        this.#fail(open, error as Error);
+      }
     });
     stream.on('error', (error: ServiceError) => {
       this.#fail(open, toEtcdError(`Watch at ${connection.target}`, error.code, error.details, error));

@@ -18,6 +18,9 @@ interface ServerCall {
 type ServerStream = Readable &
   Pick<ServerCall, 'getDeadline' | 'cancelled'> & { readonly metadata: ReadableMetadata };
 
+/** Sends the only response to a stream. */
+type Respond = (...response: unknown[]) => void;
+
 interface Refusal {
   readonly code: number;
   readonly message: string;
@@ -36,7 +39,8 @@ export class IncomingCallInterceptor implements NestInterceptor {
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const [first, second, third] = context.getArgs<[unknown, unknown, ServerCall | undefined]>();
+    const args = context.getArgs<[unknown, unknown, ServerCall | undefined]>();
+    const [first, second, third] = args;
     const stream = isServerStream(first) ? first : undefined;
     const metadata = stream ? stream.metadata : second;
     const serverCall = stream ?? third;
@@ -59,16 +63,24 @@ export class IncomingCallInterceptor implements NestInterceptor {
       const message = "The caller's deadline has passed";
       return refuse({ code: installed.status.DEADLINE_EXCEEDED, message });
     }
-    if (stream) return handleStream(call, stream, next);
+    if (stream) {
+      if (typeof second === 'function') args[1] = whenAnswered(call, stream, second as Respond);
+      else finished(stream, () => call.end(stream.cancelled !== true));
+      // Such a handler is over before its stream is.
+      return new Observable((subscriber) => runInCall(call, () => next.handle().subscribe(subscriber)));
+    }
     serverCall.on?.('cancelled', () => call.end(false));
     return handleWithin(call, next, () => serverCall.cancelled !== true);
   }
 }
 
-/** Such a handler is over before its stream is. */
-function handleStream(call: ReceivedCall, stream: ServerStream, next: CallHandler): Observable<unknown> {
-  finished(stream, () => call.end(stream.cancelled !== true));
-  return new Observable((subscriber) => runInCall(call, () => next.handle().subscribe(subscriber)));
+/** A stream that was read to its end is finished before the call is answered. */
+function whenAnswered(call: ReceivedCall, stream: ServerStream, respond: Respond): Respond {
+  stream.once('cancelled', () => call.end(false));
+  return (...response) => {
+    call.end(true);
+    respond(...response);
+  };
 }
 
 /** Nest does not answer with the error of such a handler. */
@@ -78,7 +90,7 @@ function refuseStream(
   { code, message }: Refusal,
 ): Observable<undefined> {
   const error = Object.assign(new Error(message), { code, details: message });
-  if (typeof respond === 'function') (respond as (error: Error) => void)(error);
+  if (typeof respond === 'function') (respond as Respond)(error);
   else stream.emit('error', error);
   return of(undefined);
 }
