@@ -12,16 +12,19 @@ if (without.length > 0 && process.env.CI)
 
 const rootDir = fileURLToPath(new URL('.', import.meta.url));
 
-// CI runs the suites in three groups. `loads`: they put a steady load on the machine, which suites of the other groups would disturb; two of them leave half of
-// it idle. `faults`: they count requests or watch the time. `rest`: as many run at once as have room.
-const LOADS = '/test/faults/(calls|shutdown|chaos|microservices|rotation-of-all)\\.';
+// CI runs the suites in four groups. `loads`: they put a steady load on the machine, which suites of the other groups would disturb; two of them leave half of
+// it idle. `alone`: what is loaded beside it makes all instances as slow as the slow one that it is about. `faults`: they count requests or watch the time.
+// `rest`: as many run at once as have room.
+const ALONE = '/test/faults/microservices\\.';
+const LOADS = '/test/faults/(calls|shutdown|chaos|rotation-of-all)\\.';
 const WAITING = 'lock-|etcd-locks|patience|doubt|alerts|heartbeat';
 const FAULTS = `/test/(simulation|faults(?!/(calls|shutdown|chaos|microservices|rotation-of-all|${WAITING})))/`;
 const GROUPS = {
   all: { leaves: [], maxWorkers: 2 },
+  alone: { leaves: [`^(?!.*${ALONE})`], maxWorkers: 1 },
   loads: { leaves: [`^(?!.*${LOADS})`], maxWorkers: 2 },
   faults: { leaves: [`^(?!.*${FAULTS})`], maxWorkers: 3 },
-  rest: { leaves: [LOADS, FAULTS], maxWorkers: 4 },
+  rest: { leaves: [ALONE, LOADS, FAULTS], maxWorkers: 4 },
 };
 const group = GROUPS[process.env.ROOKERY_SUITES ?? 'all'];
 if (!group)

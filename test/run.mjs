@@ -2,7 +2,7 @@
 // arguments, and a group that ROOKERY_SUITES names, is one run.
 import { spawnSync } from 'node:child_process';
 
-const GROUPS = ['rest', 'faults', 'loads'];
+const GROUPS = ['rest', 'faults', 'loads', 'alone'];
 
 const args = process.argv.slice(2);
 
