@@ -121,7 +121,7 @@ describe('the commands for folders', () => {
     };
     expect(await config(['import', folder, '--yes'])).toBe(0);
     expect(transactions()).toEqual([[expect.objectContaining({ Key: 'config/a' })]]);
-    expect(writes).toEqual(['/v1/kv/config/large?cas=0']);
+    expect(writes).toEqual(['/v1/kv/config/large?cas=0&flags=0']);
     expect(agent.requests.find(({ method, url }) => method === 'PUT' && url.includes('large'))?.body).toEqual(
       Buffer.from(large),
     );
