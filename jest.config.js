@@ -15,10 +15,12 @@ const rootDir = fileURLToPath(new URL('.', import.meta.url));
 // CI runs the suites in four groups. `loads`: they put a steady load on the machine, which suites of the other groups would disturb; two of them leave half of
 // it idle. `alone`: what is loaded beside it makes all instances as slow as the slow one that it is about. `faults`: they count requests or watch the time.
 // `rest`: as many run at once as have room.
-const ALONE = '/test/faults/microservices\\.';
-const LOADS = '/test/faults/(calls|shutdown|chaos|rotation-of-all)\\.';
+const MEASURED_ALONE = 'microservices';
+const LOADING = 'calls|shutdown|chaos|rotation-of-all';
 const WAITING = 'lock-|etcd-locks|patience|doubt|alerts|heartbeat';
-const FAULTS = `/test/(simulation|faults(?!/(calls|shutdown|chaos|microservices|rotation-of-all|${WAITING})))/`;
+const ALONE = `/test/faults/(${MEASURED_ALONE})\\.`;
+const LOADS = `/test/faults/(${LOADING})\\.`;
+const FAULTS = `/test/(simulation|faults(?!/(${LOADING}|${MEASURED_ALONE}|${WAITING})))/`;
 const GROUPS = {
   all: { leaves: [], maxWorkers: 2 },
   alone: { leaves: [`^(?!.*${ALONE})`], maxWorkers: 1 },

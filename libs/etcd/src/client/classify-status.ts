@@ -9,6 +9,9 @@ interface Classification {
 }
 
 const MAX_TEXT = 300;
+/** Of what answers as no etcd does. */
+export const NO_ETCD_HINT =
+  'Is that an etcd with version 3 of its API, at the port of its clients (2379)? See endpoints, or ETCDCTL_ENDPOINTS';
 
 /**
  * Classifies a status of gRPC. The code decides first, the text second: etcd has several meanings for one code.
@@ -88,7 +91,4 @@ const NO_SPACE: Classification = {
   code: 'RK_REGISTRY_ERROR',
   hint: "The database has reached its quota: compact and defragment it, then 'etcdctl alarm disarm'",
 };
-const NO_ETCD: Classification = {
-  code: 'RK_REGISTRY_BAD_REQUEST',
-  hint: 'Is that an etcd with version 3 of its API, at the port of its clients (2379)? See endpoints, or ETCDCTL_ENDPOINTS',
-};
+const NO_ETCD: Classification = { code: 'RK_REGISTRY_BAD_REQUEST', hint: NO_ETCD_HINT };

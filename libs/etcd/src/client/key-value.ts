@@ -1,4 +1,5 @@
 import type { EventMessage, KeyValueMessage } from './api/messages.js';
+import { NO_ETCD_HINT } from './classify-status.js';
 import { EtcdError } from './etcd-error.js';
 
 export interface EtcdKeyValue {
@@ -31,9 +32,8 @@ export function toKeyValue(message: KeyValueMessage): EtcdKeyValue {
 /** @throws EtcdError */
 export function toEvent({ type, kv }: EventMessage): EtcdEvent {
   if (!kv) {
-    throw new EtcdError('RK_REGISTRY_BAD_RESPONSE', 'an event of a watch names no key', {
-      hint: 'Is that an etcd, at the port of its clients (2379)? See endpoints, or ETCDCTL_ENDPOINTS',
-    });
+    const reason = 'an event of a watch names no key';
+    throw new EtcdError('RK_REGISTRY_BAD_RESPONSE', reason, { hint: NO_ETCD_HINT });
   }
   if (type === 'PUT') return { type: 'put', ...toKeyValue(kv) };
   return { type: 'delete', key: kv.key.toString('utf8'), modRevision: BigInt(kv.mod_revision) };
