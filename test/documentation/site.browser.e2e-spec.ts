@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, tool } from '@rookery/test-support';
-import { CONTENTS, PATHS } from '../../apps/docs/pages.mjs';
+import { PATHS } from '../../apps/docs/pages.mjs';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { accessibilityViolations } from '../e2e/accessibility-violations.js';
 import { CHROMIUM_ARGS } from '../e2e/chromium-args.js';
@@ -77,9 +77,6 @@ describe('the site of the documentation, in Chromium', () => {
     await browser.close();
     server.close().closeAllConnections();
   });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-  });
 
   const open = async (path: string, colorScheme: 'light' | 'dark' = 'light'): Promise<Page> => {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme });
@@ -94,66 +91,76 @@ describe('the site of the documentation, in Chromium', () => {
   };
 
   // What is written differs from page to page, the colours of a theme do not.
-  it.each([
-    ...CONTENTS.map(({ text, pages }) => [text, 'light', pages.map(([path]) => path)] as const),
-    ['the API', 'light', API_PAGES] as const,
-    ['some pages', 'dark', PICTURED] as const,
-  ])('is accessible, and asks no other host: %s, %s', async (_, scheme, names) => {
-    const page = await open('/', scheme);
-    for (const name of names) {
+  describe.each([
+    ['light', [...PATHS.values(), ...API_PAGES]],
+    ['dark', PICTURED],
+  ] as const)('in the %s theme, is accessible, and asks no other host', (scheme, names) => {
+    let page: Page;
+    beforeAll(async () => {
+      page = await open('/', scheme);
+    });
+    afterAll(() => page.context().close());
+
+    it.each(names)('%s', async (name) => {
       await page.goto(`${url}/${name}.html`);
       if (PICTURED.includes(name)) await page.screenshot({ path: `${PICTURES}/site-${name}-${scheme}.png` });
-      expect({ name, violations: await accessibilityViolations(page) }).toEqual({ name, violations: [] });
-    }
-    expect(problems).toEqual([]);
-    expect([...hosts]).toEqual([new URL(url).host]);
+      expect(await accessibilityViolations(page)).toEqual([]);
+      expect(problems).toEqual([]);
+      expect([...hosts]).toEqual([new URL(url).host]);
+    });
   });
 
-  /** The pages that the search shows now, best first. */
-  const found = async (page: Page): Promise<readonly string[]> => {
-    const links = await Promise.all(
-      (await page.locator('a.result').all()).map((link) => link.getAttribute('href', { timeout: 1_000 })),
-    );
-    return links.map((href) => href?.replace(/\.html.*$|#.*$/, '').replace(/\/$/, '/index') ?? '');
-  };
+  describe('the search', () => {
+    afterEach(async () => {
+      await Promise.all(browser.contexts().map((context) => context.close()));
+    });
 
-  /** The first page, with the search open. */
-  const search = async (): Promise<Page> => {
-    const page = await open('/');
-    // A page takes keys once it is hydrated, which nothing tells; the key opens what is closed, and closes nothing.
-    await eventually(
-      async () => {
-        await page.keyboard.press('Control+k');
-        return await page.locator('#localsearch-input').isVisible();
-      },
-      { within: 60_000, every: 200 },
-    );
-    return page;
-  };
+    /** The pages that the search shows now, best first. */
+    const found = async (page: Page): Promise<readonly string[]> => {
+      const links = await Promise.all(
+        (await page.locator('a.result').all()).map((link) => link.getAttribute('href', { timeout: 1_000 })),
+      );
+      return links.map((href) => href?.replace(/\.html.*$|#.*$/, '').replace(/\/$/, '/index') ?? '');
+    };
 
-  it('finds what answers a question', async () => {
-    const page = await search();
-    for (const [question, answer] of QUESTIONS) {
-      await page.locator('#localsearch-input').fill(question);
-      await eventually(async () => {
-        expect({ question, pages: (await found(page)).slice(0, 5) }).toEqual({
-          question,
-          pages: expect.arrayContaining([`/${answer}`]),
+    /** The first page, with the search open. */
+    const search = async (): Promise<Page> => {
+      const page = await open('/');
+      // A page takes keys once it is hydrated, which nothing tells; the key opens what is closed, and closes nothing.
+      await eventually(
+        async () => {
+          await page.keyboard.press('Control+k');
+          return await page.locator('#localsearch-input').isVisible();
+        },
+        { within: 60_000, every: 200 },
+      );
+      return page;
+    };
+
+    it('finds what answers a question', async () => {
+      const page = await search();
+      for (const [question, answer] of QUESTIONS) {
+        await page.locator('#localsearch-input').fill(question);
+        await eventually(async () => {
+          expect({ question, pages: (await found(page)).slice(0, 5) }).toEqual({
+            question,
+            pages: expect.arrayContaining([`/${answer}`]),
+          });
+          return true;
         });
-        return true;
-      });
-    }
-  });
+      }
+    });
 
-  it('finds every page by its title', async () => {
-    const page = await search();
-    for (const [file, name] of PATHS) {
-      const [, title = ''] = /^# (.*)$/m.exec(await readFile(`${ROOT}${file}`, 'utf8')) ?? [];
-      await page.locator('#localsearch-input').fill(title.replaceAll('`', ''));
-      await eventually(async () => {
-        expect(await found(page)).toContain(`/${name}`);
-        return true;
-      });
-    }
+    it('finds every page by its title', async () => {
+      const page = await search();
+      for (const [file, name] of PATHS) {
+        const [, title = ''] = /^# (.*)$/m.exec(await readFile(`${ROOT}${file}`, 'utf8')) ?? [];
+        await page.locator('#localsearch-input').fill(title.replaceAll('`', ''));
+        await eventually(async () => {
+          expect(await found(page)).toContain(`/${name}`);
+          return true;
+        });
+      }
+    });
   });
 });

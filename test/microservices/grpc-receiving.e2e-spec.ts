@@ -5,6 +5,7 @@ import {
   type ServerDuplexStream,
   type ServerReadableStream,
 } from '@grpc/grpc-js';
+import { setImmediate } from 'node:timers/promises';
 import { Controller, Injectable, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { GrpcMethod, GrpcStreamCall, Transport } from '@nestjs/microservices';
@@ -212,7 +213,11 @@ describe('what a gRPC server receives', () => {
     const { server, gateway } = await startServer(registry, { name: 'gateway' });
     const patient = { ...OPTIONS, timeout: '60s' } as const;
     const library = server.get(GrpcClients).create<LibraryService>('library', patient);
-    gateway.library = { ...library, find: (...args) => from(firstValueFrom(library.find(...args))) };
+    let called: Promise<Found> | undefined;
+    gateway.library = {
+      ...library,
+      find: (...args) => from((called = firstValueFrom(library.find(...args)))),
+    };
     const caller = (await startCaller(registry)).clients.create<LibraryService>('gateway', patient);
     const collect = (): Observable<Found> => caller.collect(from([{ title: 'Dune' }, { title: 'Emma' }]));
     expect(await firstValueFrom(collect())).toMatchObject({ title: 'Dune and Emma' });
@@ -222,6 +227,9 @@ describe('what a gRPC server receives', () => {
     expect(behind.cancelled).toBe(0);
     leaving.unsubscribe();
     await eventually(() => behind.cancelled === 1);
+    // The handler fails with it, and a rejection that nobody handles would be told within a turn.
+    expect(await thrownBy(() => called)).toMatchObject({ code: status.CANCELLED });
+    await setImmediate();
   });
 
   it('in a hybrid app too, where the microservice inherits what the app has', async () => {

@@ -2,7 +2,7 @@ import { Injectable, type CallHandler, type ExecutionContext, type NestIntercept
 import { RpcException } from '@nestjs/microservices';
 import { CallReceiver, runInCall, type ReceivedCall } from '@rookery/discovery/adapter';
 import { finished, type Readable } from 'node:stream';
-import { Observable, of, throwError } from 'rxjs';
+import { catchError, Observable, of, throwError, type OperatorFunction } from 'rxjs';
 import { handleWithin } from '../../received-call.js';
 import { installed } from '../experimental-api.js';
 import { textsOf, type ReadableMetadata } from './metadata-texts.js';
@@ -66,8 +66,15 @@ export class IncomingCallInterceptor implements NestInterceptor {
     if (stream) {
       if (typeof second === 'function') args[1] = whenAnswered(call, stream, second as Respond);
       else finished(stream, () => call.end(stream.cancelled !== true));
-      // Such a handler is over before its stream is.
-      return new Observable((subscriber) => runInCall(call, () => next.handle().subscribe(subscriber)));
+      // Such a handler may be over before its stream is.
+      return new Observable((subscriber) =>
+        runInCall(call, () =>
+          next
+            .handle()
+            .pipe(unlessGone(() => stream.cancelled === true || this.#receiver.isPast(call)))
+            .subscribe(subscriber),
+        ),
+      );
     }
     serverCall.on?.('cancelled', () => call.end(false));
     return handleWithin(call, next, () => serverCall.cancelled !== true);
@@ -81,6 +88,14 @@ function whenAnswered(call: ReceivedCall, stream: ServerStream, respond: Respond
     call.end(true);
     respond(...response);
   };
+}
+
+/**
+ * Leaves out the error of a handler whose caller waits no longer: it is often that of a call that ended with it. Nest answers with no error of such a
+ * handler, it rejects a promise of its own with it, which would end the process.
+ */
+function unlessGone(isGone: () => boolean): OperatorFunction<unknown, unknown> {
+  return catchError((error: unknown) => (isGone() ? of(undefined) : throwError(() => error)));
 }
 
 /** Nest does not answer with the error of such a handler. */
