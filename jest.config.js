@@ -97,6 +97,16 @@ export default {
       ],
       setupFiles: ['<rootDir>/test/support/on-embedded-consul.js'],
     },
+    // gRPC on the oldest version that Nest allows.
+    {
+      ...common,
+      displayName: 'oldest',
+      testRegex: [
+        '/test/microservices/grpc(-tls|-limits|-receiving|-balancing|-serving\\.both)?\\.e2e-spec\\.ts$',
+      ],
+      moduleNameMapper: { ...common.moduleNameMapper, '^@grpc/grpc-js$': 'grpc-js-oldest' },
+      setupFiles: ['<rootDir>/test/support/on-embedded-consul.js'],
+    },
     ...(consul
       ? [
           // On an agent that denies by default, and speaks TLS only, with clients that have a certificate.

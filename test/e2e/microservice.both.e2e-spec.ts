@@ -3,14 +3,17 @@ import { Controller, Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { GrpcMethod, MessagePattern, Transport } from '@nestjs/microservices';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsulModule, RegistrationService, type ServiceOptions } from '@rookery/consul';
+import { ConsulModule, DiscoveryService, RegistrationService, type ServiceOptions } from '@rookery/consul';
+import { TcpClients, TcpDiscoveryModule } from '@rookery/microservices/tcp';
 import {
   eventually,
   freePorts,
   RecordingLogger,
   startTestConsul,
+  TestCertificates,
   type TestConsul,
 } from '@rookery/test-support';
+import { firstValueFrom } from 'rxjs';
 
 const PROTO = fileURLToPath(new URL('./books.proto', import.meta.url));
 
@@ -94,6 +97,41 @@ describe('microservices', () => {
     await app.close();
     expect(await seen('tcp-only')).toBeUndefined();
     expect(logger.matching(/"tcp-only-.*" is deregistered/)).toHaveLength(1);
+  });
+
+  it('a TCP server with TLS registers as secure, and is called with TLS', async () => {
+    const certificates = await TestCertificates.create('localhost');
+    const [port = 0] = await freePorts(1);
+    const app = await NestFactory.createMicroservice(
+      moduleOf({ name: 'tcp-tls', address: 'localhost', check: { type: 'tcp', interval: '1s' } }),
+      {
+        transport: Transport.TCP,
+        options: {
+          ...{ host: '0.0.0.0', port },
+          tlsOptions: { cert: certificates.pem('server'), key: certificates.pem('server-key') },
+        },
+        logger: new RecordingLogger(),
+      },
+    );
+    await app.listen();
+    await app.get(RegistrationService).whenRegistered();
+    expect(await eventually(() => seen('tcp-tls'))).toEqual({ port, checks: ['tcp'] });
+    const consulModule = ConsulModule.forRoot({
+      agent: { url: consul.url },
+      clients: { tls: { caFile: certificates.file('ca') } },
+    });
+    const caller = await NestFactory.createApplicationContext(
+      { module: RootModule, imports: [consulModule, TcpDiscoveryModule] },
+      { logger: new RecordingLogger() },
+    );
+    expect(await caller.get(DiscoveryService).getInstances('tcp-tls')).toMatchObject([
+      { port, secure: true },
+    ]);
+    const client = caller.get(TcpClients).create({ service: 'tcp-tls' });
+    expect(await firstValueFrom(client.send<number>('count', {}))).toBe(7);
+    await caller.close();
+    await app.close();
+    certificates.remove();
   });
 
   it('a gRPC server registers as soon as it answers', async () => {

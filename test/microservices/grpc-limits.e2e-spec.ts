@@ -86,7 +86,12 @@ describe('calls over gRPC', () => {
     others.onApplicationShutdown();
     await first;
     await eventually(() => ends.length === 1);
-    expect(ends).toEqual([expect.objectContaining({ code: status.UNAVAILABLE })]);
+    expect(ends).toEqual([
+      expect.objectContaining({
+        code: status.CANCELLED,
+        details: expect.stringContaining('RK_SHUT_DOWN') as unknown,
+      }),
+    ]);
     expect(await find(library)).toMatchObject({ title: 'Dune' });
   });
 

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http2';
 import {
   credentials,
   makeClientConstructor,
@@ -13,6 +14,7 @@ import {
   type StatusObject,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import * as newest from '@grpc/grpc-js/build/src/index.js';
 import { fromJSON } from '@grpc/proto-loader';
 import { Controller, Injectable, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -286,7 +288,9 @@ describe('gRPC servers', () => {
   type Report = Parameters<Parameters<typeof createMetricsReader>[0]>[0];
   const reportOf = ({ code, details, metadata }: StatusObject): Report | undefined => {
     let found: Report | undefined;
-    createMetricsReader((report) => (found = report), null)(code, details, metadata);
+    // Its own metadata, also where the client is of another version.
+    const trailers = newest.Metadata.fromHttp2Headers(metadata.toHttp2Headers() as IncomingHttpHeaders);
+    createMetricsReader((report) => (found = report), null)(code, details, trailers);
     return found;
   };
 

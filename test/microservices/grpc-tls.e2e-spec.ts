@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { ServerCredentials, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ServicePolicy } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
@@ -9,7 +9,13 @@ import { CertificateFolder, eventually, TcpProxy, TestCertificates, thrownBy } f
 import { firstValueFrom } from 'rxjs';
 import { CallLoad } from '../faults/call-load.js';
 import { createApp, rootModule } from '../e2e/test-app.js';
-import { LibraryServer, PROTO, type Found, type LibraryService } from './library-server.js';
+import {
+  LibraryServer,
+  PROTO,
+  ServerCredentials,
+  type Found,
+  type LibraryService,
+} from './library-server.js';
 
 describe('gRPC clients and instances that speak TLS', () => {
   let before: TestCertificates;

@@ -88,6 +88,10 @@ describe('gRPC by the name of a service', () => {
       /@grpc\/grpc-js has no experimental.LeafLoadBalancer.*npm install @grpc\/grpc-js@1\.14/s,
     );
     expect(() => experimentalApi({} as never)).toThrow(/has no experimental.registerResolver/);
+    const credentials = { createInsecure: () => ({ _isSecure: () => false, _equals: () => true }) };
+    expect(() => experimentalApi({ ...newest, credentials } as never)).toThrow(
+      /has no ChannelCredentials._createSecureConnector/,
+    );
   });
 
   it('speaks TLS where the client has credentials, and says what is wrong where the server has none', async () => {

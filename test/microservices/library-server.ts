@@ -2,8 +2,6 @@ import { fileURLToPath } from 'node:url';
 import {
   loadPackageDefinition,
   Metadata,
-  Server,
-  ServerCredentials,
   type sendUnaryData,
   type ServerDuplexStream,
   type ServerUnaryCall,
@@ -11,10 +9,15 @@ import {
   type ServiceClientConstructor,
   type status,
 } from '@grpc/grpc-js';
+// The newest version, also where clients are of the oldest one.
+import * as newest from '@grpc/grpc-js/build/src/index.js';
 import { loadSync } from '@grpc/proto-loader';
 import { TcpProxy } from '@rookery/test-support';
 import type { Observable } from 'rxjs';
 
+export const { ServerCredentials } = newest;
+/** Up to 1.13, @grpc/grpc-js tells a load-balancing policy nothing but the code of a status. */
+export const TELLS_TRAILERS = 'getOpaque' in Metadata.prototype;
 export const PROTO = fileURLToPath(new URL('./library.proto', import.meta.url));
 
 export interface Query {
@@ -52,6 +55,8 @@ export class LibraryServer {
   answer: string | undefined;
   /** It answers with this status instead. */
   failsWith: status | undefined;
+  /** And this text. */
+  details = 'as it was told';
   /** It begins each response before it sends or does anything else. */
   beginsResponse = false;
   /** It answers nothing. */
@@ -64,7 +69,7 @@ export class LibraryServer {
   deadline: Date | number = Infinity;
   /** The authority of the certificate of the last caller. */
   callerIssuer: string | undefined;
-  readonly #server = new Server();
+  readonly #server = new newest.Server();
   #proxy: TcpProxy | undefined;
 
   static async start(credentials = ServerCredentials.createInsecure()): Promise<LibraryServer> {
@@ -92,12 +97,17 @@ export class LibraryServer {
     this.#proxy?.silence();
   }
 
+  /** Its connections end half-way through what it sends next, new ones too. */
+  breakOff(): void {
+    this.#proxy?.breakOff();
+  }
+
   async stop(): Promise<void> {
     this.#server.forceShutdown();
     await this.#proxy?.stop();
   }
 
-  async #listen(credentials: ServerCredentials): Promise<void> {
+  async #listen(credentials: newest.ServerCredentials): Promise<void> {
     this.#server.addService(Library.service, {
       Find: (call: ServerUnaryCall<Query, Found>, answer: sendUnaryData<Found>) => this.#find(call, answer),
       Follow: (call: ServerWritableStream<Query, Found>) => this.#follow(call),
@@ -119,7 +129,7 @@ export class LibraryServer {
     this.metadata = call.metadata.getMap();
     this.deadline = call.getDeadline();
     this.callerIssuer = call.getAuthContext().sslPeerCertificate?.issuer.CN as string | undefined;
-    if (this.beginsResponse) call.sendMetadata(new Metadata());
+    if (this.beginsResponse) call.sendMetadata(new newest.Metadata());
     if (this.isHanging) {
       call.on('cancelled', () => this.cancelled++);
       return;
@@ -128,7 +138,7 @@ export class LibraryServer {
     const send = (): void =>
       code === undefined
         ? answer(null, { title: this.answer ?? request.title, port: this.port })
-        : answer({ code, details: 'as it was told' });
+        : answer({ code, details: this.details });
     if (this.delayMs === 0) send();
     else setTimeout(send, this.delayMs);
   }

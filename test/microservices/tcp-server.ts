@@ -3,7 +3,7 @@ import { Controller, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, RpcException, Transport } from '@nestjs/microservices';
 import { freePorts, TcpProxy } from '@rookery/test-support';
-import { from, type Observable } from 'rxjs';
+import { from, Observable } from 'rxjs';
 import { rootModule } from '../e2e/test-app.js';
 
 /** What its handlers do; one object for each server. */
@@ -13,6 +13,7 @@ export class Behaviour {
   events: unknown[] = [];
   delayMs = 0;
   isHanging = false;
+  openStreams = 0;
 }
 
 export interface Answered {
@@ -43,6 +44,11 @@ export class TcpLibrary {
     return this.behaviour.calls;
   }
 
+  /** To its proxy. */
+  get connections(): number {
+    return this.#proxy?.connections ?? 0;
+  }
+
   kill(): void {
     this.#proxy?.cut();
   }
@@ -58,6 +64,11 @@ export class TcpLibrary {
 
   silence(): void {
     this.#proxy?.silence();
+  }
+
+  /** Its connections end half-way through what it sends next, new ones too. */
+  breakOff(): void {
+    this.#proxy?.breakOff();
   }
 
   async stop(): Promise<void> {
@@ -83,6 +94,15 @@ export class TcpLibrary {
       pages({ count }: { count: number }): Observable<number> {
         behaviour.calls++;
         return from(Array.from({ length: count }, (_, n) => n));
+      }
+
+      @MessagePattern('endless')
+      endless(): Observable<number> {
+        behaviour.calls++;
+        return new Observable((subscriber) => {
+          behaviour.openStreams++;
+          subscriber.next(0);
+        });
       }
 
       @EventPattern('read')

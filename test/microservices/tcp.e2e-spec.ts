@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -133,7 +135,8 @@ describe("Nest's TCP transport by the name of a service", () => {
     const repeating = clients.create({ service: 'library-tcp', idempotent: true });
     for (let n = 0; n < 20; n++) await find(repeating);
     await dying.refuse();
-    // Nothing was sent.
+    // What is under way on its connection, which clients share, may have been sent; afterwards nothing was.
+    for (let n = 0; n < 20; n++) await find(repeating);
     for (let n = 0; n < 50; n++) expect((await find(careful)).port).not.toBe(dying.port);
     const [hanging, healthy] = servers.slice(1) as [TcpLibrary, TcpLibrary];
     hanging.behaviour.isHanging = true;
@@ -245,11 +248,66 @@ describe("Nest's TCP transport by the name of a service", () => {
     expect(servers.reduce((sum, { calls }) => sum + calls, 0)).toBe(1);
   });
 
+  it('clients of an app share one connection to each instance, which ends with the last of them', async () => {
+    const { app, servers } = await started(1);
+    const [server] = servers as [TcpLibrary];
+    const clients = app.get(TcpClients);
+    const first = clients.create({ service: 'library-tcp' });
+    const second = clients.create({ service: 'library-tcp', idempotent: true, timeout: '60s' });
+    const third = new DiscoveryClientProxy({ service: 'library-tcp' });
+    for (const client of [first, second, third]) await find(client);
+    expect(server.connections).toBe(1);
+    const apart = clients.create({ service: 'library-tcp', connection: { maxBufferSize: 1_000 } });
+    await find(apart);
+    expect(server.connections).toBe(2);
+    apart.close();
+    await eventually(() => server.connections === 1);
+
+    const endless = thrownBy(() => lastValueFrom(first.send('endless', {})));
+    await eventually(() => server.behaviour.openStreams === 1);
+    server.behaviour.isHanging = true;
+    const hanging = find(second);
+    await eventually(() => server.calls === 6);
+    first.close();
+    expect((await endless).message).toBe('the client was closed');
+    third.close();
+    server.behaviour.isHanging = false;
+    expect((await find(second)).title).toBe('Dune');
+    expect(server.connections).toBe(1);
+    second.close();
+    expect((await thrownBy(hanging)).message).toContain('the client was closed');
+    await eventually(() => server.connections === 0);
+    // A closed client begins anew.
+    expect((await find(third)).title).toBe('Dune');
+  });
+
+  it('an emit that waits for its connection ends with its client', async () => {
+    const accepted: Socket[] = [];
+    const silent = createServer((socket) => accepted.push(socket.on('error', () => undefined).resume()));
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    cleanUps.push(() => silent.close());
+    const registry = new InMemoryRegistry();
+    registry.put({ service: 'library-tcp', port: (silent.address() as AddressInfo).port });
+    const app = await startApp(registry);
+    const library = app
+      .get(TcpClients)
+      .create({ service: 'library-tcp', timeout: '60s', connection: { tlsOptions: {} } });
+    const emitted = thrownBy(() => lastValueFrom(library.emit('read', {})));
+    await eventually(() => accepted.length === 1);
+    library.close();
+    expect((await emitted).message).toContain('the client was closed');
+    await eventually(() => accepted.every(({ destroyed }) => destroyed));
+    expect(accepted).toHaveLength(1);
+  });
+
   it('leaves nothing open when the app is closed', async () => {
     const { app, library, servers } = await started(3);
-    for (let n = 0; n < 20; n++) await find(library);
+    const unclosed = new DiscoveryClientProxy({ service: 'library-tcp' });
+    for (let n = 0; n < 20; n++) await find(n % 2 === 0 ? library : unclosed);
     await app.close();
     cleanUps.pop();
+    await eventually(() => servers.every(({ connections }) => connections === 0));
     expect(await thrownBy(() => find(library))).toMatchObject({ code: 'RK_SHUT_DOWN' });
     for (const server of servers) await server.stop();
   });

@@ -6,10 +6,16 @@ import { credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ClientGrpcProxy } from '@nestjs/microservices';
 import { DiscoveryService } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
-import { callInterceptor, discoveryChannel, GrpcDiscoveryModule } from '@rookery/microservices/grpc';
+import {
+  callInterceptor,
+  discoveryChannel,
+  GrpcClients,
+  GrpcDiscoveryModule,
+} from '@rookery/microservices/grpc';
 
 const CONCURRENCY = 64;
 
@@ -39,7 +45,24 @@ const KINDS = {
     const app = await appWith(ports);
     return byName(app, [callInterceptor('library', { discovery: app.get(DiscoveryService) })]);
   },
+  // Methods of Nest's clients return Observables.
+  nest: () => {
+    const proxy = new ClientGrpcProxy({ url: address, package: 'library', protoPath: proto });
+    return observed(proxy.getService('Library'), () => proxy.close());
+  },
+  // As @GrpcServiceClient injects it.
+  injected: async () => {
+    const app = await appWith(ports);
+    const options = { package: 'library', protoPath: proto, service: 'Library' };
+    return observed(app.get(GrpcClients).create('library', options), () => app.close());
+  },
 };
+
+function observed(library, close) {
+  const Find = (request, answer) =>
+    library.find(request).subscribe({ error: answer, complete: () => answer(null) });
+  return { Find, close };
+}
 
 async function appWith(instances) {
   const registry = new InMemoryRegistry();

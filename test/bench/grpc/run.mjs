@@ -17,6 +17,9 @@ const CLIENTS = {
   'rookery, one, and its interceptor': ['intercepted', 1],
   'rookery, two instances': ['channel', 2],
   'rookery, two, and its interceptor': ['intercepted', 2],
+  "Nest's own client, one address": ['nest', 1],
+  '@GrpcServiceClient, one instance': ['injected', 1],
+  '@GrpcServiceClient, two instances': ['injected', 2],
 };
 
 export async function benchGrpc() {
@@ -31,13 +34,14 @@ export async function benchGrpc() {
   for (let round = 0; round < ROUNDS; round++)
     for (const [name, client] of Object.entries(clients)) results[name].push(await rateOf(client, ROUND_MS));
   const [[, plain], [, withDeadline]] = Object.entries(results);
+  const nest = results["Nest's own client, one address"];
   console.log(
-    `unary calls, 64 at a time, each client in a process of its own; ${ROUNDS} rounds of ${ROUND_MS} ms in turns: median, and what each round is of that of a plain client, and of one with deadlines, as calls of Rookery have them: median (quartiles):`,
+    `unary calls, 64 at a time, each client in a process of its own; ${ROUNDS} rounds of ${ROUND_MS} ms in turns: median, and what each round is of that of a plain client, of one with deadlines, as calls of Rookery have them, and of Nest's own: median (quartiles):`,
   );
   for (const [name, rates] of Object.entries(results)) {
     const rate = Math.round(quantile(rates, 0.5)).toString().padStart(7);
     console.log(
-      `  ${name.padEnd(33)} ${rate} calls/s  ${shareOf(plain, rates)}  ${shareOf(withDeadline, rates)}`,
+      `  ${name.padEnd(33)} ${rate} calls/s  ${shareOf(plain, rates)}  ${shareOf(withDeadline, rates)}  ${shareOf(nest, rates)}`,
     );
   }
   const processes = [...Object.values(clients), ...servers].map(({ child }) => child);

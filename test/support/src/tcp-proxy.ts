@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
-  #way: 'open' | 'cut' | 'silent' = 'open';
+  #way: 'open' | 'cut' | 'silent' | 'breaking' = 'open';
   #isHolding = false;
   readonly #held: Socket[] = [];
   readonly #port: number;
@@ -39,12 +39,15 @@ export class TcpProxy {
     // Small packets are not held back until others are acknowledged: that takes 40 ms.
     for (const socket of pair) socket.setNoDelay(true).on('error', end).on('close', end);
     const passOn = (to: Socket, chunk: Buffer): void => {
-      if (this.#way !== 'open') return;
+      if (this.#way === 'silent' || this.#way === 'cut') return;
       this.#bytes += chunk.length;
       to.write(chunk);
     };
     near.on('data', (chunk: Buffer) => passOn(far, chunk));
-    far.on('data', (chunk: Buffer) => passOn(near, chunk));
+    far.on('data', (chunk: Buffer) => {
+      if (this.#way === 'breaking') near.write(chunk.subarray(0, chunk.length / 2), end);
+      else passOn(near, chunk);
+    });
   }
 
   /** That have passed, in both directions. */
@@ -89,6 +92,11 @@ export class TcpProxy {
   /** Connections stay open, and nothing passes in either direction: what is sent meanwhile is lost. */
   silence(): void {
     this.#way = 'silent';
+  }
+
+  /** Connections end half-way through what the server sends next, new ones too. */
+  breakOff(): void {
+    this.#way = 'breaking';
   }
 
   /** Those that were silent are reset, since a part of them is lost. */

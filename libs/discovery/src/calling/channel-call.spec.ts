@@ -9,8 +9,12 @@ import { Bulkhead } from './limits/bulkhead.js';
 import { CircuitBreaker } from './limits/circuit-breaker.js';
 import type { ServiceContext } from './service-context.js';
 
-const OK = { name: 'OK', details: '', error: undefined };
-const FAILED = { name: 'UNAVAILABLE', details: 'gone', error: new Error('14 UNAVAILABLE: gone') };
+const OK = { name: 'OK', details: '', error: undefined, isRejected: false };
+const FAILED = {
+  ...{ name: 'UNAVAILABLE', details: 'gone', error: new Error('14 UNAVAILABLE: gone') },
+  isRejected: false,
+};
+const REJECTED = { ...FAILED, details: 'RK_NO_INSTANCES: no usable instance', isRejected: true };
 
 describe('ChannelCall', () => {
   let clock: FakeClock;
@@ -48,7 +52,7 @@ describe('ChannelCall', () => {
   it('that is not admitted tells telemetry once, although its channel says how it ended, too', () => {
     const call = create();
     call.rejected(new DiscoveryError('RK_CIRCUIT_OPEN', 'open'));
-    call.end({ name: 'UNAVAILABLE', details: 'RK_CIRCUIT_OPEN: open', error: new Error('open') }, false);
+    call.end({ ...REJECTED, details: 'RK_CIRCUIT_OPEN: open' }, false);
     expect(ended.map(({ errorType }) => errorType)).toEqual(['RK_CIRCUIT_OPEN']);
   });
 
@@ -68,12 +72,15 @@ describe('ChannelCall', () => {
   it('distinguishes a failure, a cancelled call and one that never left', () => {
     create().end(FAILED, false);
     create().end({ ...FAILED, name: 'CANCELLED', details: 'Cancelled on client' }, true);
-    create().end({ ...FAILED, details: 'RK_NO_INSTANCES: no usable instance' }, false);
+    create().end(REJECTED, false);
+    // Of a call that the server itself has made.
+    create().end({ ...REJECTED, isRejected: false }, false);
     create().end({ ...OK, details: 'RK_NO_INSTANCES' }, false);
     expect(ended).toMatchObject([
       { status: 'UNAVAILABLE', outcome: 'failure', errorType: 'UNAVAILABLE', details: 'gone' },
       { status: 'CANCELLED', outcome: 'cancelled', errorType: 'cancelled' },
       { status: 'UNAVAILABLE', outcome: 'rejected', errorType: 'RK_NO_INSTANCES' },
+      { status: 'UNAVAILABLE', outcome: 'failure', errorType: 'UNAVAILABLE' },
       { status: 'OK', outcome: 'success', errorType: undefined },
     ]);
   });
@@ -84,7 +91,7 @@ describe('ChannelCall', () => {
     // Neither its caller nor a list without an instance says anything of the service.
     for (const [status, isAbandoned] of [
       [FAILED, true],
-      [{ ...FAILED, details: 'RK_NO_INSTANCES: none' }, false],
+      [REJECTED, false],
     ] as const)
       for (let n = 0; n < 3; n++) {
         begun().end(status, isAbandoned);

@@ -16,11 +16,13 @@ export interface RpcStatus {
   readonly details: string;
   /** Undefined: it succeeded. */
   readonly error: Error | undefined;
+  /** It never left this process: there was no instance, or no connection to one. */
+  readonly isRejected: boolean;
 }
 
 const NO_HEADERS: readonly string[] = [];
-/** It never left this process: there was no instance. */
-const REJECTED = /^RK_[A-Z_]+/;
+/** What a status of ours begins with. */
+const CODE = /^RK_[A-Z_]+/;
 
 /** The status of a call that was not admitted, by its name. What is no error of ours is the abort of its signal. */
 export function rejectionStatus(error: unknown): 'CANCELLED' | 'DEADLINE_EXCEEDED' | 'UNAVAILABLE' {
@@ -94,9 +96,10 @@ export class ChannelCall implements AdmissibleCall {
   }
 
   /** @param isAbandoned its caller has cancelled it */
-  end({ name, details, error }: RpcStatus, isAbandoned: boolean): void {
+  end({ name, details, error, isRejected }: RpcStatus, isAbandoned: boolean): void {
     const elapsedMs = this.#elapsedMs;
-    const [code] = error ? (REJECTED.exec(details) ?? []) : [];
+    // A server may tell of a call of its own with such a text.
+    const [code] = error && isRejected ? (CODE.exec(details) ?? []) : [];
     this.#release(isAbandoned || code ? undefined : hasFailed(this.#judge(error, elapsedMs)));
     const failed = code ? 'rejected' : 'failure';
     this.#observe(

@@ -11,7 +11,7 @@ import {
 import { latestApp } from '../connected-apps.js';
 import { installed } from './experimental-api.js';
 import type { GrpcCallOptions } from './grpc-call-options.js';
-import { InterceptedCall } from './intercepted-call.js';
+import { InterceptedCall, type OpenCalls } from './intercepted-call.js';
 
 /** How the calls of a client are made; the rest is decided by its channel. */
 export interface CallInterceptorOptions extends Pick<GrpcCallOptions, 'timeout' | 'isFailure'> {
@@ -24,7 +24,7 @@ export interface CallInterceptorOptions extends Pick<GrpcCallOptions, 'timeout' 
 }
 
 /**
- * Gives the calls of a stock client what those of `@GrpcServiceClient` have: a deadline (`timeout`, default 10 s, for calls that are no streams), which is never later
+ * Gives the calls of a stock client what those of `@GrpcServiceClient` have: a deadline (`timeout`, default 10 s, for calls that are no streams and are given none), which is never later
  * than that of the request that the app is processing; what travels on with it, such as `traceparent`; the circuit breaker and the bulkhead of the
  * service; metrics and a span.
  *
@@ -50,8 +50,11 @@ export function callInterceptor(
   });
 }
 
-/** @param picksOf undefined: there is no app to call for */
-export function interceptCalls(picksOf: () => TargetPicks | undefined): Interceptor {
+/**
+ * @param picksOf undefined: there is no app to call for
+ * @param open filled with the calls that have not ended
+ */
+export function interceptCalls(picksOf: () => TargetPicks | undefined, open?: OpenCalls): Interceptor {
   return (options, nextCall) => {
     const picks = picksOf();
     if (!picks) return new installed.InterceptingCall(nextCall(options));
@@ -59,12 +62,12 @@ export function interceptCalls(picksOf: () => TargetPicks | undefined): Intercep
     const isStream = requestStream || responseStream;
     const incoming = incomingCall();
     const now = Date.now();
-    const own = isStream ? Infinity : now + picks.settings.timeoutMs;
+    const byDefault = isStream ? Infinity : now + picks.settings.timeoutMs;
+    const own = options.deadline === undefined ? byDefault : Number(options.deadline);
     const received = incoming ? now + deadlineOf(incoming) - systemClock.now() : Infinity;
-    const given = options.deadline === undefined ? Infinity : Number(options.deadline);
-    const deadline = Math.min(own, received, given);
+    const deadline = Math.min(own, received);
     // To spread them takes V8 six times as long, since they come of Object.assign.
     const dated = deadline === Infinity ? options : Object.assign({}, options, { deadline });
-    return new InterceptedCall({ picks, deadline, isStream, incoming }, dated, nextCall);
+    return new InterceptedCall({ picks, deadline, isStream, incoming, open }, dated, nextCall);
   };
 }

@@ -1,6 +1,6 @@
 import type { InterceptingListener, Metadata, StatusObject } from '@grpc/grpc-js';
 import type { ChannelCall } from '@rookery/discovery/adapter';
-import { errorOf } from './call-status.js';
+import { errorOf, isLocal } from './call-status.js';
 import { installed } from './experimental-api.js';
 
 /** Passes a response on, and tells the limits of the service and telemetry how the call ended. */
@@ -8,12 +8,21 @@ export class CallResponse implements InterceptingListener {
   readonly #listener: Partial<InterceptingListener>;
   readonly #call: ChannelCall | undefined;
   readonly #isStream: boolean;
+  readonly #onEnd: (() => void) | undefined;
 
-  /** @param call undefined: there are neither */
-  constructor(listener: Partial<InterceptingListener>, call: ChannelCall | undefined, isStream: boolean) {
+  constructor(
+    listener: Partial<InterceptingListener>,
+    told: {
+      /** Undefined: there are neither limits nor telemetry. */
+      readonly call: ChannelCall | undefined;
+      readonly isStream: boolean;
+      readonly onEnd: (() => void) | undefined;
+    },
+  ) {
     this.#listener = listener;
-    this.#call = call;
-    this.#isStream = isStream;
+    this.#call = told.call;
+    this.#isStream = told.isStream;
+    this.#onEnd = told.onEnd;
   }
 
   onReceiveMetadata(metadata: Metadata): void {
@@ -26,6 +35,7 @@ export class CallResponse implements InterceptingListener {
   }
 
   onReceiveStatus(status: StatusObject): void {
+    this.#onEnd?.();
     if (this.#call) this.#end(this.#call, status);
     this.#listener.onReceiveStatus?.(status);
   }
@@ -34,6 +44,6 @@ export class CallResponse implements InterceptingListener {
     const { code, details } = status;
     const name = installed.status[code];
     const error = errorOf(installed, status);
-    call.end({ name, details, error }, code === installed.status.CANCELLED);
+    call.end({ name, details, error, isRejected: isLocal(status) }, code === installed.status.CANCELLED);
   }
 }

@@ -1,4 +1,4 @@
-import type { StatusObject } from '@grpc/grpc-js';
+import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import { DiscoveryError } from '@rookery/discovery';
 import { errorMessage, rejectionStatus } from '@rookery/discovery/adapter';
 import type { GrpcJs } from './experimental-api.js';
@@ -18,10 +18,25 @@ export function errorOf(
   return Object.assign(new Error(`${code} ${status[code]}: ${details}`), { code, details, metadata });
 }
 
+/** That of statuses which no server has sent. */
+const local = new WeakSet<Metadata>();
+
+export function localMetadata({ Metadata }: Pick<GrpcJs, 'Metadata'>): Metadata {
+  const metadata = new Metadata();
+  local.add(metadata);
+  return metadata;
+}
+
+/** It was made here, and no server has seen the call. */
+export function isLocal({ metadata }: Pick<StatusObject, 'metadata'>): boolean {
+  return local.has(metadata);
+}
+
 /** Of a call that was not admitted. */
-export function rejectionOf(
-  { Metadata, status }: Pick<GrpcJs, 'Metadata' | 'status'>,
-  error: unknown,
-): StatusObject {
-  return { code: status[rejectionStatus(error)], details: describe(error), metadata: new Metadata() };
+export function rejectionOf(grpc: Pick<GrpcJs, 'Metadata' | 'status'>, error: unknown): StatusObject {
+  return {
+    code: grpc.status[rejectionStatus(error)],
+    details: describe(error),
+    metadata: localMetadata(grpc),
+  };
 }

@@ -1,9 +1,9 @@
-import type { CallCredentials, ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
+import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import type { Certificates } from '@rookery/discovery';
 import { toTlsOptions, type TlsSettings } from '@rookery/discovery/adapter';
 import { isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
-import { installed, type GrpcUri, type SecureConnector } from './experimental-api.js';
+import { credentialsThat } from './experimental-api.js';
 
 /** Among the options of a connection: channels share one where all options are the same. */
 const HANDSHAKE = 'rookery.handshake';
@@ -71,28 +71,6 @@ export function securedBy(
   return { [HANDSHAKE]: handshake };
 }
 
-class DiscoveryCredentials extends installed.ChannelCredentials {
-  _isSecure(): boolean {
-    return false;
-  }
-
-  _equals(other: ChannelCredentials): boolean {
-    return other instanceof DiscoveryCredentials;
-  }
-
-  _createSecureConnector(_: GrpcUri, options: ChannelOptions, given?: CallCredentials): SecureConnector {
-    const callCredentials = given ?? installed.CallCredentials.createEmpty();
-    const { [HANDSHAKE]: handshake } = options as { readonly [HANDSHAKE]?: Handshake };
-    return {
-      connect: async (socket) =>
-        handshake ? { socket: await handshake.secure(socket), secure: true } : { socket, secure: false },
-      waitForReady: () => Promise.resolve(),
-      getCallCredentials: () => callCredentials,
-      destroy: () => undefined,
-    };
-  }
-}
-
 /**
  * For a stock client whose address is the name of a service: TLS to instances that are registered as `secure`, with the certificates of `clients.tls`, or with
  * those of the mesh that both are part of, such as Consul Connect; and none to others. Certificates are renewed without a restart. `@GrpcServiceClient` and
@@ -103,4 +81,7 @@ class DiscoveryCredentials extends installed.ChannelCredentials {
  * const options = { package: 'books', protoPath: PROTO, url: 'rookery:inventory', credentials: discoveryCredentials };
  * ```
  */
-export const discoveryCredentials: ChannelCredentials = new DiscoveryCredentials();
+export const discoveryCredentials: ChannelCredentials = credentialsThat(async (socket, options) => {
+  const { [HANDSHAKE]: handshake } = options as { readonly [HANDSHAKE]?: Handshake };
+  return handshake ? { socket: await handshake.secure(socket), secure: true } : { socket, secure: false };
+});

@@ -1,8 +1,17 @@
 // The only file that touches the experimental interface of @grpc/grpc-js, which promises nothing from one minor version to the next
 // (grpc-node#719). Seen to work: 1.13.4, whose resolvers and lists are told otherwise, and 1.14.7.
 import * as grpcJs from '@grpc/grpc-js';
-import type { experimental, StatusObject } from '@grpc/grpc-js';
+import type {
+  CallCredentials,
+  ChannelCredentials,
+  ChannelOptions,
+  experimental,
+  ServerCredentials,
+  StatusObject,
+} from '@grpc/grpc-js';
 import { DiscoveryError } from '@rookery/discovery';
+import type { Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import type { ServiceConfigJson } from './service-config.js';
 
 export type ChannelControlHelper = experimental.ChannelControlHelper;
@@ -16,7 +25,6 @@ export type Resolver = experimental.Resolver;
 export type ResolverListener = experimental.ResolverListener;
 export type TypedLoadBalancingConfig = experimental.TypedLoadBalancingConfig;
 export type GrpcUri = experimental.GrpcUri;
-export type SecureConnector = experimental.SecureConnector;
 
 /** As it is since 1.14: the types of 1.13 have no such name. */
 export type StatusOr<T> =
@@ -43,18 +51,111 @@ const USED: readonly (keyof ExperimentalApi)[] = [
   'createChildChannelControlHelper',
 ];
 
+/** What channels ask their credentials, and servers theirs. */
+const USED_OF_CREDENTIALS = ['_isSecure', '_equals', '_createSecureConnector'];
+const USED_OF_SERVER_CREDENTIALS = [
+  ...['_addWatcher', '_removeWatcher', 'getWatcherCount'],
+  ...['_getSecureContextOptions', 'updateSecureContextOptions'],
+];
+
 /** The copy that the app has. */
 export const installed: GrpcJs = grpcJs;
 
 /** @throws DiscoveryError `RK_CONFIG_INVALID` when this version has something else */
-export function experimentalApi({ experimental: found }: Pick<GrpcJs, 'experimental'>): ExperimentalApi {
-  const missing = USED.filter(
-    (name) => (found as Partial<ExperimentalApi> | undefined)?.[name] === undefined,
-  );
-  if (missing.length === 0) return found;
-  throw new DiscoveryError('RK_CONFIG_INVALID', `@grpc/grpc-js has no experimental.${missing.join(', ')}`, {
+export function experimentalApi({
+  experimental: found,
+  credentials,
+}: Pick<GrpcJs, 'experimental' | 'credentials'>): ExperimentalApi {
+  assertHas('experimental', found, USED);
+  assertHas('ChannelCredentials', credentials.createInsecure(), USED_OF_CREDENTIALS);
+  return found;
+}
+
+function assertHas(name: string, found: object | undefined, used: readonly string[]): void {
+  const missing = used.filter((each) => found === undefined || !(each in found));
+  if (missing.length === 0) return;
+  throw new DiscoveryError('RK_CONFIG_INVALID', `@grpc/grpc-js has no ${name}.${missing.join(', ')}`, {
     hint: 'Its versions from 1.13.4 to 1.14 have what service names need: npm install @grpc/grpc-js@1.14',
   });
+}
+
+/** What becomes of a connection before gRPC speaks on it. */
+export type SecureConnection = (
+  socket: Socket,
+  options: ChannelOptions,
+) => Promise<{ readonly socket: Socket; readonly secure: boolean }>;
+
+/** Credentials of channels whose connections are secured one by one. */
+export function credentialsThat(secure: SecureConnection): ChannelCredentials {
+  class ConnectionCredentials extends grpcJs.ChannelCredentials {
+    _isSecure(): boolean {
+      return false;
+    }
+
+    _equals(other: ChannelCredentials): boolean {
+      return other instanceof ConnectionCredentials;
+    }
+
+    _createSecureConnector(
+      _: GrpcUri,
+      options: ChannelOptions,
+      given?: CallCredentials,
+    ): experimental.SecureConnector {
+      const callCredentials = given ?? grpcJs.CallCredentials.createEmpty();
+      return {
+        connect: (socket) => secure(socket, options),
+        waitForReady: () => Promise.resolve(),
+        getCallCredentials: () => callCredentials,
+        destroy: () => undefined,
+      };
+    }
+  }
+  return new ConnectionCredentials();
+}
+
+/** What a server shows, and whom it takes: asked for each new connection. */
+export interface ChangingContext {
+  current(): SecureContextOptions;
+  /** @returns stops it */
+  onChange(listener: () => void): () => void;
+}
+
+type ContextWatcher = (context: SecureContextOptions | null) => void;
+
+/**
+ * Credentials of a server whose certificates change; callers have to show one.
+ *
+ * @throws DiscoveryError `RK_CONFIG_INVALID` when this version has something else
+ */
+export function serverCredentialsOf(context: ChangingContext): ServerCredentials {
+  assertHas('ServerCredentials', grpcJs.ServerCredentials.prototype, USED_OF_SERVER_CREDENTIALS);
+  class ChangingCredentials extends grpcJs.ServerCredentials {
+    #stop: () => void = () => undefined;
+
+    constructor() {
+      super({ requestCert: true, rejectUnauthorized: true }, context.current());
+    }
+
+    override _addWatcher(watcher: ContextWatcher): void {
+      if (this.getWatcherCount() === 0)
+        this.#stop = context.onChange(() => this.updateSecureContextOptions(context.current()));
+      super._addWatcher(watcher);
+    }
+
+    override _removeWatcher(watcher: ContextWatcher): void {
+      super._removeWatcher(watcher);
+      if (this.getWatcherCount() === 0) this.#stop();
+    }
+
+    override _getSecureContextOptions(): SecureContextOptions {
+      return context.current();
+    }
+
+    _equals(other: ServerCredentials): boolean {
+      return this === other;
+    }
+  }
+  return new ChangingCredentials();
 }
 
 /** Up to 1.13. */

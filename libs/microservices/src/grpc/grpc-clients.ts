@@ -1,13 +1,16 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientGrpcProxy } from '@nestjs/microservices';
 import { DiscoveryService } from '@rookery/discovery';
-import { discoveryPicks, NamesItsModule } from '@rookery/discovery/adapter';
+import { discoveryPicks, NamesItsModule, shutDownError } from '@rookery/discovery/adapter';
 import { interceptCalls } from './call-interceptor.js';
 import { connectApp, disconnectApp } from '../connected-apps.js';
+import { describe } from './call-status.js';
 import { BINDING } from './channel-binding.js';
 import { targetOf, WITHOUT_PROXY } from './discovery-channel.js';
 import { assertGrpcServiceClient, type GrpcServiceClientOptions } from './grpc-service-client.options.js';
 import { discoveryCredentials } from './discovery-credentials.js';
+import { installed } from './experimental-api.js';
+import type { OpenCalls } from './intercepted-call.js';
 
 /** Of the options that a client of grpc-js has beside those of its channel. */
 interface OptionsOfClient {
@@ -22,6 +25,7 @@ interface OptionsOfClient {
 export class GrpcClients implements OnApplicationShutdown {
   readonly #discovery: DiscoveryService;
   readonly #proxies = new Set<ClientGrpcProxy>();
+  readonly #open: OpenCalls = new Set();
 
   constructor(discovery: DiscoveryService) {
     this.#discovery = discovery;
@@ -50,7 +54,7 @@ export class GrpcClients implements OnApplicationShutdown {
     // Then its channel retries nothing, and no call is to be made once more.
     const intercepted = channel['grpc.enable_retries'] === 0 ? { ...calls, retries: 0 } : calls;
     const picks = discoveryPicks(this.#discovery, service, intercepted, '@GrpcServiceClient');
-    const interceptor = interceptCalls(() => picks);
+    const interceptor = interceptCalls(() => picks, this.#open);
     const proxy = new ClientGrpcProxy({
       url: targetOf(service),
       package: packages,
@@ -73,6 +77,9 @@ export class GrpcClients implements OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     disconnectApp(this.#discovery);
+    // A channel that is closed lets them go on, and a stream has no end. As one that its caller leaves, it says nothing about the instance.
+    const reason = describe(shutDownError());
+    for (const call of [...this.#open]) call.cancelWithStatus(installed.status.CANCELLED, reason);
     for (const proxy of this.#proxies) proxy.close();
     this.#proxies.clear();
   }

@@ -90,11 +90,6 @@ export class InstanceConnection {
     return this.#leaf.getPicker();
   }
 
-  /** It was asked for. */
-  get isAsked(): boolean {
-    return this.#isAsked;
-  }
-
   /** False: the instance that is there now is another. */
   isSecuredBy(tls: TlsSettings | undefined): boolean {
     return tls === this.#tls;

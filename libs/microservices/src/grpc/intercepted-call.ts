@@ -27,7 +27,12 @@ export interface InterceptedCallOptions {
   readonly isStream: boolean;
   /** The request that the app is processing. */
   readonly incoming: IncomingCall | undefined;
+  /** Those that have not ended, for who has to end them; undefined: nobody has to. */
+  readonly open: OpenCalls | undefined;
 }
+
+/** The calls of clients that have begun, and not ended. */
+export type OpenCalls = Set<Pick<Call, 'cancelWithStatus'>>;
 
 /**
  * A call to a service by its name: with its deadline, what travels on, the limits of the service, telemetry, and a second attempt where a response broke. It
@@ -69,7 +74,7 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
   }
 
   override start(given: Metadata, listener: Partial<InterceptingListener> = {}): void {
-    const { picks, isStream, incoming } = this.#own;
+    const { picks, isStream, incoming, open } = this.#own;
     // It is the caller's, for more calls than this one.
     const metadata = given.clone();
     this.#metadata = metadata;
@@ -79,7 +84,10 @@ export class InterceptedCall extends installed.InterceptingCall implements Repea
     setShape(metadata, isStream);
     const departure = incoming?.departure;
     const heard = departure ? this.#until(departure, listener) : listener;
-    const response = !call && isWhole(heard) ? heard : new CallResponse(heard, call, isStream);
+    open?.add(this);
+    const onEnd = open && (() => open.delete(this));
+    const response =
+      !call && !onEnd && isWhole(heard) ? heard : new CallResponse(heard, { call, isStream, onEnd });
     const mayRepeat = !isStream && picks.settings.retries > 0;
     const held = mayRepeat ? new UnfinishedResponse(response, this) : response;
     if (call) this.#await(call, metadata, response, held);

@@ -115,6 +115,7 @@ export function serviceBalancer(
       this.#picker = new ServicePicker({
         ...{ grpc, experimental, picks, note },
         connectionTo: (address) => this.#connectionTo(address),
+        onClosed: () => this.#helper.requestReresolution(),
       });
       this.#isChanging = false;
       this.#update();

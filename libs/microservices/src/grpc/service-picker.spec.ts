@@ -11,6 +11,7 @@ describe('ServicePicker', () => {
       ...{ grpc: installed, experimental: experimentalApi(installed), note },
       picks: { service: 'library', pick } as unknown as TargetPicks,
       connectionTo: () => undefined,
+      onClosed: () => undefined,
     });
   const detailsOf = (...of: Parameters<typeof pickerOf>): string | undefined =>
     pickerOf(...of).pick({ metadata: new Metadata(), extraPickInfo: {} }).status?.details;

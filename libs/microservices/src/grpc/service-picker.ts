@@ -1,5 +1,5 @@
 import type { Metadata, status } from '@grpc/grpc-js';
-import type { ServiceInstance, Target } from '@rookery/discovery';
+import { DiscoveryError, type ServiceInstance, type Target } from '@rookery/discovery';
 import {
   hostAndPort,
   recipientHeaders,
@@ -7,7 +7,7 @@ import {
   type TargetPicks,
 } from '@rookery/discovery/adapter';
 import { shapeOf } from './call-shape.js';
-import { describe, errorOf } from './call-status.js';
+import { describe, errorOf, localMetadata } from './call-status.js';
 import type { ExperimentalApi, GrpcJs, PickArgs, Picker, PickResult } from './experimental-api.js';
 import type { InstanceConnection } from './instance-connection.js';
 import { reportedInFlight } from './reported-load.js';
@@ -28,6 +28,8 @@ export interface PickerTools {
   readonly connectionTo: (address: string) => InstanceConnection | undefined;
   /** Why there is no instance. */
   readonly note: string;
+  /** Its app has been closed; there may be another one. */
+  readonly onClosed: () => void;
 }
 
 /** What is the same for all calls to an instance. */
@@ -50,7 +52,8 @@ export class ServicePicker implements Picker {
     try {
       return this.#pick(args);
     } catch (error) {
-      // Its app has been closed, for one. Thrown from here, it would end the process.
+      // Thrown from here, it would end the process.
+      if (error instanceof DiscoveryError && error.code === 'RK_SHUT_DOWN') this.#tools.onClosed();
       return this.#failed(describe(error));
     }
   }
@@ -124,7 +127,8 @@ export class ServicePicker implements Picker {
         onCallStarted?.();
         end = picks.begin(target, shape, isRetry);
       },
-      onCallEnded: (code: status, details: string, metadata: Metadata) => {
+      // Up to 1.13 it is told the code only.
+      onCallEnded: (code: status, details = '', metadata: Metadata = new grpc.Metadata()) => {
         onCallEnded?.(code, details, metadata);
         end?.({
           error: errorOf(grpc, { code, details, metadata }),
@@ -151,7 +155,7 @@ export class ServicePicker implements Picker {
 
   #failed(details: string): PickResult {
     const { grpc, experimental } = this.#tools;
-    const status = { code: grpc.status.UNAVAILABLE, details, metadata: new grpc.Metadata() };
+    const status = { code: grpc.status.UNAVAILABLE, details, metadata: localMetadata(grpc) };
     return {
       pickResultType: experimental.PickResultType.TRANSIENT_FAILURE,
       subchannel: null,

@@ -9,7 +9,7 @@ import {
   tlsTo,
 } from '@rookery/discovery/adapter';
 import type { Subscription } from 'rxjs';
-import { describe } from './call-status.js';
+import { describe, localMetadata } from './call-status.js';
 import { bindingOf, type ChannelBinding } from './channel-binding.js';
 import {
   type Endpoint,
@@ -49,10 +49,9 @@ type Constructor = new (
 ) => Resolver;
 
 /** The resolver of the scheme, for a copy of @grpc/grpc-js. */
-export function serviceResolver({
-  Metadata,
-  status,
-}: Pick<GrpcJs, 'Metadata' | 'status'>): Constructor & { getDefaultAuthority(target: GrpcUri): string } {
+export function serviceResolver(
+  grpc: Pick<GrpcJs, 'Metadata' | 'status'>,
+): Constructor & { getDefaultAuthority(target: GrpcUri): string } {
   /** Follows the instances of a service, from its first use until the channel is idle or closed. */
   return class ServiceResolver implements Resolver {
     static getDefaultAuthority(target: GrpcUri): string {
@@ -144,7 +143,8 @@ export function serviceResolver({
     }
 
     #fail(error: unknown): void {
-      const failed = { code: status.UNAVAILABLE, details: describe(error), metadata: new Metadata() };
+      const { UNAVAILABLE: code } = grpc.status;
+      const failed = { code, details: describe(error), metadata: localMetadata(grpc) };
       tellError(this.#listener, failed, NO_LIST);
     }
   };

@@ -1,8 +1,8 @@
 import type { InterceptingListener, Metadata, StatusObject } from '@grpc/grpc-js';
 import { installed } from './experimental-api.js';
 
-/** What @grpc/grpc-js, and not a server, says of a connection that has ended under a call. */
-const BROKEN = /^Connection dropped$|ECONNRESET|ETIMEDOUT|EPIPE/;
+/** What @grpc/grpc-js says of a connection that has ended under a call, and all that it says: a server may tell of another connection. */
+const BROKEN = /^(?:Connection dropped|(?:read|write) (?:ECONNRESET|ETIMEDOUT))$/;
 
 export interface RepeatableCall {
   /** @returns false: it is not made once more */

@@ -17,8 +17,9 @@ import {
 } from '@rookery/discovery/adapter';
 import { z } from 'zod';
 import { latestApp } from '../connected-apps.js';
-import type { TcpConnectionOptions } from './instance-client.js';
+import type { InstanceClient, TcpConnectionOptions } from './instance-client.js';
 import { misdirection, withMetadata } from './packet-metadata.js';
+import { joinConnections, leaveConnections } from './shared-connections.js';
 import { TcpConnections } from './tcp-connections.js';
 
 /** How a client of Nest's TCP transport calls; options of calls are those of `DiscoveryService.call`. */
@@ -31,8 +32,8 @@ export interface DiscoveryClientOptions extends Pick<
   /** The key of a message, for the strategies `consistent-hash` and `sticky`. Default: none. */
   hashKey?: (message: Pick<ReadPacket, 'pattern' | 'data'>) => string | undefined;
   /**
-   * Of Nest's TCP client: `tlsOptions`, `serializer`, `maxBufferSize` and the like. Default: none; to instances that are registered as `secure`, the
-   * certificates of `clients.tls`.
+   * Of Nest's TCP client: `tlsOptions`, `serializer`, `maxBufferSize` and the like, for connections of its own. Default: none, and the connections that all
+   * clients of the app share; to instances that are registered as `secure`, with the certificates of `clients.tls`.
    */
   connection?: TcpConnectionOptions;
 }
@@ -81,10 +82,13 @@ interface Began {
  */
 export class DiscoveryClientProxy extends ClientProxy {
   readonly #options: DiscoveryClientOptions;
-  readonly #connections: TcpConnections;
+  /** Undefined: those of its app. */
+  readonly #own: TcpConnections | undefined;
   readonly #discovery: DiscoveryService | undefined;
-  /** Of the calls that are under way. */
-  readonly #leaving = new Set<AbortController>();
+  /** The app whose connections it uses, since its first call. */
+  #joined: { readonly app: DiscoveryService; readonly connections: TcpConnections } | undefined;
+  /** End the messages that are under way, because the client is closed. */
+  readonly #endings = new Set<(reason: Error) => void>();
 
   /**
    * @param discovery of the app; default: the latest one of this process that has imported `TcpDiscoveryModule`
@@ -95,9 +99,8 @@ export class DiscoveryClientProxy extends ClientProxy {
     assertDiscoveryClient('DiscoveryClientProxy', options);
     this.#options = options;
     this.#discovery = discovery;
-    this.#connections = new TcpConnections(options.connection ?? {}, (instance) =>
-      tlsTo(this.#app(), instance),
-    );
+    const { connection } = options;
+    this.#own = connection && new TcpConnections(connection, (instance) => tlsTo(this.#app(), instance));
   }
 
   /** Connections are made by calls. */
@@ -107,9 +110,11 @@ export class DiscoveryClientProxy extends ClientProxy {
 
   /** A later call connects again. */
   override close(): void {
+    const reason = new Error('the client was closed');
     // Before their connections end, which would have them made again.
-    for (const leaving of this.#leaving) leaving.abort(new Error('the client was closed'));
-    this.#connections.close();
+    for (const end of [...this.#endings]) end(reason);
+    this.#own?.close();
+    this.#leave();
   }
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as in Nest
@@ -122,39 +127,50 @@ export class DiscoveryClientProxy extends ClientProxy {
   protected override publish(packet: ReadPacket, callback: Answer): () => void {
     const leaving = new AbortController();
     let hasLeft = false;
-    let end: () => void = () => undefined;
+    let response: Began | undefined;
+    const end = (reason: Error): void => {
+      // An observer that has its error leaves.
+      if (response) callback({ err: reason });
+      else leaving.abort(reason);
+    };
     const attempt: Attempt<Began> = (instance, signal, { headers }) =>
       this.#begin(instance, withMetadata(packet, instance, headers), signal);
     const called = this.#call(packet, attempt, leaving.signal);
-    this.#leaving.add(leaving);
+    this.#endings.add(end);
     called.then(
       (began) => {
-        this.#leaving.delete(leaving);
-        end = began.end;
         if (hasLeft) {
-          end();
+          began.end();
           return;
         }
+        response = began;
         callback(began.packet);
         began.follow(callback);
       },
       (error: unknown) => {
-        this.#leaving.delete(leaving);
         if (!hasLeft) callback({ err: error });
       },
     );
     return () => {
       hasLeft = true;
-      this.#leaving.delete(leaving);
+      this.#endings.delete(end);
       leaving.abort(new Error('the subscriber has left'));
-      end();
+      response?.end();
     };
   }
 
   protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
     const attempt: Attempt<void> = (instance, signal, { headers }) =>
-      this.#connections.to(instance).event(withMetadata(packet, instance, headers), signal);
-    await callOneWay(this.#app(), this.#options.service, attempt, this.#callOptions(packet));
+      this.#to(instance).event(withMetadata(packet, instance, headers), signal);
+    const leaving = new AbortController();
+    const end = (reason: Error): void => leaving.abort(reason);
+    this.#endings.add(end);
+    try {
+      const options = { ...this.#callOptions(packet), signal: leaving.signal };
+      await callOneWay(this.#app(), this.#options.service, attempt, options);
+    } finally {
+      this.#endings.delete(end);
+    }
     return undefined as T;
   }
 
@@ -163,7 +179,7 @@ export class DiscoveryClientProxy extends ClientProxy {
     let onLater: Answer = (message) => {
       later.push(message);
     };
-    const client = this.#connections.to(instance);
+    const client = this.#to(instance);
     const follow = (onAnswer: Answer): void => {
       onLater = onAnswer;
       for (const message of later.splice(0)) {
@@ -203,6 +219,22 @@ export class DiscoveryClientProxy extends ClientProxy {
     const { service: _, connection: __, hashKey, ...options } = this.#options;
     const key = hashKey?.(packet);
     return key === undefined ? options : { ...options, hashKey: key };
+  }
+
+  #to(instance: ServiceInstance): InstanceClient {
+    if (this.#own) return this.#own.to(instance);
+    const app = this.#app();
+    // The latest app of the process may be another one now.
+    if (this.#joined?.app !== app) {
+      this.#leave();
+      this.#joined = { app, connections: joinConnections(app) };
+    }
+    return this.#joined.connections.to(instance);
+  }
+
+  #leave(): void {
+    if (this.#joined) leaveConnections(this.#joined.app);
+    this.#joined = undefined;
   }
 
   #app(): DiscoveryService {

@@ -3,6 +3,7 @@ import { DiscoveryService } from '@rookery/discovery';
 import { NamesItsModule } from '@rookery/discovery/adapter';
 import { connectApp, disconnectApp } from '../connected-apps.js';
 import { DiscoveryClientProxy, type DiscoveryClientOptions } from './discovery-client-proxy.js';
+import { closeConnections } from './shared-connections.js';
 
 /** Its owner knows it while it may have connections: one that is made for a while, and closed, is collected. */
 class OwnedClient extends DiscoveryClientProxy {
@@ -49,5 +50,6 @@ export class TcpClients implements OnApplicationShutdown {
   onApplicationShutdown(): void {
     disconnectApp(this.#discovery);
     for (const client of [...this.#owned]) client.close();
+    closeConnections(this.#discovery);
   }
 }

@@ -2,40 +2,14 @@ import type { ServerCredentials, ServerInterceptor } from '@grpc/grpc-js';
 import { DiscoveryError } from '@rookery/discovery';
 import { toContextOptions, type ChangingCertificates, type ServiceMesh } from '@rookery/discovery/adapter';
 import type { SecureContextOptions } from 'node:tls';
-import { installed } from '../experimental-api.js';
+import { installed, serverCredentialsOf } from '../experimental-api.js';
 
 /** Of a server that shows the certificate of its service, and takes calls with one only: the present ones for each new connection. */
-class MeshServerCredentials extends installed.ServerCredentials {
-  readonly #identity: ChangingCertificates;
-  #stop: () => void = () => undefined;
-
-  constructor(identity: ChangingCertificates) {
-    super({ requestCert: true, rejectUnauthorized: true }, contextOf(identity));
-    this.#identity = identity;
-  }
-
-  override _addWatcher(watcher: (context: SecureContextOptions | null) => void): void {
-    if (this.getWatcherCount() === 0)
-      this.#stop = this.#identity.onChange(() => this.updateSecureContextOptions(contextOf(this.#identity)));
-    super._addWatcher(watcher);
-  }
-
-  override _removeWatcher(watcher: (context: SecureContextOptions | null) => void): void {
-    super._removeWatcher(watcher);
-    if (this.getWatcherCount() === 0) this.#stop();
-  }
-
-  override _getSecureContextOptions(): SecureContextOptions {
-    return contextOf(this.#identity);
-  }
-
-  _equals(other: ServerCredentials): boolean {
-    return this === other;
-  }
-}
-
 export function meshServerCredentials({ identity }: ServiceMesh): ServerCredentials {
-  return new MeshServerCredentials(identity);
+  return serverCredentialsOf({
+    current: () => contextOf(identity),
+    onChange: (listener) => identity.onChange(listener),
+  });
 }
 
 /**
