@@ -102,7 +102,7 @@ module.exports = {
     layer('http', [...foundation, 'certificates', 'catalog', 'balancing', 'calling']),
     layer('receiving', [...foundation, 'calling']),
     layer('health', [...foundation, 'scanning', 'receiving/proxied.ts', 'receiving/cross-site.ts']),
-    layer('registration', [...foundation, 'certificates', 'events', 'health']),
+    layer('registration', [...foundation, 'certificates', 'events', 'health', 'receiving/response-end.ts']),
     layer('telemetry', [
       ...foundation,
       'events',

@@ -287,7 +287,7 @@ export const TARGETS: readonly FuzzTarget[] = [
         headers: { ...received, [TIMEOUT_HEADER]: timeout, [SERVICE_HEADER]: id },
         socket: {},
       };
-      const response = { on: () => undefined };
+      const response = { once: () => undefined, socket: {} };
       receiveCall(receiver)(request as never, response as never, () => {
         const { deadline = Infinity } = incomingCall() ?? {};
         if (!(deadline > 0)) throw new Error(`a deadline of ${deadline}`);

@@ -9,6 +9,7 @@ import {
 import { runInCall, type IncomingCall } from '../calling/incoming-call.js';
 import type { CallReceiver } from './call-receiver.js';
 import { hostAndPort } from '../registry/service-instance.js';
+import { hasConnection, onResponseEnd } from './response-end.js';
 
 /** By request, since Fastify's body parser leaves the async context that the middleware ran in. */
 const calls = new WeakMap<IncomingMessage, IncomingCall>();
@@ -62,10 +63,11 @@ export function receiveCall(receiver: CallReceiver, shedding?: Shedding): Middle
     const call = receiver.receive(headers, hasTimeout ? receiver.deadlineIn(timeoutMs) : Infinity);
     if (counter) {
       counter.begin();
-      response.on('close', countEnd);
+      if (hasConnection(response)) response.on('close', countEnd);
+      else onResponseEnd(request, response, () => countEnd.call(response));
     }
     if (answered || call)
-      response.on('close', () => {
+      onResponseEnd(request, response, () => {
         answered?.();
         call?.end(response.writableEnded);
       });

@@ -193,7 +193,8 @@ export class RegistrationService implements OnApplicationBootstrap, OnModuleDest
 
   /**
    * Registers the app: again, after `deregister()` or `drain()`, or for the first time with `register: 'manual'`. Resolves
-   * when registration has begun; `status$` has the outcome.
+   * when registration has begun; `status$` has the outcome. It begins once the app listens: a lifecycle hook, which Nest waits for before that, must not
+   * wait for it.
    *
    * @throws DiscoveryError `RK_SHUT_DOWN` after `app.close()`
    */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { LoggerService } from '@nestjs/common';
 import { delay, type Clock } from '../../timing/clock.js';
+import { onResponseEnd } from '../../receiving/response-end.js';
 import { OpenConnections } from './open-connections.js';
 
 /** Callers count as having stopped after this many intervals without a request. */
@@ -96,7 +97,7 @@ export class RequestTracker {
     if (!this.#isProbe(request.url ?? '')) this.#arrived++;
     this.#inFlight.add(response);
     if (this.#isDraining) closeAfter(response);
-    response.once('close', () => {
+    onResponseEnd(request, response, () => {
       this.#inFlight.delete(response);
       if (this.#inFlight.size > 0) return;
       for (const resolve of this.#onIdle.splice(0)) resolve();
