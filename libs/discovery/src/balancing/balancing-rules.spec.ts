@@ -35,6 +35,13 @@ describe('successRateOutliers', () => {
     expect(successRateOutliers([good, good, good, good, { calls: 200, failures: 60 }])).toEqual([4]);
   });
 
+  it('finds none by a single failure, whatever the deviation of the others is', () => {
+    const perfect = Array.from({ length: 9 }, () => ({ calls: 100, failures: 0 }));
+    expect(successRateOutliers([...perfect, { calls: 100, failures: 1 }])).toEqual([]);
+    expect(successRateOutliers([...perfect, { calls: 100, failures: 5 }])).toEqual([]);
+    expect(successRateOutliers([...perfect, { calls: 100, failures: 6 }])).toEqual([9]);
+  });
+
   it('needs enough instances and enough calls, and finds none among equals', () => {
     expect(successRateOutliers([good, good, good, { calls: 200, failures: 60 }])).toEqual([]);
     expect(successRateOutliers([good, good, good, good, { calls: 99, failures: 60 }])).toEqual([]);

@@ -93,7 +93,7 @@ export class OutlierDetector {
 
   /** A call to the target begins; to a half-open one it is the trial call. */
   begin(target: TrackedTarget): void {
-    if (target.ejection.phase === 'half-open') target.ejection.beginTrial();
+    if (target.ejection.phase === 'half-open') target.ejection.beginTrial(this.#options.clock.now());
   }
 
   observe(target: TrackedTarget, outcome: CallOutcome, reason: string): void {
@@ -141,8 +141,8 @@ export class OutlierDetector {
     if (this.#ejected.length === 0 || mayTry === 'no') return undefined;
     const now = this.#options.clock.now();
     return this.#ejected.find((target) => {
-      const { phase, ejection, isTrialInFlight } = target.ejection;
-      if (phase !== 'half-open' || isTrialInFlight || tried.has(target)) return false;
+      const { ejection } = target.ejection;
+      if (!target.ejection.mayTry(now) || tried.has(target)) return false;
       // By the registry it takes no calls now: it is critical, or in maintenance.
       if (!this.#targets.includes(target)) return false;
       return mayTry === 'yes' || now - (ejection?.until ?? now) > RETRYABLE_TRIALS_ONLY_MS;

@@ -23,6 +23,8 @@ export const SUCCESS_RATE_INTERVAL_MS = 10_000;
 const MIN_TARGETS = 5;
 const MIN_CALLS = 100;
 const STANDARD_DEVIATIONS = 1.9;
+/** Where all succeed but for a call now and then, a single failure would be many standard deviations. */
+const MIN_DISTANCE = 0.05;
 
 /**
  * How many of `count` instances may be ejected at the same time. Up to nine instances: half, rounded down. Ten or more: a
@@ -52,7 +54,7 @@ export interface CallCounts {
 }
 
 /**
- * The indexes of those with a success rate more than 1.9 standard deviations below the mean, of those that had 100 calls or
+ * The indexes of those with a success rate more than 1.9 standard deviations, and five percentage points, below the mean, of those that had 100 calls or
  * more in the interval, if those are five or more.
  */
 export function successRateOutliers(counts: readonly CallCounts[]): readonly number[] {
@@ -62,6 +64,6 @@ export function successRateOutliers(counts: readonly CallCounts[]): readonly num
   if (rated.length < MIN_TARGETS) return [];
   const mean = rated.reduce((sum, { rate }) => sum + rate, 0) / rated.length;
   const variance = rated.reduce((sum, { rate }) => sum + (rate - mean) ** 2, 0) / rated.length;
-  const threshold = mean - STANDARD_DEVIATIONS * Math.sqrt(variance);
+  const threshold = mean - Math.max(STANDARD_DEVIATIONS * Math.sqrt(variance), MIN_DISTANCE);
   return rated.filter(({ rate }) => rate < threshold).map(({ index }) => index);
 }

@@ -10,20 +10,36 @@ describe('EjectionState', () => {
     const state = new EjectionState();
     expect(state).toMatchObject({ phase: 'active', isActive: true, ejection: undefined, count: 0 });
     state.halfOpen();
-    state.beginTrial();
+    state.beginTrial(31_000);
     expect(state).toMatchObject({ phase: 'active', isTrialInFlight: false });
     state.eject(EJECTION);
     expect(state).toMatchObject({ phase: 'ejected', isActive: false, ejection: EJECTION });
-    state.beginTrial();
+    state.beginTrial(31_000);
     expect(state.isTrialInFlight).toBe(false);
     state.halfOpen();
     expect(state).toMatchObject({ phase: 'half-open', ejection: EJECTION, isTrialInFlight: false });
-    state.beginTrial();
+    state.beginTrial(31_000);
     expect(state).toMatchObject({ phase: 'half-open', ejection: EJECTION, isTrialInFlight: true });
     state.endTrial();
     expect(state).toMatchObject({ phase: 'half-open', ejection: EJECTION, isTrialInFlight: false });
     state.activate();
     expect(state).toMatchObject({ phase: 'active', isActive: true, ejection: undefined });
+  });
+
+  it('takes another trial call when one has not ended for ten seconds', () => {
+    const state = new EjectionState();
+    expect(state.mayTry(0)).toBe(false);
+    state.eject(EJECTION);
+    expect(state.mayTry(31_000)).toBe(false);
+    state.halfOpen();
+    expect(state.mayTry(31_000)).toBe(true);
+    state.beginTrial(31_000);
+    expect(state.mayTry(40_999)).toBe(false);
+    expect(state.mayTry(41_000)).toBe(true);
+    state.beginTrial(41_000);
+    expect(state.mayTry(50_999)).toBe(false);
+    state.endTrial();
+    expect(state.mayTry(50_999)).toBe(true);
   });
 
   it('ends the time of an ejection early, and keeps the rest of it', () => {
@@ -34,7 +50,7 @@ describe('EjectionState', () => {
     state.expire(5_000);
     expect(state).toMatchObject({ phase: 'ejected', ejection: { ...EJECTION, until: 5_000 } });
     state.halfOpen();
-    state.beginTrial();
+    state.beginTrial(31_000);
     state.expire(6_000);
     expect(state).toMatchObject({ phase: 'half-open', isTrialInFlight: true });
   });

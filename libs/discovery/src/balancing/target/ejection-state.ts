@@ -14,9 +14,17 @@ export type EjectionPhase =
   | { readonly phase: 'active' }
   | { readonly phase: 'ejected'; readonly ejection: Ejection }
   /** The time of the ejection is over; the outcome of one trial call decides. */
-  | { readonly phase: 'half-open'; readonly ejection: Ejection; readonly isTrialInFlight: boolean };
+  | {
+      readonly phase: 'half-open';
+      readonly ejection: Ejection;
+      /** When the trial call that is in flight began; undefined: there is none. */
+      readonly trialSince: number | undefined;
+    };
 
 const ACTIVE: EjectionPhase = { phase: 'active' };
+
+/** A trial call may be a stream that has no end: after this time, another call may be one too. */
+const TRIAL_MS = 10_000;
 
 /** Whether a target is ejected, and how often it was recently. */
 export class EjectionState {
@@ -38,7 +46,16 @@ export class EjectionState {
   }
 
   get isTrialInFlight(): boolean {
-    return this.#current.phase === 'half-open' && this.#current.isTrialInFlight;
+    return this.#trialSince !== undefined;
+  }
+
+  /** A call that begins now may be the trial call. */
+  mayTry(now: number): boolean {
+    return this.#current.phase === 'half-open' && now - (this.#trialSince ?? -Infinity) >= TRIAL_MS;
+  }
+
+  get #trialSince(): number | undefined {
+    return this.#current.phase === 'half-open' ? this.#current.trialSince : undefined;
   }
 
   /** Recent ejections: each one lasts longer than the previous, and good behaviour reduces the count. */
@@ -70,15 +87,15 @@ export class EjectionState {
 
   halfOpen(): void {
     if (this.#current.phase === 'ejected')
-      this.#current = { phase: 'half-open', ejection: this.#current.ejection, isTrialInFlight: false };
+      this.#current = { phase: 'half-open', ejection: this.#current.ejection, trialSince: undefined };
   }
 
-  beginTrial(): void {
-    if (this.#current.phase === 'half-open') this.#current = { ...this.#current, isTrialInFlight: true };
+  beginTrial(now: number): void {
+    if (this.#current.phase === 'half-open') this.#current = { ...this.#current, trialSince: now };
   }
 
   endTrial(): void {
-    if (this.#current.phase === 'half-open') this.#current = { ...this.#current, isTrialInFlight: false };
+    if (this.#current.phase === 'half-open') this.#current = { ...this.#current, trialSince: undefined };
   }
 
   activate(): void {

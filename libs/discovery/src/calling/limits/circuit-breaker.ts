@@ -17,7 +17,7 @@ export type Admission = symbol;
 
 /**
  * Rejects calls to a service while most of them fail: callers with a fallback get it at once, and the service gets time to
- * recover. One trial call at a time then decides whether the circuit closes.
+ * recover. One trial call at a time then decides whether the circuit closes; another one, where it has no end after the same time: a stream may be quiet.
  * Source: Michael Nygard, "Release It!", 2007; the rolling window is that of Hystrix.
  */
 export class CircuitBreaker {
@@ -31,6 +31,7 @@ export class CircuitBreaker {
   /** Of all calls while the circuit is closed; replaced each time that it closes. */
   #closedAdmission: Admission = Symbol('closed');
   #trial: Admission | undefined;
+  #trialSince = -Infinity;
 
   constructor(clock: Clock, rules: CircuitBreakerRules) {
     this.#clock = clock;
@@ -45,7 +46,10 @@ export class CircuitBreaker {
   /** To be passed to `record` when the call has ended; undefined: the call is rejected. */
   admit(): Admission | undefined {
     if (this.#openUntil === undefined) return this.#closedAdmission;
-    if (this.#trial || this.#clock.now() < this.#openUntil) return undefined;
+    const now = this.#clock.now();
+    const isTrying = this.#trial !== undefined && now - this.#trialSince < this.#rules.openMs;
+    if (isTrying || now < this.#openUntil) return undefined;
+    this.#trialSince = now;
     this.#trial = Symbol('trial');
     return this.#trial;
   }

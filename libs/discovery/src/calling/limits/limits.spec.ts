@@ -64,6 +64,20 @@ describe('the window of a circuit breaker', () => {
     for (let n = 0; n < 3; n++) expect(call(breaker, true)).toBe('made');
     expect(call(breaker, true)).toBe('opened');
   });
+
+  it('takes another trial call when one has not ended for as long as it is open', async () => {
+    const clock = new FakeClock();
+    const breaker = new CircuitBreaker(clock, rules);
+    for (let n = 0; n < 4; n++) call(breaker, true);
+    await clock.advance(5_000);
+    const quiet = breaker.admit() ?? Symbol('none');
+    await clock.advance(4_999);
+    expect(breaker.admit()).toBeUndefined();
+    await clock.advance(1);
+    expect(call(breaker, false)).toBe('closed');
+    expect(breaker.record(quiet, true)).toBeUndefined();
+    expect(breaker.isOpen).toBe(false);
+  });
 });
 
 describe('an adaptive bulkhead', () => {
