@@ -1,4 +1,11 @@
-import { createServer, get, request, type IncomingMessage, type RequestListener } from 'node:http';
+import {
+  createServer,
+  get,
+  request,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestListener,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
@@ -95,16 +102,37 @@ describe('discoveryAgent, for node:http', () => {
     });
     const rude = await start([await listen((incoming) => incoming.socket.resetAndDestroy())]);
     await expect(ask(rude.agent)).rejects.toMatchObject({ code: 'ECONNRESET' });
-    let arrived = 0;
-    const silent = await start([await listen(() => arrived++)]);
-    const leaving = request('http://books.service/', { agent: silent.agent }).on('error', () => undefined);
-    leaving.end();
-    await eventually(() => arrived > 0);
-    leaving.destroy();
-    await eventually(async () => {
-      const [instance] = (await silent.discovery.explain('books')).instances;
-      return instance?.calls?.inFlight === 0 && instance.calls.latencyMs < 1_000;
-    });
+    const ways: ((leaving: ClientRequest, controller: AbortController) => void)[] = [
+      (leaving) => leaving.destroy(),
+      (leaving) => leaving.destroy(new Error('enough')),
+      (_, controller) => controller.abort(),
+    ];
+    for (const leave of ways) {
+      let arrived = 0;
+      const silent = await start([await listen(() => arrived++)]);
+      const controller = new AbortController();
+      const options = { agent: silent.agent, signal: controller.signal };
+      const leaving = request('http://books.service/', options).on('error', () => undefined);
+      leaving.end();
+      await eventually(() => arrived > 0);
+      leave(leaving, controller);
+      await eventually(async () => {
+        const [instance] = (await silent.discovery.explain('books')).instances;
+        return instance?.calls?.inFlight === 0 && instance.calls.successRate === 1;
+      });
+    }
+  });
+
+  it('counts the status that comes after provisional ones', async () => {
+    const { agent, discovery } = await start([
+      await listen((_, response) => {
+        response.writeContinue();
+        response.writeHead(503).end();
+      }),
+    ]);
+    expect(await ask(agent)).toBe('503 ');
+    const [instance] = (await discovery.explain('books')).instances;
+    expect(instance?.calls?.latencyMs).toBeGreaterThanOrEqual(1_000);
   });
 
   it('ends a request without a response at its deadline', async () => {

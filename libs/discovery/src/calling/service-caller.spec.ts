@@ -374,6 +374,11 @@ describe('ServiceCaller', () => {
         fallback: (_, last) => ({ ...last, status: 200 }),
       });
       expect(dropped).toEqual([bad]);
+      const handedOn = await caller.send('inventory', answer, {
+        ...options,
+        fallback: (_, last) => last ?? bad,
+      });
+      expect([handedOn.value, dropped]).toEqual([bad, [bad]]);
       const thrower = (): never => {
         throw new TypeError('not that');
       };

@@ -227,10 +227,13 @@ async function withFallback<T>(
     throw new CallError('RK_CALL_FAILED', report, new Error(result.failure));
   } catch (error) {
     if (signal?.aborted) throw error;
+    let value: T | undefined;
     try {
-      return { value: await fallback(error as Error, failedValue), call: report, failure: undefined };
+      value = await fallback(error as Error, failedValue);
+      return { value, call: report, failure: undefined };
     } finally {
-      if (failedValue !== undefined) discardResponse?.(failedValue);
+      // Its caller reads what the fallback hands on.
+      if (failedValue !== undefined && failedValue !== value) discardResponse?.(failedValue);
     }
   }
 }

@@ -189,9 +189,10 @@ export class UndiciExchange implements SentLater, Transmission {
     this.#abort?.(reason);
   }
 
-  /** The instance cannot be blamed for a request that never got a connection. */
+  /** The instance cannot be blamed for a request that never got a connection; one that was redirected had one before. */
   explainTimeout(): Error | undefined {
-    return this.#abort === undefined && this.#instance.areInUse ? new ConnectionsInUse() : undefined;
+    const isWaiting = this.#abort === undefined && this.#redirects === 0 && this.#instance.areInUse;
+    return isWaiting ? new ConnectionsInUse() : undefined;
   }
 
   /** Ends the attempt with an error, and the connection. */

@@ -11,6 +11,7 @@ import { Cancellation } from '../cancellation.js';
 import type { HttpConnections } from '../http-connections.js';
 import { splitOptions } from '../request/split-options.js';
 import type { ServiceClientOptions } from '../service-client.options.js';
+import { FinalStatus } from './final-status.js';
 import { serviceOfHost } from '../dispatcher/service-host.js';
 
 type Callback = (error: Error | null, stream: Duplex) => void;
@@ -77,9 +78,6 @@ interface HandOver {
   readonly callback: Callback;
 }
 
-/** `HTTP/1.1 503`. */
-const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
-
 /** The connection for one request to one instance. */
 class AgentAttempt implements Transmission {
   readonly #attempt: OpenAttempt<HttpResponseInfo>;
@@ -114,9 +112,12 @@ class AgentAttempt implements Transmission {
     this.#socket = socket;
     const attempt = this.#attempt;
     const release = attempt.hold();
+    const status = new FinalStatus();
     let isPeers = false;
     let hasResponse = false;
-    socket.once('error', () => (isPeers = true)).once('end', () => (isPeers = true));
+    // Its user ends it with an error, too: that of a signal, for one.
+    socket.once('error', (error: NodeJS.ErrnoException) => (isPeers = error.syscall !== undefined));
+    socket.once('end', () => (isPeers = true));
     socket.once('close', () => {
       release();
       if (hasResponse) return;
@@ -127,12 +128,13 @@ class AgentAttempt implements Transmission {
     this.#handOver.isDone = true;
     this.#handOver.callback(null, socket);
     // After the request has its own listener: with the first one, a socket begins to flow.
-    setImmediate(() =>
-      socket.prependOnceListener('data', (chunk: Buffer) => {
-        hasResponse = true;
-        const status = Number(STATUS_LINE.exec(chunk.toString('latin1', 0, 12))?.[1] ?? 0);
-        attempt.succeed({ status, retryAfter: undefined, isMisdirected: false });
-      }),
-    );
+    const read = (chunk: Buffer): void => {
+      const code = status.read(chunk);
+      if (code === undefined) return;
+      hasResponse = true;
+      socket.off('data', read);
+      attempt.succeed({ status: code, retryAfter: undefined, isMisdirected: false });
+    };
+    setImmediate(() => socket.prependListener('data', read));
   }
 }
