@@ -17,6 +17,8 @@ export interface RunningCommand {
   readonly result: { out: string; err: string };
   readonly ended: Promise<CommandResult>;
   readonly interrupt: () => void;
+  /** It has taken the input, but for what a pipe holds. */
+  readonly taken: Promise<void>;
 }
 
 /** Runs `rookery` with these arguments, in this process. */
@@ -39,8 +41,17 @@ function ofSecuredConsul(): NodeJS.ProcessEnv {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
-/** Starts it as a process of its own. */
-export function startCommand(args: readonly string[], consulUrl: string, input = ''): RunningCommand {
+/**
+ * Starts it as a process of its own.
+ *
+ * @param isWhole false: its input does not end
+ */
+export function startCommand(
+  args: readonly string[],
+  consulUrl: string,
+  input = '',
+  isWhole = true,
+): RunningCommand {
   const child = spawn(process.execPath, [BIN, ...args], {
     env: { PATH: process.env.PATH, CONSUL_HTTP_ADDR: consulUrl, ...ofSecuredConsul() },
     stdio: 'pipe',
@@ -48,9 +59,11 @@ export function startCommand(args: readonly string[], consulUrl: string, input =
   const result = { out: '', err: '' };
   child.stdout.on('data', (data: Buffer) => (result.out += data.toString('utf8')));
   child.stderr.on('data', (data: Buffer) => (result.err += data.toString('utf8')));
-  child.stdin.end(input);
+  const taken = new Promise<void>((resolve) => child.stdin.write(input, () => resolve()));
+  child.stdin.on('error', () => undefined);
+  if (isWhole) child.stdin.end();
   const ended = new Promise<CommandResult>((resolve) => {
     child.on('close', (code) => resolve({ code, ...result }));
   });
-  return { result, ended, interrupt: () => void child.kill('SIGINT') };
+  return { result, ended, taken, interrupt: () => void child.kill('SIGINT') };
 }

@@ -49,6 +49,14 @@ describe('the rookery command', () => {
     await consul.stop();
   });
 
+  it('ends at Ctrl-C while it reads its input', async () => {
+    const putting = startCommand(['config', 'put', 'config/a', '-'], consul.url, 'x'.repeat(400_000), false);
+    await putting.taken;
+    putting.interrupt();
+    expect(await putting.ended).toEqual({ code: 2, out: '', err: '' });
+    expect((await rookery('get', 'config/a')).code).toBe(1);
+  });
+
   it('puts, gets and watches keys', async () => {
     expect(await rookery('put', 'config/a', '1')).toMatchObject({ code: 0, out: '' });
     expect(

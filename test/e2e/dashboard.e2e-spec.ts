@@ -238,5 +238,9 @@ describe.each(PLATFORMS)('the dashboard, on %s', (platform: Platform) => {
     const useFactory = () => ({ registry });
     const starting = startApp(rootModule([DiscoveryModule.forRootAsync({ useFactory }), late]), { platform });
     await expect(starting).rejects.toThrow(/guards: is known too late from useFactory/);
+    const nothing = DashboardModule.forRootAsync({ useFactory: () => undefined as never });
+    await expect(
+      startApp(rootModule([DiscoveryModule.forRootAsync({ useFactory }), nothing]), { platform }),
+    ).rejects.toThrow(/DashboardModule: 1 option is wrong/);
   });
 });

@@ -150,6 +150,11 @@ describe('ConsulKv', () => {
       /two slashes/,
     ],
     [
+      'what is no value in a transaction',
+      (store) => store.transaction([{ type: 'set', key: 't/a', value: undefined as never }]),
+      /operation 0: value of t\/a: it is no text/,
+    ],
+    [
       'an empty tree in a transaction',
       (store) => store.transaction([{ type: 'deleteTree', prefix: '' }]),
       /key: it is empty/,

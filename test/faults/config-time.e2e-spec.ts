@@ -14,6 +14,7 @@ import {
   type ConsulConfigOptions,
 } from '#libs/consul/dist/config/consul-config-options.js';
 import { LoadedConfig } from '#libs/discovery/dist/config/live/loaded-config.js';
+import { FaultProxy } from './fault-proxy.js';
 
 const MINUTE_MS = 60_000;
 
@@ -142,6 +143,28 @@ describe('live configuration over a long time', () => {
     const live = await open({ snapshotDirectory: folder, format: 'yaml' });
     expect([live.values, live.state]).toEqual([{ a: 1 }, 'disk']);
     consul = await EmbeddedConsul.start();
+  });
+
+  it('saves nothing before it has read each tree', async () => {
+    for (const key of ['config/shop/a', 'config/application/b']) await client.kv.put(key, '1');
+    const proxy = await FaultProxy.start(consul.url);
+    const start = async (): Promise<LoadedConfig> => {
+      proxy.fault = () => 'reset';
+      const started = await open({ agent: { url: proxy.url }, snapshotDirectory: folder });
+      expect(started.state).toBe('defaults');
+      return started;
+    };
+    const partly = await start();
+    proxy.fault = (path) => (path.includes('application') ? 'reset' : undefined);
+    await passUntil(() => 'a' in partly.values);
+    await partly.close();
+    expect(readdirSync(folder)).toEqual([]);
+    const whole = await start();
+    proxy.fault = () => undefined;
+    await passUntil(() => 'a' in whole.values && 'b' in whole.values);
+    await whole.close();
+    expect(readdirSync(folder)).toHaveLength(1);
+    await proxy.stop();
   });
 
   it('starts with the last good keys when Consul holds broken ones', async () => {

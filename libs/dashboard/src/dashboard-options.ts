@@ -85,11 +85,11 @@ export function dashboardOptionIssues(options: DashboardOptions): OptionIssue[] 
   const issues = validateOptions(dashboardOptionsSchema, options).map((issue) =>
     issue.field === 'peers.secret' ? { ...issue, value: '(not shown)' } : issue,
   );
+  // Then it may be no object at all.
+  if (issues.length > 0) return issues;
   const { scope, peers } = options;
-  if (issues.length === 0 && scope === 'all' && peers?.secret === undefined && !peers?.tls)
-    issues.push({
-      field: 'peers',
-      hint: "is missing: with scope 'all' the apps ask each other, and recognise each other by peers.secret or peers.tls",
-    });
-  return issues;
+  if (scope !== 'all' || peers?.secret !== undefined || peers?.tls) return [];
+  const hint =
+    "is missing: with scope 'all' the apps ask each other, and recognise each other by peers.secret or peers.tls";
+  return [{ field: 'peers', hint }];
 }

@@ -12,6 +12,7 @@ import {
   DiscoverySections,
   invalidConfigError,
   ServiceRegistry,
+  type OptionIssue,
 } from '@rookery/discovery/adapter';
 import { createController, createPeerController } from './dashboard.controller.js';
 import {
@@ -43,21 +44,26 @@ export class DashboardModule implements OnModuleDestroy {
 
   /** @throws DiscoveryError `RK_CONFIG_INVALID` with every wrong option, its value and a hint */
   static forRoot(options: DashboardOptions = {}): DynamicModule {
-    assertOptions(options);
+    assertNone(dashboardOptionIssues(options));
     return assemble(options, [{ provide: DASHBOARD_OPTIONS, useFactory: () => options }]);
   }
 
   /** Options that depend on other providers; where the page is, and its guards, have to be known before. */
   static forRootAsync(options: DashboardAsyncOptions): DynamicModule {
     const { inject = [], useFactory, ...known } = options;
-    assertOptions(known);
+    assertNone(dashboardOptionIssues(known));
     const create = useFactory as (...args: unknown[]) => DashboardOptions | Promise<DashboardOptions>;
     const resolve: FactoryProvider['useFactory'] = async (...args: unknown[]): Promise<DashboardOptions> => {
       const resolved = await create(...args);
-      assertOptions(
-        resolved,
-        STATIC.filter((name) => name in resolved),
-      );
+      // A factory may return anything, or nothing.
+      const given = Object(resolved) as object;
+      assertNone([
+        ...dashboardOptionIssues(resolved),
+        ...STATIC.filter((name) => name in given).map((field) => ({
+          field,
+          hint: 'is known too late from useFactory: give it to forRootAsync itself',
+        })),
+      ]);
       return resolved;
     };
     return assemble(known, [{ provide: DASHBOARD_OPTIONS, useFactory: resolve, inject }]);
@@ -68,15 +74,7 @@ export class DashboardModule implements OnModuleDestroy {
   }
 }
 
-/** @param misplaced what the factory cannot decide any more */
-function assertOptions(options: DashboardOptions, misplaced: readonly string[] = []): void {
-  const issues = [
-    ...dashboardOptionIssues(options),
-    ...misplaced.map((field) => ({
-      field,
-      hint: 'is known too late from useFactory: give it to forRootAsync itself',
-    })),
-  ];
+function assertNone(issues: readonly OptionIssue[]): void {
   if (issues.length > 0) throw invalidConfigError('DashboardModule', issues);
 }
 

@@ -30,6 +30,10 @@ process.exitCode = await run(process.argv.slice(2), {
             onInterrupt: () => ending.abort(new Error('SIGINT')),
           })
       : undefined,
-  readInput: () => buffer(process.stdin),
+  readInput: () => {
+    // Else it would be read to its end.
+    ending.signal.addEventListener('abort', () => process.stdin.destroy(), { once: true });
+    return buffer(process.stdin);
+  },
   signal: ending.signal,
 });

@@ -142,6 +142,10 @@ describe('config check', () => {
       expect(await check([folder, '--settings', settings()])).toBe(0);
       expect(await check([folder, '--settings', settings(), '--name', 'x', '--order', 'name'])).toBe(2);
       expect(err).toContain('--name, --order has no effect together with --settings');
+      expect(await check([folder, '--settings', settings(), '--secret', 'a.b'])).toBe(2);
+      expect(err).toContain('--secret has no effect together with --settings');
+      expect(await check(['--settings', settings(), '--token-file', 'token', '--datacenter', 'dc2'])).toBe(2);
+      expect(err).toContain('--token-file, --datacenter has no effect without --http-addr');
     });
 
     it('takes nothing that consulConfig did not return', async () => {

@@ -16,6 +16,9 @@ const CONNECTION = {
   namespace: { type: 'string' },
 } as const satisfies OptionsConfig;
 
+/** Those that say how the agent of `--http-addr` is asked. */
+export const BESIDE_ADDRESS = Object.keys(CONNECTION).filter((name) => name !== 'http-addr');
+
 export interface ParsedCommand {
   readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
   readonly positionals: readonly string[];

@@ -6,10 +6,10 @@ import {
   resolveConsulConfig,
   type ResolvedConsulConfig,
 } from '../config/consul-config-options.js';
-import type { ParsedCommand } from './command-options.js';
+import { BESIDE_ADDRESS, type ParsedCommand } from './command-options.js';
 import { CommandError, UsageError, type Terminal } from './terminal.js';
 
-const LAYOUT = ['name', 'profile', 'prefix', 'format', 'data-key', 'order', 'schema'] as const;
+const LAYOUT = ['name', 'profile', 'prefix', 'format', 'data-key', 'order', 'schema', 'secret'] as const;
 
 /** What `--settings` names, or what the other options say. @throws UsageError, or CommandError for a file that cannot be used */
 export async function settingsOf(
@@ -23,6 +23,11 @@ export async function settingsOf(
     const also = LAYOUT.filter((name) => values[name] !== undefined);
     if (also.length > 0)
       throw new UsageError(`--${also.join(', --')} has no effect together with --settings`);
+    const connection = BESIDE_ADDRESS.filter((name) => values[name] !== undefined);
+    if (connection.length > 0 && agent.url === undefined)
+      throw new UsageError(
+        `--${connection.join(', --')} has no effect without --http-addr: --settings names the agent and how it is asked`,
+      );
     const source = configSourceOf(await loadExport('--settings', settings, 'settings'));
     const options = source?.options(environment);
     if (options && isOfConsul(options)) return options;

@@ -43,6 +43,7 @@ export async function doctor(args: readonly string[], terminal: Terminal): Promi
     const bar = new ProgressBar(LOOKS.length, terminal.progress);
     for (const [what, look] of LOOKS) {
       const found = await look({ client, terminal, app }).catch((error: unknown) => failed(what, error));
+      terminal.signal.throwIfAborted();
       if (found) findings.push(found);
       bar.update(findings.length);
       // Everything else asks the agent, too.

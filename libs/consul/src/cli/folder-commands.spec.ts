@@ -147,7 +147,9 @@ describe('the commands for folders', () => {
     expect(err).toMatch(/\nNothing was changed\.\nrookery: .*Permission denied/s);
     agent.answers['/v1/txn'] = 500;
     expect(await config(['import', folder, '--yes'])).toBe(2);
-    expect(err).toMatch(/\nNothing was changed\.\nrookery: PUT .*500/s);
+    expect(err).toMatch(
+      /\n0 of 2 keys were changed before; whether 2 more were is not known: run diff\.\nrookery: PUT .*500/s,
+    );
   });
 
   it('import stops between two transactions when it is interrupted', async () => {

@@ -1,5 +1,5 @@
-import { SecretPaths } from '@rookery/discovery/adapter';
 import { DiscoveryError } from '@rookery/discovery';
+import { isRefused, SecretPaths } from '@rookery/discovery/adapter';
 import type { ConsulClient } from '../client/consul-client.js';
 import { keyIssue } from '../client/api/kv-key.js';
 import { bytesCodec } from '../kv/kv-codec.js';
@@ -108,16 +108,23 @@ function show(changes: readonly PlannedChange[], { values }: ParsedCommand, term
 async function apply(changes: readonly PlannedChange[], kv: ConsulKv, terminal: Terminal): Promise<void> {
   const bar = new ProgressBar(changes.length, terminal.progress);
   let done = 0;
+  /** How many are written now. */
+  let underWay = 0;
   try {
     for (const transaction of toTransactions(changes)) {
       terminal.signal.throwIfAborted();
+      underWay = transaction.length;
       await write(transaction, kv, terminal.signal);
+      underWay = 0;
       done += transaction.length;
       bar.update(done);
     }
   } catch (error) {
-    const applied =
-      done === 0 ? 'Nothing was changed' : `${done} of ${changes.length} keys were changed before`;
+    const before = `${done} of ${changes.length} keys were changed before`;
+    // Without a response, or with a fault of the server, it may be in the store all the same.
+    const isKnown = underWay === 0 || error instanceof KvTransactionError || isRefused(error);
+    const known = done === 0 ? 'Nothing was changed' : before;
+    const applied = isKnown ? known : `${before}; whether ${underWay} more were is not known: run diff`;
     if (error instanceof KvTransactionError && error.code === 'RK_TRANSACTION_CONFLICT') {
       const keys = error.failures.map(({ key }) => key);
       throw new DiscoveryError(

@@ -429,6 +429,11 @@ describe('the commands for services', () => {
       };
     };
 
+    it('ends, and says nothing, when it is interrupted', async () => {
+      const interrupted = { code: 2, out: '', err: '' };
+      expect(await rookery(['doctor'], { signal: AbortSignal.abort() })).toEqual(interrupted);
+    });
+
     it('looks at everything', async () => {
       const { code, out } = await rookery(['doctor']);
       expect(code).toBe(0);

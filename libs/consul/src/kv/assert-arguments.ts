@@ -14,6 +14,14 @@ export function assertKey(key: string): string {
   });
 }
 
+/** Without an index Consul would write in any case. */
+export function assertIndex(modifyIndex: number): number {
+  if (Number.isSafeInteger(modifyIndex) && modifyIndex >= 0) return modifyIndex;
+  throw new DiscoveryError('RK_INVALID_ARGUMENT', `modifyIndex: ${String(modifyIndex)} is no index`, {
+    hint: 'It is that of the value that was read, or 0 for a key that must not be there yet',
+  });
+}
+
 /** What Consul would reject, or would write elsewhere, is refused before it is sent. */
 export function assertTransaction(operations: readonly KvOperation[]): void {
   let bytes = 0;
@@ -22,6 +30,11 @@ export function assertTransaction(operations: readonly KvOperation[]): void {
     if (operation.type === 'deleteTree') assertKey(key);
     kvPath(key);
     if (!('value' in operation)) return;
+    // Without types, what was never set would be a fault of Node's.
+    if (typeof operation.value !== 'string' && !ArrayBuffer.isView(operation.value))
+      throw new DiscoveryError('RK_INVALID_ARGUMENT', `operation ${index}: value of ${key}: it is no text`, {
+        hint: 'A value is text or bytes: JSON.stringify(value)',
+      });
     const size = Buffer.byteLength(operation.value);
     if (size > MAX_VALUE_BYTES) {
       throw new DiscoveryError('RK_INVALID_ARGUMENT', `operation ${index}: value of ${key}: ${size} bytes`, {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { ConsoleLogger, Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DiscoveryError } from '@rookery/discovery';
@@ -30,6 +31,17 @@ describe('ConsulKv', () => {
     Logger.overrideLogger(new ConsoleLogger());
   });
 
+  it('takes no schema that is asynchronous, whatever becomes of its check', async () => {
+    const validate = () => Promise.reject(new Error('no such user'));
+    const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+    store.set('a', '1');
+    await expect(kv.get('a', { codec: jsonCodec(schema as never) })).rejects.toMatchObject({
+      message: expect.stringContaining('its schema is asynchronous') as unknown,
+    });
+    // A rejection that nobody handles would be told within a turn.
+    await setImmediate();
+  });
+
   it('writes and reads values by a codec, with the options of the request', async () => {
     const codec = jsonCodec<{ n: number }>();
     await kv.put('a', { n: 1 }, { codec, flags: 7, timeout: '2s' });
@@ -53,6 +65,12 @@ describe('ConsulKv', () => {
     expect(await kv.compareAndSet('a', 'new', 0, { timeout: '2s' })).toBe(true);
     expect(store.calls[0]).toMatchObject({ options: { cas: 0, timeout: '2s' } });
     expect(await kv.compareAndSet('a', 'late', 0)).toBe(false);
+    // Of a value that was not there: Consul would write in any case.
+    for (const index of [undefined as never, NaN, -1, 1.5])
+      await expect(kv.compareAndSet('a', 'late', index)).rejects.toMatchObject({
+        code: 'RK_INVALID_ARGUMENT',
+        message: expect.stringContaining(`modifyIndex: ${index} is no index`) as unknown,
+      });
     expect(await kv.delete('a', { modifyIndex: 5, timeout: '3s' })).toBe(false);
     expect(store.calls.at(-1)?.options).toEqual({ cas: 5, timeout: '3s' });
     expect(await kv.delete('a', { timeout: '3s' })).toBe(true);

@@ -13,7 +13,7 @@ import type { KvEntry } from '../client/api/types.js';
 import type { ConsulClient } from '../client/consul-client.js';
 import { ConsulError } from '../client/consul-error.js';
 import type { ConsulReadOptions, ConsulRequestOptions } from '../client/request-options.js';
-import { assertKey, assertTransaction } from './assert-arguments.js';
+import { assertIndex, assertKey, assertTransaction } from './assert-arguments.js';
 import { textCodec, type KvCodec } from './kv-codec.js';
 import { toTxnOperation, type KvOperation } from './kv-operation.js';
 import { KvTransactionError } from './kv-transaction-error.js';
@@ -90,6 +90,7 @@ export class ConsulKv implements BeforeApplicationShutdown {
    * Sets the key if its `modifyIndex` is still the given one; 0: if there is no such key.
    *
    * @returns false when it has changed, and nothing was written
+   * @throws DiscoveryError `RK_INVALID_ARGUMENT` for what is no index
    */
   async compareAndSet<T = string>(
     key: string,
@@ -98,7 +99,7 @@ export class ConsulKv implements BeforeApplicationShutdown {
     options: KvWriteOptions<T> = {},
   ): Promise<boolean> {
     const bytes = encoded(key, value, codecOf(options));
-    return this.#client.kv.put(assertKey(key), bytes, { ...options, cas: modifyIndex });
+    return this.#client.kv.put(assertKey(key), bytes, { ...options, cas: assertIndex(modifyIndex) });
   }
 
   /**

@@ -55,7 +55,11 @@ function parse(bytes: Buffer): unknown {
 
 function checked(schema: StandardSchema, value: unknown): unknown {
   const result = schema['~standard'].validate(value);
-  if ('then' in result) throw new Error('its schema is asynchronous');
+  if ('then' in result) {
+    // What becomes of it is nobody's.
+    result.then(undefined, () => undefined);
+    throw new Error('its schema is asynchronous');
+  }
   if (!result.issues) return result.value;
   const places = result.issues.map((issue) => issuePath(issue) || 'the value');
   throw new Error(`it is not as its schema declares: ${[...new Set(places)].join(', ')}`);

@@ -13,9 +13,12 @@ describe('parseEndpoint', () => {
     expect(parseEndpoint(text, tls)).toEqual(expected);
   });
 
-  it.each(['', 'ftp://a', 'http://a/v3', 'a b', 'http://user:word@a', 'a:99999'])('%j is none', (text) => {
-    expect(parseEndpoint(text, false)).toBeUndefined();
-  });
+  it.each(['', 'ftp://a', 'http://a/v3', 'a b', 'http://user:word@a', 'http://:word@a', 'a:99999'])(
+    '%j is none',
+    (text) => {
+      expect(parseEndpoint(text, false)).toBeUndefined();
+    },
+  );
 });
 
 describe('resolveEtcd', () => {

@@ -111,8 +111,8 @@ export function parseEndpoint(text: string, tls: boolean): EtcdEndpoint | undefi
   if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') return undefined;
   const full = scheme === undefined ? `${tls ? 'https' : 'http'}://${text}` : text;
   if (!URL.canParse(full) || /\s/.test(text)) return undefined;
-  const { hostname, pathname, search, username, protocol } = new URL(full);
-  if (hostname === '' || pathname !== '/' || search !== '' || username !== '') return undefined;
+  const { hostname, pathname, search, username, password, protocol } = new URL(full);
+  if (hostname === '' || pathname !== '/' || `${search}${username}${password}` !== '') return undefined;
   // As it is written: URL leaves out the port of the scheme.
   const port = /:(\d+)\/?$/.exec(text)?.[1] ?? '2379';
   const host = hostname.replace(/^\[|\]$/g, '');

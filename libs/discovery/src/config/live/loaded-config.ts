@@ -251,12 +251,14 @@ export class LoadedConfig {
     while (this.#isOutdated && !isAborted(signal)) {
       this.#isOutdated = false;
       const keys = this.#keys();
+      const isWhole = this.#layers.every(({ entries }) => entries !== undefined);
       try {
         const { built, problems } = await this.#builder.build(keys);
         if (isAborted(signal)) return;
         this.#report.checked(problems);
         if (built) this.#apply(built);
-        if (built && problems.length === 0) this.#snapshot?.save(keys);
+        // A tree that was never read would be an empty one to the next start.
+        if (built && problems.length === 0 && isWhole) this.#snapshot?.save(keys);
       } catch (error) {
         // Whatever a key may hold, it must not end the process.
         const reason = `its result cannot be used: ${errorMessage(error)}`;

@@ -36,6 +36,11 @@ describe('SecretValues', () => {
     expect(secrets.redact(['pool'], new Pool())).toBe('(Pool)');
   });
 
+  it('takes a secret with half of a surrogate pair', () => {
+    const half = new SecretValues({ password: 'hunter\uD83D2' }, new SecretPaths());
+    expect(half.redact([], { url: 'hunter\uD83D2@h' })).toEqual({ url: '(secret)@h' });
+  });
+
   it('replaces what a schema has made of them', () => {
     const pin = new SecretValues({ pin: { token: '12345678' } }, new SecretPaths());
     const made = {

@@ -58,6 +58,7 @@ function collect(value: unknown, path: ConfigPath, paths: SecretPaths, texts: Se
   texts.add(text);
   // As it stands in JSON, and in a URL.
   texts.add(JSON.stringify(text).slice(1, -1));
-  texts.add(encodeURIComponent(text));
+  // Half of a pair has no form in a URL.
+  texts.add(encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\uFFFD')));
   texts.add(Buffer.from(text).toString('base64'));
 }
