@@ -186,8 +186,12 @@ describe('Connect-native apps on a real Consul', () => {
       };
       expect(await isServed()).toBe(true);
       const { calls } = Stock;
+      // In use all the time: the server ends a connection that is idle for five seconds, as long as Consul may take.
+      let isRefused = false;
+      const asking = eventually(async () => (isRefused = !(await isServed())), { within: 50_000, every: 20 });
       const id = await intend('storefront', 'deny');
-      await eventually(async () => !(await isServed()), { within: 1_000, every: 20 });
+      await eventually(() => isRefused, { within: 1_000, every: 20 });
+      await asking;
       const denied = await get(url, { agent });
       expect(served.has(denied.socket)).toBe(true);
       expect(denied.body).toContain(

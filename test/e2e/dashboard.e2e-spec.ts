@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { ForbiddenException, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { DashboardModule, type AppState, type DashboardOptions } from '@rookery/dashboard';
 import { DiscoveryEvents, DiscoveryService, RegistrationService } from '@rookery/discovery';
 import { DiscoveryModule } from '@rookery/discovery/adapter';
 import { InMemoryRegistry } from '@rookery/discovery/testing';
-import { eventually, thrownBy } from '@rookery/test-support';
+import { eventually, TestCertificates, thrownBy } from '@rookery/test-support';
 import { signFor } from '#libs/dashboard/dist/peer-signature.js';
 import { PLATFORMS, rootModule, startApp, type Platform, type TestApp } from './test-app.js';
 
@@ -211,6 +212,41 @@ describe.each(PLATFORMS)('the dashboard, on %s', (platform: Platform) => {
     expect(seen.join('')).toMatch(/"id":"shop-2"[^}]*"error":"it answered 403"/);
     expect(seen.join('')).not.toContain(peers.secret);
     sent.destroy();
+  });
+
+  it('asks apps that know each other by their certificates, too, with those of clients.tls', async () => {
+    const certificates = await TestCertificates.create('shop');
+    const registry = new InMemoryRegistry();
+    const own = {
+      ca: certificates.pem('ca'),
+      cert: certificates.pem('client'),
+      key: certificates.pem('client-key'),
+    };
+    const https = {
+      ...{ cert: certificates.pem('server'), key: certificates.pem('server-key'), ca: own.ca },
+      ...{ requestCert: true, rejectUnauthorized: true },
+    };
+    const clients = {
+      tls: {
+        ...{ caFile: certificates.file('ca'), certFile: certificates.file('client') },
+        keyFile: certificates.file('client-key'),
+      },
+    };
+    for (const id of ['shop-0', 'shop-1']) {
+      const service = { name: 'shop', id, address: '127.0.0.1' };
+      const useFactory = () => ({ registry, clients, service, shutdown: { drainTimeout: 0 } });
+      const dashboard = DashboardModule.forRoot({ scope: 'all', peers: { tls: true } });
+      const imports = [DiscoveryModule.forRootAsync({ useFactory }), dashboard];
+      apps.push(await startApp(rootModule(imports), { platform, https }));
+    }
+    await Promise.all(apps.map(({ app }) => app.get(RegistrationService).whenRegistered()));
+    const seen: string[] = [];
+    const sent = httpsRequest(`${apps[0]?.url}/rookery/stream`, own).end();
+    const [response] = (await once(sent, 'response')) as [NodeJS.ReadableStream];
+    response.on('data', (chunk: Buffer) => seen.push(chunk.toString()));
+    await eventually(() => /event: system[^]*"id":"shop-1"[^]*"state"/.test(seen.join('')));
+    sent.destroy();
+    certificates.remove();
   });
 
   it('is off in production, and refuses wrong options', async () => {

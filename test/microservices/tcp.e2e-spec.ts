@@ -181,12 +181,14 @@ describe("Nest's TCP transport by the name of a service", () => {
       hashKey: ({ data }) => (data as { title: string }).title,
     });
     const seen = new Map<string, Set<number>>();
-    for (const title of ['Dune', 'Emma', 'Kim', 'Ulysses', 'Dracula'])
-      for (let n = 0; n < 6; n++) {
+    // That all of them belong to one instance by chance is out of the question.
+    const titles = Array.from({ length: 25 }, (_, n) => `Volume ${n}`);
+    for (let n = 0; n < 3; n++)
+      for (const title of titles) {
         const ports = seen.get(title) ?? new Set();
         seen.set(title, ports.add((await find(library, title)).port));
       }
-    expect([...seen.values()].map(({ size }) => size)).toEqual([1, 1, 1, 1, 1]);
+    expect([...seen.values()].filter(({ size }) => size !== 1)).toEqual([]);
     expect(new Set([...seen.values()].flatMap((ports) => [...ports])).size).toBeGreaterThan(1);
   });
 
@@ -253,7 +255,7 @@ describe("Nest's TCP transport by the name of a service", () => {
     const [server] = servers as [TcpLibrary];
     const clients = app.get(TcpClients);
     const first = clients.create({ service: 'library-tcp' });
-    const second = clients.create({ service: 'library-tcp', idempotent: true, timeout: '60s' });
+    const second = clients.create({ service: 'library-tcp', attemptTimeout: '60s', timeout: '60s' });
     const third = new DiscoveryClientProxy({ service: 'library-tcp' });
     for (const client of [first, second, third]) await find(client);
     expect(server.connections).toBe(1);
@@ -296,9 +298,10 @@ describe("Nest's TCP transport by the name of a service", () => {
     const emitted = thrownBy(() => lastValueFrom(library.emit('read', {})));
     await eventually(() => accepted.length === 1);
     library.close();
+    const { length } = accepted;
     expect((await emitted).message).toContain('the client was closed');
     await eventually(() => accepted.every(({ destroyed }) => destroyed));
-    expect(accepted).toHaveLength(1);
+    expect(accepted).toHaveLength(length);
   });
 
   it('leaves nothing open when the app is closed', async () => {

@@ -95,7 +95,9 @@ async function expectToWork(node: string, folder: string, main: string, consul: 
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ended = once(app, 'exit');
   try {
-    const port = await eventually(() => /listening at .*:(\d+)/.exec(output)?.[1]).catch(() => {
+    const listening = (): string | undefined => /listening at .*:(\d+)/.exec(output)?.[1];
+    // Four versions of Node start beside all other suites.
+    const port = await eventually(listening, { within: 60_000 }).catch(() => {
       throw new Error(output);
     });
     const answer = await eventually(async () => {

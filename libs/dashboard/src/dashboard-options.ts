@@ -32,7 +32,9 @@ export interface DashboardOptions {
 export interface PeerOptions {
   /** Shared by all apps, at least 16 characters; it is sent to no one: each request is signed for its host, and for a minute. Or `tls`. */
   secret?: string;
-  /** Whether an app is recognised by its client certificate: its server has to ask for one, and to verify it. Default: false. */
+  /**
+   * Whether an app is recognised by its client certificate, that of `clients.tls`: the server of each has to ask for one, and to verify it. Default: false.
+   */
   tls?: boolean;
   /** The most instances that are asked. Default: 100. */
   limit?: number;

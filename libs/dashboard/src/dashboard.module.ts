@@ -6,7 +6,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { DiscoveryEvents, RegistrationService } from '@rookery/discovery';
+import { DiscoveryEvents, DiscoveryService, RegistrationService } from '@rookery/discovery';
 import {
   AppInspector,
   DiscoverySections,
@@ -103,6 +103,7 @@ function assemble(
           events: DiscoveryEvents,
           sections: DiscoverySections,
           inspector: AppInspector,
+          discovery: DiscoveryService,
           config: ApplicationConfig,
         ) => {
           const place = {
@@ -111,14 +112,14 @@ function assemble(
             prefix: () => withSlash(config.getGlobalPrefix()),
           };
           return new DashboardService(
-            { registry, registration, events, sections, inspector },
+            { registry, registration, events, sections, inspector, discovery },
             resolved,
             place,
           );
         },
         inject: [
           ...[DASHBOARD_OPTIONS, ServiceRegistry, RegistrationService, DiscoveryEvents],
-          ...[DiscoverySections, AppInspector, ApplicationConfig],
+          ...[DiscoverySections, AppInspector, DiscoveryService, ApplicationConfig],
         ],
       },
     ],

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { Logger } from '@nestjs/common';
 import type {
   DiscoveryEvents,
+  DiscoveryService,
   RegistrationService,
   ServiceExplanation,
   TimedDiscoveryEvent,
@@ -11,6 +12,7 @@ import {
   errorMessage,
   isCrossSite,
   isExposedTo,
+  tlsTo,
   toMilliseconds,
   type AppInspector,
   type DiscoverySections,
@@ -20,6 +22,7 @@ import { EMPTY, Observable, Subject } from 'rxjs';
 import type { DashboardOptions } from './dashboard-options.js';
 import type { AppState, StatePatch, SystemState } from './dashboard-state.js';
 import { isSigned, PEER_HEADER } from './peer-signature.js';
+import { PeerConnections } from './peer-connections.js';
 import { StateCollector } from './state-collector.js';
 import { SystemView } from './system-view.js';
 
@@ -29,6 +32,7 @@ export interface DashboardTools {
   readonly events: DiscoveryEvents;
   readonly sections: DiscoverySections;
   readonly inspector: AppInspector;
+  readonly discovery: DiscoveryService;
 }
 
 /** Where the page is, and what decides about its requests: known when its routes are made. */
@@ -81,20 +85,28 @@ export class DashboardService {
     this.#options = options;
     this.#place = place;
     const { operations = false, scope = 'app', peers = {} } = options;
-    const { inspector, registration, sections, registry, events } = tools;
+    const { inspector, registration, sections, registry, events, discovery } = tools;
     this.#collector = new StateCollector({
       ...{ inspector, registration, sections, operations, scope },
       now: () => Date.now(),
       ticks: () => performance.now(),
     });
-    if (scope === 'all')
-      this.#system = new SystemView(registry, {
+    if (scope === 'all') {
+      const connections = new PeerConnections((instance) => tlsTo(discovery, instance));
+      const system = new SystemView(registry, {
         path: place.prefix() + place.path,
         secret: peers.secret,
         limit: peers.limit ?? 100,
         timeoutMs: toMilliseconds(peers.timeout ?? '1s', 'peers.timeout'),
         isOwn: (host) => registration.isAdvertised(host),
+        dispatcherTo: (instance) => connections.to(instance),
       });
+      this.#system = system;
+      this.#releases.push(
+        () => system.close(),
+        () => connections.close(),
+      );
+    }
     const subscription = events.events$.subscribe((event) => this.#onEvent(event));
     this.#releases.push(() => subscription.unsubscribe());
     // An open page is a request that never ends: the app would wait for it before it closes.

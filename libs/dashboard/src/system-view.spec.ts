@@ -43,6 +43,7 @@ describe('what all apps of a system see', () => {
   const view = (): SystemView =>
     new SystemView(registry, {
       ...{ path: '/rookery', secret: SECRET, limit: 10, timeoutMs: 5_000, isOwn: () => false },
+      dispatcherTo: () => undefined,
     });
   /** The peer at an origin is there, and knows what it is asked for. */
   const peer = (origin: string): void => {
@@ -68,6 +69,21 @@ describe('what all apps of a system see', () => {
     };
     for (const origin of ['http://10.0.0.1', 'https://10.0.0.2', 'http://10.0.0.3:3000']) peer(origin);
     expect((await idsOf(view(), 0)).sort()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3:3000']);
+  });
+
+  it('is asked for of no more peers once it is closed', async () => {
+    services = { a: Array.from({ length: 20 }, (_, n) => instance('a', `10.0.0.${n}`, 80)) };
+    let asked = 0;
+    const seen: SystemView = new SystemView(registry, {
+      ...{ path: '/rookery', secret: SECRET, limit: 20, timeoutMs: 5_000, isOwn: () => false },
+      dispatcherTo: () => {
+        asked++;
+        seen.close();
+        return undefined;
+      },
+    });
+    await seen.collect('own', 0);
+    expect(asked).toBe(1);
   });
 
   it('stays where the registry fails for a while, as a whole or for one service', async () => {

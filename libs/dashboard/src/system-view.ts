@@ -7,7 +7,7 @@ import {
   untraced,
   type ServiceRegistry,
 } from '@rookery/discovery/adapter';
-import { request } from 'undici';
+import { request, type Dispatcher } from 'undici';
 import type { PeerState, SystemState } from './dashboard-state.js';
 import { isAppState } from './peer-state.js';
 import { PEER_HEADER, signFor } from './peer-signature.js';
@@ -20,6 +20,8 @@ export interface PeerSettings {
   readonly timeoutMs: number;
   /** Whether an address is this app's own. */
   readonly isOwn: (host: string) => boolean;
+  /** Undefined: that of the process. */
+  readonly dispatcherTo: (instance: ServiceInstance) => Dispatcher | undefined;
 }
 
 const AT_ONCE = 8;
@@ -39,6 +41,7 @@ export class SystemView {
   readonly #without = new Map<string, number>();
   #known: readonly Peer[] = [];
   #readNextAt = -Infinity;
+  #isClosed = false;
 
   constructor(registry: ServiceRegistry, settings: PeerSettings) {
     this.#registry = registry;
@@ -61,6 +64,7 @@ export class SystemView {
     const asked = found.slice(0, this.#settings.limit);
     const answers = new Map<string, PeerState>();
     await eachConcurrently(asked, AT_ONCE, async (peer) => {
+      if (this.#isClosed) return;
       const answer = await this.#ask(peer, ticks);
       const id = answer?.state?.app.id ?? answer?.id;
       // An app may be registered as several services, at several ports.
@@ -68,6 +72,11 @@ export class SystemView {
     });
     const peers = [...answers.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     return { peers, left: found.length - asked.length };
+  }
+
+  /** Asks no more of them. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Instances that Rookery registered, of all services. */
@@ -80,25 +89,29 @@ export class SystemView {
         .readConsistent(name, {}, signal)
         .catch(() => undefined);
       if (!instances) for (const peer of this.#known) if (peer.service === name) peers.set(peer.host, peer);
-      for (const { id, service, address, port, secure, meta, status } of instances ?? []) {
-        const host = hostAndPort({ address, port });
+      for (const instance of instances ?? []) {
+        const { service, meta, status } = instance;
+        const host = hostAndPort(instance);
         if (status === 'critical' || meta[READINESS_META] === undefined || peers.has(host)) continue;
-        peers.set(host, { id, service, host, secure });
+        peers.set(host, { service, host, instance });
       }
     });
     return [...peers.values()];
   }
 
   /** @returns undefined when it has no dashboard */
-  async #ask({ id, service, host, secure }: Peer, ticks: number): Promise<PeerState | undefined> {
-    const { path, secret, timeoutMs } = this.#settings;
+  async #ask({ service, host, instance }: Peer, ticks: number): Promise<PeerState | undefined> {
+    const { path, secret, timeoutMs, dispatcherTo } = this.#settings;
+    const { id, secure } = instance;
     const peer = { id, service, address: host };
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
     try {
       const url = new URL(`${secure ? 'https' : 'http'}://${host}${path}/peer`);
+      const dispatcher = dispatcherTo(instance);
       const response = await untraced(false, () =>
         request(url, {
+          ...(dispatcher ? { dispatcher } : {}),
           // As the peer is told it: without the port where it is that of the scheme.
           headers: secret === undefined ? {} : { [PEER_HEADER]: signFor(url.host, secret, Date.now()) },
           signal: ending.signal,
@@ -129,8 +142,7 @@ export class SystemView {
 }
 
 interface Peer {
-  readonly id: string;
   readonly service: string;
   readonly host: string;
-  readonly secure: boolean;
+  readonly instance: ServiceInstance;
 }

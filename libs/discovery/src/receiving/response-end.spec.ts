@@ -69,18 +69,22 @@ describe('the end of a response', () => {
 
   it('is told at once of one whose client has left before, over HTTP/1 and HTTP/2', async () => {
     const { seen, count } = counting();
-    const late: RequestListener = (request, response) =>
-      void response.once('close', () => setImmediate(() => count(request, response)));
+    let arrived = 0;
+    const late: RequestListener = (request, response) => {
+      arrived++;
+      response.once('close', () => setImmediate(() => count(request, response)));
+    };
     const socket = client(await listen(createServer(late)));
     socket.write(GET);
-    await once(socket, 'connect');
-    setTimeout(() => socket.destroy(), 100);
+    await eventually(() => arrived === 1);
+    socket.destroy();
     await eventually(() => seen.begun === 1);
     expect(seen.ended).toBe(1);
     const port = await listen(createHttp2Server(late as never));
     const session = connectHttp2(`http://127.0.0.1:${port}`);
-    const stream = session.request().on('error', () => undefined);
-    stream.once('ready', () => setTimeout(() => session.destroy(), 100));
+    session.request().on('error', () => undefined);
+    await eventually(() => arrived === 2);
+    session.destroy();
     await eventually(() => seen.begun === 2);
     expect(seen.ended).toBe(2);
   });

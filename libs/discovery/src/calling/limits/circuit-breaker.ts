@@ -17,7 +17,7 @@ export type Admission = symbol;
 
 /**
  * Rejects calls to a service while most of them fail: callers with a fallback get it at once, and the service gets time to
- * recover. One trial call at a time then decides whether the circuit closes; another one, where it has no end after the same time: a stream may be quiet.
+ * recover. One trial call at a time then decides whether the circuit closes; where it has not ended after `openMs`, as a stream that is quiet, another one may.
  * Source: Michael Nygard, "Release It!", 2007; the rolling window is that of Hystrix.
  */
 export class CircuitBreaker {

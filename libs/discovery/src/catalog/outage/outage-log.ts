@@ -20,7 +20,7 @@ export class OutageLog {
     const failing = this.#failing.get(reason) ?? new Set();
     if (failing.has(watcher)) return;
     // A registry that refuses a request has answered it: for this watcher the earlier outage is over.
-    if (this.#remove(watcher) && isRefused(error)) this.#logEnd();
+    if (this.#remove(watcher) && isRefused(error)) this.#logEnd(1);
     this.#failing.set(reason, failing);
     if (failing.size === 0) this.#logger.warn(message);
     else this.#logger.debug?.(message);
@@ -28,7 +28,7 @@ export class OutageLog {
   }
 
   recovered(watcher: unknown): void {
-    if (this.#remove(watcher)) this.#logEnd();
+    if (this.#remove(watcher)) this.#logEnd(0);
   }
 
   /** The watcher no longer counts; the outage may go on. */
@@ -36,8 +36,14 @@ export class OutageLog {
     this.#remove(watcher);
   }
 
-  #logEnd(): void {
-    this.#logger.log(`${this.#registry} reachable again, all watches are current`);
+  /** @param refused how many watches it has just refused */
+  #logEnd(refused: number): void {
+    const failing = [...this.#failing.values()].reduce((count, { size }) => count + size, refused);
+    const others =
+      failing === 0
+        ? 'all watches are current'
+        : `all watches are current but ${failing}, which ${failing === 1 ? 'fails' : 'fail'} for another reason`;
+    this.#logger.log(`${this.#registry} reachable again, ${others}`);
   }
 
   /** @returns whether it was the last watcher that failed for its reason */

@@ -116,7 +116,7 @@ class AgentAttempt implements Transmission {
     let isPeers = false;
     let hasResponse = false;
     // Its user ends it with an error, too: that of a signal, for one.
-    socket.once('error', (error: NodeJS.ErrnoException) => (isPeers = error.syscall !== undefined));
+    socket.once('error', (error: NodeJS.ErrnoException) => (isPeers ||= error.syscall !== undefined));
     socket.once('end', () => (isPeers = true));
     socket.once('close', () => {
       release();
