@@ -211,17 +211,21 @@ describe('gRPC by the name of a service', () => {
   }, 90_000);
 
   describe('an instance whose connection ends after it has begun a response', () => {
-    const callOfBroken = async (policy: ServicePolicy = {}) => {
-      const { servers, library, app } = await started(2, policy);
+    /** A call whose response one of two servers has begun, and which the other one would answer. */
+    const begunOn = async (servers: readonly LibraryServer[], makeCall: () => Promise<Found>) => {
       const [first, second] = servers as [LibraryServer, LibraryServer];
       for (const server of servers) server.beginsResponse = server.isHanging = true;
-      const call = find(library).catch((error: unknown) => error);
+      const call = makeCall().catch((error: unknown) => error);
       await eventually(() => first.calls + second.calls === 1);
       const [broken, other] = first.calls === 1 ? [first, second] : [second, first];
       other.isHanging = false;
       // The headers are on their way; nothing tells a client of Nest that they have come.
       await sleep(100);
-      return { broken, other, library, app, call };
+      return { broken, other, call };
+    };
+    const callOfBroken = async (policy: ServicePolicy = {}) => {
+      const { servers, library, app } = await started(2, policy);
+      return { ...(await begunOn(servers, () => find(library))), library, app };
     };
 
     it('costs no call', async () => {
@@ -259,14 +263,7 @@ describe('gRPC by the name of a service', () => {
         interceptors: [callInterceptor('library', { discovery, ...own })],
       });
       cleanUps.push(() => client.close());
-      const [first, second] = servers as [LibraryServer, LibraryServer];
-      for (const server of servers) server.beginsResponse = server.isHanging = true;
-      const call = callFind(client).catch((error: unknown) => error);
-      await eventually(() => first.calls + second.calls === 1);
-      const [broken, other] = first.calls === 1 ? [first, second] : [second, first];
-      other.isHanging = false;
-      await sleep(100);
-      return { broken, other, call, channel };
+      return { ...(await begunOn(servers, () => callFind(client))), channel };
     };
 
     it.each([

@@ -56,7 +56,7 @@ function parse(bytes: Buffer): unknown {
 function checked(schema: StandardSchema, value: unknown): unknown {
   const result = schema['~standard'].validate(value);
   if ('then' in result) {
-    // What becomes of it is nobody's.
+    // Its rejection would end the process.
     result.then(undefined, () => undefined);
     throw new Error('its schema is asynchronous');
   }

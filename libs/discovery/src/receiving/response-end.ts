@@ -10,8 +10,8 @@ export function hasConnection(response: ServerResponse): boolean {
 }
 
 /**
- * Tells once that a response is over: it was sent, or its client has left. Of a request that waits behind another one of its connection (pipelining, RFC 9112,
- * 9.3.2) Node tells nothing when the connection breaks; of one whose client left before it came here, it has told it already.
+ * Tells once that a response is over: it was sent, or its client has left. Node tells neither what waits behind another response of its connection (pipelining,
+ * RFC 9112, 9.3.2) when the connection breaks, nor what listens after the client has left.
  */
 export function onResponseEnd(
   request: IncomingMessage,

@@ -113,7 +113,7 @@ export function credentialsThat(secure: SecureConnection): ChannelCredentials {
   return new ConnectionCredentials();
 }
 
-/** What a server shows, and whom it takes: asked for each new connection. */
+/** The certificate of a server, and the authorities of its callers: asked for each new connection. */
 export interface ChangingContext {
   current(): SecureContextOptions;
   /** @returns stops it */
