@@ -151,7 +151,11 @@ describe('calls over gRPC', () => {
       await find(library);
       return (await sdk.points('rookery.call.retries')).length > 0;
     });
-    for (const each of servers) each.failsWith = status.NOT_FOUND;
+    for (const each of servers) {
+      each.failsWith = status.NOT_FOUND;
+      // Of a call that the server itself has made.
+      each.details = 'RK_NO_INSTANCES: no usable instance of "shelves"';
+    }
     await thrownBy(() => find(library));
     const none = await thrownBy(() => find(clients.create<LibraryService>('nobody', OPTIONS)));
     expect(none.message).toContain('RK_NO_INSTANCES');
