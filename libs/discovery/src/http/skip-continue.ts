@@ -1,9 +1,8 @@
+import { maxHeaderSize } from 'node:http';
 import type { Socket } from 'node:net';
 
 const CONTINUE = 'HTTP/1.1 100';
 const END = '\r\n\r\n';
-/** The most that Node takes of headers, by default: what is longer is no response that undici could read, either. */
-const MAX_HEAD = 16_384;
 
 /**
  * Skips the `100 Continue` that a server sends unasked (Node's own `response.writeContinue()`), as RFC 9110, 15.2 wants it: undici
@@ -31,7 +30,8 @@ export function skipContinue(socket: Socket): void {
         if (end < 0) break;
         rest = rest.subarray(end + END.length);
       }
-      if (rest.length > 0 && (!startsWithContinue(rest) || rest.length > MAX_HEAD)) {
+      // Longer headers are refused by undici, too.
+      if (rest.length > 0 && (!startsWithContinue(rest) || rest.length > maxHeaderSize)) {
         isAwaited = false;
         return rest;
       }

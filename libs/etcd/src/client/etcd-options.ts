@@ -112,7 +112,8 @@ export function parseEndpoint(text: string, tls: boolean): EtcdEndpoint | undefi
   const full = scheme === undefined ? `${tls ? 'https' : 'http'}://${text}` : text;
   if (!URL.canParse(full) || /\s/.test(text)) return undefined;
   const { hostname, pathname, search, username, password, protocol } = new URL(full);
-  if (hostname === '' || pathname !== '/' || `${search}${username}${password}` !== '') return undefined;
+  if (hostname === '' || pathname !== '/') return undefined;
+  if ([search, username, password].some((part) => part !== '')) return undefined;
   // As it is written: URL leaves out the port of the scheme.
   const port = /:(\d+)\/?$/.exec(text)?.[1] ?? '2379';
   const host = hostname.replace(/^\[|\]$/g, '');

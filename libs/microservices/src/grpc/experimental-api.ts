@@ -123,7 +123,7 @@ export interface ChangingContext {
 type ContextWatcher = (context: SecureContextOptions | null) => void;
 
 /**
- * Credentials of a server whose certificates change; callers have to show one.
+ * Credentials of a server whose certificates change, and whose callers have to present one.
  *
  * @throws DiscoveryError `RK_CONFIG_INVALID` when this version has something else
  */

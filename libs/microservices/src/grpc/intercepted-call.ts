@@ -27,7 +27,7 @@ export interface InterceptedCallOptions {
   readonly isStream: boolean;
   /** The request that the app is processing. */
   readonly incoming: IncomingCall | undefined;
-  /** Those that have not ended, for who has to end them; undefined: nobody has to. */
+  /** The calls of the same client that have not ended, for the app to end; undefined: the app does not own the client. */
   readonly open: OpenCalls | undefined;
 }
 

@@ -27,7 +27,7 @@ export function leaveConnections(discovery: DiscoveryService): void {
   if (shared && --shared.clients === 0) closeConnections(discovery);
 }
 
-/** Whoever still has them: the app is closed. */
+/** Also where clients are left: the app is closed. */
 export function closeConnections(discovery: DiscoveryService): void {
   byApp.get(discovery)?.connections.close();
   byApp.delete(discovery);

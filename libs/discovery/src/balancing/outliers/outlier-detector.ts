@@ -142,7 +142,7 @@ export class OutlierDetector {
     const now = this.#options.clock.now();
     return this.#ejected.find((target) => {
       const { ejection } = target.ejection;
-      if (!target.ejection.mayTry(now) || tried.has(target)) return false;
+      if (!target.ejection.takesTrial(now) || tried.has(target)) return false;
       // By the registry it takes no calls now: it is critical, or in maintenance.
       if (!this.#targets.includes(target)) return false;
       return mayTry === 'yes' || now - (ejection?.until ?? now) > RETRYABLE_TRIALS_ONLY_MS;

@@ -28,18 +28,18 @@ describe('EjectionState', () => {
 
   it('takes another trial call when one has not ended for ten seconds', () => {
     const state = new EjectionState();
-    expect(state.mayTry(0)).toBe(false);
+    expect(state.takesTrial(0)).toBe(false);
     state.eject(EJECTION);
-    expect(state.mayTry(31_000)).toBe(false);
+    expect(state.takesTrial(31_000)).toBe(false);
     state.halfOpen();
-    expect(state.mayTry(31_000)).toBe(true);
+    expect(state.takesTrial(31_000)).toBe(true);
     state.beginTrial(31_000);
-    expect(state.mayTry(40_999)).toBe(false);
-    expect(state.mayTry(41_000)).toBe(true);
+    expect(state.takesTrial(40_999)).toBe(false);
+    expect(state.takesTrial(41_000)).toBe(true);
     state.beginTrial(41_000);
-    expect(state.mayTry(50_999)).toBe(false);
+    expect(state.takesTrial(50_999)).toBe(false);
     state.endTrial();
-    expect(state.mayTry(50_999)).toBe(true);
+    expect(state.takesTrial(50_999)).toBe(true);
   });
 
   it('ends the time of an ejection early, and keeps the rest of it', () => {

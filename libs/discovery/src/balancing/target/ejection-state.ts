@@ -50,7 +50,7 @@ export class EjectionState {
   }
 
   /** A call that begins now may be the trial call. */
-  mayTry(now: number): boolean {
+  takesTrial(now: number): boolean {
     return this.#current.phase === 'half-open' && now - (this.#trialSince ?? -Infinity) >= TRIAL_MS;
   }
 

@@ -1,9 +1,9 @@
+import { maxHeaderSize } from 'node:http';
+
 /** `HTTP/1.1 503`. */
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 const STATUS_LINE_LENGTH = 12;
 const HEAD_END = '\r\n\r\n';
-/** The most that Node takes of headers, by default. */
-const MAX_HEAD = 16_384;
 const SWITCHING_PROTOCOLS = 101;
 
 /** Reads the status of a response, which comes after those that are provisional (RFC 9110, 15.2), such as `100 Continue`. */
@@ -18,7 +18,7 @@ export class FinalStatus {
       const isProvisional = status >= 100 && status < 200 && status !== SWITCHING_PROTOCOLS;
       if (!isProvisional) return status;
       const end = this.#head.indexOf(HEAD_END);
-      if (end < 0) return this.#head.length > MAX_HEAD ? 0 : undefined;
+      if (end < 0) return this.#head.length > maxHeaderSize ? 0 : undefined;
       this.#head = this.#head.slice(end + HEAD_END.length);
     }
     return undefined;

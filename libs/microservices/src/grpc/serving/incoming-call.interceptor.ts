@@ -91,8 +91,8 @@ function whenAnswered(call: ReceivedCall, stream: ServerStream, respond: Respond
 }
 
 /**
- * Leaves out the error of a handler whose caller waits no longer: it is often that of a call that ended with it. Nest answers with no error of such a
- * handler, it rejects a promise of its own with it, which would end the process.
+ * Leaves out the error of a handler whose caller waits no longer: it is often the error of a call that was cancelled with it. Nest does not answer with the
+ * error of such a handler: it rejects a promise of its own, which would end the process.
  */
 function unlessGone(isGone: () => boolean): OperatorFunction<unknown, unknown> {
   return catchError((error: unknown) => (isGone() ? of(undefined) : throwError(() => error)));
